@@ -1,0 +1,48 @@
+# The one vocabulary: people, hooks and CI call these targets. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := all
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export DVC_NO_ANALYTICS := 1
+# One writer at a time: the kernel drops this lock even after kill -9.
+LOCKED := flock --nonblock --conflict-exit-code 75 .dvc/tmp/project.lock
+
+.PHONY: all help install install-test repro summary check test serve bench results lock fresh verify clean
+
+all: install repro summary  ## environment, the whole pipeline, a short summary (the main job)
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+install: $(VENV)/.core  ## the environment from hashed lock files
+
+install-test: $(VENV)/.test  ## the same with what the tests need
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed, found " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/bootstrap.txt
+
+$(VENV)/.core: requirements/core.txt pyproject.toml | $(BIN)/python
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/core.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.test: requirements/test.txt $(VENV)/.core
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/test.txt
+	touch $@
+
+repro: install  ## dvc repro, one at a time
+	@mkdir -p .dvc/tmp
+	$(LOCKED) dvc repro || { test $$? -ne 75 || echo 'error: another make is running the pipeline here. Wait for it.' >&2; exit 1; }
+
+summary: install  ## the forecast's quality, what it saves, where to look
+	@oilcan summary
+
+lock:  ## renew the lock files
+	for name in bootstrap core test; do \
+	  (cd requirements && $(CURDIR)/$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-header --upgrade $$name.in -o $$name.txt); done

@@ -1,0 +1,50 @@
+"""The names of canonical columns and tables, so that each is spelt in one place.
+
+Canonical tables are long and sorted by (machine_id, time). `time` is a UTC instant
+(`datetime64[us, UTC]`), or an integer number of cycles where the contract counts operations.
+Inside the library, time differences are floats in *ticks*: hours, or cycles.
+"""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+MACHINE: Final = "machine_id"
+TIME: Final = "time"
+CODE: Final = "code"
+COMPONENT: Final = "component"
+MODE: Final = "mode"
+PART: Final = "part"
+KEY: Final = [MACHINE, TIME]
+
+EVENT_KEYS: Final[dict[str, list[str]]] = {
+    "errors": [MACHINE, TIME, CODE],
+    "maintenance": [MACHINE, TIME, COMPONENT],
+    "failures": [MACHINE, TIME, MODE],
+}
+TABLES: Final = ("telemetry", "errors", "maintenance", "failures", "machines", "truth")
+
+
+def ticks(time: pd.Series) -> np.ndarray:
+    """Time as floats: hours since 1970-01-01 for instants, cycles as they are.
+
+    Parameters
+    ----------
+    time
+        Canonical time column, shape (n,).
+
+    Returns
+    -------
+    Shape (n,), float64.
+
+    Examples
+    --------
+    >>> ticks(pd.Series(pd.to_datetime(["1970-01-01 02:30"], utc=True)))
+    array([2.5])
+    >>> ticks(pd.Series([1, 2]))
+    array([1., 2.])
+    """
+    if isinstance(time.dtype, pd.DatetimeTZDtype):
+        return np.asarray(time.astype("datetime64[us, UTC]").astype("int64"), dtype=np.float64) / 3.6e9
+    return time.to_numpy(dtype=np.float64)

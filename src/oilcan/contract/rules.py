@@ -1,0 +1,123 @@
+"""Rules that span several entries of a contract; each returns the breaches it finds."""
+
+from collections.abc import Iterator
+
+from oilcan.columns import EVENT_KEYS, MACHINE, TIME
+from oilcan.contract.model import Contract
+
+
+def broken_rules(contract: Contract) -> list[str]:
+    """Every contradiction in a contract, as one line each; empty if there is none."""
+    rules = (_tables, _columns, _units, _failures, _tasks, _split, _slices)
+    return [line for rule in rules for line in rule(contract)]
+
+
+def _tables(contract: Contract) -> Iterator[str]:
+    if "telemetry" not in contract.tables:
+        yield "tables.telemetry: missing (wanted: the table of readings or rows)"
+        return
+    for name, table in contract.tables.items():
+        key = _key_of(contract, name)
+        for column in key:
+            if column not in table.columns:
+                yield f"tables.{name}.columns: key column {column!r} is missing"
+        for column in key:
+            if column in table.columns and table.columns[column].nullable:
+                yield f"tables.{name}.columns.{column}: a key column cannot be nullable"
+
+
+def _key_of(contract: Contract, table: str) -> list[str]:
+    if table == "machines" or (table == "telemetry" and contract.time.kind == "none"):
+        return [MACHINE]
+    return EVENT_KEYS.get(table, [MACHINE, TIME])
+
+
+def _columns(contract: Contract) -> Iterator[str]:
+    for name, table in contract.tables.items():
+        for column, spec in table.columns.items():
+            where = f"tables.{name}.columns.{column}"
+            wanted = "instant" if contract.time.kind == "instant" else "integer"
+            if column == TIME and spec.type != wanted:
+                yield f"{where}: type is {spec.type!r}, wanted {wanted!r} because time.kind is {contract.time.kind!r}"
+            if not table.header and table.format == "csv" and not isinstance(spec.source, int):
+                yield f"{where}: a file without header needs `from: <position>` (found {spec.source!r})"
+            if spec.range and None not in spec.range and spec.range[0] >= spec.range[1]:  # type: ignore[operator]
+                yield f"{where}.range: lower end is not below the upper (found {list(spec.range)})"
+            if (spec.factor, spec.offset) != (1.0, 0.0) and spec.type not in {"number", "integer"}:
+                yield f"{where}: factor and offset are for numbers (type is {spec.type!r})"
+    for column in contract.derived:
+        if column in contract.tables["telemetry"].columns:
+            yield f"derived.{column}: a telemetry column has that name already"
+
+
+def _units(contract: Contract) -> Iterator[str]:
+    cycles = contract.time.kind == "cycle"
+    durations = {"time.period": contract.time.period, "time.max_gap": contract.time.max_gap,
+                 "rows.stride": contract.rows.stride, "split.gap": contract.split.gap,
+                 "refractory": contract.refractory}
+    durations |= {f"rows.windows.{at}": window for at, window in enumerate(contract.rows.windows)}
+    for name, task in contract.tasks.items():
+        durations |= {f"tasks.{name}.{word}": getattr(task, word) for word in ("horizon", "lead_time", "cap")}
+    for where, duration in durations.items():
+        if duration is not None and contract.time.kind == "none":
+            yield f"{where}: rows without time have no durations (found {duration})"
+        elif duration is not None and duration.counts_cycles != cycles:
+            yield f"{where}: found {duration}, wanted {'cycles' if cycles else 'hours or days'}"
+    if contract.time.kind != "none" and contract.time.period is None:
+        yield "time.period: missing (wanted: the usual step between readings, e.g. 1h)"
+    if contract.time.kind != "none" and not contract.rows.windows:
+        yield "rows.windows: empty (wanted: at least one look-back, e.g. [24h, 168h])"
+
+
+def _failures(contract: Contract) -> Iterator[str]:
+    failures, columns = contract.failures, contract.tables["telemetry"].columns
+    if failures.source == "table" and "failures" not in contract.tables:
+        yield "failures.from: says 'table', but tables.failures is missing"
+    if failures.source == "flag" and (failures.column not in columns or columns[failures.column].type != "flag"):
+        yield f"failures.column: wanted the name of a telemetry flag (found {failures.column!r})"
+    if failures.source != "end_of_life" and failures.test_rul_files:
+        yield "failures.test_rul_files: only with `from: end_of_life`"
+    if failures.source == "end_of_life" and contract.tables["telemetry"].test_files and not failures.test_rul_files:
+        yield "failures.test_rul_files: missing although telemetry has test_files"
+    if failures.source == "none" and any(task.kind != "label" for task in contract.tasks.values()):
+        yield "failures.from: 'none', but a task needs failures"
+
+
+def _tasks(contract: Contract) -> Iterator[str]:
+    columns = contract.tables["telemetry"].columns
+    for name, task in contract.tasks.items():
+        where = f"tasks.{name}"
+        if task.kind == "failure_within" and (task.horizon is None or task.lead_time is None):
+            yield f"{where}: failure_within needs horizon and lead_time"
+        if task.kind == "label" and (task.column not in columns or columns[task.column].role != "label"):
+            yield f"{where}.column: wanted a telemetry column with role 'label' (found {task.column!r})"
+        if (task.kind == "label") != (contract.time.kind == "none"):
+            yield f"{where}.kind: {task.kind!r} does not go with time.kind {contract.time.kind!r}"
+
+
+def _split(contract: Contract) -> Iterator[str]:
+    split, kind = contract.split, contract.time.kind
+    if (split.by == "row") != (kind == "none"):
+        yield f"split.by: {split.by!r} does not go with time.kind {kind!r} (rows without time are split by 'row')"
+    if split.by == "given" and not contract.tables["telemetry"].test_files:
+        yield "split.by: 'given' needs tables.telemetry.test_files"
+    if split.by != "given" and split.test is None:
+        yield "split.test: missing (wanted: a share or a first instant)"
+    if split.by != "time" and (isinstance(split.validation, str) or isinstance(split.test, str)):
+        yield "split: a first instant only goes with `by: time`; give shares"
+    for word in ("validation", "test"):
+        share = getattr(split, word)
+        if isinstance(share, float) and not 0 < share < 1:
+            yield f"split.{word}: a share lies between 0 and 1 (found {share})"
+    needed = max((t.horizon.ticks + t.lead_time.ticks for t in contract.tasks.values()
+                  if t.horizon and t.lead_time), default=0.0)
+    if split.gap is not None and split.gap.ticks < needed:
+        yield (f"split.gap: {split.gap} is shorter than horizon + lead time = {needed:g}; labels would look "
+               f"across. Set split.gap to at least that")
+
+
+def _slices(contract: Contract) -> Iterator[str]:
+    table = contract.tables.get("machines", contract.tables["telemetry"])
+    for name in contract.slices:
+        if name not in table.columns:
+            yield f"slices: {name!r} is no column of the machines table (found {sorted(table.columns)})"

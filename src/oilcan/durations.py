@@ -1,0 +1,82 @@
+"""Durations that carry their unit: `24h`, `7d`, `30min`, `30 cycles`."""
+
+import re
+from typing import Annotated, Any, Final
+
+import pydantic
+from pydantic_core import core_schema
+
+_HOURS: Final = {"s": 1 / 3600, "min": 1 / 60, "h": 1.0, "d": 24.0, "w": 168.0}
+_PATTERN: Final = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(s|min|h|d|w|cycles?)\s*$")
+
+
+class Duration:
+    """A length of time in hours, or a number of cycles.
+
+    Attributes
+    ----------
+    ticks
+        Length in hours, or in cycles.
+    counts_cycles
+        True where the unit is cycles.
+
+    Examples
+    --------
+    >>> Duration.parse("7d").ticks, str(Duration.parse("7d")), Duration.parse("30 cycles").counts_cycles
+    (168.0, '168h', True)
+    """
+
+    __slots__ = ("counts_cycles", "ticks")
+
+    def __init__(self, ticks: float, *, counts_cycles: bool = False) -> None:
+        self.ticks = float(ticks)
+        self.counts_cycles = counts_cycles
+
+    @classmethod
+    def parse(cls, text: str) -> "Duration":
+        """Read `24h`, `7d`, `30min` or `30 cycles`; ValueError otherwise."""
+        match = _PATTERN.match(text) if isinstance(text, str) else None
+        if match is None:
+            raise ValueError(f"not a duration with a unit (found {text!r}, wanted e.g. '24h', '7d', '30 cycles')")
+        number, unit = float(match[1]), match[2]
+        if unit.startswith("cycle"):
+            return cls(number, counts_cycles=True)
+        return cls(number * _HOURS[unit])
+
+    @property
+    def suffix(self) -> str:
+        """Short text for names of features: `24h`, `30cycles`."""
+        return f"{self.ticks:g}cycles" if self.counts_cycles else f"{self.ticks:g}h"
+
+    def __str__(self) -> str:
+        return f"{self.ticks:g} cycles" if self.counts_cycles else f"{self.ticks:g}h"
+
+    def __repr__(self) -> str:
+        return f"Duration({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Duration)
+            and (self.ticks, self.counts_cycles) == (other.ticks, other.counts_cycles)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.ticks, self.counts_cycles))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> core_schema.CoreSchema:
+        def read(value: Any) -> "Duration":
+            return value if isinstance(value, cls) else cls.parse(value)
+
+        return core_schema.no_info_plain_validator_function(
+            read, serialization=core_schema.plain_serializer_function_ser_schema(str)
+        )
+
+
+def _positive(duration: Duration) -> Duration:
+    if duration.ticks <= 0:
+        raise ValueError(f"must be longer than nothing (found {duration})")
+    return duration
+
+
+PositiveDuration = Annotated[Duration, pydantic.AfterValidator(_positive)]

@@ -1,0 +1,81 @@
+"""What dvc.yaml declares and dvc.lock records, read without starting DVC."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+PIPELINES: Final = ("dvc.yaml", "data/dvc.yaml")
+
+
+@dataclass(frozen=True)
+class StageEntry:
+    """One stage as declared: its paths from the root of the repository, its parameters."""
+
+    name: str
+    deps: tuple[str, ...]
+    outs: tuple[str, ...]
+    params: tuple[str, ...]
+    cmd: str
+
+
+def find_stage(root: Path, address: str) -> StageEntry:
+    """The stage that DVC calls `address` (`train`, `data/dvc.yaml:fetch@ai4i2020`), templates filled in."""
+    file, _, name = address.rpartition(":")
+    name, _, item = name.partition("@")
+    values = _params(root) | {"item": item}
+    entry = _load(root / (file or "dvc.yaml"))["stages"][name]
+    entry = entry.get("do", entry)
+    return StageEntry(
+        name=name,
+        deps=tuple(_fill(path, values) for path in entry.get("deps", [])),
+        outs=tuple(_fill(path, values) for word in ("outs", "metrics", "plots") for path in _paths(entry, word)),
+        params=tuple(entry.get("params", [])),
+        cmd=_fill(entry["cmd"], values),
+    )
+
+
+def stage_names(root: Path) -> list[str]:
+    """Addresses of all stages of the pipeline files, matrix and foreach stages by their bare name."""
+    return [
+        name if file == "dvc.yaml" else f"{file}:{name}"
+        for file in PIPELINES
+        if (root / file).exists()
+        for name in _load(root / file)["stages"]
+    ]
+
+
+def recorded_outputs(root: Path) -> dict[str, str]:
+    """Path from the root -> md5 of every stage output that a dvc.lock records."""
+    recorded = {}
+    for file in PIPELINES:
+        lock = root / Path(file).with_suffix(".lock")
+        if lock.exists():
+            for stage in (_load(lock).get("stages") or {}).values():
+                recorded |= {out["path"]: out["md5"] for out in stage.get("outs", []) if "md5" in out}
+    return {path.removeprefix("../"): md5 for path, md5 in recorded.items()}
+
+
+def _paths(entry: dict[str, Any], word: str) -> list[str]:
+    return [next(iter(item)) if isinstance(item, dict) else item for item in entry.get(word, [])]
+
+
+def _fill(text: str, values: dict[str, Any]) -> str:
+    return re.sub(r"\$\{([\w.]+)\}", lambda match: str(_get(values, match[1])), text)
+
+
+def _get(values: dict[str, Any], dotted: str) -> Any:
+    for step in dotted.split("."):
+        values = values[step]
+    return values
+
+
+def _params(root: Path) -> dict[str, Any]:
+    return dict(_load(root / "params.yaml"))
+
+
+def _load(path: Path) -> Any:
+    with path.open(encoding="utf-8") as stream:
+        return yaml.load(stream, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # both are safe

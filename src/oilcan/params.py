@@ -1,0 +1,173 @@
+"""params.yaml as typed, immutable sections, one per stage.
+
+The YAML is the only source of values: nothing that changes results has a default here.
+"""
+
+from typing import Literal, TypeVar
+
+import pydantic
+
+from oilcan.errors import ParamsError, bullet_list
+
+
+class Section(pydantic.BaseModel):
+    """Immutable, no coercion, no unknown keys."""
+
+    model_config = pydantic.ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+S = TypeVar("S", bound=Section)
+
+
+class SimulateParams(Section):
+    """The simulated fleet."""
+
+    seed: int = pydantic.Field(ge=0)
+    machines: int = pydantic.Field(ge=1)
+    days: int = pydantic.Field(ge=30)
+    start: str                                     # first instant, UTC
+    scenario: Literal["none", "sensor_drift", "new_model", "changed_mechanism", "maintenance_policy"]
+
+
+class IngestParams(Section):
+    """How raw files become canonical tables."""
+
+    max_rejected_share: float = pydantic.Field(ge=0, le=1)      # of the rows of any one table
+    machines_per_partition: int = pydantic.Field(ge=1)
+
+
+class ValidateParams(Section):
+    """Sensor semantics, and the shares above which the stage fails closed."""
+
+    stuck_periods: int = pydantic.Field(ge=2)                    # same reading this many periods in a row
+    spike_sigmas: float = pydantic.Field(gt=0)                   # robust z-score of a step there and back
+    max_quarantined_share: float = pydantic.Field(ge=0, le=1)    # of the readings of any one sensor
+    max_gap_share: float = pydantic.Field(ge=0, le=1)            # of the expected rows
+    max_missing_share: float = pydantic.Field(ge=0, le=1)        # of the readings of any one sensor
+
+
+class PrepareParams(Section):
+    """Cleaning, and the draw of machines or rows into parts."""
+
+    seed: int = pydantic.Field(ge=0)
+    fill_gap_periods: int = pydantic.Field(ge=0)                 # hold the last reading over at most this many
+
+
+class FeaturizeParams(Section):
+    """Which families of features are computed."""
+
+    families: list[Literal["level", "trailing", "ewm", "slope", "early_life", "fleet", "events", "static"]] = (
+        pydantic.Field(min_length=1)
+    )
+    stats: list[Literal["mean", "std", "min", "max"]] = pydantic.Field(min_length=1)
+    regimes: bool                                                # normalise by operating regime
+    max_regimes: int = pydantic.Field(ge=1)
+    drop_constant: bool
+
+
+class ForestParams(Section):
+    """Random forest and extra trees."""
+
+    trees: int = pydantic.Field(ge=1)
+    max_depth: int = pydantic.Field(ge=1)
+    min_samples_leaf: int = pydantic.Field(ge=1)
+    max_features: float = pydantic.Field(gt=0, le=1)
+    max_samples: float = pydantic.Field(gt=0, le=1)
+
+
+class BoostingParams(Section):
+    """Histogram gradient boosting."""
+
+    iterations: int = pydantic.Field(ge=1)
+    learning_rate: float = pydantic.Field(gt=0)
+    max_leaf_nodes: int = pydantic.Field(ge=2)
+    min_samples_leaf: int = pydantic.Field(ge=1)
+    l2: float = pydantic.Field(ge=0)
+    max_features: float = pydantic.Field(gt=0, le=1)
+
+
+class TrainParams(Section):
+    """The model, its calibration and the choice of threshold."""
+
+    seed: int = pydantic.Field(ge=0)
+    model: Literal["random_forest", "extra_trees", "hist_gradient_boosting"]
+    calibration: Literal["none", "sigmoid", "isotonic"]
+    negatives_per_positive: float = pydantic.Field(ge=0)         # 0 keeps all rows; else thin and reweight
+    random_forest: ForestParams
+    hist_gradient_boosting: BoostingParams
+
+
+class PredictParams(Section):
+    """Scoring of the validation and test parts."""
+
+    rows_per_batch: int = pydantic.Field(ge=1)
+
+
+class EvaluateParams(Section):
+    """Intervals and slices."""
+
+    seed: int = pydantic.Field(ge=0)
+    bootstrap: int = pydantic.Field(ge=20)                       # resamples of machines
+    min_slice_machines: int = pydantic.Field(ge=1)
+
+
+class ReviewParams(Section):
+    """The gate between challenger and champion."""
+
+    metric: str                                                  # name in metrics/evaluate.json
+    direction: Literal["higher", "lower"]
+    tolerance: float = pydantic.Field(ge=0)                      # worse by at most this much still passes
+    max_ece: float = pydantic.Field(gt=0, le=1)
+
+
+class PackageParams(Section):
+    """The serving bundle."""
+
+    check_rows: int = pydantic.Field(ge=1)                       # real rows kept to check a loaded bundle
+
+
+class ComputeParams(Section):
+    """Where the work runs."""
+
+    backend: Literal["loky", "threading"]
+    jobs: int = pydantic.Field(ge=1)
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    dataset: str = pydantic.Field(min_length=1)
+    compute: ComputeParams
+    simulate: SimulateParams
+    ingest: IngestParams
+    validate_: ValidateParams = pydantic.Field(alias="validate")  # pydantic has a method of that name
+    prepare: PrepareParams
+    featurize: FeaturizeParams
+    train: TrainParams
+    predict: PredictParams
+    evaluate: EvaluateParams
+    review: ReviewParams
+    package: PackageParams
+
+
+def section(kind: type[S], values: object, where: str) -> S:
+    """Values of one section, checked; every breach is listed at once.
+
+    Raises
+    ------
+    ParamsError
+        If a key is missing, unknown, of the wrong type or out of range.
+    """
+    try:
+        return kind.model_validate(values)
+    except pydantic.ValidationError as err:
+        raise ParamsError(bullet_list(f"{where} is not valid", breaches(err))) from None
+
+
+def breaches(err: pydantic.ValidationError, prefix: str = "") -> list[str]:
+    """One line per breach: where it stands, what is wrong, what was found."""
+    lines = []
+    for item in err.errors(include_url=False):
+        path = ".".join(str(step) for step in item["loc"])
+        lines.append(f"{prefix}{path}: {item['msg']} (found {item['input']!r})")
+    return lines
