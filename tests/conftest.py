@@ -1,0 +1,132 @@
+"""Fixtures found by name: a real small repository with the whole pipeline run in it."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+
+SMALL = {
+    "simulate": {"machines": 24, "days": 150},
+    "ingest": {"machines_per_partition": 12},
+    "train": {
+        "hist_gradient_boosting": {"iterations": 25},
+        "random_forest": {"trees": 20},
+    },
+    "evaluate": {"bootstrap": 20},
+}
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+class Repo:
+    """A checkout in a folder of its own, driven by the commands a person would type."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def run(self, *command: str, check: bool = True, **extra: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(command, cwd=self.path, env=self.environment(**extra), capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, check=False)
+        if check and done.returncode:
+            raise AssertionError(f"{' '.join(command)} -> {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def environment(self, **extra: str) -> dict[str, str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "GIT_", "COV_"))}
+        return clean | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "DVC_NO_ANALYTICS": "1",
+            "DVC_SITE_CACHE_DIR": str(self.path.parent / "site-cache"),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@localhost",
+            "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@localhost",
+        } | extra
+
+    def commit(self, message: str) -> None:
+        self.run("git", "add", "-A")
+        self.run("git", "commit", "-q", "--allow-empty", "-m", message)
+
+    def set_params(self, **sections: dict) -> None:
+        file = self.path / "params.yaml"
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        _merge(values, sections)
+        file.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+
+    def lock(self) -> dict[str, bytes]:
+        return {name: (self.path / name).read_bytes() for name in ("dvc.lock", "data/dvc.lock")}
+
+    def clone(self, path: Path) -> "Repo":
+        """A fresh clone from git alone: no cache, no data, the shared remote configured."""
+        self.run("git", "clone", "-q", str(self.path), str(path))
+        return Repo(path)
+
+    def copy(self, path: Path) -> "Repo":
+        """The folder as it is, cache and all."""
+        shutil.copytree(self.path, path, symlinks=True)
+        return Repo(path)
+
+
+def _merge(values: dict, change: dict) -> None:
+    for name, value in change.items():
+        if isinstance(value, dict):
+            _merge(values[name], value)
+        else:
+            values[name] = value
+
+
+def tracked_files() -> Sequence[str]:
+    listing = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
+                             capture_output=True, text=True, check=True).stdout
+    return [name for name in listing.split("\0") if name and (ROOT / name).is_file()]
+
+
+def _fresh_checkout(path: Path) -> Repo:
+    """What git holds of this checkout, uncommitted edits included, as a new repository."""
+    for name in tracked_files():
+        target = path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target)
+    repo = Repo(path)
+    repo.run("git", "init", "-q", "-b", "main")
+    repo.set_params(**SMALL)
+    repo.commit("the code, with a small fleet")
+    return repo
+
+
+@pytest.fixture(scope="session")
+def _small_repo(tmp_path_factory: pytest.TempPathFactory) -> Repo:
+    """Built once for all workers of pytest-xdist; never written to by tests."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    place = shared / "small" / "repo"
+    shared.joinpath("small").mkdir(exist_ok=True)
+    with shared.joinpath("small.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not shared.joinpath("small.done").exists():
+            shutil.rmtree(place, ignore_errors=True)
+            repo = _fresh_checkout(place)
+            repo.run("dvc", "repro")
+            repo.commit("the pipeline's first run")
+            shared.joinpath("small.done").touch()
+    return Repo(place)
+
+
+@pytest.fixture
+def small_repo(_small_repo: Repo, tmp_path: Path) -> Repo:
+    """A copy of a repository in which the whole pipeline has run on a small fleet, committed."""
+    return _small_repo.copy(tmp_path / "repo")
+
+
+@pytest.fixture
+def bare_checkout(tmp_path: Path) -> Repo:
+    """A fresh checkout with small parameters in which nothing has run."""
+    return _fresh_checkout(tmp_path / "checkout")

@@ -1,0 +1,72 @@
+"""DVC does not follow imports (treeverse/dvc issue 9195), so this file does."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from oilcan.io.pipeline import find_stage, stage_names
+from tests.repo.closure import ROOT, covers, import_closure, suggested_deps
+
+STAGES = sorted(address for address in stage_names(ROOT))
+
+
+def _entry(address: str):
+    return find_stage(ROOT, f"{address}@ai4i2020" if address.endswith(":fetch") else address)
+
+
+def _script(entry) -> str:
+    return next(word for word in entry.cmd.split() if word.startswith("src/stages/"))
+
+
+@pytest.mark.parametrize("address", STAGES)
+def test_deps_cover_the_import_closure(address):
+    entry = _entry(address)
+    script = _script(entry)
+    missing = sorted(
+        file
+        for file in {script, "requirements/core.txt"} | import_closure(ROOT / script)
+        if not any(covers(dep, file) for dep in entry.deps)
+    )
+    assert not missing, f"{address}: add to deps: {suggested_deps(ROOT / script)}"
+
+
+@pytest.mark.parametrize("address", STAGES)
+def test_no_dep_on_code_that_is_not_imported(address):
+    entry = _entry(address)
+    used = import_closure(ROOT / _script(entry)) | {_script(entry)}
+    idle = [dep for dep in entry.deps if dep.startswith("src/") and not any(covers(dep, file) for file in used)]
+    assert not idle, f"{address}: these deps are imported by nothing it runs: {idle}"
+
+
+@pytest.mark.parametrize("address", STAGES)
+def test_the_paths_of_the_command_are_declared(address):
+    entry = _entry(address)
+    paths = [word for word in entry.cmd.split() if "/" in word]
+    declared = {*entry.deps, *entry.outs}
+    assert [path for path in paths if path not in declared] == []
+
+
+@pytest.mark.parametrize("address", STAGES)
+def test_params_are_exactly_the_sections_the_script_reads(address):
+    entry = _entry(address)
+    code = (ROOT / _script(entry)).read_text(encoding="utf-8")
+    names = set(yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")))
+    # `compute` says where work runs; outputs do not depend on it (tests/model/test_determinism.py)
+    read = {name for name in names - {"compute"} if f'"{name}")' in code and "read_params" in code}
+    assert set(entry.params) == read
+
+
+def test_the_closure_sees_imports_of_imports_and_inside_functions(tmp_path: Path):
+    script = tmp_path / "script.py"
+    script.write_text("def main():\n    from oilcan.io import stage\n", encoding="utf-8")
+    closure = import_closure(script)
+    assert {"src/oilcan/__init__.py", "src/oilcan/io/stage.py", "src/oilcan/errors.py"} <= closure
+
+
+def test_no_stage_shadows_a_module():
+    names = {file.stem for file in (ROOT / "src/stages").glob("*.py")}
+    installed = {path.name.split(".")[0] for place in sys.path if place.endswith("site-packages")
+                 for path in Path(place).iterdir()}
+    assert not names & (set(sys.stdlib_module_names) | installed)
