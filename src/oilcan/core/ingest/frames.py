@@ -1,0 +1,67 @@
+"""What goes into ingest and what comes out: raw pieces in, canonical tables out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Malformed:
+    """A row that could not be cut into its cells."""
+
+    row: int                                        # number in the file
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True)
+class RawPiece:
+    """What was read of one raw file.
+
+    Columns are labelled as the contract labels them in the file: by `from`, or else by the
+    canonical name. Cells are text, or typed where the file was.
+
+    Attributes
+    ----------
+    file
+        Path below data/raw/<name>/.
+    frame
+        The listed columns; the index is not used.
+    rows
+        Number of each row in the file, shape (n,); the first row after the header is 1.
+    is_test
+        True for a file of `test_files`.
+    malformed
+        Rows that are not in `frame` because their cells could not be told apart.
+    """
+
+    file: str
+    frame: pd.DataFrame
+    rows: np.ndarray
+    is_test: bool = False
+    malformed: tuple[Malformed, ...] = ()
+
+
+RawTables = Mapping[str, Sequence[RawPiece]]        # by table name; `test_rul` holds the true RUL of test lives
+
+
+@dataclass(frozen=True)
+class Canonical:
+    """The canonical tables of a data set, and what became of every raw row.
+
+    Attributes
+    ----------
+    tables
+        telemetry, errors, maintenance, failures and machines, always; truth where the contract has it.
+    rejected
+        Refused rows: table, file, row, reason, content (JSON text, personal columns blanked).
+    counts
+        By table: read, kept, excluded and refused by reason, duplicates, out_of_order.
+    """
+
+    tables: dict[str, pd.DataFrame]
+    rejected: pd.DataFrame
+    counts: dict[str, dict[str, Any]]
