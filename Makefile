@@ -10,7 +10,7 @@ export DVC_NO_ANALYTICS := 1
 # One writer at a time: the kernel drops this lock even after kill -9.
 LOCKED := flock --nonblock --conflict-exit-code 75 .dvc/tmp/project.lock
 
-.PHONY: all help install install-test repro summary check test serve bench results lock fresh verify clean
+.PHONY: all help install install-test repro summary check test test-quick fresh verify results bench lock clean
 
 all: install repro summary  ## environment, the whole pipeline, a short summary (the main job)
 
@@ -46,3 +46,24 @@ lock:  ## renew the lock files
 	for name in bootstrap core test; do \
 	  (cd requirements && $(CURDIR)/$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header --upgrade $$name.in -o $$name.txt); done
+
+check: install-test  ## lint, types, floors
+	ruff check .
+	mypy
+	lint-imports --no-cache
+
+test: install-test  ## every test, the slow proofs included
+	@mkdir -p .dvc/tmp
+	pytest -n 2 --dist worksteal
+
+test-quick: install-test  ## the tests that need no run of the pipeline
+	pytest -n 2 --dist worksteal -m 'not slow'
+
+fresh: install  ## fail if `dvc repro` would run anything, and say what and why
+	oilcan fresh
+
+verify: install  ## digests of the cache and of the outputs against dvc.lock
+	oilcan verify
+
+clean:  ## remove what is not in git and can be made again (data, models and cache stay)
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dvc_plots build dist

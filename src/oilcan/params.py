@@ -114,10 +114,11 @@ class EvaluateParams(Section):
 class ReviewParams(Section):
     """The gate between challenger and champion."""
 
-    metric: str                                                  # name in metrics/evaluate.json
-    direction: Literal["higher", "lower"]
-    tolerance: float = pydantic.Field(ge=0)                      # worse by at most this much still passes
-    max_ece: float = pydantic.Field(gt=0, le=1)
+    seed: int = pydantic.Field(ge=0)
+    bootstrap: int = pydantic.Field(ge=20)                       # resamples of machines
+    tolerance_share: float = pydantic.Field(ge=0)                # worse than the champion by this share still passes
+    slice_tolerance_share: float = pydantic.Field(ge=0)          # the same for any one slice
+    max_ece: float = pydantic.Field(gt=0, le=1)                  # expected calibration error on the test part
 
 
 class PackageParams(Section):

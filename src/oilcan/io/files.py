@@ -29,6 +29,10 @@ def read_params(kind: type[S], path: Path, name: str) -> S:
         If the file or the section is missing, or a value is not as the section wants it.
     """
     values = _read_yaml(path)
+    known = {field.alias or key for key, field in Params.model_fields.items()}
+    strangers = sorted(set(values) - known)
+    if strangers:
+        raise ParamsError(f"{path}: unknown sections {strangers} (wanted some of {sorted(known)}). Mend the spelling.")
     if name not in values:
         raise ParamsError(f"{path}: section {name!r} is missing (found {sorted(values)}). Add it.")
     return section(kind, values[name], f"{path}: {name}")

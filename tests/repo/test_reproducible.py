@@ -1,0 +1,68 @@
+"""Same inputs, same bytes; only what changed runs again; a pulled clone has nothing to do."""
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def _ran(output: str) -> set[str]:
+    return {line.split("'")[1].removeprefix("data/dvc.yaml:") for line in output.splitlines()
+            if line.startswith("Running stage")}
+
+
+def test_a_second_repro_has_nothing_to_do(small_repo):
+    assert "Data and pipelines are up to date" in small_repo.run("dvc", "repro").stdout
+
+
+def test_dvc_lock_is_byte_identical_on_a_fresh_checkout(small_repo, bare_checkout):
+    bare_checkout.run("dvc", "repro", PYTHONHASHSEED="7", OMP_NUM_THREADS="1", TZ="Asia/Tokyo")
+    assert bare_checkout.lock() == small_repo.lock()
+
+
+def test_a_changed_parameter_runs_only_what_lies_downstream(small_repo):
+    small_repo.set_params(evaluate={"bootstrap": 21})
+    assert _ran(small_repo.run("dvc", "repro").stdout) == {"evaluate", "review", "package"}
+
+
+def test_a_changed_module_runs_the_stages_that_import_it(small_repo):
+    module = small_repo.path / "src/oilcan/core/labels.py"
+    module.write_text(module.read_text(encoding="utf-8") + "\n# touched\n", encoding="utf-8")
+    assert "prepare" in _ran(small_repo.run("dvc", "repro").stdout)
+
+
+def test_after_push_a_clone_that_pulls_has_nothing_to_reproduce(small_repo, tmp_path):
+    small_repo.run("dvc", "remote", "add", "--default", "store", str(tmp_path / "store"))
+    small_repo.run("dvc", "config", "remote.store.verify", "true")
+    small_repo.commit("a remote")
+    small_repo.run("dvc", "push")
+    missing = json.loads(small_repo.run("dvc", "data", "status", "--not-in-remote", "--json").stdout or "{}")
+    assert not missing.get("not_in_remote")
+
+    clone = small_repo.clone(tmp_path / "clone")
+    clone.run("dvc", "pull")
+    assert "Data and pipelines are up to date" in clone.run("dvc", "repro").stdout
+    assert clone.lock() == small_repo.lock()
+
+
+def test_a_corrupt_object_of_the_remote_is_not_taken_for_good(small_repo, tmp_path):
+    small_repo.run("dvc", "remote", "add", "--default", "store", str(tmp_path / "store"))
+    small_repo.run("dvc", "config", "remote.store.verify", "true")
+    small_repo.commit("a remote")
+    small_repo.run("dvc", "push")
+    model = next(out for out in _outs(small_repo) if out["path"] == "models/model.joblib")
+    stored = tmp_path / "store/files/md5" / model["md5"][:2] / model["md5"][2:]
+    stored.chmod(0o644)
+    stored.write_bytes(b"not the model")
+
+    clone = small_repo.clone(tmp_path / "clone")
+    assert clone.run("dvc", "pull", check=False).returncode != 0
+    assert not (clone.path / "models/model.joblib").exists()
+
+
+def _outs(repo):
+    import yaml
+
+    lock = yaml.safe_load((repo.path / "dvc.lock").read_text(encoding="utf-8"))
+    return [out for stage in lock["stages"].values() for out in stage["outs"]]

@@ -1,0 +1,150 @@
+"""The silent failures of DVC that were measured, each reproduced here and closed.
+
+An input edited during a run, an orphan writing beside a new run, a corrupt object taken for good,
+an idle `--dry` that says nothing, a run killed at any moment.
+"""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.slow
+
+STAGES = ("ingest", "validate", "prepare", "featurize", "train", "predict", "evaluate", "review", "package")
+
+
+def _start(repo, *command: str) -> subprocess.Popen:
+    return subprocess.Popen(command, cwd=repo.path, env=repo.environment(), stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, start_new_session=True)
+
+
+def _wait_for_line(process: subprocess.Popen, text: str) -> None:
+    for line in process.stdout:
+        if text in line:
+            return
+    raise AssertionError(f"{text!r} was never said")
+
+
+def _stage_processes(repo) -> list[int]:
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (place / "cmdline").read_bytes()
+            here = (place / "cwd").readlink()
+        except OSError:             # it ended meanwhile
+            continue
+        if b"src/stages/" in line and here == repo.path:
+            found.append(int(place.name))
+    return found
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_run_killed_in_any_stage_goes_on_at_the_next(small_repo, stage):
+    wanted = small_repo.lock()
+    lock = small_repo.path / "dvc.lock"
+    recorded = yaml.safe_load(lock.read_text(encoding="utf-8"))
+    for later in STAGES[STAGES.index(stage):]:
+        del recorded["stages"][later]
+    lock.write_text(yaml.safe_dump(recorded, sort_keys=False), encoding="utf-8")
+    small_repo.run("rm", "-rf", ".dvc/cache/runs")
+
+    process = _start(small_repo, "dvc", "repro")
+    _wait_for_line(process, f"Running stage '{stage}'")
+    time.sleep(1.2)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    end = time.monotonic() + 20
+    while _stage_processes(small_repo):
+        assert time.monotonic() < end, "the stage outlived `dvc repro`"
+        time.sleep(0.05)
+
+    small_repo.run("dvc", "repro")
+    assert small_repo.lock() == wanted
+    leftovers = [str(path) for path in small_repo.path.rglob(".*.tmp") if ".dvc" not in path.parts]
+    assert not leftovers or not _is_trusted(small_repo, leftovers)
+
+
+def _is_trusted(repo, leftovers) -> bool:
+    """Whether git or DVC would take a leftover draft for content."""
+    return bool(repo.run("git", "status", "--porcelain", *leftovers).stdout.strip())
+
+
+def test_an_input_edited_during_a_run_is_not_recorded(small_repo):
+    contract = small_repo.path / "datasets/demo_fleet.yaml"
+    small_repo.set_params(prepare={"fill_gap_periods": 2})
+    process = _start(small_repo, "dvc", "repro", "-s", "prepare")
+    _wait_for_line(process, "Running stage 'prepare'")
+    time.sleep(1.0)
+    contract.write_text(contract.read_text(encoding="utf-8") + "\n# edited meanwhile\n", encoding="utf-8")
+    said = process.stdout.read()
+    assert process.wait() != 0, said
+    assert "inputs changed while the stage was running" in said
+    assert "datasets/demo_fleet.yaml" in said
+    assert small_repo.run("dvc", "status", "-q", check=False).returncode == 1
+
+
+def test_an_orphan_cannot_write_beside_a_new_run(small_repo):
+    small_repo.set_params(train={"seed": 5})
+    process = _start(small_repo, "dvc", "repro", "-s", "train")
+    _wait_for_line(process, "Running stage 'train'")
+    time.sleep(1.0)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    time.sleep(0.5)
+    assert _stage_processes(small_repo) == []
+    small_repo.run("dvc", "repro")
+
+
+def test_a_corrupt_cache_object_is_found_and_repaired(small_repo):
+    lock = yaml.safe_load((small_repo.path / "dvc.lock").read_text(encoding="utf-8"))
+    model = next(out for out in lock["stages"]["train"]["outs"] if out["path"] == "models/model.joblib")
+    stored = small_repo.path / ".dvc/cache/files/md5" / model["md5"][:2] / model["md5"][2:]
+    stored.chmod(0o644)
+    stored.write_bytes(stored.read_bytes()[:-1] + b"x")
+    stored.chmod(0o444)
+    (small_repo.path / "models/model.joblib").unlink()
+    small_repo.run("rm", "-rf", str(small_repo.path.parent / "site-cache"))
+    small_repo.run("dvc", "checkout")
+
+    small_repo.set_params(predict={"rows_per_batch": 777})
+    refused = small_repo.run("dvc", "repro", check=False)
+    assert refused.returncode != 0
+    assert "models/model.joblib" in refused.stdout + refused.stderr
+    found = small_repo.run("oilcan", "verify", check=False)
+    assert found.returncode == 1
+    small_repo.run("oilcan", "verify", "--repair")
+    small_repo.run("dvc", "repro")
+    assert small_repo.run("oilcan", "verify").returncode == 0
+
+
+def test_fresh_says_what_would_run_and_fails(small_repo):
+    assert small_repo.run("oilcan", "fresh").returncode == 0
+    small_repo.set_params(train={"seed": 9})
+    stale = small_repo.run("oilcan", "fresh", check=False)
+    assert stale.returncode == 1
+    assert "train" in stale.stdout + stale.stderr
+
+
+def test_fresh_works_on_a_clone_without_data(small_repo, tmp_path):
+    clone = small_repo.clone(tmp_path / "clone")
+    assert clone.run("oilcan", "fresh").returncode == 0
+    clone.set_params(train={"seed": 9})
+    assert clone.run("oilcan", "fresh", check=False).returncode == 1
+
+
+def test_two_runs_at_once_are_refused_clearly(small_repo):
+    (small_repo.path / ".dvc/tmp").mkdir(exist_ok=True)
+    holder = subprocess.Popen(["flock", ".dvc/tmp/project.lock", "sleep", "30"], cwd=small_repo.path)
+    try:
+        time.sleep(0.5)
+        refused = small_repo.run("make", "-o", "install", "repro", check=False)
+    finally:
+        holder.kill()
+        holder.wait()
+    assert refused.returncode != 0
+    assert "another make is running the pipeline here" in refused.stdout + refused.stderr
