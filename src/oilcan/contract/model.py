@@ -69,6 +69,7 @@ class Column(Part):
     factor: float = 1.0                             # canonical = raw * factor + offset
     offset: float = 0.0
     format: str | None = None                       # of an instant, strptime; ISO 8601 if absent
+    shift: Duration | None = None                   # of an instant: a daily mean is known a day after its stamp
     role: Literal["sensor", "condition", "static", "label", "ignore"] = "sensor"
     personal: Literal["drop", "hash"] | None = None  # never kept in clear; hash = keyed by OILCAN_HASH_KEY
 
@@ -100,6 +101,7 @@ class Table(Part):
     missing: list[str] = [""]                       # marks of a missing value
     unlisted: Literal["refuse", "ignore"] = "refuse"  # columns of the file that are not below
     exclude: list[Exclusion] = []
+    unknown_machines: Literal["refuse", "ignore"] = "refuse"  # rows of machines that no other table knows
     columns: dict[str, Column]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from oilcan.columns import EVENT_KEYS, MACHINE, TIME
+from oilcan.columns import EVENT_KEYS, KEY, MACHINE, TIME
 from oilcan.contract.model import Contract
 
 
@@ -45,6 +45,13 @@ def _columns(contract: Contract) -> Iterator[str]:
                 yield f"{where}.range: lower end is not below the upper (found {list(spec.range)})"
             if (spec.factor, spec.offset) != (1.0, 0.0) and spec.type not in {"number", "integer"}:
                 yield f"{where}: factor and offset are for numbers (type is {spec.type!r})"
+            if spec.shift is not None and (spec.type != "instant" or spec.shift.counts_cycles):
+                yield f"{where}.shift: a length of time, and only for instants (found {spec.shift}, {spec.type!r})"
+            if spec.personal is not None and (spec.type != "text" or (column in KEY and spec.personal == "drop")):
+                yield f"{where}.personal: text can be hashed or dropped, a key column only hashed (found {spec.type!r})"
+        for at, exclusion in enumerate(table.exclude):
+            if exclusion.column not in table.columns:
+                yield f"tables.{name}.exclude.{at}.column: no column below (found {exclusion.column!r})"
     for column in contract.derived:
         if column in contract.tables["telemetry"].columns:
             yield f"derived.{column}: a telemetry column has that name already"
