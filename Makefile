@@ -67,3 +67,6 @@ verify: install  ## digests of the cache and of the outputs against dvc.lock
 
 clean:  ## remove what is not in git and can be made again (data, models and cache stay)
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dvc_plots build dist
+
+results: install  ## the main job on every public data set present; writes docs/results.md
+	python benchmarks/results.py
