@@ -65,8 +65,8 @@ def compare(rival: Rival, where: str, *, draws: int, seed: int) -> Comparison | 
 
 def _values(rival: Rival, forecast: np.ndarray, code: np.ndarray, weights: np.ndarray) -> np.ndarray:
     if rival.is_event:
-        ranking = bootstrap.Ranking.of(rival.target, forecast)
-        return np.array([ranking.auc_ap(draw[code])[1] for draw in weights])
+        ranking = bootstrap.Ranking.of(code, rival.target, forecast)
+        return np.array([ranking.auc_ap(draw)[1] for draw in weights])
     return np.sqrt(bootstrap.mean(code, (forecast - rival.target) ** 2, weights))
 
 
