@@ -13,6 +13,7 @@ import numpy as np
 
 from oilcan.contract import Costs
 from oilcan.core.events import EventCounts, Tally, WarningWindows
+from oilcan.core.lives import kaplan_meier
 
 
 def policy_cost(counts: EventCounts, costs: Costs) -> float:
@@ -140,7 +141,7 @@ def best_period(lives: np.ndarray, failed: np.ndarray, costs: Costs, candidates:
     if not failed.any() or lives.sum() <= 0:
         return PeriodicPolicy(None, 1.0)
     never = costs.missed_failure_eur * failed.sum() / lives.sum()
-    time, survival = _kaplan_meier(lives, failed)
+    time, survival = kaplan_meier(lives, failed)
     area = np.concatenate([[0.0], np.cumsum(survival[:-1] * np.diff(time))])      # integral of R up to each time
     at = np.unique(np.linspace(1, len(time) - 1, min(candidates, len(time) - 1)).round().astype(int))
     kept = survival[at - 1]                                                     # repaired just before it would fail
@@ -149,11 +150,3 @@ def best_period(lives: np.ndarray, failed: np.ndarray, costs: Costs, candidates:
     if rate[best] >= never:
         return PeriodicPolicy(None, 1.0)
     return PeriodicPolicy(float(time[at[best]]), float(rate[best] / never))
-
-
-def _kaplan_meier(lives: np.ndarray, failed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    time, which = np.unique(lives[failed], return_inverse=True)
-    deaths = np.bincount(which)
-    at_risk = len(lives) - np.searchsorted(np.sort(lives), time, side="left")
-    survival = np.cumprod(1.0 - deaths / at_risk)
-    return np.concatenate([[0.0], time]), np.concatenate([[1.0], survival])
