@@ -90,7 +90,8 @@ def judge(
 
 def _floors(metrics: Mapping[str, Any], data_quality: Mapping[str, Any], params: ReviewParams) -> list[Check]:
     test = metrics.get("test", {})
-    checks = [Check("data quality", data_quality.get("passed") is True, str(data_quality.get("passed")), "True", "reject")]
+    passed = data_quality.get("passed")
+    checks = [Check("data quality", passed is True, str(passed), "True", "reject")]
     if "prevalence" in test:
         low = _lower(test, "pr_auc")
         checks.append(Check("better than chance", low is not None and low > test["prevalence"],
