@@ -55,9 +55,10 @@ The contract names no slices.
 | {{ check.name }} | {{ "yes" if check.passed else "**no**" }} | {{ check.found }} | {{ check.wanted }} |
 {% endfor %}
 ## Use it for, and not for
-- For planning inspections of machines of the kinds it was trained on. Costs it was tuned to: a missed failure
-  {{ money(contract.costs.missed_failure_eur) }}, a false alarm {{ money(contract.costs.false_alarm_eur) }}, a planned repair
-  {{ money(contract.costs.planned_repair_eur) }}. With other costs, choose the threshold again.
+- For planning inspections of machines of the kinds it was trained on.
+- With these costs: a missed failure {{ money(contract.costs.missed_failure_eur) }}, a false alarm
+  {{ money(contract.costs.false_alarm_eur) }}, a planned repair {{ money(contract.costs.planned_repair_eur) }}. With others,
+  choose the threshold again.
 - Not as a safety function, and not for machine models, sites or sensors it has not seen.
 - Failures without any forerunner in the sensors cannot be announced; the share announced above says how many were.
 """
@@ -133,11 +134,10 @@ def _render(template: str, **values: Any) -> str:
 
 
 def _words(task: Task) -> str:
-    if task.kind == "failure_within":
+    if task.horizon is not None and task.lead_time is not None:
         modes = ", and for each failure mode" if task.modes else ""
-        return (f"the probability that the machine fails between {task.lead_time} and "
-                f"{task.lead_time.ticks + task.horizon.ticks:g} {'cycles' if task.horizon.counts_cycles else 'h'} "
-                f"from now{modes}.")
+        return (f"the probability that the machine fails in the {task.horizon} that begin {task.lead_time} from "
+                f"now{modes}.")
     if task.kind == "rul":
         return f"the remaining useful life{f', up to {task.cap}' if task.cap else ''}, with a 90 % interval."
     return f"the probability that `{task.column}` is true for the row."
