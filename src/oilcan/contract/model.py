@@ -4,7 +4,7 @@ Three shapes are written with these words alone: a fleet with event logs, run to
 independent rows. Rules that span several entries stand in `rules.py`.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import pydantic
 
@@ -30,10 +30,15 @@ class Download(Part):
     """An official address; `unpack` says what it holds."""
 
     url: str = pydantic.Field(pattern=r"^https?://")
-    sha256: str = pydantic.Field(pattern=r"^[0-9a-f]{64}$")
+    mirrors: list[Annotated[str, pydantic.Field(pattern=r"^https?://")]] = []  # tried in this order after `url`
+    sha256: str | None = pydantic.Field(default=None, pattern=r"^[0-9a-f]{64}$")  # absent: source.files pin what comes out
     unpack: Literal["none", "zip", "gzip"] = "none"
     members: dict[str, str] = {}                    # path in the archive -> path below data/raw/<name>/
     path: str | None = None                         # for `none` and `gzip`: where the one file goes
+
+    def targets(self) -> list[str]:
+        """Paths below data/raw/<name>/ of the files that come out."""
+        return list(self.members.values()) + ([self.path] if self.path else [])
 
 
 class Source(Part):
@@ -176,6 +181,7 @@ class Contract(Part):
     costs: Costs
     refractory: PositiveDuration | None = None      # alarms of one machine this close count as one
     slices: list[str] = []                          # columns of `machines` (or of independent rows) to report by
+    rule_baseline: dict[str, float] = {}            # telemetry column -> limit; any above it alarms: a rule to beat
 
     def telemetry_columns(self, *roles: str) -> list[str]:
         """Names of telemetry columns with one of the roles, key, dropped and flag-failure columns left out."""

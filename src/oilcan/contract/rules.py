@@ -1,6 +1,7 @@
 """Rules that span several entries of a contract; each returns the breaches it finds."""
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from oilcan.columns import EVENT_KEYS, KEY, MACHINE, TIME
 from oilcan.contract.model import Contract
@@ -8,8 +9,25 @@ from oilcan.contract.model import Contract
 
 def broken_rules(contract: Contract) -> list[str]:
     """Every contradiction in a contract, as one line each; empty if there is none."""
-    rules = (_tables, _columns, _units, _failures, _tasks, _split, _slices)
+    rules = (_source, _tables, _columns, _units, _failures, _tasks, _split, _slices, _rule_baseline)
     return [line for rule in rules for line in rule(contract)]
+
+
+def _source(contract: Contract) -> Iterator[str]:
+    pins = {file.path: file.sha256 for file in contract.source.files}
+    for at, file in enumerate(contract.source.files):
+        if PurePosixPath(file.path).is_absolute() or ".." in PurePosixPath(file.path).parts or "\\" in file.path:
+            yield f"source.files.{at}.path: must lie below data/raw/{contract.name} (found {file.path!r})"
+    for at, download in enumerate(contract.source.downloads):
+        where = f"source.downloads.{at}"
+        is_zip = download.unpack == "zip"
+        if (download.path is None) != is_zip or bool(download.members) != is_zip:
+            yield f"{where}: a zip needs `members`, anything else needs `path` (unpack is {download.unpack!r})"
+        for path in download.targets():
+            if path not in pins:
+                yield f"{where}: {path!r} is not among source.files (found {sorted(pins)})"
+            elif download.sha256 is None and pins[path] is None:
+                yield f"{where}: neither the download nor {path!r} in source.files has a sha256"
 
 
 def _tables(contract: Contract) -> Iterator[str]:
@@ -128,3 +146,10 @@ def _slices(contract: Contract) -> Iterator[str]:
     for name in contract.slices:
         if name not in table.columns:
             yield f"slices: {name!r} is no column of the machines table (found {sorted(table.columns)})"
+
+
+def _rule_baseline(contract: Contract) -> Iterator[str]:
+    known = contract.telemetry_columns("sensor", "condition", "static")
+    for name in contract.rule_baseline:
+        if name not in known:
+            yield f"rule_baseline: {name!r} is no telemetry column (found {sorted(known)})"
