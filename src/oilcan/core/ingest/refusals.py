@@ -1,0 +1,95 @@
+"""Refused rows: kept aside with their content, counted, and too many of them told in one message."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from oilcan.contract import Table
+from oilcan.core.ingest.tables import Cleaned
+
+COLUMNS: Final = ["table", "file", "row", "reason", "content"]
+_BLANKED: Final = "(personal)"
+
+
+def counts_of(cleaned: Cleaned) -> dict[str, Any]:
+    """What became of the rows of a table; read = kept + excluded + refused + identical duplicates."""
+    malformed = [bad for piece in cleaned.pieces for bad in piece.malformed]
+    refused = cleaned.fate.reasons("refused")
+    for bad in malformed:
+        refused[bad.reason] = refused.get(bad.reason, 0) + 1
+    return {
+        "read": len(cleaned.fate.alive) + len(malformed),
+        "kept": int(cleaned.fate.alive.sum()),
+        "excluded": cleaned.fate.reasons("excluded"),
+        "refused": refused,
+        "duplicates_identical": cleaned.fate.count("identical"),
+        "out_of_order": cleaned.out_of_order,
+    }
+
+
+def rejected_rows(tables: Sequence[Cleaned]) -> pd.DataFrame:
+    """Refused rows of all tables with file, row number, reason and raw content, personal cells blanked."""
+    lines = [
+        line
+        for cleaned in tables
+        for line in [*_malformed(cleaned), *(_line(cleaned, at) for at in cleaned.fate.positions("refused"))]
+    ]
+    return pd.DataFrame(lines, columns=COLUMNS).astype({name: "int64" if name == "row" else "str" for name in COLUMNS})
+
+
+def too_many_refused(cleaned: Cleaned, max_rejected_share: float) -> list[str]:
+    """One line per reason, with a first example, if more than the allowed share of rows is refused."""
+    counts = counts_of(cleaned)
+    refused, read = sum(counts["refused"].values()), counts["read"]
+    if refused <= max_rejected_share * read:
+        return []
+    examples = {line[3]: line for line in reversed(_malformed(cleaned))}
+    examples |= {reason: _line(cleaned, cleaned.fate.first(reason)) for reason in cleaned.fate.reasons("refused")}
+    lines = [f"{cleaned.name}: {refused:,} of {read:,} rows refused ({refused / read:.1%}, allowed at most "
+             f"{max_rejected_share:.1%}), of which"]
+    for reason, number in counts["refused"].items():
+        _, file, row, _, content = examples[reason]
+        shown = content if len(content) <= 160 else content[:157] + "..."
+        lines.append(f"{cleaned.name}: {number:,} for {reason!r}, first in {file} row {row}: {shown}")
+    return lines
+
+
+def _malformed(cleaned: Cleaned) -> list[tuple[str, str, int, str, str]]:
+    hidden = bool(_personal_labels(cleaned.spec))
+    return [
+        (cleaned.name, piece.file, bad.row, bad.reason, json.dumps({"text": _BLANKED if hidden else bad.text}))
+        for piece in cleaned.pieces
+        for bad in piece.malformed
+    ]
+
+
+def _line(cleaned: Cleaned, position: int) -> tuple[str, str, int, str, str]:
+    starts = np.cumsum([0, *(len(piece.frame) for piece in cleaned.pieces)])
+    at = int(np.searchsorted(starts, position, side="right")) - 1
+    piece, row = cleaned.pieces[at], int(position - starts[at])
+    content = json.dumps(_content(piece.frame, row, _personal_labels(cleaned.spec)), ensure_ascii=False)
+    return cleaned.name, piece.file, int(piece.rows[row]), cleaned.fate.reason_at(position), content
+
+
+def _personal_labels(spec: Table) -> set[str | int]:
+    return {
+        name if column.source is None else column.source
+        for name, column in spec.columns.items()
+        if column.personal is not None
+    }
+
+
+def _content(frame: pd.DataFrame, row: int, hidden: set[str | int]) -> dict[str, Any]:
+    return {str(name): _BLANKED if name in hidden else _plain(frame[name].iloc[row]) for name in frame.columns}
+
+
+def _plain(value: Any) -> Any:
+    if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)) or value is pd.NA:
+        return None
+    if isinstance(value, (np.bool_, np.integer, np.floating)):
+        return str(value) if isinstance(value, np.floating) and np.isinf(value) else value.item()
+    return value if isinstance(value, (str, bool, int, float)) else str(value)
+

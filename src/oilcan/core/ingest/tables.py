@@ -1,0 +1,148 @@
+"""One raw table -> its canonical table: cast, left out, sorted, unique; every row accounted for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from oilcan.columns import MACHINE, TIME
+from oilcan.contract import Column, Contract, Table
+from oilcan.core.ingest.casting import Cast, cast
+from oilcan.core.ingest.duplicates import find_duplicates
+from oilcan.core.ingest.fate import Fate, Kind
+from oilcan.core.ingest.frames import RawPiece
+from oilcan.core.ingest.instants import cast_instants
+from oilcan.core.ingest.personal import keyed_hash
+
+TEST_PREFIX: Final = "test-"
+
+
+@dataclass
+class Cleaned:
+    """A canonical table on its way: `frame` holds the rows alive, `position` says which raw row each was.
+
+    `problems` are breaches of the table as a whole; `is_test` says which rows are of a `test_files` file;
+    `out_of_order` counts rows that stood after a later one of the same machine.
+    """
+
+    name: str
+    spec: Table
+    pieces: Sequence[RawPiece]
+    fate: Fate
+    frame: pd.DataFrame = field(default_factory=pd.DataFrame)
+    position: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    is_test: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=bool))
+    out_of_order: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def decide(self, where: np.ndarray, kind: Kind, reason: str) -> None:
+        """Give rows of the frame a verdict and leave them out of it."""
+        mask = np.zeros(len(self.fate.alive), dtype=bool)
+        mask[self.position[where]] = True
+        self.fate.decide(mask, kind, reason)
+        if where.any():
+            self.frame = self.frame[~where].reset_index(drop=True)
+            self.position, self.is_test = self.position[~where], self.is_test[~where]
+
+
+def clean_table(
+    name: str, pieces: Sequence[RawPiece], contract: Contract, key: Sequence[str], hash_key: bytes | None
+) -> Cleaned:
+    """Rows of one table that keep the contract, sorted by `key` and unique in it.
+
+    The columns of the frame are those of the contract but for dropped and ignored ones.
+    """
+    spec = contract.tables[name]  # type: ignore[index]  # the caller goes through its keys
+    cleaned = Cleaned(name, spec, pieces, Fate(sum(len(piece.frame) for piece in pieces)))
+    columns = {column: _column(cleaned, column, contract.time.zone) for column in spec.columns}
+    _exclude(cleaned, columns, contract.time.zone)
+    for column, how in spec.columns.items():
+        if how.role == "ignore" or how.personal == "drop":
+            del columns[column]
+        elif how.personal == "hash":
+            columns[column] = keyed_hash(columns[column], hash_key or b"")
+    is_test = np.repeat([piece.is_test for piece in pieces], [len(piece.frame) for piece in pieces])
+    if is_test.any():
+        columns[MACHINE] = columns[MACHINE].mask(is_test, TEST_PREFIX + columns[MACHINE])
+    _sort(cleaned, columns, key)
+    cleaned.is_test = is_test[cleaned.position]
+    twins = find_duplicates(cleaned.frame, key)
+    cleaned.decide(twins.identical, "identical", "duplicate, identical")
+    cleaned.decide(twins.other_content[~twins.identical], "refused", "duplicate key, other content")
+    return cleaned
+
+
+def _column(cleaned: Cleaned, name: str, zone: str) -> pd.Series:
+    """One column of all files, cast; wrong and missing cells refuse their row."""
+    spec = cleaned.spec.columns[name]
+    raw = [piece.frame[name if spec.source is None else spec.source] for piece in cleaned.pieces]
+    if spec.type == "instant":
+        done, problems = cast_instants(raw, spec, cleaned.spec, zone)
+        cleaned.problems += [f"{name}: {problem}" for problem in problems]
+    else:
+        done = _join([cast(part, spec, cleaned.spec) for part in raw])
+    values = done.values
+    if name == MACHINE and spec.type != "text":
+        values = values.astype("Int64").astype("str").mask(values.isna())
+    cleaned.fate.decide(done.wrong, "refused", f"{name}: {done.why}")
+    if not spec.nullable:
+        cleaned.fate.decide(values.isna(), "refused", f"{name}: missing")
+    return values
+
+
+def _join(casts: list[Cast]) -> Cast:
+    values = casts[0].values.reset_index(drop=True)
+    if len(casts) > 1:
+        values = pd.concat([done.values for done in casts], ignore_index=True)
+    return Cast(values, np.concatenate([done.wrong for done in casts]), casts[-1].why)
+
+
+def _exclude(cleaned: Cleaned, columns: dict[str, pd.Series], zone: str) -> None:
+    for exclusion in cleaned.spec.exclude:
+        wanted = pd.Series([exclusion.equals])
+        spec = cleaned.spec.columns[exclusion.column]
+        table = Table(grain="", files=["-"], columns={})
+        plain = Column(type=spec.type, unit=spec.unit, description="")     # stated in canonical units
+        done = cast_instants([wanted], plain, table, zone)[0] if spec.type == "instant" else cast(wanted, plain, table)
+        where = columns[exclusion.column].eq(done.values.iloc[0]).fillna(False)
+        cleaned.fate.decide(where, "excluded", exclusion.reason)
+
+
+def _sort(cleaned: Cleaned, columns: dict[str, pd.Series], key: Sequence[str]) -> None:
+    """Fill `frame` with the rows alive, sorted by key and, among equal keys, as they stood in the files."""
+    alive = np.flatnonzero(cleaned.fate.alive)
+    keys = [columns[name].iloc[alive].reset_index(drop=True) for name in key]
+    codes = [_codes(values) for values in keys]
+    order = np.lexsort(codes[::-1])                 # stable
+    if TIME in key:
+        cleaned.out_of_order = _backward_steps(codes[list(key).index(MACHINE)], codes[list(key).index(TIME)])
+    cleaned.position = alive[order]
+    taken = {name: _settled(columns.pop(name).take(cleaned.position), name, cleaned.spec) for name in list(columns)}
+    cleaned.frame = pd.DataFrame(taken, copy=False)
+
+
+def _codes(values: pd.Series) -> np.ndarray:
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        return values.astype("int64").to_numpy()
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return values.to_numpy(dtype=np.float64)
+    return pd.factorize(values, sort=True)[0]
+
+
+def _backward_steps(machine: np.ndarray, time: np.ndarray) -> int:
+    """Number of rows earlier than one that stands before them, of the same machine."""
+    by_machine = np.argsort(machine, kind="stable")
+    series = pd.Series(time[by_machine]).groupby(machine[by_machine])
+    return int((series.cummax().to_numpy() > time[by_machine]).sum())
+
+
+def _settled(values: pd.Series, name: str, spec: Table) -> pd.Series:
+    """The final dtype: whole cycles as int64, flags that are never missing as bool."""
+    values = values.reset_index(drop=True)
+    if name == TIME and spec.columns[name].type == "integer":
+        return values.astype("int64")
+    if spec.columns[name].type == "flag" and not spec.columns[name].nullable:
+        return values.astype("bool")
+    return values
