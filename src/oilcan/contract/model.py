@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import pydantic
 
 from oilcan.durations import Duration, PositiveDuration
+from oilcan.errors import ContractError
 
 ColumnType = Literal["integer", "number", "flag", "text", "instant"]
 
@@ -31,7 +32,7 @@ class Download(Part):
 
     url: str = pydantic.Field(pattern=r"^https?://")
     mirrors: list[Annotated[str, pydantic.Field(pattern=r"^https?://")]] = []  # tried in this order after `url`
-    sha256: str | None = pydantic.Field(default=None, pattern=r"^[0-9a-f]{64}$")  # absent: source.files pin what comes out
+    sha256: str | None = pydantic.Field(default=None, pattern=r"^[0-9a-f]{64}$")  # absent: source.files pin it
     unpack: Literal["none", "zip", "gzip"] = "none"
     members: dict[str, str] = {}                    # path in the archive -> path below data/raw/<name>/
     path: str | None = None                         # for `none` and `gzip`: where the one file goes
@@ -200,3 +201,11 @@ class Contract(Part):
             if task.kind != "rul":
                 return name, task
         return next(iter(self.tasks.items()))
+
+    def look_ahead(self) -> tuple[float, float]:
+        """Horizon and lead time of the headline task, in ticks; ContractError if it has none."""
+        name, task = self.headline()
+        if task.horizon is None or task.lead_time is None:
+            raise ContractError(f"datasets/{self.name}.yaml: tasks.{name} is no failure_within. Give it horizon and "
+                                f"lead_time.")
+        return task.horizon.ticks, task.lead_time.ticks

@@ -1,0 +1,39 @@
+"""Raw files -> canonical tables: renamed, cast, in the contract's units; refused rows kept aside.
+
+Reads   the data-set contract, data/raw/<name>/; the environment's OILCAN_HASH_KEY where columns are hashed
+Params  ingest
+Writes  telemetry/part-*.parquet, errors, maintenance, failures, machines, truth (if the contract has
+        it), rejected.parquet, ingest.json
+"""
+
+import os
+from collections.abc import Sequence
+
+from oilcan import params
+from oilcan.core.ingest import ingest, machine_groups
+from oilcan.io import files, raw, stage
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the stage."""
+    args = stage.parse(__doc__, "contract", "raw", "out", argv=argv)
+    p = files.read_params(params.IngestParams, args.params, "ingest")
+    contract = files.read_contract(args.contract)
+    pieces = raw.read_raw(contract, args.raw)
+
+    hash_key = os.environ.get("OILCAN_HASH_KEY", "").encode()
+    canonical = ingest(pieces, contract, max_rejected_share=p.max_rejected_share, hash_key=hash_key)
+    groups = machine_groups(canonical.tables.pop("telemetry"), p.machines_per_partition)
+
+    with files.fresh_folder(args.out) as folder:
+        for number, group in enumerate(groups):
+            files.write_table(group, folder / "telemetry" / files.partition_name(number))
+        for name, table in canonical.tables.items():
+            files.write_table(table, folder / f"{name}.parquet")
+        files.write_table(canonical.rejected, folder / "rejected.parquet")
+        files.write_json(canonical.counts, folder / "ingest.json")
+    stage.report("ingest", **{name: f"{row['kept']:,} of {row['read']:,}" for name, row in canonical.counts.items()})
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,35 @@
+"""Nothing -> the raw files of `demo_fleet`, as a company would export them, and the truth none has.
+
+Reads   the data-set contract: horizon and lead time of its headline task
+Params  simulate
+Writes  telemetry.parquet, truth.parquet, errors.csv, maintenance.csv, failures.csv, machines.csv
+"""
+
+from collections.abc import Sequence
+
+from oilcan import params
+from oilcan.core.simulate import draw_fleet
+from oilcan.io import files, stage
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the stage."""
+    args = stage.parse(__doc__, "contract", "out", argv=argv)
+    p = files.read_params(params.SimulateParams, args.params, "simulate")
+    horizon_h, lead_time_h = files.read_contract(args.contract).look_ahead()
+
+    fleet = draw_fleet(
+        machines=p.machines, days=p.days, seed=p.seed, start=p.start, scenario=p.scenario,
+        horizon_h=horizon_h, lead_time_h=lead_time_h,
+    )  # fmt: skip
+
+    with files.fresh_folder(args.out) as folder:
+        files.write_table(fleet.telemetry, folder / "telemetry.parquet")
+        files.write_table(fleet.truth, folder / "truth.parquet")
+        for name in ("errors", "maintenance", "failures", "machines"):
+            files.write_csv(getattr(fleet, name), folder / f"{name}.csv")
+    stage.report("simulate", machines=len(fleet.machines), readings=len(fleet.telemetry), failures=len(fleet.failures))
+
+
+if __name__ == "__main__":
+    stage.run(main)
