@@ -26,7 +26,7 @@ def dvc_md5(path: Path) -> str:
     """
     if path.is_dir():
         entries = [
-            {"md5": _md5(file), "relpath": file.relative_to(path).as_posix()}
+            {"md5": md5(file), "relpath": file.relative_to(path).as_posix()}
             for file in sorted(path.rglob("*"))
             if file.is_file() and not set(IGNORED) & set(file.parts) and file.suffix != ".tmp"
         ]
@@ -35,9 +35,10 @@ def dvc_md5(path: Path) -> str:
         return hashlib.md5(listing, usedforsecurity=False).hexdigest() + ".dir"
     if not path.is_file():
         raise DataError(f"{path}: does not exist. Run the stage that makes it, or place the file there.")
-    return _md5(path)
+    return md5(path)
 
 
-def _md5(path: Path) -> str:
+def md5(path: Path) -> str:
+    """MD5 of the bytes of a file, in hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
