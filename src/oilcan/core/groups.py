@@ -1,0 +1,62 @@
+"""Which rows of a table sorted by machine belong together?
+
+Everything per machine is computed on whole columns with these boundaries; a Python loop over
+twenty thousand machines would cost more than the work itself.
+"""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+_US_PER_H: Final = 3_600_000_000
+
+
+def first_rows(machine: pd.Series) -> np.ndarray:
+    """Positions at which a new machine begins.
+
+    Parameters
+    ----------
+    machine
+        Machine ids, equal ones side by side, shape (n,).
+
+    Returns
+    -------
+    Shape (number of machines,), ascending; empty for no rows.
+
+    Examples
+    --------
+    >>> first_rows(pd.Series(["a", "a", "b"])).tolist()
+    [0, 2]
+    """
+    is_new = (machine != machine.shift()).to_numpy(dtype=bool)
+    return np.flatnonzero(is_new)
+
+
+def group_numbers(first: np.ndarray, rows: int) -> np.ndarray:
+    """Number of the group, from 0, that each row belongs to.
+
+    Examples
+    --------
+    >>> group_numbers(np.array([0, 2]), 3).tolist()
+    [0, 0, 1]
+    """
+    return np.repeat(np.arange(len(first)), np.diff(first, append=rows))
+
+
+def exact(time: pd.Series) -> np.ndarray:
+    """Time as whole numbers, so that borders of intervals are exact: microseconds, or cycles.
+
+    Examples
+    --------
+    >>> exact(pd.Series(pd.to_datetime(["1970-01-01 00:00:01"], utc=True))).tolist()
+    [1000000]
+    """
+    if isinstance(time.dtype, pd.DatetimeTZDtype):
+        return np.asarray(time.astype("datetime64[us, UTC]").astype("int64"), dtype=np.int64)
+    return time.to_numpy(dtype=np.int64)
+
+
+def units_per_tick(time: pd.Series) -> int:
+    """Exact units in a tick: microseconds in an hour, or 1 where cycles are counted."""
+    return _US_PER_H if isinstance(time.dtype, pd.DatetimeTZDtype) else 1

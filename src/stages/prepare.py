@@ -1,0 +1,57 @@
+"""Canonical tables -> prepared rows: clean, derive, label with censoring, part with a gap.
+
+Reads   the contract, data/canonical, data/quarantine.parquet
+Params  compute, prepare
+Writes  data/prepared: telemetry/part-*.parquet, rows.parquet, event tables, machines, prepare.json
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import joblib
+import pandas as pd
+
+from oilcan import params
+from oilcan.contract import Contract
+from oilcan.core import preparing
+from oilcan.io import files, stage
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the stage."""
+    args = stage.parse(__doc__, "contract", "canonical", "quarantine", "out", argv=argv)
+    compute = files.read_params(params.ComputeParams, args.params, "compute")
+    p = files.read_params(params.PrepareParams, args.params, "prepare")
+    contract = files.read_contract(args.contract)
+    quarantine = files.read_table(args.quarantine)
+    tables = {name: files.read_table(args.canonical / f"{name}.parquet") for name in preparing.TABLES}
+    truth = files.read_table(args.canonical / "truth.parquet") if "truth" in contract.tables else None
+    parts = files.partitions(args.canonical / "telemetry")
+
+    with files.fresh_folder(args.out) as out:
+        (out / "telemetry").mkdir()
+        done = joblib.Parallel(n_jobs=min(compute.jobs, len(parts)), backend=compute.backend)(
+            joblib.delayed(prepare_partition)(number, part, out, contract, quarantine, p)
+            for number, part in enumerate(parts)
+        )
+        prepared = preparing.prepare_rows(done, tables, truth, contract, seed=p.seed)
+        files.write_table(prepared.rows, out / "rows.parquet")
+        for name, table in tables.items():
+            files.write_table(table, out / f"{name}.parquet")
+        files.write_json(prepared.summary, out / "prepare.json")
+    stage.report("prepare", **prepared.headline)
+
+
+def prepare_partition(
+    number: int, part: Path, out: Path, contract: Contract, quarantine: pd.DataFrame, p: params.PrepareParams
+) -> preparing.Prepared:
+    """One partition, read, prepared and written; what the rows of the fleet need of it comes back."""
+    done = preparing.prepare_partition(
+        files.read_table(part), quarantine, contract, number=number, fill_periods=p.fill_gap_periods
+    )
+    files.write_table(done.telemetry, out / "telemetry" / part.name)
+    return done.without_telemetry()
+
+
+if __name__ == "__main__":
+    stage.run(main)
