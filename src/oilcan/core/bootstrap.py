@@ -113,24 +113,19 @@ def classification(code: np.ndarray, target: np.ndarray, p: np.ndarray, threshol
     """
     ranking = Ranking.of(code, target, p)
     ranked = np.array([ranking.auc_ap(draw) for draw in weights])
-    n_machines = weights.shape[1]
-
-    def total(values: np.ndarray) -> np.ndarray:
-        return weights @ np.bincount(code, weights=values, minlength=n_machines)
-
-    n = total(np.ones(len(p)))
+    n = total(code, np.ones(len(p)), weights)
     drawn = {
         "roc_auc": ranked[:, 0],
         "pr_auc": ranked[:, 1],
-        "brier": _ratio(total((p - target) ** 2), n),
+        "brier": ratio(total(code, (p - target) ** 2, weights), n),
         "ece": _ece(code, target, p, weights, n),
-        "prevalence": _ratio(total(target), n),
+        "prevalence": ratio(total(code, target, weights), n),
     }
     if threshold is not None:
         alarm = (p >= threshold).astype(np.float64)
-        hits, forecast, actual = total(alarm * target), total(alarm), total(target)
-        drawn |= {"precision": _ratio(hits, forecast), "recall": _ratio(hits, actual),
-                  "f1": _ratio(2 * hits, forecast + actual)}
+        hits, forecast, actual = (total(code, values, weights) for values in (alarm * target, alarm, target))
+        drawn |= {"precision": ratio(hits, forecast), "recall": ratio(hits, actual),
+                  "f1": ratio(2 * hits, forecast + actual)}
     return drawn
 
 
@@ -138,18 +133,22 @@ def _ece(code: np.ndarray, target: np.ndarray, p: np.ndarray, weights: np.ndarra
     which = metrics.equal_mass_bins(p)
     bins, machines = int(which.max()) + 1, weights.shape[1]
     excess = np.bincount(code * bins + which, weights=p - target, minlength=machines * bins)
-    return _ratio(np.abs(weights @ excess.reshape(machines, bins)).sum(axis=1), n)
+    return ratio(np.abs(weights @ excess.reshape(machines, bins)).sum(axis=1), n)
 
 
-def _ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+def ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+    """Quotient, NaN where the bottom is not positive."""
     return np.divide(top, bottom, out=np.full(len(top), np.nan), where=bottom > 0)
+
+
+def total(code: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Sum of a row-wise quantity in each draw, shape (draws,)."""
+    return weights @ np.bincount(code, weights=values, minlength=weights.shape[1])
 
 
 def mean(code: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Mean of a row-wise quantity in each draw, shape (draws,)."""
-    n_machines = weights.shape[1]
-    return _ratio(weights @ np.bincount(code, weights=values, minlength=n_machines),
-                  weights @ np.bincount(code, minlength=n_machines))
+    return ratio(total(code, values, weights), total(code, np.ones(len(values)), weights))
 
 
 def median(code: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from oilcan.columns import MACHINE, TIME, ticks
+from oilcan.contract import Contract, Task
 
 HOURS_PER_MONTH: Final = 730.5      # 365.25 days / 12
 _SLACK: Final = 1e-6                # of a tick: fractions of an hour are not exact in floats
@@ -72,6 +73,13 @@ def _next_at_least(ticks: np.ndarray, first: np.ndarray, distance: float) -> np.
     relative = ticks - ticks.min()
     key = np.cumsum(group) * (relative.max() + distance + 1.0) + relative
     return np.searchsorted(key, key + distance - _SLACK, side="left")
+
+
+def refractory_ticks(contract: Contract, task: Task) -> float:
+    """Ticks for which a machine that has alarmed stays silent: the contract's, else lead time + horizon."""
+    if contract.refractory:
+        return contract.refractory.ticks
+    return (task.lead_time.ticks if task.lead_time else 0.0) + (task.horizon.ticks if task.horizon else 0.0)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Is the forecast good enough to act on? Row, event and money metrics, slices, baselines, plots, report."""

@@ -1,0 +1,28 @@
+"""How close does the forecast come to the best one possible, where simulation knows the truth?"""
+
+from typing import Any
+
+import numpy as np
+
+from oilcan.core import metrics
+from oilcan.evaluation.evidence import EventRows
+
+ORACLE = "p_true"
+
+
+def achievable(rows: EventRows, p: np.ndarray) -> dict[str, Any]:
+    """Average precision of the true probability on the same rows, and the share of it that `p` reaches.
+
+    Empty where the truth is not known. The oracle knows wear that no sensor shows, so a share of 1 is out
+    of reach.
+    """
+    if ORACLE not in rows.frame:
+        return {}
+    oracle = rows.frame[ORACLE].to_numpy(dtype=np.float64)
+    kept = rows.known & ~np.isnan(oracle)
+    best = metrics.pr_auc(rows.target[kept], oracle[kept])
+    reached = metrics.pr_auc(rows.target[kept], p[kept])
+    if not best or reached is None:
+        return {}
+    ranking = metrics.roc_auc(rows.target[kept], oracle[kept])
+    return {"pr_auc": best, "share_reached": reached / best, "roc_auc": ranking}

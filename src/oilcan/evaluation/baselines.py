@@ -1,0 +1,144 @@
+"""What would simpler policies have done on the same rows? What they choose, they choose before the test part.
+
+- `never`: no alarms, run to failure
+- `always`: an alarm whenever one may be raised
+- `periodic`: planned repair at a fixed age (cost only; `costs.best_period`)
+- `age`: alarm when the last failure or maintenance is long ago; limit chosen on validation
+- `error_codes`: alarm when one of certain error codes was logged since the last row; codes chosen on
+  training and validation
+- `limits`: alarm when a sensor is above its limit in the contract's `rule_baseline`
+- `median_life`: RUL, median life of training machines minus age
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from oilcan import columns
+from oilcan.columns import CODE, MACHINE, PART, TIME
+from oilcan.contract import Costs
+from oilcan.core import costs
+from oilcan.core.lives import age, lives, median_life
+from oilcan.evaluation import classified, remaining
+from oilcan.evaluation.evidence import EventRows, Evidence, identity
+
+_MOST_CODES = 30        # the most frequent error codes; rarer ones cannot be judged
+
+
+def event_baselines(evidence: Evidence, name: str, validation: EventRows, test: EventRows) -> dict[str, Any]:
+    """Events and cost of each simple alarm policy on the test rows."""
+    whole = np.ones(len(test.frame))
+    found = {"never": _judge(evidence, test, whole, np.inf), "always": _judge(evidence, test, whole, 1.0)}
+    if test.windows is not None:
+        found["age"] = _age_rule(evidence, validation, test)
+        if len(evidence.errors):
+            found["error_codes"] = _error_rule(evidence, name, validation, test)
+    if evidence.contract.rule_baseline:
+        found["limits"] = _judge(evidence, test, above_limits(evidence, test.frame), 1.0)
+    return found
+
+
+def _judge(evidence: Evidence, rows: EventRows, score: np.ndarray, threshold: float) -> dict[str, Any]:
+    tally = rows.tally(score, threshold)
+    numbers = classified.event_numbers(tally, evidence.unit)
+    rate = classified.false_alarm_rate(evidence.unit)[0]
+    kept = ["detected_share", "false_alarms", "alarm_precision"]
+    if rows.windows is not None:
+        kept += [rate, f"median_lead_time_{evidence.unit}"]
+    return {"cost": float(costs.cost_by_machine(tally, rows.costs).sum())} | {
+        key: numbers[key] for key in kept if key in numbers}
+
+
+def periodic_policy(evidence: Evidence) -> Callable[[Costs], costs.PeriodicPolicy]:
+    """The best planned interval at given prices, by the lives seen in training and validation."""
+    ended, failed = _lives_before(evidence, "train", "validation")
+    return lambda prices: costs.best_period(ended, failed, prices)
+
+
+def _lives_before(evidence: Evidence, *parts: str) -> tuple[np.ndarray, np.ndarray]:
+    rows = evidence.rows[evidence.rows[PART].isin(parts)]
+    last = pd.Series(columns.ticks(rows[TIME]), index=rows[MACHINE].to_numpy())
+    step = evidence.contract.rows.stride or evidence.contract.time.period
+    end = last.groupby(level=0).max() + (step.ticks if step else 0.0)      # the row at the failure is left out
+    start = evidence.started()
+    return lives(start[start.index.isin(end.index)], end, evidence.failures)
+
+
+def _age_rule(evidence: Evidence, validation: EventRows, test: EventRows) -> dict[str, Any]:
+    limit = validation.cheapest(_ages(evidence, validation.frame))[0]
+    judged = _judge(evidence, test, _ages(evidence, test.frame), limit)
+    if np.isfinite(limit):
+        judged[f"limit_{evidence.unit}"] = limit
+    return judged
+
+
+def _ages(evidence: Evidence, frame: pd.DataFrame) -> np.ndarray:
+    return age(frame[MACHINE].to_numpy(), columns.ticks(frame[TIME]), evidence.started(), evidence.failures,
+               evidence.maintenance)
+
+
+def _error_rule(evidence: Evidence, name: str, validation: EventRows, test: EventRows) -> dict[str, Any]:
+    train_frame = evidence.rows[evidence.rows[PART] == "train"].reset_index(drop=True)
+    seen = [EventRows.of(evidence, name, train_frame), validation]
+    codes = evidence.errors[CODE].value_counts().index[:_MOST_CODES].sort_values().tolist()
+    logged = [_logged(evidence.errors, rows.frame, codes) for rows in seen]
+
+    def price(chosen: list[int]) -> float:
+        return float(sum(rows.cost(_any(flags, chosen), 1.0) for rows, flags in zip(seen, logged, strict=True)))
+
+    chosen: list[int] = []
+    cheapest = price(chosen)
+    for at in sorted(range(len(codes)), key=lambda at: price([at])):       # greedy, the best code first
+        if (cost := price([*chosen, at])) < cheapest:
+            chosen, cheapest = [*chosen, at], cost
+    judged = _judge(evidence, test, _any(_logged(evidence.errors, test.frame, codes), chosen), 1.0)
+    return judged | {"codes": ", ".join(str(codes[at]) for at in sorted(chosen)) or "none pays"}
+
+
+def _any(flags: np.ndarray, chosen: list[int]) -> np.ndarray:
+    return np.asarray(flags[:, chosen].any(axis=1), dtype=np.float64)
+
+
+def _logged(errors: pd.DataFrame, frame: pd.DataFrame, codes: list[Any]) -> np.ndarray:
+    """Which codes were logged since the machine's last row, shape (n_rows, n_codes), bool."""
+    flags = np.zeros((len(frame), len(codes)), dtype=bool)
+    machines = pd.Index(frame[MACHINE].unique())
+    logged = errors[errors[CODE].isin(codes) & errors[MACHINE].isin(machines)]
+    who = machines.get_indexer(pd.Index(frame[MACHINE]))
+    when = columns.ticks(frame[TIME])
+    error_who, error_when = machines.get_indexer(pd.Index(logged[MACHINE])), columns.ticks(logged[TIME])
+    if len(frame) == 0 or len(logged) == 0:
+        return flags
+    origin = min(when.min(), error_when.min())
+    span = max(when.max(), error_when.max()) - origin + 1.0
+    row = np.searchsorted(who * span + when - origin, error_who * span + error_when - origin, side="left")
+    column = pd.Index(codes).get_indexer(pd.Index(logged[CODE]))
+    inside = row < len(frame)
+    inside[inside] &= who[row[inside]] == error_who[inside]                # the next row is the machine's own
+    starts = np.flatnonzero(np.diff(who, prepend=-1))
+    inside[inside] &= ~np.isin(row[inside], starts) | (error_when[inside] == when[row[inside]])
+    flags[row[inside], column[inside]] = True
+    return flags
+
+
+def above_limits(evidence: Evidence, frame: pd.DataFrame) -> np.ndarray:
+    """1 where any sensor of `rule_baseline` is above its limit, else 0; a missing reading is not above."""
+    key = identity(frame)
+    found = frame[key].merge(evidence.readings, on=key, how="left", validate="many_to_one")
+    limits = evidence.contract.rule_baseline
+    return np.asarray((found[list(limits)] > pd.Series(limits)).any(axis=1), dtype=np.float64)
+
+
+def life_baseline(evidence: Evidence, name: str, test: pd.DataFrame) -> dict[str, Any]:
+    """RUL by the median life of training machines minus age; empty if none failed."""
+    middle = median_life(*_lives_before(evidence, "train"))
+    if middle is None:
+        return {}
+    rows = remaining.LifeRows.of(evidence, name, test)
+    known = test[test[f"target_{name}"].notna()]
+    ages = age(known[MACHINE].to_numpy(), columns.ticks(known[TIME]), evidence.started(), evidence.failures)
+    numbers = remaining.life_numbers(rows.with_forecast(rows.capped(np.maximum(middle - ages, 0.0))))
+    kept = ("rmse", "mae", "phm_score", "rmse_capped", "phm_score_capped")
+    return {"median_life": {f"median_{evidence.unit}": middle} | {key: numbers[key] for key in kept if key in numbers}}

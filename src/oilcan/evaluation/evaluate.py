@@ -1,0 +1,143 @@
+"""All numbers of an evaluation, by the names that scripts, dashboards and the gate rely on.
+
+The headline task fills `test`, `events`, `costs`, `validation`, `modes`, `baselines`, `achievable`; the first RUL
+task adds its numbers to `test`, `validation` and `baselines`; every further task stands under
+`tasks.<name>`. A number that does not exist is left out, never NaN; 6 digits after the point.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from oilcan.core import bootstrap
+from oilcan.errors import DataError
+from oilcan.evaluation import baselines, classified, plots, remaining, slices
+from oilcan.evaluation.achievable import achievable
+from oilcan.evaluation.evidence import EventRows, Evidence
+
+_DIGITS = 6
+Numbers = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Results: nested metrics, nested slices, and the tables of `plots`."""
+
+    metrics: Numbers
+    slices: Numbers
+    tables: dict[str, pd.DataFrame]
+
+
+def evaluate(evidence: Evidence) -> Evaluation:
+    """Judge the forecasts of every task on the test rows, and the main numbers on validation.
+
+    Raises
+    ------
+    DataError
+        If a forecast, a threshold, or the test part is missing.
+    """
+    evidence.check()
+    numbers: Numbers = {}
+    sliced: Numbers = {}
+    tables = plots.empty()
+    event_tasks, life_tasks = evidence.tasks("failure_within", "label"), evidence.tasks("rul")
+    for task in event_tasks:
+        first = task == event_tasks[0]
+        found, by_slice, drawn = _event_task(evidence, task)
+        _merge(numbers if first else numbers.setdefault("tasks", {}).setdefault(task, {}), found)
+        if first:
+            sliced, tables = by_slice, tables | drawn
+    for task in life_tasks:
+        first = task == life_tasks[0]
+        found, by_slice, drawn = _life_task(evidence, task)
+        _merge(numbers if first else numbers.setdefault("tasks", {}).setdefault(task, {}), found)
+        if first:
+            _merge(sliced, by_slice)
+            tables |= drawn
+    test = numbers["test"]
+    test.setdefault("n", test.get("n_rul", 0))
+    return Evaluation(_tidy(numbers), _tidy(sliced), tables)
+
+
+def _event_task(evidence: Evidence, task: str) -> tuple[Numbers, Numbers, dict[str, pd.DataFrame]]:
+    threshold = _threshold(evidence, task)
+    test, validation = (EventRows.of(evidence, task, evidence.part(part)) for part in ("test", "validation"))
+    p, p_validation = (rows.frame[f"p_{task}"].to_numpy(dtype=np.float64) for rows in (test, validation))
+    period_at = baselines.periodic_policy(evidence) if test.windows is not None else None
+    periodic = period_at(evidence.contract.costs) if period_at else None
+    numbers = _part_numbers(test, p, threshold, periodic, evidence.unit) | {"threshold": threshold}
+    if test.n_machines > 1:
+        weights = bootstrap.multiplicities(test.n_machines, evidence.params.bootstrap, evidence.params.seed)
+        _merge(numbers, classified.intervals(test, p, threshold, weights, periodic, evidence.unit))
+    if len(validation.frame):
+        numbers["validation"] = _validation(validation, p_validation, threshold, periodic, evidence.unit)
+    if evidence.contract.tasks[task].modes:
+        numbers["modes"] = slices.modes(evidence, task, test, p, threshold)
+    numbers["baselines"] = baselines.event_baselines(evidence, task, validation, test)
+    numbers["achievable"] = achievable(test, p)
+    drawn = plots.event_tables(validation, test, p_validation, p, threshold, period_at, evidence.unit)
+    return numbers, slices.event_slices(evidence, task, test, p, threshold), drawn
+
+
+def _part_numbers(rows: EventRows, p: np.ndarray, threshold: float, periodic: Any, unit: str) -> Numbers:
+    tally = rows.tally(p, threshold)
+    numbers: Numbers = {
+        "test": classified.row_numbers(rows, p, threshold) | {"machines": rows.n_machines},
+        "costs": classified.cost_numbers(tally, rows.costs, periodic, unit),
+    }
+    if rows.windows is not None:
+        counts = rows.counts(p, threshold)
+        numbers["events"] = classified.event_numbers(tally, unit) | {
+            "late_alarms": counts.late_alarms, "censored_alarms": counts.censored_alarms}
+    return numbers
+
+
+def _validation(rows: EventRows, p: np.ndarray, threshold: float, periodic: Any, unit: str) -> Numbers:
+    blocks = _part_numbers(rows, p, threshold, periodic, unit)
+    events, costs = blocks.get("events", {}), blocks["costs"]
+    rate = classified.false_alarm_rate(unit)[0]
+    numbers = blocks["test"] | {key: events[key] for key in ("n_failures", "detected_share", rate) if key in events}
+    return numbers | {"cost": costs["model"], "saving_captured": costs["saving_captured"]}
+
+
+def _threshold(evidence: Evidence, task: str) -> float:
+    thresholds = evidence.model.get("thresholds", {})
+    if task not in thresholds:
+        raise DataError(f"model.json: no threshold for task {task!r} (found {sorted(thresholds)}). "
+                        f"Run `dvc repro train`.")
+    return float(thresholds[task])
+
+
+def _life_task(evidence: Evidence, task: str) -> tuple[Numbers, Numbers, dict[str, pd.DataFrame]]:
+    frame = evidence.part("test")
+    rows = remaining.LifeRows.of(evidence, task, frame)
+    test: Numbers = remaining.life_numbers(rows)
+    test |= remaining.life_intervals(rows, evidence.params.bootstrap, evidence.params.seed)
+    validation = remaining.life_numbers(remaining.LifeRows.of(evidence, task, evidence.part("validation")))
+    numbers = {"test": test, "validation": validation, "baselines": baselines.life_baseline(evidence, task, frame)}
+    return numbers, slices.life_slices(evidence, task, rows, frame), plots.life_tables(rows)
+
+
+def _merge(into: Numbers, more: Numbers) -> None:
+    """Nested union; numbers already there stay."""
+    for key, value in more.items():
+        if isinstance(value, dict):
+            _merge(into.setdefault(key, {}), value)
+        else:
+            into.setdefault(key, value)
+
+
+def _tidy(value: Any) -> Any:
+    """Plain rounded values; what is None, NaN, infinite or an empty block is left out."""
+    if isinstance(value, dict):
+        kept = {str(key): _tidy(item) for key, item in value.items()}
+        return {key: item for key, item in kept.items() if item is not None and item != {}}
+    if isinstance(value, list):
+        return [_tidy(item) for item in value]
+    if isinstance(value, bool | str | int) or value is None:
+        return value
+    number = float(value)
+    return round(number, _DIGITS) if math.isfinite(number) else None
