@@ -1,0 +1,40 @@
+"""The batch engine: a plan and one partition's tables -> the feature matrix of its rows."""
+
+import numpy as np
+import pandas as pd
+
+from oilcan.columns import KEY
+from oilcan.core.features.arrays import Arrays, Tables
+from oilcan.core.features.families import FAMILIES
+from oilcan.core.features.plan import FeaturePlan
+
+
+def compute_matrix(plan: FeaturePlan, tables: Tables) -> np.ndarray:
+    """Features of the rows, in their order.
+
+    Parameters
+    ----------
+    plan
+        What to compute.
+    tables
+        One partition; not changed. Its order does not matter.
+
+    Returns
+    -------
+    Shape (rows, features of the plan), float32; NaN where a feature is not known.
+    """
+    arrays = Arrays(plan, tables)
+    out = np.empty((len(tables.rows), len(plan.features)), dtype=np.float32)
+    for kind, family in FAMILIES.items():
+        at = [i for i, feature in enumerate(plan.features) if feature.kind == kind]
+        if at and len(out):
+            out[:, at] = family.compute(arrays, [plan.features[i] for i in at])
+    out[np.isnan(out)] = np.nan         # one pattern of bits for missing, so files are the same
+    return out
+
+
+def feature_table(plan: FeaturePlan, tables: Tables) -> pd.DataFrame:
+    """Key and features of the rows, as written to a part file."""
+    keys = [name for name in KEY if name in tables.rows]
+    matrix = pd.DataFrame(compute_matrix(plan, tables), columns=plan.names)
+    return pd.concat([tables.rows[keys].reset_index(drop=True), matrix], axis=1)

@@ -1,0 +1,91 @@
+"""Family `ewm`: exponential average by time; a reading counts half after one window.
+
+E(t) = sum x_i 2^(-(t - t_i)/h) / sum 2^(-(t - t_i)/h) over readings t_i <= t that are there. Both sums
+follow S_i = S_(i-1) 2^(-(t_i - t_(i-1))/h) + new term, one multiplication and addition per reading.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from oilcan.core.features.arrays import Arrays
+from oilcan.core.features.facts import Facts
+from oilcan.core.features.plan import Feature
+
+FADED: Final = 2.0**-64     # a total weight below this is nothing: no reading for 64 half-lives
+
+
+def decayed_sums(terms: np.ndarray, decay: np.ndarray) -> np.ndarray:
+    """S_i = S_(i-1) * decay_i + terms_i along the first axis.
+
+    Rows are cut into about sqrt(n) blocks that advance together; then each block receives what the
+    one before it ended with. That is exactly the recursion, in 2 sqrt(n) vector steps.
+
+    Parameters
+    ----------
+    terms
+        Shape (n, k).
+    decay
+        Shape (n,), in [0, 1]; 0 begins a new machine.
+
+    Examples
+    --------
+    >>> decayed_sums(np.array([[1.0], [1.0], [1.0]]), np.array([0.0, 0.5, 0.5])).ravel()
+    array([1.  , 1.5 , 1.75])
+    """
+    n, k = terms.shape
+    length = max(1, int(np.sqrt(n)))
+    blocks = -(-n // length)
+    sums = np.zeros((blocks * length, k))
+    sums[:n] = terms
+    kept = np.zeros(blocks * length)
+    kept[:n] = decay
+    sums = np.ascontiguousarray(sums.reshape(blocks, length, k).transpose(1, 0, 2))
+    kept = np.ascontiguousarray(kept.reshape(blocks, length).T)[:, :, None]
+    for j in range(1, length):
+        sums[j] += kept[j] * sums[j - 1]
+        kept[j] *= kept[j - 1]
+    carry = np.zeros((blocks, k))
+    for b in range(1, blocks):
+        carry[b] = sums[-1, b - 1] + kept[-1, b - 1] * carry[b - 1]
+    sums += kept * carry
+    return sums.transpose(1, 0, 2).reshape(blocks * length, k)[:n]
+
+
+def propose(facts: Facts) -> Iterator[Feature]:
+    """Every window, plain sensors."""
+    for sensor in facts.sensors("plain"):
+        for window in facts.windows:
+            if facts.applies(sensor, "ewm", window):
+                yield facts.feature("ewm", sensor, "ewm", window,
+                                    f"exponential average with half-life {facts.words(window)}")
+
+
+def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:
+    """Shape (rows, features)."""
+    out = np.empty((len(arrays.row_machine), len(features)))
+    for half_life in sorted({f.window or 0.0 for f in features}):
+        at = [i for i, f in enumerate(features) if f.window == half_life]
+        out[:, at] = exponential_average(arrays, half_life, [arrays.column(features[i].sensor) for i in at])
+    return out
+
+
+def exponential_average(arrays: Arrays, half_life: float, columns: list[int]) -> np.ndarray:
+    """E(t) of some sensors at every row; NaN where the total weight has faded."""
+    values = arrays.values[:, columns]
+    there = ~np.isnan(values)
+    decay = np.exp2(-np.diff(arrays.ticks, prepend=0.0) / half_life, where=_goes_on(arrays), out=np.zeros(len(values)))
+    weight = there if not there.all() else there[:, :1]
+    total = arrays.at_rows(decayed_sums(weight.astype(np.float64), decay))
+    sums = arrays.at_rows(decayed_sums(np.where(there, values, 0.0), decay))
+    age = (arrays.row_time - arrays.time[np.maximum(arrays.end, 0)]) / arrays.per_tick
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(total * np.exp2(-age / half_life)[:, None] >= FADED, sums / total, np.nan)
+
+
+def _goes_on(arrays: Arrays) -> np.ndarray:
+    """True where a reading has one of the same machine before it."""
+    goes_on = np.ones(len(arrays.machine), dtype=bool)
+    goes_on[arrays.first] = False
+    return goes_on

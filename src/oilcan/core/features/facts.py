@@ -1,0 +1,87 @@
+"""What is known from training rows before features are chosen; families propose features from it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from oilcan.core.features.plan import Category, Feature, FleetReference, Sensor
+from oilcan.durations import Duration
+from oilcan.params import FeaturizeParams
+
+# Statistics a sensor gets beside its level, by its rhythm; plain sensors get all, over all windows.
+RHYTHMS: Final[dict[str, frozenset[str]]] = {
+    "condition": frozenset({"mean"}),
+    "sparse": frozenset({"max", "slope"}),       # over the longest window only
+    "counter": frozenset({"slope"}),             # over the longest window only
+    "text": frozenset(),
+}
+MANY: Final = 30                                          # plain sensors; above it they get only
+WIDE: Final = frozenset({"mean", "std", "slope", "early"})  # these, over the longest window
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Training knowledge.
+
+    Parameters
+    ----------
+    time
+        Kind of time, as in the plan.
+    windows
+        Look-backs of the contract [ticks], ascending.
+    plan_sensors
+        Sensors worth reading.
+    statics
+        Static columns that are numbers, flags, dates or categories -> (type, unit, description).
+    kinds
+        Event table -> codes, components or modes seen before the end of training.
+    regular_start
+        True where elapsed time would only tell the date, because machines started together.
+    """
+
+    time: str
+    params: FeaturizeParams
+    windows: tuple[float, ...]
+    plan_sensors: tuple[Sensor, ...]
+    normalised: frozenset[str]
+    statics: dict[str, tuple[str, str, str]]
+    kinds: dict[str, tuple[str, ...]]
+    categories: tuple[Category, ...]
+    fleet: tuple[FleetReference, ...]
+    regular_start: bool
+
+    @property
+    def is_wide(self) -> bool:
+        """More plain sensors than can have every statistic over every window."""
+        return sum(s.rhythm == "plain" for s in self.plan_sensors) > MANY
+
+    @property
+    def tick(self) -> str:
+        """Unit of time."""
+        return "cycle" if self.time == "cycle" else "h"
+
+    def suffix(self, window: float) -> str:
+        """Window as in names: `24h`, `30cycles`."""
+        return Duration(window, counts_cycles=self.time == "cycle").suffix
+
+    def words(self, window: float) -> str:
+        """Window as in prose: `24 h`, `30 cycles`."""
+        return f"{window:g} {'cycles' if self.time == 'cycle' else 'h'}"
+
+    def sensors(self, *rhythms: str) -> Iterator[Sensor]:
+        """Sensors of these rhythms; all without any."""
+        return (s for s in self.plan_sensors if not rhythms or s.rhythm in rhythms)
+
+    def applies(self, sensor: Sensor, stat: str, window: float) -> bool:
+        """Whether a sensor of this rhythm gets this statistic over this window."""
+        is_longest = window == self.windows[-1]
+        if sensor.rhythm == "plain":
+            return not self.is_wide or (is_longest and stat in WIDE)
+        return stat in RHYTHMS[sensor.rhythm] and (sensor.rhythm == "condition" or is_longest)
+
+    def feature(self, kind: str, sensor: Sensor, stat: str, window: float | None, text: str) -> Feature:
+        """A feature of one sensor, named and described as all are."""
+        name = f"{sensor.name}_{stat}" + ("" if window is None else f"_{self.suffix(window)}")
+        what = sensor.description + (" above expectation" if sensor.name in self.normalised else "")
+        unit = f"{sensor.unit}/{self.tick}" if stat == "slope" else sensor.unit
+        return Feature(name, kind, sensor.name, stat, window, unit, f"{what}, {text}")

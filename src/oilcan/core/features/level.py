@@ -1,0 +1,20 @@
+"""Family `level`: the newest reading itself."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from oilcan.core.features.arrays import Arrays
+from oilcan.core.features.facts import Facts
+from oilcan.core.features.plan import Feature
+
+
+def propose(facts: Facts) -> Iterator[Feature]:
+    """One feature per sensor."""
+    for sensor in facts.sensors():
+        yield facts.feature("level", sensor, "level", None, "newest reading")
+
+
+def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:
+    """Shape (rows, features)."""
+    return arrays.at_rows(arrays.values[:, [arrays.column(f.sensor) for f in features]])

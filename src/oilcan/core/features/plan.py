@@ -1,0 +1,171 @@
+"""What is computed for every row? The feature plan: data, versioned, hashed with the model.
+
+Both engines read the same plan: `batch` computes it for tables, the online engine for one reading
+at a time. It holds no label and no code; everything learned stands in it, from training rows only.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from oilcan.core.features.regimes import Clusters, Surface
+from oilcan.errors import IntegrityError
+
+VERSION: Final = 1
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of the feature matrix.
+
+    Parameters
+    ----------
+    name
+        `<sensor>_<statistic>_<window>`.
+    kind
+        The family that computes it.
+    sensor
+        Telemetry column, event table or static column that it reads.
+    statistic
+        What is taken of it, e.g. `mean`, `slope`, `since`.
+    window
+        Look-back, half-life or reference period [ticks]; None where there is none.
+    unit, description
+        In the crew's words.
+    value
+        Error code, component or failure mode of an event feature; None means any.
+    """
+
+    name: str
+    kind: str
+    sensor: str
+    statistic: str
+    window: float | None
+    unit: str
+    description: str
+    value: str | None = None
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """One telemetry column that the plan reads.
+
+    `rhythm` decides which families apply: a `counter` never falls, a `sparse` sensor hardly ever
+    changes, a `condition` describes how the machine is run, `text` is a category, the rest is `plain`.
+    """
+
+    name: str
+    unit: str
+    description: str
+    rhythm: Literal["plain", "counter", "sparse", "condition", "text"]
+
+
+@dataclass(frozen=True)
+class Category:
+    """The values of a text column seen on training rows; code = position, -1 = unseen."""
+
+    column: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FleetReference:
+    """Mean and standard deviation of a sensor on training rows, per value of one machine category.
+
+    `mean` and `std` hold one number per value and last the one for all machines, which also stands
+    for values not seen, or seen too rarely.
+    """
+
+    sensor: str
+    column: str
+    values: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class FeaturePlan:
+    """Features in order, and the constants they need.
+
+    Parameters
+    ----------
+    time
+        `instant` (ticks are hours), `cycle` (ticks are cycles) or `none`.
+    reference
+        Length of the early-life reference period [ticks].
+    regimes
+        How sensors are normalised before anything else is computed; None for not at all.
+    """
+
+    dataset: str
+    contract_version: int
+    time: Literal["instant", "cycle", "none"]
+    features: tuple[Feature, ...]
+    sensors: tuple[Sensor, ...]
+    regimes: Clusters | Surface | None = None
+    categories: tuple[Category, ...] = ()
+    fleet: tuple[FleetReference, ...] = ()
+    reference: float = 0.0
+    version: int = VERSION
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the features in order."""
+        return [feature.name for feature in self.features]
+
+    @property
+    def hash(self) -> str:
+        """sha256 of the canonical JSON: sorted keys, no blanks, shortest exact numbers."""
+        text = json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def select(self, names: Iterable[str]) -> "FeaturePlan":
+        """The same plan with only the features named, in the old order."""
+        wanted = set(names)
+        return dataclasses.replace(self, features=tuple(f for f in self.features if f.name in wanted))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for plan.json, with the hash."""
+        return {**json.loads(json.dumps(dataclasses.asdict(self), allow_nan=False)), "hash": self.hash}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "FeaturePlan":
+        """Read plan.json.
+
+        Raises
+        ------
+        IntegrityError
+            If the version is unknown or the hash is not that of the content.
+        """
+        return _read(values)
+
+
+def _read(values: dict[str, Any]) -> FeaturePlan:
+    if values.get("version") != VERSION:
+        raise IntegrityError(f"plan.json: unknown version (found {values.get('version')!r}, wanted {VERSION}). "
+                             f"Run `dvc repro featurize`.")
+    kinds = {"clusters": Clusters, "surface": Surface}
+    regimes = values["regimes"]
+    plan = FeaturePlan(
+        dataset=values["dataset"], contract_version=values["contract_version"], time=values["time"],
+        features=tuple(Feature(**entry) for entry in values["features"]),
+        sensors=tuple(Sensor(**entry) for entry in values["sensors"]),
+        regimes=None if regimes is None else kinds[regimes["kind"]](**_frozen(regimes)),
+        categories=tuple(Category(**_frozen(entry)) for entry in values["categories"]),
+        fleet=tuple(FleetReference(**_frozen(entry)) for entry in values["fleet"]),
+        reference=values["reference"],
+    )  # fmt: skip
+    if plan.hash != values.get("hash"):
+        raise IntegrityError(f"plan.json: content and hash disagree (found {values.get('hash')!r}, "
+                             f"wanted {plan.hash!r}). Run `dvc repro featurize`.")
+    return plan
+
+
+def _frozen(value: Any) -> Any:
+    """JSON lists as tuples, all the way down."""
+    if isinstance(value, dict):
+        return {key: _frozen(entry) for key, entry in value.items()}
+    return tuple(_frozen(entry) for entry in value) if isinstance(value, list) else value

@@ -1,0 +1,134 @@
+"""Running count, mean, spread, extremes and trend along segments of a table, without a loop per segment.
+
+Welford's recursion (Welford 1962) advances all segments of similar length one reading at a time;
+two neighbouring stretches are joined by the formulas of Chan, Golub and LeVeque (1983). Nothing is
+ever subtracted from a long running sum, so a far-off earlier reading costs no digits.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What is known of a stretch of readings; shape (n, sensors), or (n, 1) where all sensors share it.
+
+    Parameters
+    ----------
+    count, mean, square
+        Number of readings there, their mean, and the sum of squared deviations from it.
+    low, high
+        Extremes; NaN of an empty stretch.
+    t_mean, t_square, cross
+        Mean time of the readings [ticks], its squared deviations, and the cross products with the values.
+    """
+
+    count: np.ndarray
+    mean: np.ndarray
+    square: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    t_mean: np.ndarray
+    t_square: np.ndarray
+    cross: np.ndarray
+
+    @classmethod
+    def empty(cls, n: int, sensors: int, *, shared: int) -> "Moments":
+        """Of nothing; `shared` is 1 where no reading is missing, else the number of sensors."""
+        wide, narrow = (n, sensors), (n, shared)
+        return cls(np.zeros(narrow), np.zeros(wide), np.zeros(wide), np.full(wide, np.nan), np.full(wide, np.nan),
+                   np.zeros(narrow), np.zeros(narrow), np.zeros(wide))
+
+    def take(self, at: np.ndarray, valid: np.ndarray) -> "Moments":
+        """The stretches at these positions; empty where not valid."""
+        hollow = Moments.empty(1, self.mean.shape[1], shared=self.count.shape[1])
+        there = valid[:, None]
+        return Moments(*(np.where(there, getattr(self, f.name)[at], getattr(hollow, f.name)) for f in fields(self)))
+
+    def column(self, at: int) -> "Moments":
+        """Of one sensor, shape (n,) each."""
+        arrays = (getattr(self, field.name) for field in fields(self))
+        return Moments(*(array[:, at if array.shape[1] > 1 else 0] for array in arrays))
+
+    def joined(self, other: "Moments") -> "Moments":
+        """Of both stretches together."""
+        n = self.count + other.count
+        share = other.count / np.maximum(n, 1)
+        weight = self.count * share
+        gap, t_gap = other.mean - self.mean, other.t_mean - self.t_mean
+        return Moments(
+            n, self.mean + gap * share, self.square + other.square + gap * gap * weight,
+            np.fmin(self.low, other.low), np.fmax(self.high, other.high),
+            self.t_mean + t_gap * share, self.t_square + other.t_square + t_gap * t_gap * weight,
+            self.cross + other.cross + gap * t_gap * weight,
+        )  # fmt: skip
+
+
+def running_moments(
+    values: np.ndarray, ticks: np.ndarray, starts: np.ndarray, wanted: np.ndarray, *, backwards: bool = False
+) -> Moments:
+    """Moments from the start of each reading's segment to the reading (from it to the end, if backwards).
+
+    Parameters
+    ----------
+    values
+        Shape (n, sensors), NaN where missing.
+    ticks
+        Time of the readings, shape (n,).
+    starts
+        First position of each segment, ascending; they cover the table.
+    wanted
+        Positions at which moments are asked for, ascending, without repetition.
+
+    Returns
+    -------
+    One entry per wanted position.
+    """
+    missing = np.isnan(values)
+    whole = not missing.any()
+    shared = 1 if whole else values.shape[1]
+    filled, there = (values, np.ones((len(values), 1))) if whole else (np.where(missing, 0.0, values), 1.0 - missing)
+    slot = np.full(len(values), -1)
+    slot[wanted] = np.arange(len(wanted))
+    out = Moments.empty(len(wanted), values.shape[1], shared=shared)
+    for first, lengths in _batches(starts, len(values), backwards=backwards):
+        state = Moments.empty(len(first), values.shape[1], shared=shared)
+        for j in range(lengths[0]):
+            alive = np.searchsorted(-lengths, -j)       # segments longer than j; they come first
+            at = first[:alive] + (-j if backwards else j)
+            now = _advance(state, alive, values[at], filled[at], there[at], ticks[at][:, None])
+            hit = np.flatnonzero(slot[at] >= 0)
+            for field in fields(Moments):
+                getattr(out, field.name)[slot[at[hit]]] = getattr(now, field.name)[hit]
+    return out
+
+
+def _batches(starts: np.ndarray, n: int, *, backwards: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Where to begin and how far to go, longest first, for segments of similar length (within a power of two)."""
+    lengths = np.diff(np.append(starts, n))
+    size = np.frexp(lengths)[1]
+    for each in np.unique(size):
+        member = np.flatnonzero(size == each)
+        member = member[np.argsort(-lengths[member], kind="stable")]
+        yield starts[member] + (lengths[member] - 1 if backwards else 0), lengths[member]
+
+
+def _advance(
+    state: Moments, alive: int, raw: np.ndarray, value: np.ndarray, there: np.ndarray, tick: np.ndarray
+) -> Moments:
+    """One reading more for the first `alive` segments, in place; returns their part of the state."""
+    now = Moments(*(getattr(state, field.name)[:alive] for field in fields(Moments)))
+    now.count[...] += there
+    share = there / np.maximum(now.count, 1)
+    gap, t_gap = value - now.mean, tick - now.t_mean
+    now.mean[...] += gap * share
+    now.t_mean[...] += t_gap * share
+    left = (value - now.mean) * there
+    now.square[...] += gap * left
+    now.cross[...] += t_gap * left
+    now.t_square[...] += t_gap * (tick - now.t_mean) * there
+    np.fmin(now.low, raw, out=now.low)
+    np.fmax(now.high, raw, out=now.high)
+    return now

@@ -1,0 +1,65 @@
+"""Prepared rows -> features: causal, by a plan that is data, learned on training rows only.
+
+Reads   the contract, data/prepared (of rows.parquet only the key, the partition and the part)
+Params  compute, featurize
+Writes  data/features: part-*.parquet (key and float32 features), plan.json
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import joblib
+import pandas as pd
+
+from oilcan import params
+from oilcan.contract import Contract
+from oilcan.core import features
+from oilcan.io import files, stage
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the stage."""
+    args = stage.parse(__doc__, "contract", "prepared", "out", argv=argv)
+    compute = files.read_params(params.ComputeParams, args.params, "compute")
+    p = files.read_params(params.FeaturizeParams, args.params, "featurize")
+    contract = files.read_contract(args.contract)
+    rows = files.read_table(args.prepared / "rows.parquet", features.row_columns(contract))
+    fleet = {name: files.read_table(args.prepared / f"{name}.parquet") for name in features.FLEET_TABLES}
+    parts = {path: rows[rows["partition"] == number].reset_index(drop=True)
+             for number, path in enumerate(files.partitions(args.prepared / "telemetry"))}
+    run = joblib.Parallel(n_jobs=min(compute.jobs, len(parts)), backend=compute.backend)
+
+    every = features.thinning(contract, len(rows))
+    learned = run(joblib.delayed(learn_partition)(contract, path, part, every) for path, part in parts.items())
+    plan = features.build_plan(contract, p, features.merge(learned), fleet)
+    with files.fresh_folder(args.out) as out:
+        screens = run(joblib.delayed(write_partition)(plan, path, part, fleet, out) for path, part in parts.items())
+        final = plan.select(features.useful(plan, screens)) if p.drop_constant else plan
+        run(joblib.delayed(keep_features)(out / path.name, plan, final) for path in parts)
+        files.write_json(final.to_json(), out / "plan.json")
+    stage.report("featurize", rows=len(rows), features=len(final.names), dropped=len(plan.names) - len(final.names))
+
+
+def learn_partition(contract: Contract, path: Path, rows: pd.DataFrame, keep_every: int) -> features.Learned:
+    """What the training readings of one partition say."""
+    return features.learn(contract, files.read_table(path), rows, keep_every=keep_every)
+
+
+def write_partition(
+    plan: features.FeaturePlan, path: Path, rows: pd.DataFrame, fleet: dict[str, pd.DataFrame], out: Path
+) -> features.Screen:
+    """One partition, read, computed and written; what its training rows hold comes back."""
+    table = features.feature_table(plan, features.Tables(telemetry=files.read_table(path), rows=rows, **fleet))
+    files.write_table(table, out / path.name)
+    return features.Screen.of(table.loc[rows["part"] == "train", plan.names].to_numpy())
+
+
+def keep_features(path: Path, plan: features.FeaturePlan, final: features.FeaturePlan) -> None:
+    """Drop the columns that the final plan has not."""
+    if final != plan:
+        dropped = set(plan.names) - set(final.names)
+        files.write_table(files.read_table(path).drop(columns=sorted(dropped)), path)
+
+
+if __name__ == "__main__":
+    stage.run(main)
