@@ -14,7 +14,7 @@ def register(commands: Any) -> None:
         "dataset", help="draft a contract, check files against one, bring raw files into place",
         description="Commands about data sets.").add_subparsers(metavar="COMMAND", required=True)
     new = _command(group, "new", "draft datasets/NAME.yaml by looking at raw files", run_new)
-    new.add_argument("files", metavar="FILES", nargs="+", type=Path, help="raw files: csv, gzip-compressed csv, parquet")
+    new.add_argument("files", metavar="FILES", nargs="+", type=Path, help="raw files: csv, csv.gz or parquet")
     check = _command(group, "check", "read the raw files by the contract and say everything that is wrong", run_check)
     check.add_argument("--raw", metavar="DIR", type=Path, help="folder of the raw files (default: data/raw/NAME)")
     place = _command(group, "place", "copy the files of a contract to data/raw/NAME, checked by sha256, and have DVC "
