@@ -93,6 +93,10 @@ class TrainParams(Section):
     model: Literal["random_forest", "extra_trees", "hist_gradient_boosting"]
     calibration: Literal["none", "sigmoid", "isotonic"]
     negatives_per_positive: float = pydantic.Field(ge=0)         # 0 keeps all rows; else thin and reweight
+    max_rows: int = pydantic.Field(ge=0)                         # 0 keeps all; else every k-th row of each machine
+    class_weight: Literal["none", "balanced"]
+    min_mode_failures: int = pydantic.Field(ge=1)                # a rarer failure mode gets no forecast of its own
+    early_stopping_share: float = pydantic.Field(ge=0, lt=0.5)   # of the training machines, held out; 0 is none
     random_forest: ForestParams
     hist_gradient_boosting: BoostingParams
 
@@ -132,6 +136,10 @@ class ComputeParams(Section):
 
     backend: Literal["loky", "threading"]
     jobs: int = pydantic.Field(ge=1)
+
+    def workers(self, pieces: int) -> int:
+        """Workers for light pieces of work: starting one costs as much as about eight partitions."""
+        return min(self.jobs, max(1, pieces // 8))
 
 
 class Params(Section):

@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     with files.fresh_folder(args.out) as out:
         (out / "telemetry").mkdir()
-        done = joblib.Parallel(n_jobs=min(compute.jobs, len(parts)), backend=compute.backend)(
+        done = joblib.Parallel(n_jobs=compute.workers(len(parts)), backend=compute.backend)(
             joblib.delayed(prepare_partition)(number, part, out, contract, quarantine, p)
             for number, part in enumerate(parts)
         )

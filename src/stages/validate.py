@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     ingested = files.read_json(args.canonical / "ingest.json")
     parts = files.partitions(args.canonical / "telemetry")
 
-    parallel = joblib.Parallel(n_jobs=min(compute.jobs, len(parts)), backend=compute.backend)
+    parallel = joblib.Parallel(n_jobs=compute.workers(len(parts)), backend=compute.backend)
     scope = quality.Scope.of(tables["machines"], ingested, contract, p)
     profiles = parallel(joblib.delayed(_read_then)(quality.profile, part, scope) for part in parts)
     habits = quality.learn_habits(profiles, scope)

@@ -119,7 +119,8 @@ def check_derived(derived: Mapping[str, Derived], known: Sequence[str]) -> None:
     """Refuse faulty expressions, all faults at once; see `add_derived`."""
     names, faults = list(known), []
     for name, spec in derived.items():
-        faults += [f"derived.{name} ({spec.expression!r}): {fault}" for fault in check_expression(spec.expression, names)]
+        where = f"derived.{name} ({spec.expression!r})"
+        faults += [f"{where}: {fault}" for fault in check_expression(spec.expression, names)]
         names.append(name)
     if faults:
         raise ContractError(bullet_list("derived columns cannot be computed; edit datasets/<name>.yaml", faults))

@@ -67,12 +67,13 @@ def prepare_partition(
     labels = contract.telemetry_columns("label")
     known = [name for name in contract.telemetry_columns("sensor", "condition", "static")
              if name not in contract.derived]  # fmt: skip
-    numbers = [name for name in known if contract.tables["telemetry"].columns[name].type in {"number", "integer", "flag"}]
+    kinds = {name: column.type for name, column in contract.tables["telemetry"].columns.items()}
+    numbers = [name for name in known if kinds[name] in {"number", "integer", "flag"}]
     readings, removed = remove_quarantined(telemetry, quarantine)
     held = 0
     if TIME in telemetry and contract.time.period is not None:
         filled = [name for name in contract.telemetry_columns("sensor", "condition")
-                  if name in numbers and contract.tables["telemetry"].columns[name].type != "flag"]  # fmt: skip
+                  if name in numbers and kinds[name] != "flag"]  # fmt: skip
         readings, held = hold_last(readings, filled, longest=fill_periods * contract.time.period.ticks)
     readings = add_derived(readings.drop(columns=labels), contract.derived, numbers)
     picked = row_tables.pick_rows(telemetry, contract)

@@ -109,8 +109,8 @@ def label_rows(
         if task.kind == "rul":
             columns[f"target_{name}"], columns[f"bound_{name}"] = remaining_life(outlook)
             continue
-        assert task.horizon is not None and task.lead_time is not None  # noqa: S101  # the contract's rules say so
-        lengths = {"horizon": task.horizon.ticks, "lead_time": task.lead_time.ticks}
+        # the contract's rules demand both of this kind of task
+        lengths = {word: getattr(task, word).ticks for word in ("horizon", "lead_time")}
         columns[f"target_{name}"] = label_failures(outlook, **lengths)
         columns[f"next_failure_{name}"] = outlook.next_failure()
         for mode in sorted(failures[MODE].unique()) if task.modes else []:

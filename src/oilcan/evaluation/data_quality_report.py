@@ -29,7 +29,8 @@ th:first-child,td:first-child,td.text,th.text{text-align:left}th{font-weight:600
 <h1>Data quality: {{ name }}</h1>
 <p class="note">{{ description }} Contract version {{ version }}. The data passed: no limit of
 <code>params.yaml: validate</code> is exceeded.</p>
-<div class="tiles">{% for value, label in tiles %}<div class="tile"><b>{{ value }}</b>{{ label }}</div>{% endfor %}</div>
+<div class="tiles">{% for value, label in tiles %}<div class="tile"><b>{{ value }}</b>{{ label }}</div>
+{% endfor %}</div>
 <h2>What was read</h2>
 <table><tr><th>table</th><th>rows read</th><th>kept</th><th>left out</th><th>refused</th><th class="text">why</th></tr>
 {% for t in tables %}<tr><td>{{ t.name }}</td><td>{{ t.read }}</td><td>{{ t.kept }}</td><td>{{ t.excluded }}</td>
@@ -127,7 +128,8 @@ def _sensor(name: str, found: Any, contract: Contract) -> dict[str, Any]:
     strip, label = None, ""
     if low is not None and high is not None and not any(q is None or np.isnan(q) for q in quantiles):
         left, middle, right = (round((q - low) / (high - low) * _STRIP, 1) for q in quantiles)
-        strip, label = (left, max(round(right - left, 1), 1.0), min(middle, _STRIP - 2.0)), f"{quantiles[0]:.4g} to {quantiles[2]:.4g} {spec.unit}"
+        strip = (left, max(round(right - left, 1), 1.0), min(middle, _STRIP - 2.0))
+        label = f"{quantiles[0]:.4g} to {quantiles[2]:.4g} {spec.unit}"
     nature = found["nature"] if isinstance(found["nature"], str) else "not judged"
     return {
         "name": name, "unit": spec.unit, "missing": _percent(found["missing_share"]),
