@@ -62,7 +62,7 @@ def raw_files(contract: Contract, folder: Path) -> dict[str, list[Path]]:
 
 
 def _remedy(contract: Contract) -> str:
-    return (f"Place the files with `oilcan dataset place {contract.name} FOLDER`, fetch them with "
+    return (f"Place the files with `oilcan dataset place {contract.name} --from FOLDER`, fetch them with "
             f"`oilcan dataset fetch {contract.name}`, or see datasets/{contract.name}.yaml: source.")
 
 

@@ -1,0 +1,97 @@
+"""The stage ingest: raw files in, canonical tables out, nothing half-written when it refuses."""
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from oilcan.errors import DataError
+from oilcan.io import files
+
+ROOT = Path(__file__).parents[2]
+
+
+def stage(name):
+    spec = importlib.util.spec_from_file_location(f"stage_{name}", ROOT / f"src/stages/{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory):
+    """A small fleet as raw files, its contract and parameters."""
+    folder = tmp_path_factory.mktemp("fleet")
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    text = text.replace("machines: 100", "machines: 4").replace("days: 365", "days: 40")
+    (folder / "params.yaml").write_text(text, encoding="utf-8")
+    shutil.copy(ROOT / "datasets/demo_fleet.yaml", folder)
+    stage("simulate")([str(folder / "demo_fleet.yaml"), str(folder / "raw"), "--params", str(folder / "params.yaml")])
+    return folder
+
+
+def ingest(fleet, raw, out):
+    stage("ingest")([str(fleet / "demo_fleet.yaml"), str(raw), str(out), "--params", str(fleet / "params.yaml")])
+
+
+def test_the_demo_fleet_becomes_canonical(fleet, tmp_path):
+    ingest(fleet, fleet / "raw", tmp_path / "canonical")
+    out = tmp_path / "canonical"
+    telemetry = pd.concat([pd.read_parquet(part) for part in files.partitions(out / "telemetry")])
+    counts = json.loads((out / "ingest.json").read_text(encoding="utf-8"))
+    assert len(telemetry) == counts["telemetry"]["kept"] > 3500
+    assert not telemetry.duplicated(["machine_id", "time"]).any()
+    assert counts["telemetry"]["out_of_order"] > 0
+    assert counts["telemetry"]["refused"] == {}
+    machines = pd.read_parquet(out / "machines.parquet")
+    assert "operator_name" not in machines
+    assert len(machines) == 4
+    for name in ("errors", "maintenance", "failures", "truth", "rejected"):
+        assert (out / f"{name}.parquet").is_file()
+
+
+def test_two_runs_write_the_same_bytes(fleet, tmp_path):
+    for name in ("one", "two"):
+        ingest(fleet, fleet / "raw", tmp_path / name)
+    assert written(tmp_path / "one") == written(tmp_path / "two")
+
+
+def written(folder):
+    return {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_a_refused_run_leaves_what_was_there_before(fleet, tmp_path):
+    ingest(fleet, fleet / "raw", tmp_path / "canonical")
+    before = (tmp_path / "canonical/ingest.json").read_bytes()
+    shutil.copytree(fleet / "raw", tmp_path / "raw")
+    (tmp_path / "raw/failures.csv").write_text("machine_id,time,component\nX1,2024-01-02,seal\n", encoding="utf-8")
+    with pytest.raises(DataError, match="failures: 1 for 'unknown machine', first in failures"):
+        ingest(fleet, tmp_path / "raw", tmp_path / "canonical")
+    assert (tmp_path / "canonical/ingest.json").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["canonical", "raw"]
+
+
+def test_a_missing_file_is_one_message_and_nothing_is_written(fleet, tmp_path):
+    shutil.copytree(fleet / "raw", tmp_path / "raw")
+    (tmp_path / "raw/errors.csv").unlink()
+    with pytest.raises(DataError, match=r"tables\.errors\.files: no file 'errors\.csv'"):
+        ingest(fleet, tmp_path / "raw", tmp_path / "canonical")
+    assert not (tmp_path / "canonical").exists()
+
+
+def test_the_key_of_hashes_comes_from_the_environment(fleet, tmp_path, monkeypatch):
+    text = (fleet / "demo_fleet.yaml").read_text(encoding="utf-8")
+    hashed = text.replace("role: ignore, personal: drop", "role: static, personal: hash")
+    (tmp_path / "demo_fleet.yaml").write_text(hashed, encoding="utf-8")
+    argv = [str(tmp_path / "demo_fleet.yaml"), str(fleet / "raw"), str(tmp_path / "canonical"),
+            "--params", str(fleet / "params.yaml")]
+    monkeypatch.delenv("OILCAN_HASH_KEY", raising=False)
+    with pytest.raises(DataError, match="OILCAN_HASH_KEY: not set"):
+        stage("ingest")(argv)
+    monkeypatch.setenv("OILCAN_HASH_KEY", "a secret")
+    stage("ingest")(argv)
+    names = pd.read_parquet(tmp_path / "canonical/machines.parquet")["operator_name"]
+    assert names.str.fullmatch("[0-9a-f]{64}").all()

@@ -1,0 +1,109 @@
+"""Every contract of datasets/ is valid, and each real data set that is here ingests with its known counts.
+
+The real files are not part of the repository: they are looked for in the folder OILCAN_DATASETS
+(default: ../shared/datasets). Tests are drawn for the sets that are there, so that none is skipped;
+where there is no such folder, `test_real_data_are_all_there_or_all_away` is what is left.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from oilcan.core.ingest import ingest
+from oilcan.io import files
+from oilcan.io.raw import raw_files, read_raw
+from oilcan.io.rawfiles import not_right, survey
+
+ROOT = Path(__file__).parents[2]
+DATASETS = Path(os.environ.get("OILCAN_DATASETS", ROOT / "../shared/datasets"))
+CONTRACTS = sorted((ROOT / "datasets").glob("*.yaml"))
+FOLDERS = {
+    "ai4i2020": "ai4i2020", "azure_pdm_daily": "azure_pdm", "azure_pdm_hourly": "azure_pdm",
+    "backblaze_2013": "backblaze_2013", "cmapss_fd001": "cmapss", "cmapss_fd002": "cmapss",
+}
+PRESENT = {name: DATASETS / folder for name, folder in FOLDERS.items() if (DATASETS / folder).is_dir()}
+# telemetry rows, machines, test machines, errors, maintenance, failures kept; all counted in the files by other means
+KNOWN = {
+    "ai4i2020": (10_000, 10_000, 0, 0, 0, 0),
+    "azure_pdm_daily": (36_600, 100, 0, 3_919, 3_286, 743),
+    "azure_pdm_hourly": (43_200, 20, 0, 782, 661, 147),
+    "backblaze_2013": (868_524, 22_892, 0, 0, 0, 120),
+    "cmapss_fd001": (20_631 + 13_096, 200, 100, 0, 0, 200),
+    "cmapss_fd002": (53_759 + 33_991, 519, 259, 0, 0, 519),
+}
+
+
+@pytest.fixture(scope="module", params=sorted(PRESENT))
+def real(request):
+    """Contract, folder and canonical tables of a real data set."""
+    contract = files.read_contract(ROOT / f"datasets/{request.param}.yaml")
+    folder = PRESENT[request.param]
+    return contract, folder, ingest(read_raw(contract, folder), contract, max_rejected_share=0.0)
+
+
+def test_real_data_are_all_there_or_all_away():
+    assert not DATASETS.is_dir() or set(PRESENT) == set(FOLDERS)
+
+
+@pytest.mark.parametrize("path", CONTRACTS, ids=lambda path: path.stem)
+def test_a_contract_is_valid_and_tells_what_a_user_must_know(path):
+    contract = files.read_contract(path)
+    for table in contract.tables.values():
+        for column in table.columns.values():
+            assert column.unit
+            assert column.description
+    if path.stem != "demo_fleet":
+        assert contract.source.homepage
+        assert contract.source.citation
+        assert contract.source.files
+
+
+def test_known_counts_are_kept_and_nothing_is_refused(real):
+    contract, _, done = real
+    tables = done.tables
+    found = (len(tables["telemetry"]), len(tables["machines"]), int(tables["machines"]["is_test"].sum()),
+             len(tables["errors"]), len(tables["maintenance"]), len(tables["failures"]))
+    assert found == KNOWN[contract.name]
+    assert done.rejected.empty
+
+
+def test_files_are_those_the_contract_was_written_for(real):
+    contract, folder, _ = real
+    assert not_right(survey(contract, folder)) == []
+    read = {file.relative_to(folder).as_posix() for table in raw_files(contract, folder).values() for file in table}
+    assert read | set(contract.failures.test_rul_files) == {file.path for file in contract.source.files}
+
+
+def test_readings_lie_in_their_physical_range(real):
+    contract, _, done = real
+    for name, column in contract.tables["telemetry"].columns.items():
+        if name in done.tables["telemetry"] and column.range and column.type in {"number", "integer"}:
+            low, high = (bound if bound is not None else fallback
+                         for bound, fallback in zip(column.range, (-float("inf"), float("inf")), strict=True))
+            readings = done.tables["telemetry"][name]
+            assert readings.isna().all() or (readings.min() >= low and readings.max() <= high), name
+
+
+def test_telemetry_is_sorted_and_unique(real):
+    _, _, done = real
+    telemetry = done.tables["telemetry"]
+    key = [name for name in ("machine_id", "time") if name in telemetry]
+    assert not telemetry.duplicated(key).any()
+    assert telemetry["machine_id"].is_monotonic_increasing
+
+
+@pytest.mark.parametrize("name", sorted({"ai4i2020"} & set(PRESENT)))
+def test_the_label_of_ai4i2020_is_there_and_its_parts_are_not(name):
+    contract = files.read_contract(ROOT / f"datasets/{name}.yaml")
+    telemetry = ingest(read_raw(contract, PRESENT[name]), contract, max_rejected_share=0.0).tables["telemetry"]
+    assert telemetry["machine_failure"].sum() == 339
+    assert not {"twf", "hdf", "pwf", "osf", "rnf"} & set(telemetry)
+
+
+@pytest.mark.parametrize("name", sorted({"azure_pdm_daily"} & set(PRESENT)))
+def test_a_daily_mean_is_stamped_when_it_is_known(name):
+    contract = files.read_contract(ROOT / f"datasets/{name}.yaml")
+    tables = ingest(read_raw(contract, PRESENT[name]), contract, max_rejected_share=0.0).tables
+    assert tables["telemetry"]["time"].min().isoformat() == "2015-01-02T00:00:00+00:00"
+    assert tables["maintenance"]["time"].min().isoformat() == "2014-06-01T06:00:00+00:00"
