@@ -46,15 +46,16 @@ def learn_reference(
 
 
 def _by_value(values: np.ndarray, there: np.ndarray, codes: np.ndarray, n: int) -> tuple[list[float], list[float]]:
+    """Mean and deviation per value, and last of all readings; twelve digits, as in `regimes`."""
     means, stds = [], []
     overall = values[there]
-    for at in range(n):
-        member = values[there & (codes == at)]
+    for at in range(n + 1):
+        member = values[there & (codes == at)] if at < n else overall
         if len(member) < FEW or np.ptp(member) == 0:
             member = overall
-        means.append(float(member.mean()))
-        stds.append(float(member.std()))
-    return [*means, float(overall.mean())], [*stds, float(overall.std())]
+        means.append(float(f"{member.mean():.12g}"))
+        stds.append(float(f"{member.std():.12g}"))
+    return means, stds
 
 
 def propose(facts: Facts) -> Iterator[Feature]:

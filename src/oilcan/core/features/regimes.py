@@ -86,7 +86,12 @@ class Surface:
 
     def normalise(self, values: np.ndarray, conditions: np.ndarray) -> np.ndarray:
         """Sensors as deviations from what the conditions lead one to expect."""
-        return values - self.terms(conditions) @ np.array(self.weights).T
+        # term by term: a matrix product would add in an order that depends on the processor
+        terms, weights = self.terms(conditions), np.array(self.weights)
+        expected = np.zeros_like(values)
+        for at in range(terms.shape[1]):
+            expected += terms[:, [at]] * weights[:, at]
+        return values - expected
 
 
 def settings(column: np.ndarray) -> np.ndarray | None:
@@ -166,13 +171,22 @@ def _surface(values: np.ndarray, conditions: np.ndarray, sensors: list[str], nam
         total = np.var(column[there]) if there.any() else 0.0
         if there.sum() < FEW or total == 0:
             continue
-        weights = np.linalg.lstsq(terms[there], column[there], rcond=None)[0]
-        if 1 - np.var(column[there] - terms[there] @ weights) / total >= EXPLAINS:
+        weights = _least_squares(terms[there], column[there])
+        if 1 - np.var(column[there] - (terms[there] * weights).sum(axis=1)) / total >= EXPLAINS:
             kept[name] = _tuple(weights)
     if not kept:
         return None
     return Surface(empty.conditions, empty.centre, empty.scale, empty.low, empty.high,
                    tuple(kept), tuple(kept.values()))
+
+
+def _least_squares(terms: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Weights of the terms, by normal equations about the mean; the terms are standardised, so that is safe."""
+    centre, level = terms[:, 1:].mean(axis=0), values.mean()
+    z, y = terms[:, 1:] - centre, values - level
+    square = np.array([[(a * b).mean() for b in z.T] for a in z.T])
+    slopes = np.linalg.lstsq(square, (z * y[:, None]).mean(axis=0), rcond=1e-9)[0]
+    return np.append(level - (centre * slopes).sum(), slopes)
 
 
 def _mean(values: np.ndarray) -> np.ndarray:
@@ -183,7 +197,8 @@ def _mean(values: np.ndarray) -> np.ndarray:
 
 
 def _tuple(values: np.ndarray) -> tuple[float, ...]:
-    return tuple(float(value) for value in values)
+    """Twelve digits: enough for any reading, and the same on every processor."""
+    return tuple(float(f"{value:.12g}") for value in values)
 
 
 def _rows(values: np.ndarray) -> Rows:

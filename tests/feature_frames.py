@@ -1,0 +1,206 @@
+"""Small fleets drawn from a seed, a contract for them, and features computed the slow way, by definition."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from oilcan.contract import Contract, parse_contract
+from oilcan.core import features
+from oilcan.core.features.arrays import Arrays, Tables
+from oilcan.core.features.families import FAMILIES
+from oilcan.core.features.plan import FeaturePlan
+from oilcan.params import FeaturizeParams
+
+START = pd.Timestamp("2024-03-01", tz="UTC")
+CONTRACT = """
+name: tryout
+version: 1
+description: machines for tests
+source: {licence: CC0}
+time: {kind: instant, period: 1h}
+tables:
+  telemetry:
+    grain: one row per machine and reading
+    files: [telemetry.csv]
+    columns:
+      machine_id: {type: text, unit: none, description: Machine}
+      time: {type: instant, unit: UTC, description: Instant}
+      load_pct: {type: number, unit: "%", role: condition, nullable: true, description: Load}
+      heat: {type: number, unit: degC, nullable: true, description: Temperature}
+      shake: {type: number, unit: mm/s, nullable: true, description: Vibration}
+      odometer: {type: number, unit: h, description: Running hours}
+      state: {type: text, unit: none, description: State of the controller}
+      broken: {type: flag, unit: none, role: label, description: Is it broken}
+  machines:
+    grain: one row per machine
+    files: [machines.csv]
+    columns:
+      machine_id: {type: text, unit: none, description: Machine}
+      model: {type: text, unit: none, role: static, description: Model}
+      since: {type: instant, unit: UTC, role: static, description: Commissioned}
+      power_kw: {type: number, unit: kW, role: static, description: Rated power}
+      owner: {type: text, unit: none, personal: hash, description: Owner}
+  failures:
+    grain: one row per breakdown
+    files: [failures.csv]
+    columns:
+      machine_id: {type: text, unit: none, description: Machine}
+      time: {type: instant, unit: UTC, description: Instant}
+      mode: {type: text, unit: none, description: Mode}
+failures: {from: table}
+tasks: {failure: {kind: failure_within, horizon: 12h, lead_time: 1h}}
+rows: {stride: 2h, windows: [WINDOWS]}
+split: {by: time, validation: 0.15, test: 0.2}
+costs: {missed_failure_eur: 9, false_alarm_eur: 1, planned_repair_eur: 2}
+"""
+PARAMS = FeaturizeParams(families=list(FAMILIES), stats=["mean", "std", "min", "max"], regimes=True, max_regimes=8,
+                         drop_constant=True)
+
+
+def contract(windows: str = "3h, 10h, 30h") -> Contract:
+    return parse_contract(CONTRACT.replace("WINDOWS", windows), "tryout")
+
+
+def fleet(seed: int, machines: int = 4, readings: int = 60) -> Tables:
+    """Irregular readings with gaps and missing values; some events stand exactly at readings."""
+    rng = np.random.default_rng(seed)
+    names = [f"m{at}" for at in range(machines)]
+    parts = []
+    for at, name in enumerate(names):
+        minutes = np.cumsum(rng.choice([15, 30, 60, 60, 60, 120, 900], size=readings)) + rng.integers(0, 300)
+        load = 50 + 20 * rng.random(readings)
+        heat = 30 + 0.4 * load + at + rng.normal(size=readings)
+        parts.append(pd.DataFrame({
+            "machine_id": name, "time": (START + pd.to_timedelta(minutes, unit="min")).as_unit("us"),
+            "load_pct": _holes(load, rng), "heat": _holes(heat, rng),
+            "shake": _holes(1e4 + np.cumsum(rng.normal(size=readings)), rng),
+            "odometer": np.cumsum(rng.integers(1, 4, readings)).astype(float),
+            "state": rng.choice(["idle", "run"], readings), "broken": rng.random(readings) < 0.1,
+        }))  # fmt: skip
+    telemetry = pd.concat(parts, ignore_index=True)
+    rows = telemetry[["machine_id", "time"]].iloc[::2].assign(partition=0, part="train", target_failure=0.0)
+    return Tables(
+        telemetry, rows.reset_index(drop=True), _events(rng, telemetry, "code", ["e1", "e2"]),
+        _events(rng, telemetry, "component", ["pump", "seal"]), _events(rng, telemetry, "mode", ["crack"]),
+        pd.DataFrame({"machine_id": names, "is_test": False, "model": rng.choice(["A", "B"], machines),
+                      "since": START - pd.to_timedelta(rng.integers(1, 99, machines), unit="D"),
+                      "power_kw": rng.random(machines), "owner": names}),
+    )  # fmt: skip
+
+
+def _holes(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.where(rng.random(len(values)) < 0.1, np.nan, values)
+
+
+def _events(rng: np.random.Generator, telemetry: pd.DataFrame, column: str, values: list[str]) -> pd.DataFrame:
+    some = telemetry[["machine_id", "time"]].sample(8, random_state=int(rng.integers(2**31)))
+    shift = pd.to_timedelta(rng.choice([0, 0, 20, 300], len(some)), unit="min")
+    return some.assign(time=(some["time"] + shift).astype("datetime64[us, UTC]"),
+                       **{column: rng.choice(values, len(some))}).reset_index(drop=True)
+
+
+def plan_for(tables: Tables, windows: str = "3h, 10h, 30h", **changes: object) -> FeaturePlan:
+    """The plan learned from a fleet, all families on."""
+    known = contract(windows)
+    learned = features.learn(known, tables.telemetry, tables.rows, keep_every=1)
+    everything = {name: getattr(tables, name) for name in features.FLEET_TABLES}
+    return features.build_plan(known, PARAMS.model_copy(update=changes), features.merge([learned]), everything)
+
+
+def only(plan: FeaturePlan, kind: str) -> FeaturePlan:
+    return replace(plan, features=tuple(feature for feature in plan.features if feature.kind == kind))
+
+
+def exactly(plan: FeaturePlan, kind: str, tables: Tables) -> np.ndarray:
+    """One family in float64."""
+    return FAMILIES[kind].compute(Arrays(plan, tables), [f for f in plan.features if f.kind == kind])
+
+
+def by_definition(plan: FeaturePlan, kind: str, tables: Tables) -> np.ndarray:
+    """The same, one row and one feature at a time, from the formulas of docs/features.md."""
+    arrays = Arrays(plan, tables)
+    readings = arrays.readings.reset_index(drop=True)
+    values = pd.DataFrame(arrays.values, columns=[sensor.name for sensor in plan.sensors])
+    out = []
+    for machine, now in tables.rows[["machine_id", "time"]].itertuples(index=False):
+        past = (readings["machine_id"] == machine) & (readings["time"] <= now)
+        view = _Past(plan, tables, machine, now, readings.loc[past, "time"], values[past])
+        out.append([getattr(view, feature.kind)(feature) for feature in plan.features if feature.kind == kind])
+    return np.array(out, dtype=float)
+
+
+class _Past:
+    """All that is known of one machine at one instant."""
+
+    def __init__(self, plan, tables, machine, now, times, values):
+        self.plan, self.tables, self.machine, self.now = plan, tables, machine, now
+        self.times, self.values = times, values
+
+    def _window(self, sensor: str, window: float) -> pd.Series:
+        inside = self.times > self.now - pd.Timedelta(hours=window)
+        series = pd.Series(self.values[sensor].to_numpy(), index=((self.times - START) / pd.Timedelta("1h")).to_numpy())
+        return series[inside.to_numpy()].dropna()
+
+    def level(self, feature):
+        return self.values[feature.sensor].iloc[-1]
+
+    def trailing(self, feature):
+        series = self._window(feature.sensor, feature.window)
+        if feature.statistic == "std":
+            return series.std(ddof=0) if len(series) > 1 else np.nan
+        return getattr(series, feature.statistic)()
+
+    def slope(self, feature):
+        series = self._window(feature.sensor, feature.window)
+        t = series.index.to_numpy() - series.index.to_numpy().mean() if len(series) else np.zeros(0)
+        return (t * (series - series.mean())).sum() / (t * t).sum() if len(series) > 1 else np.nan
+
+    def ewm(self, feature):
+        series = self._window(feature.sensor, 1e6)
+        weight = 0.5 ** (((self.now - START) / pd.Timedelta("1h") - series.index.to_numpy()) / feature.window)
+        return (weight * series).sum() / weight.sum() if len(series) and weight.sum() >= 2.0**-64 else np.nan
+
+    def early_life(self, feature):
+        all_times = self.tables.telemetry.loc[self.tables.telemetry["machine_id"] == self.machine, "time"]
+        begun = all_times.min() - pd.Timedelta(microseconds=1)
+        if feature.statistic == "renewed":
+            begun = max([begun, *self._records("maintenance", None), *self._records("failures", None)])
+        until = begun + pd.Timedelta(hours=self.plan.reference)
+        normal = self.values[feature.sensor][(self.times > begun) & (self.times <= until)].mean()
+        return self._window(feature.sensor, feature.window).mean() - normal
+
+    def fleet(self, feature):
+        reference = next(r for r in self.plan.fleet if r.sensor == feature.sensor)
+        value = self._machine(reference.column)
+        at = reference.values.index(value) if value in reference.values else -1
+        return (self._window(feature.sensor, feature.window).mean() - reference.mean[at]) / reference.std[at]
+
+    def _machine(self, column: str):
+        return self.tables.machines.set_index("machine_id").loc[self.machine, column]
+
+    def _records(self, table: str, value: str | None) -> list[pd.Timestamp]:
+        frame = getattr(self.tables, table)
+        known = frame["time"] <= self.now if table == "errors" else frame["time"] < self.now
+        frame = frame[known & (frame["machine_id"] == self.machine)]
+        if value is not None:
+            frame = frame[frame[{"errors": "code", "maintenance": "component", "failures": "mode"}[table]] == value]
+        return sorted(frame["time"].unique())
+
+    def events(self, feature):
+        if feature.statistic == "elapsed":
+            return (self.now - self.times.min()) / pd.Timedelta("1h")
+        tables = ["maintenance", "failures"] if feature.sensor == "renewals" else [feature.sensor]
+        records = sorted(time for table in tables for time in self._records(table, feature.value))
+        if feature.statistic == "total":
+            return len(records)
+        if feature.statistic == "count":
+            return sum(time > self.now - pd.Timedelta(hours=feature.window) for time in records)
+        return (self.now - records[-1]) / pd.Timedelta("1h") if records else np.nan
+
+    def static(self, feature):
+        value = self._machine(feature.sensor)
+        if feature.statistic == "code":
+            seen = next(c.values for c in self.plan.categories if c.column == feature.sensor)
+            return seen.index(value) if value in seen else -1
+        return (self.now - value) / pd.Timedelta("1h") if feature.statistic == "age" else value
