@@ -15,7 +15,7 @@ from typing import Final
 from oilcan import __version__
 from oilcan.errors import OilcanError
 
-GROUPS: Final = ("summary", "dataset", "verify", "fresh")
+GROUPS: Final = ("summary", "dataset", "verify", "fresh", "governance")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -56,9 +56,9 @@ The contract names no slices.
 {% endfor %}
 ## Use it for, and not for
 - For planning inspections of machines of the kinds it was trained on.
-- With these costs: a missed failure {{ money(contract.costs.missed_failure_eur) }}, a false alarm
-  {{ money(contract.costs.false_alarm_eur) }}, a planned repair {{ money(contract.costs.planned_repair_eur) }}. With others,
-  choose the threshold again.
+- With these costs: a missed failure {{ money(contract.costs.missed_failure_eur) }},
+  a false alarm {{ money(contract.costs.false_alarm_eur) }},
+  a planned repair {{ money(contract.costs.planned_repair_eur) }}. With others, choose the threshold again.
 - Not as a safety function, and not for machine models, sites or sensors it has not seen.
 - Failures without any forerunner in the sensors cannot be announced; the share announced above says how many were.
 """
@@ -107,17 +107,15 @@ _DATA_SHEET = """\
 
 
 def model_card(contract: Contract, verdict: Verdict, metrics: Mapping[str, Any], slices: Mapping[str, Any],
-               facts: Mapping[str, Any]) -> str:
+               model: Mapping[str, Any]) -> str:
     """The model card as Markdown.
 
     Parameters
     ----------
-    metrics, slices
-        Contents of metrics/evaluate.json and metrics/slices.json.
-    facts
-        How the model was made, in words: name -> value.
+    metrics, slices, model
+        Contents of metrics/evaluate.json, metrics/slices.json and models/model.json.
     """
-    return _render(_MODEL_CARD, contract=contract, verdict=verdict, facts=dict(facts), words=_words, money=_money,
+    return _render(_MODEL_CARD, contract=contract, verdict=verdict, facts=_facts(model), words=_words, money=_money,
                    figures=_figures(metrics), slices=_slice_rows(slices))
 
 
@@ -131,6 +129,22 @@ def _render(template: str, **values: Any) -> str:
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False,  # noqa: S701  # Markdown
                                      keep_trailing_newline=True)
     return environment.from_string(template).render(**values).rstrip() + "\n"
+
+
+def _facts(model: Mapping[str, Any]) -> dict[str, str]:
+    trained, libraries = model["trained_on"], model["libraries"]
+    span = f", {trained['first']} to {trained['last']}" if "first" in trained else ""
+    thresholds = ", ".join(f"{name}: {_number(cut)}" for name, cut in sorted(model["thresholds"].items()))
+    return {
+        "model": model["model"].replace("_", " "),
+        "hyper-parameters": ", ".join(f"{name} {value}" for name, value in model["hyper_parameters"].items()),
+        "seed": str(model["seed"]),
+        "calibration asked for": model["calibration"],
+        "alarm threshold on the probability": thresholds or "none: no event is forecast",
+        "trained on": f"{trained['rows']:,} rows of {trained['machines']:,} machines{span}",
+        "features": f"{len(model['features'])}, plan {model['plan_hash'][:12]}",
+        "libraries": ", ".join(f"{name} {version}" for name, version in sorted(libraries.items())),
+    }
 
 
 def _words(task: Task) -> str:

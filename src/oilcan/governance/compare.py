@@ -4,13 +4,17 @@ Both forecasts of each row go through the same resampled machines, so what makes
 one makes it hard for the other and cancels.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
+from oilcan.columns import KEY, MACHINE, PART
+from oilcan.contract import Contract
 from oilcan.core import bootstrap
+from oilcan.errors import DataError
 from oilcan.governance.gate import Comparison
+from oilcan.params import ReviewParams
 
 
 @dataclass(frozen=True)
@@ -70,14 +74,67 @@ def _values(rival: Rival, forecast: np.ndarray, code: np.ndarray, weights: np.nd
     return np.sqrt(bootstrap.mean(code, (forecast - rival.target) ** 2, weights))
 
 
-def compare_by(rival: Rival, groups: dict[str, np.ndarray], *, fewest_machines: int, draws: int,
-               seed: int) -> Sequence[Comparison]:
-    """The same for each slice that holds enough machines and a failure; `groups` maps its name to its rows."""
-    compared = []
-    for name, rows in sorted(groups.items()):
-        part = rival.of_rows(rows)
-        if len(np.unique(part.machine_id)) >= fewest_machines:
-            found = compare(part, name, draws=draws, seed=seed)
-            if found is not None:
-                compared.append(found)
-    return compared
+def rival(contract: Contract, predictions: pd.DataFrame, champion: pd.DataFrame | None) -> Rival | None:
+    """Both models' forecasts of the headline task for the test rows; None without a champion.
+
+    Parameters
+    ----------
+    predictions
+        The challenger's, as in predictions.parquet.
+    champion
+        Key and forecasts of the champion for the same test rows in the same order.
+
+    Raises
+    ------
+    DataError
+        If the rows differ, or the champion does not forecast this task.
+    """
+    if champion is None:
+        return None
+    task, spec = contract.headline()
+    is_event = spec.kind != "rul"
+    column = f"p_{task}" if is_event else f"rul_{task}"
+    test = predictions[predictions[PART] == "test"].reset_index(drop=True)
+    key = [name for name in KEY if name in test]
+    if column not in champion or not test[key].equals(champion[key]):
+        raise DataError(
+            f"models/champion: cannot be judged on this test part (wanted {column!r} for {len(test):,} rows, found "
+            f"{sorted(set(champion) - set(KEY))} for {len(champion):,}). It is for another task or data set: promote "
+            f"without a champion by setting `bundle` to null in models/champion.json."
+        )
+    target = test[f"target_{task}"].to_numpy(dtype=np.float64)
+    if spec.cap is not None:
+        target = np.minimum(target, spec.cap.ticks)
+    return Rival(test[MACHINE].to_numpy(), target, test[column].to_numpy(), champion[column].to_numpy(), is_event)
+
+
+def slices_of(contract: Contract, machines: pd.DataFrame, of: Rival) -> dict[str, np.ndarray]:
+    """Rows of each value of each slice that is a column of `machines`."""
+    table = machines.set_index(MACHINE)
+    rows: dict[str, np.ndarray] = {}
+    for name in contract.slices:
+        if name in table:
+            values = table[name].reindex(of.machine_id).astype("object").astype(str).to_numpy()
+            rows |= {f"{name} = {value}": values == value for value in np.unique(values)}
+    return rows
+
+
+def everywhere(of: Rival, slices: dict[str, np.ndarray], params: ReviewParams) -> list[Comparison]:
+    """The whole test part first, then each slice with enough machines and a failure.
+
+    Raises
+    ------
+    DataError
+        If nothing failed in the test part, so that there is nothing to compare.
+    """
+    whole = compare(of, "test part", draws=params.bootstrap, seed=params.seed)
+    if whole is None:
+        raise DataError("review: no failure in the test part, so champion and challenger cannot be compared. "
+                        "Choose a longer test part in the contract (split.test).")
+    parts = {name: of.of_rows(rows) for name, rows in sorted(slices.items())}
+    found = [
+        compare(part, name, draws=params.bootstrap, seed=params.seed)
+        for name, part in parts.items()
+        if len(np.unique(part.machine_id)) >= params.min_slice_machines
+    ]
+    return [whole, *(comparison for comparison in found if comparison is not None)]

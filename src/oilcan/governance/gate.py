@@ -72,7 +72,8 @@ def judge(
 
     Examples
     --------
-    >>> params = ReviewParams(seed=1, bootstrap=20, tolerance_share=0.02, slice_tolerance_share=0.1, max_ece=0.05)
+    >>> params = ReviewParams(seed=1, bootstrap=20, tolerance_share=0.02, slice_tolerance_share=0.1,
+    ...                       min_slice_machines=5, max_ece=0.05)
     >>> metrics = {"test": {"pr_auc": 0.6, "prevalence": 0.03, "ece": 0.01, "pr_auc_ci95": [0.5, 0.7]}}
     >>> judge(metrics, {"passed": True}, [], params).decision
     'promote'

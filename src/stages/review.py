@@ -1,0 +1,70 @@
+"""Is this model good enough, and at least as good as the champion on the same rows?
+
+Reads   the data-set contract, data/prepared, data/predictions, metrics of evaluate and validate, models/model.json,
+        models/champion.json (and the champion's bundle beside it, proven by the digest named there)
+Params  review (and compute, which changes no byte)
+Writes  metrics/review.json, reports/model_card.md, reports/data_sheet.md
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import joblib
+import pandas as pd
+
+from oilcan import params
+from oilcan.core import features
+from oilcan.governance import cards, compare, gate
+from oilcan.io import bundle, champion, files, stage
+from oilcan.scoring import score
+
+FIGURES = ("metrics", "data_quality", "slices", "model")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Review what the arguments name."""
+    args = stage.parse(__doc__, "contract", "prepared", "predictions", *FIGURES, "champion", "verdict", "card", "sheet",
+                       argv=argv)
+    p = files.read_params(params.ReviewParams, args.params, "review")
+    compute = files.read_params(params.ComputeParams, args.params, "compute")
+    contract = files.read_contract(args.contract)
+    figures = {name: files.read_json(getattr(args, name)) for name in FIGURES}
+    predictions = files.read_table(args.predictions / "predictions.parquet")
+    machines = files.read_table(args.prepared / "machines.parquet")
+    reigning = champion.read_champion(args.champion)
+    rescored = forecasts_of(reigning, args.prepared, compute) if reigning else None
+
+    rival = compare.rival(contract, predictions, rescored)
+    comparisons = compare.everywhere(rival, compare.slices_of(contract, machines, rival), p) if rival else []
+    verdict = gate.judge(figures["metrics"], figures["data_quality"], comparisons, p)
+
+    files.write_json(verdict.as_json() | {"champion": reigning.digest if reigning else None}, args.verdict)
+    files.write_text(cards.model_card(contract, verdict, figures["metrics"], figures["slices"],
+                                      figures["model"]), args.card)
+    files.write_text(cards.data_sheet(contract, figures["data_quality"]), args.sheet)
+    stage.report("review", decision=verdict.decision, checks=len(verdict.checks), champion=bool(reigning))
+
+
+def forecasts_of(reigning: bundle.Bundle, prepared: Path, compute: params.ComputeParams) -> pd.DataFrame:
+    """What the champion says about the test rows, from its own features of these readings."""
+    rows = files.read_table(prepared / "rows.parquet", features.row_columns(reigning.contract))
+    fleet = {name: files.read_table(prepared / f"{name}.parquet") for name in features.FLEET_TABLES}
+    tables = joblib.Parallel(n_jobs=compute.jobs, backend=compute.backend)(
+        joblib.delayed(partition_features)(reigning.plan, path, rows[rows["partition"] == number], fleet)
+        for number, path in enumerate(files.partitions(prepared / "telemetry"))
+    )
+    table = pd.concat(tables, ignore_index=True)
+    matrix = table[reigning.plan.names].to_numpy("float32")
+    forecasts = score.score(reigning.fitted, matrix, jobs=compute.jobs)
+    return pd.concat([table.drop(columns=reigning.plan.names), forecasts], axis=1)
+
+
+def partition_features(plan: features.FeaturePlan, path: Path, rows: pd.DataFrame,
+                       fleet: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Features of the test rows of one partition."""
+    test = rows[rows["part"] == "test"].reset_index(drop=True)
+    return features.feature_table(plan, features.Tables(telemetry=files.read_table(path), rows=test, **fleet))
+
+
+if __name__ == "__main__":
+    stage.run(main)
