@@ -42,6 +42,12 @@ def report(stage: str, **counts: object) -> None:
     print(f"{stage}: " + ", ".join(f"{name} {_number(value)}" for name, value in counts.items()), flush=True)
 
 
+def warn(stage: str, lines: Sequence[str]) -> None:
+    """Say what a person should look at; the stage goes on."""
+    for line in lines:
+        print(f"{stage}: warning: {line}", flush=True)
+
+
 def _number(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 

@@ -1,0 +1,133 @@
+"""What training leaves behind: trees, calibrators, thresholds and intervals, with the order of features."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from oilcan.core.calibration import Calibrator
+from oilcan.core.intervals import Interval
+from oilcan.core.trees import TreeModel
+from oilcan.errors import IntegrityError
+
+
+@dataclass(frozen=True)
+class EventForecast:
+    """Probability of an event: a task of kind `failure_within` or `label`, or one failure mode of it.
+
+    Attributes
+    ----------
+    task, mode
+        Entry of the contract's `tasks`; mode is None for the task as a whole.
+    trees
+        Row of features -> score.
+    calibrator
+        Score -> probability.
+    threshold
+        Cut on the probability at or above which there is an alarm; None for modes.
+    """
+
+    task: str
+    mode: str | None
+    trees: TreeModel
+    calibrator: Calibrator
+    threshold: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Ending of its columns: `failure`, `failure__bearing`."""
+        return forecast_name(self.task, self.mode)
+
+    def columns(self, raw: np.ndarray) -> dict[str, np.ndarray]:
+        """Columns of predictions from what the trees say, each of shape (n,)."""
+        p = {f"p_{self.name}": self.calibrator(raw)}
+        return p if self.mode else {f"score_{self.name}": raw} | p
+
+
+@dataclass(frozen=True)
+class LifeForecast:
+    """Remaining useful life in ticks, with its 90 % interval."""
+
+    task: str
+    trees: TreeModel
+    interval: Interval
+
+    @property
+    def name(self) -> str:
+        """Ending of its columns: `rul`."""
+        return self.task
+
+    def columns(self, raw: np.ndarray) -> dict[str, np.ndarray]:
+        """Columns of predictions from what the trees say, each of shape (n,)."""
+        life = self.interval.clip(raw)
+        low, high = self.interval(life)
+        return {f"rul_{self.name}": life, f"rul_{self.name}_low": low, f"rul_{self.name}_high": high}
+
+
+Forecast = EventForecast | LifeForecast
+
+
+def forecast_name(task: str, mode: str | None) -> str:
+    """Ending of the columns of a forecast.
+
+    Examples
+    --------
+    >>> forecast_name("failure", "bearing")
+    'failure__bearing'
+    """
+    return task if mode is None else f"{task}__{mode}"
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model.
+
+    Attributes
+    ----------
+    features
+        Names in the order of the columns of a matrix.
+    plan_hash
+        Of the feature plan that computes them.
+    forecasts
+        In order of the contract's tasks, each followed by its modes.
+    """
+
+    features: tuple[str, ...]
+    plan_hash: str
+    forecasts: tuple[Forecast, ...]
+
+    def check_features(self, features: tuple[str, ...], plan_hash: str, where: str) -> None:
+        """Refuse features that are not the ones it was trained on.
+
+        Raises
+        ------
+        IntegrityError
+            If names, order or plan differ.
+        """
+        if features == self.features and plan_hash == self.plan_hash:
+            return
+        missing = sorted(set(self.features) - set(features))
+        raise IntegrityError(
+            f"{where}: model wants {len(self.features)} features of plan {self.plan_hash[:12]}, table has "
+            f"{len(features)} of plan {plan_hash[:12]} (missing {missing[:5] or 'none'}; order counts). "
+            f"Run `dvc repro featurize train`."
+        )
+
+    def thresholds(self) -> dict[str, float]:
+        """Task -> threshold, where there is one."""
+        return {
+            forecast.name: forecast.threshold
+            for forecast in self.forecasts
+            if isinstance(forecast, EventForecast) and forecast.threshold is not None
+        }
+
+
+def by_batch(n_rows: int, rows_per_batch: int) -> list[slice]:
+    """Slices that cover `n_rows` in order.
+
+    Examples
+    --------
+    >>> by_batch(5, 2)
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    return [slice(at, min(at + rows_per_batch, n_rows)) for at in range(0, n_rows, rows_per_batch)]
+

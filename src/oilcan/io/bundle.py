@@ -1,0 +1,154 @@
+"""The serving bundle: a folder that holds a model in data alone, and is proven before it is read.
+
+Nothing in it can run code: trees are treelite's own bytes, everything else is JSON, YAML or Parquet.
+`load_bundle` compares every digest before it interprets any byte but the manifest, and works on the very bytes it
+compared. `manifest.sha256` guards the manifest, in the form that `sha256sum -c` reads.
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from oilcan.contract import Contract, parse_contract
+from oilcan.core.calibration import Calibrator
+from oilcan.core.features.plan import FeaturePlan
+from oilcan.core.fitted import EventForecast, Fitted, Forecast, LifeForecast
+from oilcan.core.intervals import Interval
+from oilcan.core.trees import TreeModel
+from oilcan.errors import IntegrityError, bullet_list
+from oilcan.io import files
+from oilcan.io.digests import sha256
+
+FORMAT: Final = "oilcan-bundle"
+VERSION: Final = 1
+MANIFEST: Final = "manifest.json"
+SEAL: Final = "manifest.sha256"
+_REMEDY: Final = "Restore it with `dvc checkout models/bundle`, or make it anew with `dvc repro package`"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded bundle.
+
+    Attributes
+    ----------
+    digest
+        sha256 of the manifest, which holds those of all files: the bundle's name in logs.
+    """
+
+    digest: str
+    manifest: dict[str, Any]
+    fitted: Fitted
+    contract: Contract
+    plan: FeaturePlan
+    drift_reference: dict[str, Any]
+    check_rows: pd.DataFrame
+
+
+def write_bundle(folder: Path, *, contract: Path, plan: Path, fitted: Fitted, drift_reference: dict[str, Any],
+                 check_rows: pd.DataFrame, facts: dict[str, Any]) -> None:
+    """Write every file, then the manifest over them, then its seal.
+
+    Parameters
+    ----------
+    folder
+        Empty and there; a draft of `files.fresh_folder`.
+    contract, plan
+        Files to copy.
+    facts
+        What the manifest says besides: lineage, library versions, verdict.
+    """
+    (folder / "contract.yaml").write_bytes(contract.read_bytes())
+    (folder / "plan.json").write_bytes(plan.read_bytes())
+    files.write_json(drift_reference, folder / "drift_reference.json")
+    files.write_table(check_rows, folder / "check_rows.parquet")
+    entries = []
+    (folder / "trees").mkdir()
+    for at, forecast in enumerate(fitted.forecasts):
+        path = f"trees/{at:02d}.treelite"
+        (folder / path).write_bytes(forecast.trees.checkpoint)
+        entries.append(_entry(forecast) | {"trees": path})
+    files.write_json({"features": list(fitted.features), "plan_hash": fitted.plan_hash, "forecasts": entries},
+                     folder / "forecasts.json")
+    listed = {path: {"sha256": sha256(folder / path), "bytes": (folder / path).stat().st_size}
+              for path in sorted(_inside(folder))}
+    files.write_json(facts | {"format": FORMAT, "version": VERSION, "files": listed}, folder / MANIFEST)
+    files.write_text(f"{sha256(folder / MANIFEST)}  {MANIFEST}\n", folder / SEAL)
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Prove a bundle, then load it; no unproven byte is interpreted and nothing is ever unpickled.
+
+    Raises
+    ------
+    IntegrityError
+        If a file is missing, added, a link or changed, or the format is one this Oilcan does not know. All
+        breaches are listed.
+    """
+    held, digest, manifest = _proven(folder)
+    plan = FeaturePlan.from_json(json.loads(held["plan.json"]))
+    described = json.loads(held["forecasts.json"])
+    fitted = Fitted(tuple(described["features"]), described["plan_hash"],
+                    tuple(_forecast(entry, held) for entry in described["forecasts"]))
+    fitted.check_features(tuple(plan.names), plan.hash, f"{folder}: plan.json")
+    for forecast in fitted.forecasts:
+        if forecast.trees.n_features != len(fitted.features):
+            raise IntegrityError(f"{folder}: trees of {forecast.name!r} want {forecast.trees.n_features} features, "
+                                 f"the plan has {len(fitted.features)}. {_REMEDY}.")
+    contract = parse_contract(held["contract.yaml"].decode(), f"{folder}: contract.yaml")
+    checks = pd.read_parquet(io.BytesIO(held["check_rows.parquet"]))
+    return Bundle(digest, manifest, fitted, contract, plan, json.loads(held["drift_reference.json"]), checks)
+
+
+def _proven(folder: Path) -> tuple[dict[str, bytes], str, dict[str, Any]]:
+    """Bytes of every file, the manifest's digest, and the manifest; all compared."""
+    if not (folder / MANIFEST).is_file() or not (folder / SEAL).is_file():
+        raise IntegrityError(f"{folder}: is no bundle ({MANIFEST} or {SEAL} is missing). {_REMEDY}.")
+    raw = (folder / MANIFEST).read_bytes()
+    digest = hashlib.sha256(raw).hexdigest()
+    if (folder / SEAL).read_bytes() != f"{digest}  {MANIFEST}\n".encode():
+        raise IntegrityError(f"{folder}: {MANIFEST} is not the one that {SEAL} names. {_REMEDY}.")
+    manifest = json.loads(raw)
+    if (manifest.get("format"), manifest.get("version")) != (FORMAT, VERSION):
+        raise IntegrityError(f"{folder}: format is {manifest.get('format')!r}, version {manifest.get('version')!r} "
+                             f"(wanted {FORMAT!r}, {VERSION}). Load it with the Oilcan that wrote it, or run "
+                             f"`dvc repro package`.")
+    listed, found = manifest["files"], set(_inside(folder)) - {MANIFEST, SEAL}
+    broken = [f"{path}: missing" for path in sorted(set(listed) - found)]
+    broken += [f"{path}: not in the manifest" for path in sorted(found - set(listed))]
+    broken += [f"{path}: a link, wanted a file" for path in sorted(found) if (folder / path).is_symlink()]
+    held = {} if broken else {path: (folder / path).read_bytes() for path in sorted(listed)}
+    broken += [f"{path}: sha256 is {actual[:12]}..., wanted {listed[path]['sha256'][:12]}..."
+               for path, content in held.items()
+               if (actual := hashlib.sha256(content).hexdigest()) != listed[path]["sha256"]]
+    if broken:
+        raise IntegrityError(bullet_list(f"{folder}: not the bundle that was packaged. {_REMEDY}", broken))
+    return held, digest, manifest
+
+
+def _inside(folder: Path) -> Iterator[str]:
+    """Everything below a folder that is not itself a folder, links to folders included."""
+    for path in folder.rglob("*"):
+        if path.is_symlink() or not path.is_dir():
+            yield path.relative_to(folder).as_posix()
+
+
+def _entry(forecast: Forecast) -> dict[str, Any]:
+    if isinstance(forecast, LifeForecast):
+        return {"kind": "life", "task": forecast.task, "interval": forecast.interval.as_json()}
+    return {"kind": "event", "task": forecast.task, "mode": forecast.mode, "threshold": forecast.threshold,
+            "calibrator": forecast.calibrator.as_json()}
+
+
+def _forecast(entry: dict[str, Any], held: dict[str, bytes]) -> Forecast:
+    trees = TreeModel(held[entry["trees"]])
+    if entry["kind"] == "life":
+        return LifeForecast(entry["task"], trees, Interval.from_json(entry["interval"]))
+    return EventForecast(entry["task"], entry["mode"], trees, Calibrator.from_json(entry["calibrator"]),
+                         entry["threshold"])

@@ -1,0 +1,37 @@
+"""What a bundle says about where it comes from.
+
+Only what the bytes of its inputs fix: the git commit is left out, since it would change the bundle with
+every commit that changes no input. `oilcan lineage` finds the commits whose dvc.lock names these digests.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from oilcan.contract import Contract
+
+
+def facts(contract: Contract, contract_sha256: str, description: Mapping[str, Any], review: Mapping[str, Any],
+          inputs_md5: Mapping[str, str]) -> dict[str, Any]:
+    """Entries of the manifest beside format, version and files.
+
+    Parameters
+    ----------
+    description, review
+        Content of models/model.json and metrics/review.json.
+    inputs_md5
+        Input of the stage -> the md5 that DVC records for it.
+    """
+    return {
+        "dataset": contract.name,
+        "thresholds": description["thresholds"],
+        "forecasts": [entry["name"] for entry in description["forecasts"]],
+        "libraries": description["libraries"],
+        "lineage": {
+            "contract_version": contract.version,
+            "contract_sha256": contract_sha256,
+            "plan_hash": description["plan_hash"],
+            "trained_on": description["trained_on"],
+            "inputs_md5": dict(inputs_md5),
+        },
+        "review": {"decision": review.get("decision"), "reasons": review.get("reasons", [])},
+    }

@@ -1,0 +1,54 @@
+"""What does a fitted model say about these rows?"""
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from oilcan.columns import KEY, PART
+from oilcan.contract import Contract
+from oilcan.core.fitted import Fitted, by_batch
+
+
+def score(fitted: Fitted, matrix: np.ndarray, *, rows_per_batch: int = 50_000, jobs: int = 1) -> pd.DataFrame:
+    """Forecasts for rows of features.
+
+    Parameters
+    ----------
+    matrix
+        Shape (n, n_features), float32, columns in the order of `fitted.features`; NaN where missing.
+    rows_per_batch, jobs
+        Rows at a time, and threads; the numbers do not depend on either.
+
+    Returns
+    -------
+    n rows in the given order, index 0..n-1. `failure_within` and `label`: `score_<task>` uncalibrated,
+    `p_<task>` and `p_<task>__<mode>` calibrated. `rul`: `rul_<task>`, `rul_<task>_low`, `rul_<task>_high` in
+    ticks. All float64.
+
+    Raises
+    ------
+    ValueError
+        If the matrix has another number of columns than the model has features.
+    """
+    columns: dict[str, list[np.ndarray]] = {}
+    for rows in by_batch(len(matrix), rows_per_batch) or [slice(0, 0)]:
+        for forecast in fitted.forecasts:
+            for name, values in forecast.columns(forecast.trees.predict(matrix[rows], jobs)).items():
+                columns.setdefault(name, []).append(values)
+    return pd.DataFrame({name: np.concatenate(parts) for name, parts in columns.items()})
+
+
+
+def beside_rows(contract: Contract, rows: pd.DataFrame, forecasts: pd.DataFrame) -> pd.DataFrame:
+    """Forecasts with the key, part and outcomes of their rows, as evaluate reads them.
+
+    Parameters
+    ----------
+    rows
+        As in rows.parquet, shape (n, ...), in the order of `forecasts`.
+    """
+    tasks = "|".join(re.escape(name) for name in contract.tasks)
+    outcome = re.compile(rf"(target|bound|next_failure)_({tasks})(__.+)?|p_true")
+    kept = [name for name in rows if name in (*KEY, PART) or outcome.fullmatch(name)]
+    return pd.concat([rows[kept].reset_index(drop=True), forecasts], axis=1)

@@ -1,0 +1,1 @@
+"""From features and targets to a fitted model: estimators, calibration, threshold, intervals."""

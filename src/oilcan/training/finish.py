@@ -1,0 +1,117 @@
+"""From trees to a forecast, on validation rows alone: calibrate, cut, draw the interval, and judge."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from oilcan.columns import MACHINE
+from oilcan.contract import Contract
+from oilcan.core import calibration, intervals, metrics
+from oilcan.core.fitted import EventForecast, Forecast, LifeForecast
+from oilcan.params import TrainParams
+from oilcan.training.data import Grown, TrainingData
+from oilcan.training.leaks import SUSPICIOUS_AUC, Suspicion, suspicious_features
+from oilcan.training.targets import Target, count_events
+from oilcan.training.threshold import Choice, choose_threshold
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A forecast, its entry in metrics/train.json, and features that look like leaks."""
+
+    forecast: Forecast
+    report: dict[str, Any]
+    suspicions: tuple[Suspicion, ...] = ()
+
+    @property
+    def near_perfect(self) -> bool:
+        """Whether the forecast is too good to be believed without a look."""
+        return bool((self.report["validation"].get("roc_auc") or 0.0) > SUSPICIOUS_AUC)
+
+
+def finish_event(contract: Contract, target: Target, grown: Grown, data: TrainingData, params: TrainParams) -> Finished:
+    """Calibrate on validation rows and, for a task as a whole, choose the threshold by cost."""
+    rows = data.validation.rows
+    values = target.values(rows)
+    known = ~np.isnan(values)
+    kept = calibration.choose(params.calibration, grown.validation[known], values[known],
+                              rows[MACHINE].to_numpy()[known])
+    choice: Choice | None = None
+    if target.mode is None:
+        p = kept.calibrator(grown.validation)
+        choice = choose_threshold(contract, contract.tasks[target.task], rows, values, p, data.failures)
+    forecast = EventForecast(target.task, target.mode, grown.trees, kept.calibrator,
+                             choice.threshold if choice else None)
+    report = _event_report(target, grown, data, values[known], grown.validation[known]) | {
+        "calibration": {"method": kept.calibrator.method, "reason": kept.reason, "brier_before": kept.before,
+                        "brier_after": kept.after},
+    } | ({"alarms": choice.as_json()} if choice else {})
+    suspicions = suspicious_features(data.validation.matrix, values, data.features, target.name)
+    return Finished(forecast, rounded(report), tuple(suspicions))
+
+
+def _event_report(target: Target, grown: Grown, data: TrainingData, values: np.ndarray, raw: np.ndarray,
+                  ) -> dict[str, Any]:
+    train_values = target.values(data.train.rows)
+    pr_auc = metrics.pr_auc(values, raw)
+    return {
+        "train": {"n": int((~np.isnan(train_values)).sum()), "n_fitted": grown.n_rows,
+                  "positives": int(np.nansum(train_values)), "events": count_events(data.train.rows, target),
+                  "pr_auc": grown.train_quality},
+        "validation": {"n": len(values), "positives": int(values.sum()), "pr_auc": pr_auc,
+                       "roc_auc": metrics.roc_auc(values, raw)},
+        "overfit_gap": _difference(grown.train_quality, pr_auc),
+    }
+
+
+def finish_life(_contract: Contract, target: Target, grown: Grown, data: TrainingData,
+                _params: TrainParams) -> Finished:
+    """Draw the 90 % interval on validation rows; its coverage is measured across machines."""
+    rows = data.validation.rows
+    values = target.values(rows)
+    known = ~np.isnan(values)
+    truth, machines = values[known], rows[MACHINE].to_numpy()[known]
+    life = np.clip(grown.validation[known], 0.0, target.cap)
+    interval = intervals.fit(life, truth, machines, target.cap)
+    rmse = metrics.rmse(truth, life)
+    low, high = interval(life)
+    report = {
+        "train": {"n": int((~np.isnan(target.values(data.train.rows))).sum()), "n_fitted": grown.n_rows,
+                  "rmse": grown.train_quality},
+        "validation": {"n": len(truth), "machines": int(pd.Series(machines).nunique()), "rmse": rmse,
+                       "mae": metrics.mae(truth, life), "coverage_90": _coverage_across(life, truth, machines, target),
+                       "mean_width": float(np.mean(high - low))},
+        "overfit_gap": _difference(rmse, grown.train_quality),
+    }
+    return Finished(LifeForecast(target.task, grown.trees, interval), rounded(report))
+
+
+def _coverage_across(life: np.ndarray, truth: np.ndarray, machines: np.ndarray, target: Target) -> float | None:
+    """Share of rows covered by intervals drawn on other machines; None with a single machine."""
+    hits = [
+        intervals.covered(intervals.fit(life[inside], truth[inside], machines[inside], target.cap),
+                          life[outside], truth[outside])
+        for inside, outside in calibration.machine_folds(machines, folds=5)
+    ]
+    return float(np.concatenate(hits).mean()) if hits else None
+
+
+def _difference(larger: float | None, smaller: float | None) -> float | None:
+    return None if larger is None or smaller is None else larger - smaller
+
+
+def rounded(values: Any, digits: int = 6) -> Any:
+    """Plain values with floats at `digits` decimals, for files that people compare.
+
+    Examples
+    --------
+    >>> rounded({"p": [0.12345678, None]})
+    {'p': [0.123457, None]}
+    """
+    if isinstance(values, dict):
+        return {name: rounded(value, digits) for name, value in values.items()}
+    if isinstance(values, list):
+        return [rounded(value, digits) for value in values]
+    return round(values, digits) if isinstance(values, float) else values

@@ -1,0 +1,99 @@
+"""Which estimator do the parameters ask for? One interface over three kinds of tree ensemble."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import threadpoolctl
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+
+from oilcan.core.trees import TreeModel
+from oilcan.params import TrainParams
+
+_PATIENCE: Final = 15           # iterations without gain on held-out machines after which boosting stops
+_SAMPLE: Final = 200            # training rows on which the trees are proven equal to the estimator
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows to learn from: features, target, and what each row counts."""
+
+    matrix: np.ndarray      # (n, n_features) float32
+    target: np.ndarray      # (n,)
+    weight: np.ndarray      # (n,)
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+
+def build_classifier(params: TrainParams, seed: int, *, jobs: int, early_stopping: bool = False) -> Any:
+    """An unfitted classifier of two classes.
+
+    Examples
+    --------
+    >>> from oilcan.params import ForestParams, BoostingParams
+    >>> forest = ForestParams(trees=5, max_depth=3, min_samples_leaf=1, max_features=0.5, max_samples=1.0)
+    >>> boosting = BoostingParams(
+    ...     iterations=5, learning_rate=0.1, max_leaf_nodes=4, min_samples_leaf=1, l2=0.0, max_features=1.0)
+    >>> params = TrainParams(
+    ...     seed=0, model="extra_trees", calibration="none", negatives_per_positive=0.0, max_rows=0,
+    ...     class_weight="none", min_mode_failures=1, early_stopping_share=0.0,
+    ...     random_forest=forest, hist_gradient_boosting=boosting)
+    >>> build_classifier(params, 0, jobs=1).n_estimators
+    5
+    """
+    if params.model == "hist_gradient_boosting":
+        return HistGradientBoostingClassifier(**_boosting(params, seed, early_stopping=early_stopping))
+    kind = RandomForestClassifier if params.model == "random_forest" else ExtraTreesClassifier
+    return kind(**_forest(params, seed, jobs))
+
+
+def build_regressor(params: TrainParams, seed: int, *, jobs: int, early_stopping: bool = False) -> Any:
+    """An unfitted regressor on squared error."""
+    if params.model == "hist_gradient_boosting":
+        return HistGradientBoostingRegressor(**_boosting(params, seed, early_stopping=early_stopping))
+    kind = RandomForestRegressor if params.model == "random_forest" else ExtraTreesRegressor
+    return kind(**_forest(params, seed, jobs))
+
+
+def _forest(params: TrainParams, seed: int, jobs: int) -> dict[str, Any]:
+    values = params.random_forest.model_dump()
+    values["n_estimators"] = values.pop("trees")
+    share = values.pop("max_samples")
+    sampling = {"bootstrap": True, "max_samples": share} if share < 1 or params.model == "random_forest" else {}
+    return values | sampling | {"random_state": seed, "n_jobs": jobs}
+
+
+def _boosting(params: TrainParams, seed: int, *, early_stopping: bool) -> dict[str, Any]:
+    values = params.hist_gradient_boosting.model_dump()
+    values["max_iter"] = values.pop("iterations")
+    values["l2_regularization"] = values.pop("l2")
+    return values | {"early_stopping": early_stopping, "n_iter_no_change": _PATIENCE, "random_state": seed,
+                     "categorical_features": None}
+
+
+def fit_trees(estimator: Any, rows: Rows, stopping: Rows | None = None, jobs: int = 1) -> TreeModel:
+    """Fit and keep the trees alone, so that no thread count is kept with them.
+
+    Parameters
+    ----------
+    stopping
+        Rows of machines held out, on which boosting watches when to stop; forests do without.
+    jobs
+        OpenMP threads of boosting; the trees do not depend on it.
+    """
+    held_out: dict[str, Any] = {}
+    if stopping is not None:
+        held_out = {"X_val": stopping.matrix, "y_val": stopping.target, "sample_weight_val": stopping.weight}
+    with threadpoolctl.threadpool_limits(limits=jobs, user_api="openmp"):
+        estimator.fit(rows.matrix, rows.target, sample_weight=rows.weight, **held_out)
+        if "n_jobs" in estimator.get_params():
+            estimator.set_params(n_jobs=None)       # threads would add the trees in random order
+        return TreeModel.from_sklearn(estimator, rows.matrix[:_SAMPLE])

@@ -1,0 +1,138 @@
+"""What is to be learnt, from which rows, and how much does each row count?"""
+
+import zlib
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from oilcan.columns import MACHINE
+from oilcan.contract import Contract
+from oilcan.core.fitted import forecast_name
+from oilcan.errors import DataError, bullet_list
+from oilcan.params import TrainParams
+
+
+@dataclass(frozen=True)
+class Target:
+    """One column of `rows.parquet` to be learnt."""
+
+    task: str
+    kind: Literal["failure_within", "label", "rul"]
+    mode: str | None = None
+    cap: float | None = None        # ticks
+
+    @property
+    def name(self) -> str:
+        """Ending of its columns."""
+        return forecast_name(self.task, self.mode)
+
+    def values(self, rows: pd.DataFrame) -> np.ndarray:
+        """The target of each row, capped; NaN where unknown, shape (n,)."""
+        values = rows[f"target_{self.name}"].to_numpy(dtype=np.float64)
+        return values if self.cap is None else np.minimum(values, self.cap)
+
+    def seed(self, base: int) -> int:
+        """A seed of its own, so that adding a task does not change the others."""
+        return int(np.random.SeedSequence([base, zlib.crc32(self.name.encode())]).generate_state(1)[0] >> 1)
+
+
+def targets_of(contract: Contract, train: pd.DataFrame, validation: pd.DataFrame,
+               min_mode_failures: int) -> tuple[list[Target], dict[str, int]]:
+    """The targets that can be learnt, and the failure modes that are too rare, with their failures.
+
+    Raises
+    ------
+    DataError
+        If a task has no known rows, or an event task only one class, in either part.
+    """
+    targets, rare, broken = [], {}, []
+    for name, task in contract.tasks.items():
+        target = Target(name, task.kind, cap=task.cap.ticks if task.cap else None)
+        broken += [line for part, rows in (("train", train), ("validation", validation))
+                   for line in _unlearnable(target, rows, part)]
+        targets.append(target)
+        for mode in _modes(name, train) if task.modes else []:
+            sub = Target(name, task.kind, mode)
+            n_failures = count_events(train, sub)
+            if n_failures >= min_mode_failures:
+                targets.append(sub)
+            else:
+                rare[sub.name] = n_failures
+    if broken:
+        raise DataError(bullet_list("train: the parts cannot carry the tasks. Widen them in `split` of the contract, "
+                                    "or shorten the horizon", broken))
+    return targets, rare
+
+
+def _modes(task: str, rows: pd.DataFrame) -> list[str]:
+    prefix = f"target_{forecast_name(task, '')}"
+    return [column.removeprefix(prefix) for column in rows.columns if column.startswith(prefix)]
+
+
+def _unlearnable(target: Target, rows: pd.DataFrame, part: str) -> list[str]:
+    values = target.values(rows)
+    known = values[~np.isnan(values)]
+    if len(known) == 0:
+        return [f"{target.name}: none of {len(values):,} {part} rows has a known outcome"]
+    if target.kind != "rul" and known.min() == known.max():
+        return [f"{target.name}: all {len(known):,} {part} rows with a known outcome are {known[0]:.0f} "
+                f"(wanted both classes)"]
+    return []
+
+
+def count_events(rows: pd.DataFrame, target: Target) -> int:
+    """Runs of positive rows: as many failures (or positive rows without time) as the rows show.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"machine_id": list("aaab"), "target_x": [1.0, 0.0, 1.0, 1.0]})
+    >>> count_events(rows, Target("x", "failure_within"))
+    3
+    """
+    positive = target.values(rows) == 1
+    machine = rows[MACHINE].to_numpy()
+    follows = np.zeros(len(rows), dtype=bool)
+    follows[1:] = positive[:-1] & (machine[1:] == machine[:-1])
+    return int((positive & ~follows).sum())
+
+
+def choose_rows(values: np.ndarray, target: Target, params: TrainParams) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the rows to learn from, in order, and their weights.
+
+    Negatives above `negatives_per_positive` are drawn at random, and the kept ones count for those left
+    out, so that probabilities stay right (inverse-probability weights). Above `max_rows`, every k-th row is kept.
+    `balanced` then lets both classes weigh the same; calibration undoes the shift.
+
+    Parameters
+    ----------
+    values
+        Target of each row, NaN where unknown, shape (n,).
+
+    Returns
+    -------
+    Positions (m,) and weights (m,) with mean 1.
+    """
+    at = np.flatnonzero(~np.isnan(values))
+    weight = np.ones(len(values))
+    if target.kind != "rul" and params.negatives_per_positive > 0:
+        at = _thin_negatives(at, values, weight, params.negatives_per_positive, target.seed(params.seed))
+    if params.max_rows and len(at) > params.max_rows:
+        at = at[:: -(-len(at) // params.max_rows)]
+    if target.kind != "rul" and params.class_weight == "balanced":
+        for label in (0.0, 1.0):
+            of_class = at[values[at] == label]
+            weight[of_class] /= max(weight[of_class].sum(), 1e-12)
+    return at, weight[at] / weight[at].mean()
+
+
+def _thin_negatives(at: np.ndarray, values: np.ndarray, weight: np.ndarray, per_positive: float,
+                    seed: int) -> np.ndarray:
+    negative, positive = at[values[at] == 0], at[values[at] == 1]
+    wanted = int(np.ceil(per_positive * len(positive)))
+    if wanted >= len(negative):
+        return at
+    drawn = np.random.default_rng(seed).choice(negative, wanted, replace=False)
+    weight[drawn] = len(negative) / wanted
+    return np.sort(np.concatenate([positive, drawn]))

@@ -1,0 +1,89 @@
+"""At which probability should the alarm go off? Where the validation part would have cost least.
+
+Costs are those of events (missed failures, false alarms, planned repairs), never of rows, except where rows
+are independent and each is its own event. A threshold that misses as many failures as a higher one is
+never taken: so a dearer miss can only lower the threshold.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from oilcan.columns import MACHINE, TIME, ticks
+from oilcan.contract import Contract, Costs, Task
+from oilcan.core import costs as cost_rules
+from oilcan.core import events
+from oilcan.core.events import EventCounts
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The threshold and what the validation part would have cost with it."""
+
+    threshold: float
+    cost: float
+    counts: EventCounts
+
+    def as_json(self) -> dict[str, Any]:
+        """For metrics/train.json."""
+        return {"threshold": self.threshold, "cost_eur": self.cost, "failures": self.counts.n_failures,
+                "detected": self.counts.detected, "false_alarms": self.counts.false_alarms}
+
+
+def choose_threshold(contract: Contract, task: Task, rows: pd.DataFrame, target: np.ndarray, p: np.ndarray,
+                     failures: pd.DataFrame) -> Choice:
+    """The cheapest threshold on validation rows.
+
+    Parameters
+    ----------
+    rows
+        Validation rows, sorted by machine and time.
+    target, p
+        Outcome (NaN where unknown) and calibrated probability of each row, shape (n,).
+    failures
+        Canonical failures; not used for independent rows.
+    """
+    thresholds = cost_rules.candidate_thresholds(p)
+    if task.horizon is None or task.lead_time is None:
+        counts = [cost_rules.row_counts(target, p >= threshold) for threshold in thresholds]
+    else:
+        windows = events.lay_out(rows[MACHINE].to_numpy(), ticks(rows[TIME]), failures,
+                                 task.lead_time.ticks, task.horizon.ticks)
+        refractory = contract.refractory.ticks if contract.refractory else 0.0
+        counts = cost_rules.threshold_curve(windows, p, thresholds, refractory)
+    return cheapest(thresholds, counts, contract.costs)
+
+
+def cheapest(thresholds: np.ndarray, counts: Sequence[EventCounts], costs: Costs) -> Choice:
+    """The highest of the cheapest thresholds among those that miss fewer failures than every higher one.
+
+    Parameters
+    ----------
+    thresholds
+        Rising, shape (k,).
+    counts
+        What each would have done.
+
+    Examples
+    --------
+    >>> costs = Costs(missed_failure_eur=100.0, false_alarm_eur=1.0, planned_repair_eur=5.0)
+    >>> careful = EventCounts(2, 2, 0, 12, 2, 10, np.zeros(0))
+    >>> never = EventCounts(2, 0, 2, 0, 0, 0, np.zeros(0))
+    >>> cheapest(np.array([0.2, 0.9]), [careful, never], costs).threshold
+    0.2
+    """
+    best: Choice | None = None
+    fewest = np.inf
+    for threshold, count in zip(thresholds[::-1], counts[::-1], strict=True):
+        if count.missed >= fewest:
+            continue
+        fewest = count.missed
+        cost = cost_rules.policy_cost(count, costs)
+        if best is None or cost < best.cost:
+            best = Choice(float(threshold), float(cost), count)
+    if best is None:
+        raise ValueError("thresholds: empty (wanted at least one)")
+    return best

@@ -1,0 +1,42 @@
+"""A reviewed model -> the serving bundle: safe model files, plan, contract, threshold, drift reference, lineage.
+
+Reads   the data-set contract, data/prepared, data/features, models/model.joblib, models/model.json,
+        metrics/review.json
+Params  package
+Writes  models/bundle, proven on its own check rows before it takes that name
+"""
+
+from collections.abc import Sequence
+
+from oilcan import params
+from oilcan.io import bundle, digests, files, matrix, stage
+from oilcan.scoring import check, lineage, reference, score
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Package what the arguments name."""
+    inputs = ("prepared", "features", "model", "description", "review")
+    args = stage.parse(__doc__, "contract", *inputs, "out", argv=argv)
+    p = files.read_params(params.PackageParams, args.params, "package")
+    contract = files.read_contract(args.contract)
+    fitted = files.read_model(args.model)
+    description, review = files.read_json(args.description), files.read_json(args.review)
+    plan = matrix.read_plan(args.features)
+    fitted.check_features(tuple(plan.names), plan.hash, str(args.features))
+    rows, features = matrix.read_rows(args.prepared, args.features, plan, "validation")
+
+    drift = reference.drift_reference(fitted.features, features, score.score(fitted, features))
+    checks = check.check_rows(fitted, rows, features, p.check_rows)
+    md5 = {name: digests.dvc_md5(getattr(args, name)) for name in inputs}
+    facts = lineage.facts(contract, digests.sha256(args.contract), description, review, md5)
+
+    with files.fresh_folder(args.out) as draft:
+        bundle.write_bundle(draft, contract=args.contract, plan=args.features / "plan.json", fitted=fitted,
+                            drift_reference=drift, check_rows=checks, facts=facts)
+        loaded = bundle.load_bundle(draft)
+        check.check(loaded.fitted, loaded.check_rows, str(args.out))
+    stage.report("package", forecasts=len(fitted.forecasts), check_rows=len(checks), bundle=loaded.digest[:12])
+
+
+if __name__ == "__main__":
+    stage.run(main)
