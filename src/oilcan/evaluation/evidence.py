@@ -89,11 +89,15 @@ class Evidence:
 
 
 def wanted_readings(contract: Contract) -> list[str]:
-    """Telemetry columns an evaluation needs beside the key: of the rule baseline, and slices of independent rows."""
+    """Telemetry columns an evaluation needs, led by the key; none where it needs no readings.
+
+    They are those of the rule baseline, and the slices of independent rows.
+    """
     wanted = [*contract.rule_baseline]
     if "machines" not in contract.tables:
         wanted += [name for name in contract.slices if name not in wanted]
-    return wanted
+    key = [MACHINE] if contract.time.kind == "none" else [MACHINE, TIME]
+    return [*key, *wanted] if wanted else []
 
 
 def identity(frame: pd.DataFrame) -> list[str]:

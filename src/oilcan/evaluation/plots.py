@@ -99,9 +99,9 @@ def _calibration(target: np.ndarray, p: np.ndarray) -> pd.DataFrame:
 def _cost_curve(cuts: np.ndarray, counts: list[EventCounts], rows: EventRows, periodic: Periodic) -> pd.DataFrame:
     n = counts[0].n_failures
     failing = costs.run_to_failure(n, rows.costs)
+    scheduled = failing * periodic(rows.costs).relative_cost if periodic else np.nan
     table = pd.DataFrame({"threshold": cuts, "model": [costs.policy_cost(each, rows.costs) for each in counts]})
-    return table.assign(run_to_failure=failing, periodic=failing * periodic(rows.costs).relative_cost if periodic else np.nan,
-                        perfect=costs.perfect(n, rows.costs))
+    return table.assign(run_to_failure=failing, periodic=scheduled, perfect=costs.perfect(n, rows.costs))
 
 
 def _cost_ratio(before: list[EventCounts], after: list[EventCounts], rows: EventRows, periodic: Periodic
