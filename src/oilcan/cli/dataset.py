@@ -42,6 +42,7 @@ def _keep_dvc_out(parser: Any) -> None:
 
 def run_new(args: argparse.Namespace) -> int:
     """Write a draft; never overwrite."""
+    from oilcan.contract import UNKNOWN
     from oilcan.core.draft import draft_contract
     from oilcan.io import files, looking
 
@@ -51,9 +52,8 @@ def run_new(args: argparse.Namespace) -> int:
         raise ContractError(f"{short(target)}: is there already. Delete it or choose another name.")
     text = draft_contract(args.name, looking.look_at(args.files))
     files.write_text(text, target)
-    from oilcan.contract import UNKNOWN
-
-    print(f"{short(target)}: drafted from {len(args.files)} files; {text.count(UNKNOWN)} places say {UNKNOWN}.\n"
+    blanks = text.partition("\n")[2].count(UNKNOWN)
+    print(f"{short(target)}: drafted from {len(args.files)} files; {blanks} places say {UNKNOWN}.\n"
           f"1. Fill them in, and correct what was guessed (lines with `guessed`).\n"
           f"2. oilcan dataset place {args.name} --from FOLDER\n"
           f"3. oilcan dataset check {args.name}\n"

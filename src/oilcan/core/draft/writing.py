@@ -1,0 +1,206 @@
+"""A drafted contract as YAML text."""
+
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+from pathlib import PurePosixPath
+
+from oilcan.contract import UNKNOWN
+from oilcan.core.draft.columns import column_lines, names_of, quoted
+from oilcan.core.draft.guess import Guess, TableName, recognise
+from oilcan.core.draft.rhythm import duration, failure_flags, rhythm
+from oilcan.core.draft.seen import SeenFile
+from oilcan.errors import DataError
+
+_GRAINS = {
+    "errors": "one row per machine, instant and code",
+    "maintenance": "one row per machine, instant and component",
+    "failures": "one row per machine, instant and mode",
+    "machines": "one row per machine",
+}
+
+
+def draft_contract(name: str, files: Sequence[SeenFile]) -> str:
+    """The text of `datasets/<name>.yaml`: types, key, rhythm and ranges as seen, the rest marked.
+
+    Parameters
+    ----------
+    name
+        Of the data set.
+    files
+        All its raw files, telemetry among them.
+
+    Raises
+    ------
+    DataError
+        If no file has a row, or two have the same path.
+    """
+    paths = [file.path for file in files]
+    if len(set(paths)) < len(paths):
+        raise DataError(f"{name}: two files have the same name (found {sorted(paths)}). Give each its own.")
+    empty = sorted(file.path for file in files if file.frame.empty)
+    if empty:
+        raise DataError(f"{name}: files without rows: {', '.join(empty)}. Leave them out.")
+    guess = recognise(files)
+    return "\n".join([*_head(name, files, guess), *_tables(guess), *_tail(guess)]) + "\n"
+
+
+def _head(name: str, files: Sequence[SeenFile], guess: Guess) -> Iterator[str]:
+    cut = "" if all(file.whole for file in files) else " What was `seen` comes from the first rows of each file only."
+    yield f"# Drafted by `oilcan dataset new`. Fill in every {UNKNOWN}: only you can know. Check what is `guessed`.{cut}"
+    yield f"name: {name}"
+    yield "version: 1"
+    yield f"description: {UNKNOWN}"
+    yield "source:"
+    yield f"  licence: {UNKNOWN}"
+    yield "  files:"
+    for file in sorted(files, key=lambda file: file.path):
+        yield f"    - {{path: {quoted(file.path)}, sha256: {file.sha256}}}"
+    yield _time(guess)
+
+
+def _time(guess: Guess) -> str:
+    telemetry = guess.tables["telemetry"]
+    usual = rhythm(telemetry)
+    if guess.kind == "none" or telemetry.time is None:
+        return "time: {kind: none}  # no column looks like a time"
+    if guess.kind == "cycle":
+        step = f"{usual.step:g} cycles" if usual else UNKNOWN
+        return f"time: {{kind: cycle, period: {step}, max_gap: {step}}}{_share(guess)}"
+    zone = "UTC" if telemetry.looks[telemetry.time].zoned else UNKNOWN
+    if usual is None:
+        return f"time: {{kind: instant, zone: {zone}, period: {UNKNOWN}, max_gap: {UNKNOWN}}}"
+    why = "" if zone == "UTC" else "; zone of the instants, e.g. UTC or Europe/Berlin"
+    period, gap = duration(usual.step), duration(6 * usual.step)
+    return f"time: {{kind: instant, zone: {zone}, period: {period}, max_gap: {gap}}}{_share(guess)}{why}"
+
+
+def _share(guess: Guess) -> str:
+    usual = rhythm(guess.tables["telemetry"])
+    return f"  # {usual.share:.0%} of the steps have this period; max_gap guessed" if usual else ""
+
+
+def _tables(guess: Guess) -> Iterator[str]:
+    yield "tables:"
+    for name in ("telemetry", "errors", "maintenance", "failures", "machines"):
+        group = guess.tables.get(name)
+        if group is None:
+            continue
+        first = group.files[0]
+        yield f"  {name}:"
+        yield f"    grain: {_grain(name, guess)}"
+        yield f"    files: [{', '.join(_patterns(group.files, guess))}]"
+        if group.test_files:
+            yield f"    test_files: [{', '.join(_patterns(group.test_files, guess))}]"
+        marks = sorted({mark for look in group.looks.values() for mark in look.marks})
+        said = {"format": first.format if first.format != "csv" else "",
+                "separator": quoted(first.separator) if first.separator != "," else "",
+                "decimal": quoted(first.decimal) if first.decimal != "." else "",
+                "header": "" if first.header else "false",
+                "encoding": first.encoding if first.encoding != "utf-8" else "",
+                "missing": f"[{', '.join(quoted(mark) for mark in ['', *marks])}]" if marks else ""}
+        yield from (f"    {word}: {value}" for word, value in said.items() if value)
+        yield "    columns:"
+        yield from (f"      {line}" for line in column_lines(name, group))
+    for file in guess.unused:
+        yield f"# not used, guess which table it is: {file.path} (columns {', '.join(map(str, file.frame.columns))})"
+
+
+def _grain(name: TableName, guess: Guess) -> str:
+    if name != "telemetry":
+        return _GRAINS[name]
+    return {"none": "one independent row", "cycle": "one row per machine and cycle",
+            "instant": "one row per machine and instant"}[guess.kind]
+
+
+def _patterns(files: Sequence[SeenFile], guess: Guess) -> list[str]:
+    """Up to three files by name, more by a glob that no other file fits."""
+    paths = sorted(file.path for file in files)
+    if len(paths) > 3:
+        pattern = f"{_common_start(paths)}*{_common_start([path[::-1] for path in paths])[::-1]}"
+        others = [file.path for group in guess.tables.values() for file in [*group.files, *group.test_files]
+                  if file.path not in paths] + [file.path for file in guess.unused]
+        if not any(PurePosixPath(other).match(pattern) for other in others):
+            return [quoted(pattern)]
+    return [quoted(path) for path in paths]
+
+
+def _common_start(texts: Sequence[str]) -> str:
+    first, last = min(texts), max(texts)
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
+    return first[:same]
+
+
+def _tail(guess: Guess) -> Iterator[str]:
+    yield _failures(guess)
+    yield "tasks:"
+    yield _task(guess)
+    yield from _rows(guess)
+    yield _split(guess)
+    yield (f"costs: {{missed_failure_eur: {UNKNOWN}, false_alarm_eur: {UNKNOWN}, planned_repair_eur: {UNKNOWN}}}"
+           f"  # per event")
+
+
+def _failures(guess: Guess) -> str:
+    telemetry = guess.tables["telemetry"]
+    flags = failure_flags(telemetry)
+    if guess.kind == "none":
+        return "failures: {from: none}"
+    if "failures" in guess.tables:
+        return "failures: {from: table}"
+    if flags:
+        column = names_of("telemetry", telemetry)[flags[0].name]
+        return (f"failures: {{from: flag, column: {column}, mode: failure}}  # guessed: true {flags[0].count:,} times, "
+                f"{flags[0].share_last:.0%} of them in the last row of a machine")
+    if guess.kind == "cycle":
+        rul = guess.tables.get("test_rul")
+        files = f", test_rul_files: [{', '.join(_patterns(rul.files + rul.test_files, guess))}]" if rul else ""
+        if telemetry.test_files and not rul:
+            files = f", test_rul_files: [{UNKNOWN}]"
+        return (f"failures: {{from: end_of_life, mode: failure{files}}}"
+                f"  # guessed: every machine's last row is its failure")
+    return f"failures: {{from: {UNKNOWN}}}  # `flag` with `column:`, or `table` with a table of failures"
+
+
+def _task(guess: Guess) -> str:
+    telemetry = guess.tables["telemetry"]
+    if guess.kind == "none":
+        flags = failure_flags(telemetry)
+        column = names_of("telemetry", telemetry)[flags[0].name] if flags else UNKNOWN
+        return f"  failure: {{kind: label, column: {column}}}" + ("" if flags else "  # a flag with `role: label`")
+    if guess.kind == "cycle":
+        return f"  rul: {{kind: rul, cap: {UNKNOWN}}}  # longest life worth telling, e.g. 125 cycles"
+    modes = ", modes: true" if _has_modes(guess) else ""
+    return (f"  failure: {{kind: failure_within, horizon: {UNKNOWN}, lead_time: {UNKNOWN}{modes}}}"
+            f"  # e.g. 72h ahead, warned at least 12h before")
+
+
+def _has_modes(guess: Guess) -> bool:
+    group = guess.tables.get("failures")
+    if group is None:
+        return False
+    mode = next((raw for raw, name in names_of("failures", group).items() if name == "mode"), None)
+    return mode is not None and 2 <= group.looks[mode].values.nunique() <= 20
+
+
+def _rows(guess: Guess) -> Iterator[str]:
+    usual = rhythm(guess.tables["telemetry"])
+    if guess.kind == "none":
+        return
+    if usual is None:
+        yield f"rows: {{windows: [{UNKNOWN}]}}"
+    elif guess.kind == "cycle":
+        yield f"rows: {{windows: [{', '.join(f'{step * usual.step:g} cycles' for step in (5, 15, 30))}]}}  # guessed"
+    else:
+        yield f"rows: {{windows: [{', '.join(duration(step * usual.step) for step in (8, 24, 168))}]}}  # guessed"
+
+
+def _split(guess: Guess) -> str:
+    if guess.kind == "none":
+        return "split: {by: row, validation: 0.2, test: 0.2}"
+    if guess.tables["telemetry"].test_files:
+        return "split: {by: given, validation: 0.2}"
+    if guess.kind == "cycle":
+        return "split: {by: machine, validation: 0.2, test: 0.2}"
+    return "split: {by: time, validation: 0.15, test: 0.2}"
+
+
