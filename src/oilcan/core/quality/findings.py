@@ -64,7 +64,8 @@ def inspect(telemetry: pd.DataFrame, scope: Scope, habits: Habits) -> Findings:
     readings = Readings.of(telemetry, scope.contract)
     stuck = {name: _stuck(readings, name, habits, limits.stuck_periods) for name, nature in habits.nature.items()
              if nature == "moves"}  # fmt: skip
-    spikes = {name: _spikes(readings, name, limits.spike_sigmas * step) for name, step in habits.step.items() if step > 0}
+    spikes = {name: _spikes(readings, name, limits.spike_sigmas * step) for name, step in habits.step.items()
+              if step > 0}  # fmt: skip
     return Findings(
         rows=len(telemetry),
         quarantine=_quarantine(telemetry, {RANGE: readings.out_of_range, STUCK: stuck}),
