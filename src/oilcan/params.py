@@ -56,9 +56,9 @@ class PrepareParams(Section):
 class FeaturizeParams(Section):
     """Which families of features are computed."""
 
-    families: list[Literal["level", "trailing", "ewm", "slope", "early_life", "fleet", "events", "static"]] = (
-        pydantic.Field(min_length=1)
-    )
+    families: list[
+        Literal["level", "trailing", "ewm", "slope", "early_life", "fleet", "events", "static", "health"]
+    ] = pydantic.Field(min_length=1)                             # health: an index over all sensors, itself a sensor
     stats: list[Literal["mean", "std", "min", "max"]] = pydantic.Field(min_length=1)
     regimes: bool                                                # normalise by operating regime
     max_regimes: int = pydantic.Field(ge=1)
@@ -139,8 +139,8 @@ class ComputeParams(Section):
     jobs: int = pydantic.Field(ge=1)
 
     def workers(self, pieces: int) -> int:
-        """Workers for light pieces of work: starting one costs as much as about eight partitions."""
-        return min(self.jobs, max(1, pieces // 8))
+        """Workers for light pieces of work: starting one costs as much as about thirty partitions."""
+        return min(self.jobs, max(1, pieces // 30))
 
 
 class Params(Section):

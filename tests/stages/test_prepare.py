@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-
-from oilcan.errors import ContractError, DataError
 from tests.canonical_frames import FLEET, ROOT, ROWS, events, failures, telemetry, write_canonical, write_contract
 from tests.stages.running import run_stage
+
+from oilcan.errors import ContractError, DataError
 
 NOTHING = pd.DataFrame({"machine_id": pd.Series(dtype="str"), "time": pd.Series(dtype="datetime64[us, UTC]"),
                         "column": pd.Series(dtype="str"), "reason": pd.Series(dtype="str")})
@@ -93,7 +93,7 @@ derived:""")
 def test_a_part_with_one_class_is_refused_and_nothing_is_left_behind(tmp_path):
     write_contract(tmp_path)
     write_canonical(tmp_path, telemetry(), failures()[lambda table: table["time"].dt.day < 12])
-    with pytest.raises(DataError, match="(?s)split: parts cannot carry the tasks.*test: one class only"):
+    with pytest.raises(DataError, match=r"(?s)split: parts cannot carry the tasks.*test: one class only"):
         prepare(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["canonical", "quarantine.parquet", "toy.yaml"]
 

@@ -4,10 +4,10 @@ import json
 
 import pandas as pd
 import pytest
-
-from oilcan.errors import DataError
 from tests.canonical_frames import ROOT, failures, telemetry, write_canonical, write_contract
 from tests.stages.running import run_stage
+
+from oilcan.errors import DataError
 
 
 def validate(folder, **paths):
@@ -51,7 +51,7 @@ def test_two_runs_write_the_same_bytes(fleet):
 def test_refused_data_leave_nothing_behind(tmp_path):
     write_contract(tmp_path)
     write_canonical(tmp_path, telemetry().assign(heat=20.0))
-    with pytest.raises(DataError, match="(?s)heat: 2,880 of 2,880 readings outside.*failures: none at all"):
+    with pytest.raises(DataError, match=r"(?s)heat: 2,880 of 2,880 readings outside.*failures: none at all"):
         validate(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["canonical", "toy.yaml"]
 
@@ -64,5 +64,5 @@ def test_a_truncated_partition_is_named(fleet):
 
 
 def test_a_missing_canonical_folder_is_named(fleet):
-    with pytest.raises(DataError, match="nowhere/.*does not exist"):
+    with pytest.raises(DataError, match=r"nowhere/.*does not exist"):
         validate(fleet, canonical=fleet / "nowhere")

@@ -1,8 +1,8 @@
 import numpy as np
 import pandas as pd
+from tests.canonical_frames import telemetry
 
 from oilcan.core.cleaning import hold_last, remove_quarantined
-from tests.canonical_frames import telemetry
 
 
 def test_only_the_quarantined_readings_are_removed():

@@ -54,5 +54,5 @@ def test_anything_but_arithmetic_on_readings_is_refused(expression, message):
 
 
 def test_all_faults_are_told_at_once():
-    with pytest.raises(ContractError, match="(?s)derived.x .*no column 'c'.*derived.y .*no column 'd'"):
+    with pytest.raises(ContractError, match=r"(?s)derived.x .*no column 'c'.*derived.y .*no column 'd'"):
         derive(x="c", y="d + a")

@@ -1,9 +1,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tests.canonical_frames import START, events
 
 from oilcan.core.labels import Outlook, label_failures, observed_until, remaining_life
-from tests.canonical_frames import START, events
 
 
 def hours(machine, *at):

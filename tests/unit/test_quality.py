@@ -1,11 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tests.canonical_frames import FLEET, ROWS, events, failures, fleet_contract, ingested, machine_table, telemetry
 
 from oilcan import params
 from oilcan.core import quality
 from oilcan.errors import DataError
-from tests.canonical_frames import FLEET, ROWS, events, failures, fleet_contract, ingested, machine_table, telemetry
 
 LIMITS = {"stuck_periods": 24, "spike_sigmas": 12.0, "max_quarantined_share": 0.05, "max_gap_share": 0.2,
           "max_missing_share": 0.5}
@@ -105,7 +105,7 @@ def test_too_many_missing_rows_are_refused():
 def test_a_sensor_missing_in_every_row_is_refused_unless_it_may_be():
     rows = telemetry()
     assert judge(rows.assign(flow=np.nan)).sensors.loc["flow", "missing_share"] == 1.0
-    with pytest.raises(DataError, match="heat: missing in all 2,880 rows. Check `from:`"):
+    with pytest.raises(DataError, match=r"heat: missing in all 2,880 rows. Check `from:`"):
         judge(rows.assign(heat=np.nan))
 
 
@@ -125,7 +125,7 @@ def test_a_machine_whose_sensor_never_speaks_is_counted():
 
 def test_all_breaches_are_told_at_once():
     rows = telemetry().assign(heat=np.nan)
-    with pytest.raises(DataError, match="(?s)heat: missing.*failures: none at all"):
+    with pytest.raises(DataError, match=r"(?s)heat: missing.*failures: none at all"):
         judge(rows, failed=events([], "mode"))
 
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tests.canonical_frames import FLEET, ROWS, events, failures, fleet_contract, machine_table, telemetry
 
 from oilcan.core.rows import check_parts, label_rows, part_counts, part_rows, pick_rows
 from oilcan.errors import DataError
-from tests.canonical_frames import FLEET, ROWS, events, failures, fleet_contract, machine_table, telemetry
 
 
 def labelled(failed, text=FLEET, rows=None):

@@ -58,7 +58,8 @@ their middle. Readings outside the range, and repeated ones of a sensor that usu
 <p class="note">Each row is a machine{% if hidden %} (the {{ shown }} with most missing rows; {{ hidden }} more not
 shown){% endif %}, from {{ begin }} to {{ end }}. White: all expected rows are there. Dark: none. Grey: before the
 machine's first or after its last row.</p>
-<svg viewBox="0 0 760 {{ height }}" width="100%" role="img" aria-label="Share of expected rows missing">
+<svg viewBox="0 0 760 {{ height }}" width="100%" font-family="sans-serif" role="img"
+aria-label="Share of expected rows missing">
 {% for machine, y in labels %}<text x="0" y="{{ y }}" font-size="9">{{ machine }}</text>
 {% endfor %}{% for x, y, w, colour in cells %}<rect x="{{ x }}" y="{{ y }}" width="{{ w }}" height="10" \
 fill="{{ colour }}"/>
@@ -158,8 +159,7 @@ def _heat_map(verdict: Verdict) -> dict[str, Any]:
             at_border = inside and at in (alive[0], alive[-1])
             if inside and (at_border or missing < 0.02):
                 continue
-            shade = round(235 - 195 * missing)
-            colour = f"rgb(235,{shade},{shade - 10})" if inside else "#eceff1"
+            colour = _shade(missing) if inside else "#eceff1"
             cells.append((f"{120 + at * width:.1f}", place * 12 + 1, f"{width:.1f}", colour))
     machines = verdict.machines[MACHINE].to_numpy()
     return {
@@ -167,3 +167,10 @@ def _heat_map(verdict: Verdict) -> dict[str, Any]:
         "height": len(order) * 12, "shown": len(order), "hidden": len(machines) - len(order),
         "begin": verdict.span[0], "end": verdict.span[1],
     }  # fmt: skip
+
+
+def _shade(missing: float) -> str:
+    """From pale to dark red; already a tenth of a slice is easy to see."""
+    dark = np.sqrt(missing)
+    red, green, blue = (round(pale + (deep - pale) * dark) for pale, deep in ((253, 140), (232, 30), (215, 20)))
+    return f"rgb({red},{green},{blue})"
