@@ -1,6 +1,5 @@
 """The stage ingest: raw files in, canonical tables out, nothing half-written when it refuses."""
 
-import importlib.util
 import json
 import shutil
 from pathlib import Path
@@ -10,15 +9,9 @@ import pytest
 
 from oilcan.errors import DataError
 from oilcan.io import files
+from tests.stages.running import run_stage
 
 ROOT = Path(__file__).parents[2]
-
-
-def stage(name):
-    spec = importlib.util.spec_from_file_location(f"stage_{name}", ROOT / f"src/stages/{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +22,12 @@ def fleet(tmp_path_factory):
     text = text.replace("machines: 100", "machines: 4").replace("days: 365", "days: 40")
     (folder / "params.yaml").write_text(text, encoding="utf-8")
     shutil.copy(ROOT / "datasets/demo_fleet.yaml", folder)
-    stage("simulate")([str(folder / "demo_fleet.yaml"), str(folder / "raw"), "--params", str(folder / "params.yaml")])
+    run_stage("simulate", folder / "demo_fleet.yaml", folder / "raw", params=folder / "params.yaml")
     return folder
 
 
 def ingest(fleet, raw, out):
-    stage("ingest")([str(fleet / "demo_fleet.yaml"), str(raw), str(out), "--params", str(fleet / "params.yaml")])
+    run_stage("ingest", fleet / "demo_fleet.yaml", raw, out, params=fleet / "params.yaml")
 
 
 def test_the_demo_fleet_becomes_canonical(fleet, tmp_path):
@@ -86,12 +79,11 @@ def test_the_key_of_hashes_comes_from_the_environment(fleet, tmp_path, monkeypat
     text = (fleet / "demo_fleet.yaml").read_text(encoding="utf-8")
     hashed = text.replace("role: ignore, personal: drop", "role: static, personal: hash")
     (tmp_path / "demo_fleet.yaml").write_text(hashed, encoding="utf-8")
-    argv = [str(tmp_path / "demo_fleet.yaml"), str(fleet / "raw"), str(tmp_path / "canonical"),
-            "--params", str(fleet / "params.yaml")]
+    paths = (tmp_path / "demo_fleet.yaml", fleet / "raw", tmp_path / "canonical")
     monkeypatch.delenv("OILCAN_HASH_KEY", raising=False)
     with pytest.raises(DataError, match="OILCAN_HASH_KEY: not set"):
-        stage("ingest")(argv)
+        run_stage("ingest", *paths, params=fleet / "params.yaml")
     monkeypatch.setenv("OILCAN_HASH_KEY", "a secret")
-    stage("ingest")(argv)
+    run_stage("ingest", *paths, params=fleet / "params.yaml")
     names = pd.read_parquet(tmp_path / "canonical/machines.parquet")["operator_name"]
     assert names.str.fullmatch("[0-9a-f]{64}").all()
