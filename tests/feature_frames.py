@@ -49,12 +49,14 @@ tables:
       time: {type: instant, unit: UTC, description: Instant}
       mode: {type: text, unit: none, description: Mode}
 failures: {from: table}
-tasks: {failure: {kind: failure_within, horizon: 12h, lead_time: 1h}}
+tasks:
+  failure: {kind: failure_within, horizon: 12h, lead_time: 1h}
+  rul: {kind: rul, cap: 40h}
 rows: {stride: 2h, windows: [WINDOWS]}
 split: {by: time, validation: 0.15, test: 0.2}
 costs: {missed_failure_eur: 9, false_alarm_eur: 1, planned_repair_eur: 2}
 """
-PARAMS = FeaturizeParams(families=list(FAMILIES), stats=["mean", "std", "min", "max"], regimes=True, max_regimes=8,
+PARAMS = FeaturizeParams(families=[*FAMILIES, "health"], stats=["mean", "std", "min", "max"], regimes=True, max_regimes=8,
                          drop_constant=True)
 
 
@@ -62,7 +64,7 @@ def contract(windows: str = "3h, 10h, 30h") -> Contract:
     return parse_contract(CONTRACT.replace("WINDOWS", windows), "tryout")
 
 
-def fleet(seed: int, machines: int = 4, readings: int = 60) -> Tables:
+def fleet(seed: int, machines: int = 4, readings: int = 110) -> Tables:
     """Irregular readings with gaps and missing values; some events stand exactly at readings."""
     rng = np.random.default_rng(seed)
     names = [f"m{at}" for at in range(machines)]
@@ -80,6 +82,7 @@ def fleet(seed: int, machines: int = 4, readings: int = 60) -> Tables:
         }))  # fmt: skip
     telemetry = pd.concat(parts, ignore_index=True)
     rows = telemetry[["machine_id", "time"]].iloc[::2].assign(partition=0, part="train", target_failure=0.0)
+    rows["target_rul"] = 60.0 - rows.groupby("machine_id").cumcount()
     return Tables(
         telemetry, rows.reset_index(drop=True), _events(rng, telemetry, "code", ["e1", "e2"]),
         _events(rng, telemetry, "component", ["pump", "seal"]), _events(rng, telemetry, "mode", ["crack"]),
@@ -121,7 +124,7 @@ def by_definition(plan: FeaturePlan, kind: str, tables: Tables) -> np.ndarray:
     """The same, one row and one feature at a time, from the formulas of docs/features.md."""
     arrays = Arrays(plan, tables)
     readings = arrays.readings.reset_index(drop=True)
-    values = pd.DataFrame(arrays.values, columns=[sensor.name for sensor in plan.sensors])
+    values = pd.DataFrame(arrays.values, columns=[*(s.name for s in plan.sensors), *(["health_index"] if plan.health else [])])
     out = []
     for machine, now in tables.rows[["machine_id", "time"]].itertuples(index=False):
         past = (readings["machine_id"] == machine) & (readings["time"] <= now)

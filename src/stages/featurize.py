@@ -1,6 +1,7 @@
 """Prepared rows -> features: causal, by a plan that is data, learned on training rows only.
 
-Reads   the contract, data/prepared (of rows.parquet only the key, the partition and the part)
+Reads   the contract, data/prepared (of rows.parquet the key, the partition, the part; the remaining
+        life of training rows, from which the weights of the health index are learned)
 Params  compute, featurize
 Writes  data/features: part-*.parquet (key and float32 features), plan.json
 """
@@ -23,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     compute = files.read_params(params.ComputeParams, args.params, "compute")
     p = files.read_params(params.FeaturizeParams, args.params, "featurize")
     contract = files.read_contract(args.contract)
-    rows = files.read_table(args.prepared / "rows.parquet", features.row_columns(contract))
+    rows = files.read_table(args.prepared / "rows.parquet", features.row_columns(contract, p))
     fleet = {name: files.read_table(args.prepared / f"{name}.parquet") for name in features.FLEET_TABLES}
     parts = {path: rows[rows["partition"] == number].reset_index(drop=True)
              for number, path in enumerate(files.partitions(args.prepared / "telemetry"))}

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests import feature_frames as frames
 
 from oilcan.core.features.arrays import Tables
 from oilcan.core.features.families import FAMILIES
 from oilcan.core.features.plan import FeaturePlan
-from tests import feature_frames as frames
 
 Compute = Callable[[FeaturePlan, Tables], np.ndarray]
-FEW = settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 SEEDS = st.integers(0, 10_000)
 WINDOWS = st.sampled_from(["3h, 10h, 30h", "15min, 1h", "7h", "2h, 200h"])
 
@@ -94,10 +94,19 @@ def test_every_family_keeps_every_law(kind: str, check: Callable[..., None], see
 @FEW
 @given(seed=SEEDS, windows=WINDOWS)
 def test_every_family_equals_its_definition(kind: str, seed: int, windows: str) -> None:
-    tables = frames.fleet(seed, machines=3, readings=30)
+    tables = frames.fleet(seed, machines=2, readings=30)
+    tables = replace(tables, rows=tables.rows.iloc[::2])
     plan = frames.plan_for(tables, windows)
     expected = frames.by_definition(plan, kind, tables)
     np.testing.assert_allclose(frames.exactly(plan, kind, tables), expected, rtol=1e-9, atol=1e-7)
+
+
+def test_the_test_fleet_calls_for_every_family_and_both_learned_constants() -> None:
+    plan = frames.plan_for(frames.fleet(1))
+    assert {feature.kind for feature in plan.features} == set(FAMILIES)
+    assert plan.regimes is not None
+    assert plan.health is not None
+    assert {sensor.rhythm for sensor in plan.sensors} == {"condition", "plain", "counter", "text"}
 
 
 def peek(plan: FeaturePlan, tables: Tables) -> np.ndarray:

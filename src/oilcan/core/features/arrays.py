@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from oilcan.columns import MACHINE, TIME
+from oilcan.core.features.health import NAME, regime_of
 from oilcan.core.features.plan import Category, FeaturePlan
 from oilcan.core.features.scan import Moments
 from oilcan.core.features.timeline import Timeline
 from oilcan.core.groups import exact, units_per_tick
 from oilcan.errors import DataError
-
 
 FLEET_TABLES: Final = ("errors", "maintenance", "failures", "machines")
 
@@ -92,18 +92,23 @@ class Arrays:
 
     @cached_property
     def values(self) -> np.ndarray:
-        """Readings of the plan's sensors, normalised where the plan says so."""
+        """Readings of the plan's sensors, normalised where the plan says so, and their health index."""
         out = sensor_values(self.readings, [s.name for s in self.plan.sensors], self.plan.categories)
         regimes = self.plan.regimes
         if regimes is not None:
             conditions = sensor_values(self.readings, list(regimes.conditions), ())
             at = [self.column(name) for name in regimes.sensors]
             out[:, at] = regimes.normalise(out[:, at], conditions)
-        return out
+        health = self.plan.health
+        if health is None:
+            return out
+        regime = regime_of(regimes, conditions if regimes else out)
+        index = health.index(out[:, [self.column(name) for name in health.sensors]], regime)
+        return np.column_stack([out, index])
 
     def column(self, sensor: str) -> int:
-        """Position of a sensor among the columns of `values`."""
-        return [s.name for s in self.plan.sensors].index(sensor)
+        """Position of a sensor among the columns of `values`; the health index comes last."""
+        return [*(s.name for s in self.plan.sensors), NAME].index(sensor)
 
     def at_rows(self, values: np.ndarray) -> np.ndarray:
         """The newest reading's entry of each row; NaN before the first."""

@@ -15,7 +15,8 @@ from oilcan.core.features.arrays import codes, sensor_values
 from oilcan.core.features.facts import Facts
 from oilcan.core.features.families import FAMILIES
 from oilcan.core.features.fleet import learn_reference
-from oilcan.core.features.learn import NUMERIC, Learned, column_types
+from oilcan.core.features.health import NAME, Health, learn_health, regime_of
+from oilcan.core.features.learn import NUMERIC, TARGET, TICKS, Learned, column_types
 from oilcan.core.features.plan import Category, FeaturePlan, FleetReference, Sensor
 from oilcan.core.features.regimes import Clusters, Surface, learn_regimes
 from oilcan.core.groups import exact
@@ -25,6 +26,7 @@ from oilcan.params import FeaturizeParams
 ALMOST_NEVER: Final = 0.001     # a sensor there in a smaller share of training readings is not read
 RESTS: Final = 0.99             # a sensor unchanged in this share of steps is sparse
 RISES: Final = 0.999            # a sensor that falls in less than the rest of its steps is a counter
+SAYS_NOTHING: Final = 1e-6      # share of a sensor's deviation left within regimes, at or below which it is flat
 MAX_VALUES: Final = 64          # values of a category that get a code, the most frequent
 MAX_KINDS: Final = 32           # error codes, components, modes that get features, the most frequent
 LATE_START: Final = 0.1         # share of machines that must start late for elapsed time to mean something
@@ -57,14 +59,19 @@ def build_plan(
     categories = tuple(c for c in (_category(name, column) for name, column in texts.items()) if c is not None)
     sensors = _sensors(contract, params, learned, categories)
     regimes = _regimes(contract, params, learned.sample, sensors)
-    if isinstance(regimes, Clusters):   # the regime says all that such conditions say
-        sensors = tuple(sensor for sensor in sensors if sensor.rhythm != "condition")
+    if isinstance(regimes, Clusters):   # the regime says all that such conditions, and flat sensors, say
+        gone = {name for name, column in _normalised(learned.sample, sensors, regimes).items()
+                if np.nanstd(column) <= SAYS_NOTHING * np.nanstd(learned.sample[name])}
+        regimes = regimes.without(gone)
+        sensors = tuple(sensor for sensor in sensors if sensor.rhythm != "condition" and sensor.name not in gone)
+    values = _normalised(learned.sample, sensors, regimes)
+    health = _health(contract, params, learned.sample, sensors, values, regimes)
     facts = Facts(
         time=contract.time.kind, params=params,
         windows=tuple(sorted({window.ticks for window in contract.rows.windows})),
-        plan_sensors=sensors, normalised=frozenset(regimes.sensors if regimes else ()), statics=statics,
+        plan_sensors=(*sensors, *_as_sensor(health)), normalised=frozenset(regimes.sensors if regimes else ()), statics=statics,
         kinds=_kinds(fleet, learned), categories=categories,
-        fleet=_fleet(params, learned.sample, machines, sensors, categories, statics, regimes),
+        fleet=_fleet(params, learned.sample, machines, values, categories, statics),
         regular_start=_starts_together(contract, learned),
     )  # fmt: skip
     timed = contract.time.kind != "none"
@@ -76,7 +83,7 @@ def build_plan(
     return FeaturePlan(
         dataset=contract.name, contract_version=contract.version, time=contract.time.kind,
         features=tuple(proposed), sensors=sensors, regimes=regimes, categories=categories, fleet=facts.fleet,
-        reference=max(facts.windows, default=0.0),
+        health=health, reference=max(facts.windows, default=0.0),
     )  # fmt: skip
 
 
@@ -136,10 +143,12 @@ def _is_useless(learned: Learned, name: str) -> bool:
 
 
 def _rhythm(facts: pd.Series) -> str:
-    steps = max(facts["steps"], 1.0)
+    steps = facts["steps"]
+    if steps == 0:
+        return "plain"
     if facts["changes"] < (1 - RESTS) * steps:
         return "sparse"
-    return "counter" if facts["falls"] <= (1 - RISES) * steps and facts["steps"] > 0 else "plain"
+    return "counter" if facts["falls"] <= (1 - RISES) * steps else "plain"
 
 
 def _regimes(
@@ -153,31 +162,61 @@ def _regimes(
                          sensors=plain, names=names, max_regimes=params.max_regimes)
 
 
-def _fleet(
-    params: FeaturizeParams, sample: pd.DataFrame, machines: pd.DataFrame, sensors: tuple[Sensor, ...],
-    categories: tuple[Category, ...], statics: dict[str, tuple[str, str, str]], regimes: Clusters | Surface | None,
-) -> tuple[FleetReference, ...]:  # fmt: skip
-    if "fleet" not in params.families or not categories:
-        return ()
-    machine_columns = machines.set_index(MACHINE)
-    compared = tuple(c for c in categories if c.column in statics and len(c.values) > 1)
-    found = {}
-    for category in compared:
-        source = category.column in machine_columns
-        column = sample[MACHINE].map(machine_columns[category.column]) if source else sample[category.column]
-        found[category.column] = codes(column, category)
+def _normalised(
+    sample: pd.DataFrame, sensors: tuple[Sensor, ...], regimes: Clusters | Surface | None
+) -> dict[str, np.ndarray]:
+    """Plain sensors of the sample, as the families will see them."""
     plain = [sensor.name for sensor in sensors if sensor.rhythm == "plain"]
     values = sensor_values(sample, plain, ())
     if regimes is not None:
         at = [plain.index(name) for name in regimes.sensors]
         values[:, at] = regimes.normalise(values[:, at], sensor_values(sample, list(regimes.conditions), ()))
-    references = (learn_reference(name, values[:, at], found, compared) for at, name in enumerate(plain))
+    return dict(zip(plain, values.T, strict=True))
+
+
+def _health(
+    contract: Contract, params: FeaturizeParams, sample: pd.DataFrame, sensors: tuple[Sensor, ...],
+    values: dict[str, np.ndarray], regimes: Clusters | Surface | None,
+) -> Health | None:  # fmt: skip
+    if "health" not in params.families or not values or sample[TARGET].isna().all():
+        return None
+    cap = next(task.cap for task in contract.tasks.values() if task.kind == "rul")
+    windows = sorted(window.ticks for window in contract.rows.windows)
+    step = sample[TICKS].diff().to_numpy()
+    goes_on = (sample[MACHINE] == sample[MACHINE].shift()).to_numpy(dtype=bool)
+    decay = np.where(goes_on, np.exp2(-np.where(goes_on, step, 0.0) / (windows[len(windows) // 2] / 2)), 0.0)
+    conditions = sensor_values(sample, list(regimes.conditions) if regimes else [], ())
+    return learn_health(
+        np.column_stack(list(values.values())), regime_of(regimes, conditions),
+        sample[TARGET].clip(upper=cap.ticks if cap else None).to_numpy(), decay,
+        sensors=list(values), unit="cycles" if contract.time.kind == "cycle" else "h",
+    )  # fmt: skip
+
+
+def _as_sensor(health: Health | None) -> tuple[Sensor, ...]:
+    return () if health is None else (Sensor(NAME, health.unit, "Health index: life left that the sensors tell", "plain"),)
+
+
+def _fleet(
+    params: FeaturizeParams, sample: pd.DataFrame, machines: pd.DataFrame, values: dict[str, np.ndarray],
+    categories: tuple[Category, ...], statics: dict[str, tuple[str, str, str]],
+) -> tuple[FleetReference, ...]:  # fmt: skip
+    if "fleet" not in params.families:
+        return ()
+    by_machine = machines.set_index(MACHINE)
+    compared = tuple(c for c in categories if c.column in statics and len(c.values) > 1)
+    found = {}
+    for category in compared:
+        source = category.column in by_machine
+        column = sample[MACHINE].map(by_machine[category.column]) if source else sample[category.column]
+        found[category.column] = codes(column, category)
+    references = (learn_reference(name, column, found, compared) for name, column in values.items())
     return tuple(reference for reference in references if reference is not None)
 
 
 def _kinds(fleet: dict[str, pd.DataFrame], learned: Learned) -> dict[str, tuple[str, ...]]:
     """Codes, components and modes recorded in training, the most frequent first cut, in order of name."""
-    kinds = {}
+    kinds: dict[str, tuple[str, ...]] = {}
     for name in ("errors", "maintenance", "failures"):
         table = fleet[name]
         if TIME not in table or len(table) == 0:

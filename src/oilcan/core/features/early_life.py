@@ -83,6 +83,6 @@ def _normal(arrays: Arrays, columns: list[int], *, renewed: bool) -> np.ndarray:
     out = np.full((len(last), len(columns)), np.nan)
     if len(wanted):
         starts = np.flatnonzero(np.diff(number[inside], prepend=-1))
-        moments = running_moments(arrays.values[np.ix_(inside, columns)], arrays.ticks[inside], starts, wanted)
+        moments = running_moments(arrays.values[inside][:, columns], arrays.ticks[inside], starts, wanted)
         out[valid] = statistic(moments, "mean")[slot]
     return out

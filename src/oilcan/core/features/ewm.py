@@ -12,45 +12,9 @@ import numpy as np
 from oilcan.core.features.arrays import Arrays
 from oilcan.core.features.facts import Facts
 from oilcan.core.features.plan import Feature
+from oilcan.core.features.scan import decayed_sums
 
 FADED: Final = 2.0**-64     # a total weight below this is nothing: no reading for 64 half-lives
-
-
-def decayed_sums(terms: np.ndarray, decay: np.ndarray) -> np.ndarray:
-    """S_i = S_(i-1) * decay_i + terms_i along the first axis.
-
-    Rows are cut into about sqrt(n) blocks that advance together; then each block receives what the
-    one before it ended with. That is exactly the recursion, in 2 sqrt(n) vector steps.
-
-    Parameters
-    ----------
-    terms
-        Shape (n, k).
-    decay
-        Shape (n,), in [0, 1]; 0 begins a new machine.
-
-    Examples
-    --------
-    >>> decayed_sums(np.array([[1.0], [1.0], [1.0]]), np.array([0.0, 0.5, 0.5])).ravel()
-    array([1.  , 1.5 , 1.75])
-    """
-    n, k = terms.shape
-    length = max(1, int(np.sqrt(n)))
-    blocks = -(-n // length)
-    sums = np.zeros((blocks * length, k))
-    sums[:n] = terms
-    kept = np.zeros(blocks * length)
-    kept[:n] = decay
-    sums = np.ascontiguousarray(sums.reshape(blocks, length, k).transpose(1, 0, 2))
-    kept = np.ascontiguousarray(kept.reshape(blocks, length).T)[:, :, None]
-    for j in range(1, length):
-        sums[j] += kept[j] * sums[j - 1]
-        kept[j] *= kept[j - 1]
-    carry = np.zeros((blocks, k))
-    for b in range(1, blocks):
-        carry[b] = sums[-1, b - 1] + kept[-1, b - 1] * carry[b - 1]
-    sums += kept * carry
-    return sums.transpose(1, 0, 2).reshape(blocks * length, k)[:n]
 
 
 def propose(facts: Facts) -> Iterator[Feature]:

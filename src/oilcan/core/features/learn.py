@@ -12,17 +12,26 @@ import pandas as pd
 
 from oilcan.columns import MACHINE, PART, TIME
 from oilcan.contract import Contract
-from oilcan.core.groups import exact
+from oilcan.core.groups import exact, units_per_tick
+from oilcan.params import FeaturizeParams
 
 NUMERIC: Final = frozenset({"number", "integer", "flag"})
 
 
+TICKS: Final = "__ticks"         # names that no data set's column may clash with
+TARGET: Final = "__target"
 SAMPLE: Final = 200_000         # training readings that constants are learned from, about
 
 
-def row_columns(contract: Contract) -> list[str]:
-    """The columns of rows.parquet that features may read: no target is among them."""
-    return ["partition", MACHINE, *([] if contract.time.kind == "none" else [TIME]), PART]
+def row_columns(contract: Contract, params: FeaturizeParams) -> list[str]:
+    """The columns of rows.parquet that are read: key, part, and what the health index is learned from."""
+    target = health_target(contract) if "health" in params.families else None
+    return ["partition", MACHINE, *([] if contract.time.kind == "none" else [TIME]), PART, *([target] if target else [])]
+
+
+def health_target(contract: Contract) -> str | None:
+    """Column of rows.parquet with the remaining life of the first such task; None where there is none."""
+    return next((f"target_{name}" for name, task in contract.tasks.items() if task.kind == "rul"), None)
 
 
 def thinning(contract: Contract, rows: int) -> int:
@@ -44,7 +53,8 @@ class Learned:
     numbers
         Per numeric sensor or condition: present, low, high, steps, changes, falls.
     sample
-        Every k-th training reading: machine, sensors, conditions and static columns.
+        Every k-th training reading: machine, ticks, sensors, conditions, static columns, and the
+        health target where it is known.
     until
         Machine -> last training instant (whole units; 0 for independent rows).
     since
@@ -70,7 +80,7 @@ def learn(contract: Contract, telemetry: pd.DataFrame, rows: pd.DataFrame, *, ke
     Parameters
     ----------
     rows
-        machine_id, time, part; nothing else of it is read.
+        machine_id, time, part, and the health target where there is one; nothing else of it is read.
     keep_every
         The sample holds every k-th training reading.
     """
@@ -80,6 +90,7 @@ def learn(contract: Contract, telemetry: pd.DataFrame, rows: pd.DataFrame, *, ke
     until = pd.Series(instants, index=pd.Index(training[MACHINE]), dtype=np.int64).groupby(level=0).max()
     readings = telemetry.sort_values([MACHINE, TIME] if timed else [MACHINE])
     time = exact(readings[TIME]) if timed else np.zeros(len(readings), np.int64)
+    per_tick = units_per_tick(readings[TIME]) if timed else 1
     last = until.reindex(pd.Index(readings[MACHINE]), fill_value=np.iinfo(np.int64).min).to_numpy()
     mine = time <= last
     readings, time = readings[mine], time[mine]
@@ -89,7 +100,13 @@ def learn(contract: Contract, telemetry: pd.DataFrame, rows: pd.DataFrame, *, ke
     same = (readings[MACHINE] == readings[MACHINE].shift()).to_numpy(dtype=bool)
     numbers = pd.DataFrame({name: _count(readings[name], same) for name in numeric},
                            index=["present", "low", "high", "steps", "changes", "falls"])
-    return Learned(len(readings), numbers, readings[kept].iloc[::keep_every].reset_index(drop=True), until, since)
+    sample = readings[kept].iloc[::keep_every].assign(**{TICKS: (time / per_tick)[::keep_every]})
+    target = health_target(contract)
+    sample[TARGET] = np.nan
+    if target in training:
+        known = training.set_index([MACHINE, TIME])[target]
+        sample[TARGET] = known.reindex(pd.MultiIndex.from_frame(readings[[MACHINE, TIME]].iloc[::keep_every])).to_numpy()
+    return Learned(len(readings), numbers, sample.reset_index(drop=True), until, since)
 
 
 def _count(column: pd.Series, same: np.ndarray) -> list[float]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from oilcan.core.features.health import Health
 from oilcan.core.features.regimes import Clusters, Surface
 from oilcan.errors import IntegrityError
 
@@ -98,6 +99,8 @@ class FeaturePlan:
         Length of the early-life reference period [ticks].
     regimes
         How sensors are normalised before anything else is computed; None for not at all.
+    health
+        How the normalised sensors become the health index, itself a sensor to all families; None for not at all.
     """
 
     dataset: str
@@ -108,6 +111,7 @@ class FeaturePlan:
     regimes: Clusters | Surface | None = None
     categories: tuple[Category, ...] = ()
     fleet: tuple[FleetReference, ...] = ()
+    health: Health | None = None
     reference: float = 0.0
     version: int = VERSION
 
@@ -156,6 +160,7 @@ def _read(values: dict[str, Any]) -> FeaturePlan:
         regimes=None if regimes is None else kinds[regimes["kind"]](**_frozen(regimes)),
         categories=tuple(Category(**_frozen(entry)) for entry in values["categories"]),
         fleet=tuple(FleetReference(**_frozen(entry)) for entry in values["fleet"]),
+        health=None if values["health"] is None else Health(**_frozen(values["health"])),
         reference=values["reference"],
     )  # fmt: skip
     if plan.hash != values.get("hash"):

@@ -7,7 +7,7 @@ keeps the sensor's unit. `Surface` where conditions vary smoothly: `x - expected
 least-squares polynomial. In both, 0 means "as expected here".
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
@@ -48,6 +48,13 @@ class Clusters:
         missing = np.isnan(conditions)
         nearest = np.where(missing[:, None, :], 0.0, gap * gap).sum(axis=2).argmin(axis=1)
         return np.where(missing.all(axis=1), -1, nearest)
+
+    def without(self, sensors: set[str]) -> "Clusters":
+        """The same for fewer sensors."""
+        keep = [at for at, name in enumerate(self.sensors) if name not in sensors]
+        return replace(self, sensors=tuple(self.sensors[at] for at in keep),
+                       mean=tuple(tuple(row[at] for at in keep) for row in self.mean),
+                       factor=tuple(tuple(row[at] for at in keep) for row in self.factor))
 
     def normalise(self, values: np.ndarray, conditions: np.ndarray) -> np.ndarray:
         """Sensors as deviations from their regime; NaN where no condition is known."""
@@ -156,14 +163,14 @@ def _clusters(
         flat = spread <= 1e-9 * (np.abs(mean[at]) + pooled)
         many = np.sum(~np.isnan(left[member]), axis=0) >= FEW
         factor[at] = np.where(many & ~flat, pooled / np.where(flat, 1.0, spread), 1.0)
-    return Clusters(tuple(names), _tuple(np.ptp(conditions, axis=0)),
-                    tuple(_tuple(conditions[m].mean(axis=0)) for m in members),
+    return Clusters(tuple(names), rounded(np.ptp(conditions, axis=0)),
+                    tuple(rounded(conditions[m].mean(axis=0)) for m in members),
                     tuple(sensors), _rows(mean), _rows(factor))
 
 
 def _surface(values: np.ndarray, conditions: np.ndarray, sensors: list[str], names: list[str]) -> Surface | None:
-    empty = Surface(tuple(names), _tuple(conditions.mean(axis=0)), _tuple(conditions.std(axis=0)),
-                    _tuple(conditions.min(axis=0)), _tuple(conditions.max(axis=0)), (), ())
+    empty = Surface(tuple(names), rounded(conditions.mean(axis=0)), rounded(conditions.std(axis=0)),
+                    rounded(conditions.min(axis=0)), rounded(conditions.max(axis=0)), (), ())
     terms = empty.terms(conditions)
     kept: dict[str, tuple[float, ...]] = {}
     for name, column in zip(sensors, values.T, strict=True):
@@ -173,7 +180,7 @@ def _surface(values: np.ndarray, conditions: np.ndarray, sensors: list[str], nam
             continue
         weights = _least_squares(terms[there], column[there])
         if 1 - np.var(column[there] - (terms[there] * weights).sum(axis=1)) / total >= EXPLAINS:
-            kept[name] = _tuple(weights)
+            kept[name] = rounded(weights)
     if not kept:
         return None
     return Surface(empty.conditions, empty.centre, empty.scale, empty.low, empty.high,
@@ -196,10 +203,16 @@ def _mean(values: np.ndarray) -> np.ndarray:
     return np.asarray(total / np.maximum(there.sum(axis=0), 1))
 
 
-def _tuple(values: np.ndarray) -> tuple[float, ...]:
-    """Twelve digits: enough for any reading, and the same on every processor."""
+def rounded(values: np.ndarray) -> tuple[float, ...]:
+    """Twelve digits: enough for any reading, and the same on every processor.
+
+    Examples
+    --------
+    >>> rounded(np.array([0.1 + 0.2]))
+    (0.3,)
+    """
     return tuple(float(f"{value:.12g}") for value in values)
 
 
 def _rows(values: np.ndarray) -> Rows:
-    return tuple(_tuple(row) for row in values)
+    return tuple(rounded(row) for row in values)

@@ -96,7 +96,7 @@ def running_moments(
     for first, lengths in _batches(starts, len(values), backwards=backwards):
         state = Moments.empty(len(first), values.shape[1], shared=shared)
         for j in range(lengths[0]):
-            alive = np.searchsorted(-lengths, -j)       # segments longer than j; they come first
+            alive = int(np.searchsorted(-lengths, -j))       # segments longer than j; they come first
             at = first[:alive] + (-j if backwards else j)
             now = _advance(state, alive, values[at], filled[at], there[at], ticks[at][:, None])
             hit = np.flatnonzero(slot[at] >= 0)
@@ -132,3 +132,40 @@ def _advance(
     np.fmin(now.low, raw, out=now.low)
     np.fmax(now.high, raw, out=now.high)
     return now
+
+
+def decayed_sums(terms: np.ndarray, decay: np.ndarray) -> np.ndarray:
+    """S_i = S_(i-1) * decay_i + terms_i along the first axis.
+
+    Rows are cut into about sqrt(n) blocks that advance together; then each block receives what the
+    one before it ended with. That is exactly the recursion, in 2 sqrt(n) vector steps.
+
+    Parameters
+    ----------
+    terms
+        Shape (n, k).
+    decay
+        Shape (n,), in [0, 1]; 0 begins a new machine.
+
+    Examples
+    --------
+    >>> decayed_sums(np.array([[1.0], [1.0], [1.0]]), np.array([0.0, 0.5, 0.5])).ravel()
+    array([1.  , 1.5 , 1.75])
+    """
+    n, k = terms.shape
+    length = max(1, int(np.sqrt(n)))
+    blocks = -(-n // length)
+    sums = np.zeros((blocks * length, k))
+    sums[:n] = terms
+    kept = np.zeros(blocks * length)
+    kept[:n] = decay
+    sums = np.ascontiguousarray(sums.reshape(blocks, length, k).transpose(1, 0, 2))
+    kept = np.ascontiguousarray(kept.reshape(blocks, length).T)[:, :, None]
+    for j in range(1, length):
+        sums[j] += kept[j] * sums[j - 1]
+        kept[j] *= kept[j - 1]
+    carry = np.zeros((blocks, k))
+    for b in range(1, blocks):
+        carry[b] = sums[-1, b - 1] + kept[-1, b - 1] * carry[b - 1]
+    sums += kept * carry
+    return sums.transpose(1, 0, 2).reshape(blocks * length, k)[:n]
