@@ -1,10 +1,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tests.canonical_frames import FLEET, fleet_contract
 
 from oilcan.contract import Split
 from oilcan.core.labels import NEVER
 from oilcan.core.splits import plan_split
+from oilcan.errors import ContractError
 
 
 def machines(count, *, tests=0):
@@ -70,3 +72,12 @@ def test_a_part_knows_what_happened_until_the_next_cut_alone(part):
     split = plan(Split(by="time", validation=0.2, test=0.2), machines(3))
     known = split.known_until(np.array([part, "test"], dtype=object))
     assert known.tolist() == [split.cuts[0 if part == "train" else 1], NEVER]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ("by: time", "by: row", "split.by: 'row' does not go with time.kind 'instant'"),
+    ("test: 0.2,", "test: 0.2, gap: 29h,", r"split.gap: 29h is shorter than horizon \+ lead time = 30"),
+])  # fmt: skip
+def test_a_contract_cannot_ask_for_a_split_that_leaks(old, new, message):
+    with pytest.raises(ContractError, match=message):
+        fleet_contract(FLEET.replace(old, new))

@@ -15,13 +15,15 @@ LEAST_MACHINES: Final = 5           # fewer say nothing about where the fleet en
 HARMFUL_SHARE: Final = 0.1          # of the fleet's span: a clock ahead by more would move the split
 
 
-def machines_ahead(machines: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+def machines_ahead(machines: pd.DataFrame, *, tolerance: float) -> pd.DataFrame:
     """Machines whose last instant lies after the end at which most of the fleet stops together.
 
     Parameters
     ----------
     machines
-        machine_id, first_time, last_time.
+        machine_id and last_time; last_time is absent for independent rows.
+    tolerance
+        Hours that ends may lie apart and still count as together.
 
     Returns
     -------
@@ -30,48 +32,26 @@ def machines_ahead(machines: pd.DataFrame, contract: Contract) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from oilcan.contract import parse_contract
-    >>> text = '''
-    ... name: pumps
-    ... version: 1
-    ... description: pumps
-    ... source: {licence: CC0-1.0}
-    ... time: {kind: instant, period: 1h, max_gap: 6h}
-    ... tables:
-    ...   telemetry:
-    ...     grain: machine and hour
-    ...     files: [a.csv]
-    ...     columns:
-    ...       machine_id: {type: text, unit: none, description: id}
-    ...       time: {type: instant, unit: UTC, description: instant}
-    ... failures: {from: none}
-    ... tasks: {rul: {kind: rul}}
-    ... rows: {windows: [24h]}
-    ... split: {by: time, validation: 0.2, test: 0.2}
-    ... costs: {missed_failure_eur: 2, false_alarm_eur: 1, planned_repair_eur: 1}
-    ... '''
     >>> ends = pd.to_datetime(["2024-06-01"] * 5 + ["2025-06-01"], utc=True)
-    >>> fleet = pd.DataFrame({"machine_id": list("abcdef"), "last_time": ends, "first_time": ends})
-    >>> machines_ahead(fleet, parse_contract(text, "pumps.yaml"))
+    >>> machines_ahead(pd.DataFrame({"machine_id": list("abcdef"), "last_time": ends}), tolerance=6)
       machine_id  ahead_h
     0          f   8760.0
     """
     none = pd.DataFrame({MACHINE: pd.Series(dtype="str"), "ahead_h": pd.Series(dtype="float64")})
-    if contract.time.kind != "instant" or len(machines) < LEAST_MACHINES:
+    if "last_time" not in machines or units_per_tick(machines["last_time"]) == 1 or len(machines) < LEAST_MACHINES:
         return none
     last, unit = exact(machines["last_time"]), units_per_tick(machines["last_time"])
     usual_end = np.partition(last, len(last) // 2)[len(last) // 2]
-    tolerance = silence(contract) * unit
-    if np.count_nonzero(np.abs(last - usual_end) <= tolerance) < len(last) / 2:
+    is_together = np.abs(last - usual_end) <= tolerance * unit
+    if 2 * np.count_nonzero(is_together) < len(last):
         return none
-    ahead = last - usual_end
-    table = pd.DataFrame({MACHINE: machines[MACHINE].to_numpy(), "ahead_h": ahead / unit})
-    return table[ahead > tolerance].sort_values(MACHINE).reset_index(drop=True)
+    table = pd.DataFrame({MACHINE: machines[MACHINE].to_numpy(), "ahead_h": (last - usual_end) / unit})
+    return table[table["ahead_h"] > tolerance].sort_values(MACHINE).reset_index(drop=True)
 
 
 def clock_breaches(machines: pd.DataFrame, contract: Contract) -> list[str]:
     """A line for each machine whose clock is so far ahead that a split by time would move."""
-    ahead = machines_ahead(machines, contract)
+    ahead = machines_ahead(machines, tolerance=silence(contract))
     if ahead.empty:
         return []
     others = machines[~machines[MACHINE].isin(ahead[MACHINE])]

@@ -13,6 +13,7 @@ from oilcan.core.quality import fleet
 from oilcan.core.quality.findings import RANGE, STUCK, Findings
 from oilcan.core.quality.profile import Habits
 from oilcan.core.quality.scope import Scope
+from oilcan.core.rows import silence
 from oilcan.errors import DataError, bullet_list
 from oilcan.params import ValidateParams
 
@@ -149,7 +150,7 @@ def _metrics(
         "gap": int(machines["gaps"].sum()),
         "sensor silent on a machine": fleet.silent_pairs(sensors, len(machines)),
         "event outside the machine's telemetry": fleet.events_outside(tables) if TIME in tables["errors"] else 0,
-        "clock ahead of the fleet": len(fleet.machines_ahead(tables["machines"], contract)),
+        "clock ahead of the fleet": len(fleet.machines_ahead(tables["machines"], tolerance=silence(contract))),
         "duplicate row": sum(table.get("duplicates_identical", 0) for table in ingested.values()),
         "row out of order": sum(table.get("out_of_order", 0) for table in ingested.values()),
     }

@@ -1,0 +1,49 @@
+import re
+
+import pytest
+from tests.canonical_frames import FLEET, failures, fleet_contract, telemetry
+from tests.unit.test_quality import judge
+
+from oilcan.evaluation.data_quality_report import render
+
+
+def page(rows, text=FLEET, **limits):
+    return render(judge(rows, text=text, **limits), fleet_contract(text))
+
+
+def coloured(html):
+    return len(re.findall(r'fill="rgb\(', html))
+
+
+def test_a_gap_colours_the_slices_it_covers():
+    rows = telemetry()
+    assert coloured(page(rows)) == 0
+    assert coloured(page(rows.drop(index=range(96, 120)))) == 3
+
+
+def test_only_the_machines_with_most_missing_rows_are_drawn():
+    rows = telemetry(machines=50, hours=100)
+    rows = rows.drop(index=range(4940, 4960)).reset_index(drop=True)
+    html = render(judge(rows, failed=failures()), fleet_contract())
+    assert "the 40 with most missing rows; 10 more not" in html
+    assert html.count("<text ") == 40
+    assert ">m49</text>" in html
+
+
+@pytest.mark.parametrize("text", ["<script>", "a & b"])
+def test_names_from_the_data_cannot_become_markup(text):
+    rows = telemetry().replace({"machine_id": {"m00": text}})
+    html = page(rows.sort_values(["machine_id", "time"], ignore_index=True))
+    assert f">{text}</text>" not in html
+
+
+def test_a_sensor_without_a_range_has_no_strip():
+    html = page(telemetry())
+    assert html.count('height="16" role="img"') == 1
+
+
+def test_every_count_of_the_metrics_is_told_in_words():
+    verdict = judge(telemetry())
+    html = render(verdict, fleet_contract())
+    assert "Readings of a stuck sensor" in html
+    assert not [reason for reason in verdict.metrics["counts"] if "_" in reason and reason in html]
