@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.stages.running import run_stage
 
 from oilcan.errors import DataError
 from oilcan.io import files
-from tests.stages.running import run_stage
 
 ROOT = Path(__file__).parents[2]
 

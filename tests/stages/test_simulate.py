@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.stages.running import run_stage
 
 from oilcan.errors import ContractError
 from oilcan.io import files
 from oilcan.io.raw import read_raw
-from tests.stages.running import run_stage
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,7 +10,7 @@ from oilcan.contract import Column, Table
 from oilcan.core.ingest.casting import Cast, is_typed_number, tidy
 
 _OFFSET: Final = r"(?:[zZ]|[+-]\d{2}:?\d{2})$"
-_HOURS_ONLY: Final = r"(:\d{2}(?:\.\d+)?\s?[+-]\d{2})$"
+_HOURS_ONLY: Final = r":\d{2}(?:\.\d+)?\s?[+-]\d{2}$"       # an offset without minutes
 
 
 def cast_instants(pieces: Sequence[pd.Series], spec: Column, table: Table, zone: str) -> tuple[Cast, list[str]]:
@@ -61,7 +61,8 @@ def _parse(raw: pd.Series, spec: Column, table: Table, zone: str) -> tuple[pd.Se
     text = tidy(raw, table.missing)
     present = text.notna()
     if spec.format is None:
-        text = text.str.replace(_HOURS_ONLY, r"\1:00", regex=True)
+        is_short = text.str.contains(_HOURS_ONLY, regex=True, na=False)
+        text = text.mask(is_short, text[is_short] + ":00")
         text = text.where(text.str.match(r"\d", na=False))      # pandas would read `now` as the present instant
     carries = text.str.contains(_OFFSET, regex=True, na=False)
     if not carries.any() or (spec.format and "%z" not in spec.format):
