@@ -91,8 +91,9 @@ def _impossible(canonical: Canonical, contract: Contract, table: str) -> list[st
         if high is not None:
             wrong |= values > high
         if wrong.any():
-            lines.append(f"{table}.{name}: {int(wrong.sum()):,} of {len(frame):,} readings outside {list(column.range)} "
-                         f"{column.unit} (seen {values.min():g} to {values.max():g})")
+            share = f"{int(wrong.sum()):,} of {len(frame):,} readings"
+            lines.append(f"{table}.{name}: {share} outside {list(column.range)} {column.unit} "
+                         f"(seen {values.min():g} to {values.max():g})")
     return lines
 
 
@@ -105,6 +106,8 @@ def _failures(canonical: Canonical, contract: Contract) -> list[str]:
         return [f"telemetry.{column}: never true, so nothing can be learned" for column, number in found.items()
                 if not number]
     modes = failures["mode"].value_counts().sort_index()
-    print(f"\nfailures found: {len(failures):,} of {failures['machine_id'].nunique():,} machines ("
+    print(f"\nfailures found: {len(failures):,}, of {failures['machine_id'].nunique():,} machines ("
           + ", ".join(f"{mode} {number:,}" for mode, number in modes.items()) + ")")
-    return [] if len(failures) else ["failures: none found, so nothing can be learned. Look at `failures` in the contract"]
+    if len(failures):
+        return []
+    return ["failures: none found, so nothing can be learned. Look at `failures` in the contract"]

@@ -18,6 +18,7 @@ from oilcan.io.pipeline import find_stage, stage_names
 
 FETCHED: Final = Path("data/fetched.yaml")
 _HEADER: Final = "# Data sets that data/dvc.yaml fetches; `oilcan dataset fetch NAME` and `place NAME` add a name.\n"
+_NO_REASON: Final = ("deleted", "not in cache")    # recorded, only not here
 _RUNNING: Final = re.compile(r"^Running stage '(.+)':$", re.M)
 
 
@@ -56,7 +57,7 @@ def record_raw(root: Path, name: str) -> str:
     Until then DVC does not know the files, and neither `dvc push` nor `dvc exp run --temp` takes them along.
     """
     path = root / FETCHED
-    names = set(yaml.safe_load(path.read_text(encoding="utf-8"))["fetched"]) if path.exists() else set()
+    names = set(_load(path).get("fetched", []))
     if name not in names:
         write_text(_HEADER + yaml.safe_dump({"fetched": sorted({*names, name})}), path)
     done = _dvc(root, "repro", "--single-item", f"data/dvc.yaml:fetch@{name}")
@@ -71,21 +72,54 @@ def _reasons(root: Path) -> dict[str, tuple[str, ...]]:
         told: dict[str, list[Any]] = json.loads(status.stdout)
     except json.JSONDecodeError as err:
         raise OilcanError(f"dvc.yaml: DVC cannot say what changed:\n{_told(status)}\nMend that first.") from err
-    return {stage: tuple(line for change in changes for line in _lines(change)) for stage, changes in told.items()}
+    return {
+        stage: tuple(line for change in changes for line in _lines(change, root, stage))
+        for stage, changes in told.items()
+    }
 
 
-def _lines(change: Any) -> list[str]:
-    """`{"changed deps": {"params.yaml": {"train.seed": "modified"}}}` as lines."""
+def _lines(change: Any, root: Path, stage: str) -> list[str]:
+    """`{"changed deps": {"params.yaml": {"train": "modified"}}}` as lines."""
     if isinstance(change, str):
         return [change]
     lines = []
-    for kind, items in change.items():
+    for items in change.values():
         for path, state in items.items():
             if isinstance(state, dict):
-                lines += [f"{path}: {name} {how}" for name, how in state.items()]
-            elif not (kind == "changed outs" and state == "deleted"):   # not here, but recorded: no reason to run
+                lines += changed_params(root, stage, sorted(state)) or [f"{path}: {', '.join(state)}"]
+            elif state not in _NO_REASON:
                 lines.append(f"{path} {state}")
     return lines
+
+
+def changed_params(root: Path, stage: str, sections: Sequence[str]) -> list[str]:
+    """Each parameter of the sections that differs from what the lock of the stage records."""
+    file, _, name = stage.rpartition(":")
+    lock = _load(root / Path(file or "dvc.yaml").with_suffix(".lock"))
+    recorded = lock.get("stages", {}).get(name, {}).get("params", {}).get("params.yaml", {})
+    before, now = (
+        _flat({section: values.get(section) for section in sections})
+        for values in (recorded, _load(root / "params.yaml"))
+    )
+    return [
+        f"params.yaml: {key} is {now.get(key)!r}, was {before.get(key)!r}"
+        for key in sorted(before | now)
+        if before.get(key) != now.get(key)
+    ]
+
+
+def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(values, dict):
+        return {prefix: values}
+    return {
+        path: leaf
+        for key, value in values.items()
+        for path, leaf in _flat(value, f"{prefix}.{key}".lstrip(".")).items()
+    }
+
+
+def _load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def _following(root: Path, first: Sequence[str]) -> list[tuple[str, str]]:

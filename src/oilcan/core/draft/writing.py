@@ -46,7 +46,7 @@ def draft_contract(name: str, files: Sequence[SeenFile]) -> str:
 
 def _head(name: str, files: Sequence[SeenFile], guess: Guess) -> Iterator[str]:
     cut = "" if all(file.whole for file in files) else " What was `seen` comes from the first rows of each file only."
-    yield f"# Drafted by `oilcan dataset new`. Fill in every {UNKNOWN}: only you can know. Check what is `guessed`.{cut}"
+    yield f"# Drafted by `oilcan dataset new`. Fill in every {UNKNOWN} and check what is `guessed`.{cut}"
     yield f"name: {name}"
     yield "version: 1"
     yield f"description: {UNKNOWN}"
