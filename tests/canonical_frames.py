@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from oilcan import params
 from oilcan.contract import Contract, parse_contract
+from oilcan.core import quality
 
 START = pd.Timestamp("2024-01-01", tz="UTC")
 ROOT = Path(__file__).parents[1]
@@ -124,3 +126,20 @@ def write_canonical(folder: Path, readings: pd.DataFrame, failed: pd.DataFrame |
 def write_contract(folder: Path, text: str = FLEET) -> Path:
     (folder / "toy.yaml").write_text(text, encoding="utf-8")
     return folder / "toy.yaml"
+
+
+LIMITS = {"stuck_periods": 24, "spike_sigmas": 12.0, "max_quarantined_share": 0.05, "max_gap_share": 0.2,
+          "max_missing_share": 0.5}
+
+
+def judge(rows, *, text=FLEET, failed=None, parts=2, **limits):
+    """The verdict on readings, as the stage reaches it."""
+    contract = fleet_contract(text)
+    tables = {"failures": failures() if failed is None else failed, "errors": events([], "code"),
+              "maintenance": events([], "component"), "machines": machine_table(rows)}
+    scope = quality.Scope.of(tables["machines"], ingested(rows), contract, params.ValidateParams(**LIMITS | limits))
+    groups = np.array_split(rows["machine_id"].unique(), parts)
+    frames = [rows[rows["machine_id"].isin(group)].reset_index(drop=True) for group in groups]
+    habits = quality.learn_habits([quality.profile(frame, scope) for frame in frames], scope)
+    findings = [quality.inspect(frame, scope, habits) for frame in frames]
+    return quality.judge(findings, habits, tables, ingested(rows), scope)

@@ -1,8 +1,7 @@
 import re
 
 import pytest
-from tests.canonical_frames import FLEET, failures, fleet_contract, telemetry
-from tests.unit.test_quality import judge
+from tests.canonical_frames import FLEET, failures, fleet_contract, judge, telemetry
 
 from oilcan.evaluation.data_quality_report import render
 

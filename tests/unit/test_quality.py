@@ -1,26 +1,22 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tests.canonical_frames import FLEET, ROWS, events, failures, fleet_contract, ingested, machine_table, telemetry
+from tests.canonical_frames import (
+    FLEET,
+    LIMITS,
+    ROWS,
+    events,
+    failures,
+    fleet_contract,
+    ingested,
+    judge,
+    machine_table,
+    telemetry,
+)
 
 from oilcan import params
 from oilcan.core import quality
 from oilcan.errors import DataError
-
-LIMITS = {"stuck_periods": 24, "spike_sigmas": 12.0, "max_quarantined_share": 0.05, "max_gap_share": 0.2,
-          "max_missing_share": 0.5}
-
-
-def judge(rows, *, text=FLEET, failed=None, parts=2, **limits):
-    contract = fleet_contract(text)
-    tables = {"failures": failures() if failed is None else failed, "errors": events([], "code"),
-              "maintenance": events([], "component"), "machines": machine_table(rows)}
-    scope = quality.Scope.of(tables["machines"], ingested(rows), contract, params.ValidateParams(**LIMITS | limits))
-    groups = np.array_split(rows["machine_id"].unique(), parts)
-    frames = [rows[rows["machine_id"].isin(group)].reset_index(drop=True) for group in groups]
-    habits = quality.learn_habits([quality.profile(frame, scope) for frame in frames], scope)
-    findings = [quality.inspect(frame, scope, habits) for frame in frames]
-    return quality.judge(findings, habits, tables, ingested(rows), scope)
 
 
 def test_clean_readings_are_not_touched():
