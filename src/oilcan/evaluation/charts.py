@@ -138,7 +138,7 @@ def _pr(tables: dict[str, pd.DataFrame]) -> Chart | None:
 
 
 def _roc(tables: dict[str, pd.DataFrame]) -> Chart | None:
-    return _curve(tables["roc"], "false_positive_rate", "true_positive_rate", "chance", "ROC, by row",
+    return _curve(tables["roc"], "false_positive_rate", "true_positive_rate", "without_skill", "ROC, by row",
                   "Due rows warned against healthy rows warned. The dashed line is a coin.")
 
 

@@ -19,7 +19,7 @@ from oilcan.evaluation.evidence import EventRows
 from oilcan.evaluation.remaining import LifeRows
 
 COLUMNS: Final[dict[str, list[str]]] = {
-    "roc": ["false_positive_rate", "true_positive_rate", "chance"],
+    "roc": ["false_positive_rate", "true_positive_rate", "without_skill"],
     "pr": ["recall", "precision", "prevalence"],
     "calibration": ["forecast", "frequency", "ideal", "n"],
     "cost_curve": ["threshold", "model", "run_to_failure", "periodic", "perfect"],
@@ -85,7 +85,7 @@ def event_tables(validation: EventRows, test: EventRows, p_validation: np.ndarra
 def _ranking(target: np.ndarray, p: np.ndarray) -> dict[str, pd.DataFrame]:
     wrong, right, _ = roc_curve(target, p)
     precision, recall, _ = precision_recall_curve(target, p)
-    roc = pd.DataFrame({"false_positive_rate": wrong, "true_positive_rate": right, "chance": wrong})
+    roc = pd.DataFrame({"false_positive_rate": wrong, "true_positive_rate": right, "without_skill": wrong})
     pr = pd.DataFrame({"recall": recall[::-1], "precision": precision[::-1], "prevalence": target.mean()})
     return {"roc": thin(roc, "false_positive_rate", "true_positive_rate"), "pr": thin(pr, "recall", "precision")}
 

@@ -9,6 +9,7 @@ from typing import Final
 
 import vl_convert
 
+_GLOBALS: Final = "window.vegaEmbed = vegaEmbed; window.vega = vega; window.vegaLite = vegaLite;"
 _PAGE: Final = """<!doctype html>
 <html lang="en">
 <head>
@@ -32,6 +33,11 @@ __BUNDLE__
 (function () {
   var embed = window.vegaEmbed;
   window.vegaEmbed = function (place, spec) {
+    if (!spec.$schema) {                                // a table without rows
+      document.querySelector(place).style.display = "none";
+      return Promise.resolve();
+    }
+    spec.$schema = spec.$schema.replace("/v5", "/v6");  // DVC's templates say 5 and hold in 6
     return embed(place, spec, { actions: { export: true, source: false, compiled: false, editor: false } });
   };
 })();
@@ -56,5 +62,5 @@ def page() -> str:
     True
     """
     # A literal `</script` inside JavaScript text would end the element; `<\\/script` is the same text to it.
-    bundle = vl_convert.javascript_bundle(None).replace("</script", "<\\/script").replace("{plot_divs}", "{ plot_divs}")
+    bundle = vl_convert.javascript_bundle(_GLOBALS).replace("</script", "<\\/script").replace("{plot_divs}", "{ plot_divs}")
     return _PAGE.replace("__BUNDLE__", bundle)

@@ -24,6 +24,7 @@ def page(evidence: Evidence, found: Evaluation) -> str:
     """HTML of the report."""
     environment = jinja2.Environment(loader=jinja2.PackageLoader("oilcan.evaluation"), autoescape=True,
                                      undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["unbroken"] = _unbroken
     metrics, unit = found.metrics, evidence.unit
     said = words.verdict(metrics, unit)
     return environment.get_template("evaluation.html").render(
@@ -41,6 +42,11 @@ def page(evidence: Evidence, found: Evaluation) -> str:
         groups=_groups(metrics, found.slices, unit),
         protocol=_protocol(evidence),
     ) + "\n"
+
+
+def _unbroken(text: str) -> str:
+    """A number and its unit stay on one line."""
+    return text.replace(" %", "\u00a0%").replace("EUR ", "EUR\u00a0").replace(" million", "\u00a0million")
 
 
 def _basis(evidence: Evidence, metrics: dict[str, Any]) -> str:
@@ -116,7 +122,7 @@ def _blocks(metrics: dict[str, Any]) -> list[tuple[str, list[tuple[str, str, str
 def _number(value: Any) -> str:
     if isinstance(value, str | bool):
         return str(value)
-    if isinstance(value, int) or float(value).is_integer() or abs(value) >= 1e4:
+    if isinstance(value, int) or float(value).is_integer() or abs(value) >= 1e3:
         return f"{value:,.0f}"
     return f"{value:.4g}" if abs(value) < 1e-3 else f"{value:.4f}".rstrip("0") if abs(value) < 10 else f"{value:,.2f}"
 
@@ -137,7 +143,10 @@ def _rules(metrics: dict[str, Any], unit: str) -> dict[str, Any]:
     rate = false_alarm_rate(unit)[0]
     columns = ["cost", "detected_share", rate, "alarm_precision", f"median_lead_time_{unit}", "rmse", "rmse_capped",
                "mae", "phm_score", "codes", f"limit_{unit}", f"median_{unit}"]
-    model = {**metrics["test"], **metrics.get("events", {})}
+    test = metrics["test"]
+    model = {**test, **metrics.get("events", {})}
+    if "events" not in metrics and "recall" in test:        # independent rows: each positive is an event
+        model |= {"detected_share": test["recall"], "alarm_precision": test.get("precision", 0.0)}
     if "costs" in metrics:
         model["cost"] = metrics["costs"]["model"]
     rules = {name.replace("_", " "): rule for name, rule in metrics.get("baselines", {}).items()}

@@ -74,7 +74,7 @@ def _announced(metrics: Numbers, unit: str) -> list[str]:
         return ["No failure of the test part can be judged, so nothing can be said about announcing failures."]
     lines = [
         f"{events['detected']} of {events['n_failures']} failures were announced in time: "
-        f"{percent(events['detected_share'])}{between(events.get('detected_share_ci95'), percent)}."
+        f"{percent(events['detected_share'])}."
     ]
     median = events.get(f"median_lead_time_{unit}")
     if median is not None:
@@ -94,7 +94,7 @@ def _found(metrics: Numbers) -> list[str]:
         return ["No test row is positive, so nothing can be said about finding them."]
     positives = round(test["n"] * test["prevalence"])
     lines = [f"{round(positives * test['recall'])} of {positives} positive rows among {test['n']:,} were found: "
-             f"{percent(test['recall'])}{between(test.get('recall_ci95'), percent)}."]
+             f"{percent(test['recall'])}."]
     if test.get("precision") is not None:
         lines.append(f"Of 10 rows it warned of, {10 * test['precision']:.0f} were right.")
     return lines
