@@ -13,7 +13,6 @@ from oilcan.errors import IntegrityError, bullet_list
 from oilcan.io.bundle import Bundle, load_bundle
 from oilcan.params import breaches
 
-
 _STRICT = pydantic.ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
