@@ -76,13 +76,17 @@ def train(contract: Contract, data: TrainingData, params: TrainParams, compute: 
 def _grow(target: Target, values: np.ndarray, machines: np.ndarray, matrix: np.ndarray, validation: np.ndarray,
           params: TrainParams, jobs: int) -> Grown:
     """Runs in a worker: thin the rows, fit, score the validation part."""
-    at, weight = choose_rows(values, target, params)
-    stop = _held_out(machines[at], values[at], target, params)
+    chosen = choose_rows(values, target, params)
+    stop = _held_out(machines[chosen.at], values[chosen.at], target, params)
     build = build_regressor if target.kind == "rul" else build_classifier
     estimator = build(params, target.seed(params.seed), jobs=jobs, early_stopping=bool(stop.any()))
-    rows = Rows(matrix[at[~stop]], values[at[~stop]], weight[~stop])
-    stopping = Rows(matrix[at[stop]], values[at[stop]], weight[stop]) if stop.any() else None
-    trees = fit_trees(estimator, rows, stopping, jobs)
+
+    def rows_of(mask: np.ndarray) -> Rows:
+        at = chosen.at[mask]
+        return Rows(matrix[at], values[at], None if chosen.weight is None else chosen.weight[mask])
+
+    rows = rows_of(~stop)
+    trees = fit_trees(estimator, rows, rows_of(stop) if stop.any() else None, shift=chosen.shift, jobs=jobs)
     known = np.flatnonzero(~np.isnan(values))
     seen = known[:: max(1, -(-len(known) // _GAP_ROWS))]
     quality = metrics.rmse if target.kind == "rul" else metrics.pr_auc

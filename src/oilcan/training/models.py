@@ -25,9 +25,9 @@ _SAMPLE: Final = 200            # training rows on which the trees are proven eq
 class Rows:
     """Rows to learn from: features, target, and what each row counts."""
 
-    matrix: np.ndarray      # (n, n_features) float32
-    target: np.ndarray      # (n,)
-    weight: np.ndarray      # (n,)
+    matrix: np.ndarray                  # (n, n_features) float32
+    target: np.ndarray                  # (n,)
+    weight: np.ndarray | None = None    # (n,); None counts all the same
 
     def __len__(self) -> int:
         return len(self.target)
@@ -79,13 +79,16 @@ def _boosting(params: TrainParams, seed: int, *, early_stopping: bool) -> dict[s
                      "categorical_features": None}
 
 
-def fit_trees(estimator: Any, rows: Rows, stopping: Rows | None = None, jobs: int = 1) -> TreeModel:
+def fit_trees(estimator: Any, rows: Rows, stopping: Rows | None = None, *, shift: float = 0.0,
+              jobs: int = 1) -> TreeModel:
     """Fit and keep the trees alone, so that no thread count is kept with them.
 
     Parameters
     ----------
     stopping
         Rows of machines held out, on which boosting watches when to stop; forests do without.
+    shift
+        Added to the log-odds of a boosted classifier.
     jobs
         OpenMP threads of boosting; the trees do not depend on it.
     """
@@ -96,4 +99,6 @@ def fit_trees(estimator: Any, rows: Rows, stopping: Rows | None = None, jobs: in
         estimator.fit(rows.matrix, rows.target, sample_weight=rows.weight, **held_out)
         if "n_jobs" in estimator.get_params():
             estimator.set_params(n_jobs=None)       # threads would add the trees in random order
+        if shift:
+            estimator._baseline_prediction = estimator._baseline_prediction + shift     # no public way to set it
         return TreeModel.from_sklearn(estimator, rows.matrix[:_SAMPLE])
