@@ -1,8 +1,8 @@
 """Every contract of datasets/ is valid, and each real data set that is here ingests with its known counts.
 
 The real files are not part of the repository: they are looked for in the folder OILCAN_DATASETS
-(default: ../shared/datasets). Tests are drawn for the sets that are there, so that none is skipped;
-where there is no such folder, `test_real_data_are_all_there_or_all_away` is what is left.
+(default: ../shared/datasets). Where there is no such folder `TestRealData` is not collected, and
+`test_real_data_are_all_there_or_all_away` says that this is why; nothing is ever skipped.
 """
 
 import os
@@ -34,12 +34,15 @@ KNOWN = {
 }
 
 
+def canonical(name):
+    """Contract, folder and canonical tables of a real data set."""
+    contract = files.read_contract(ROOT / f"datasets/{name}.yaml")
+    return contract, PRESENT[name], ingest(read_raw(contract, PRESENT[name]), contract, max_rejected_share=0.0)
+
+
 @pytest.fixture(scope="module", params=sorted(PRESENT))
 def real(request):
-    """Contract, folder and canonical tables of a real data set."""
-    contract = files.read_contract(ROOT / f"datasets/{request.param}.yaml")
-    folder = PRESENT[request.param]
-    return contract, folder, ingest(read_raw(contract, folder), contract, max_rejected_share=0.0)
+    return canonical(request.param)
 
 
 def test_real_data_are_all_there_or_all_away():
@@ -59,51 +62,47 @@ def test_a_contract_is_valid_and_tells_what_a_user_must_know(path):
         assert contract.source.files
 
 
-def test_known_counts_are_kept_and_nothing_is_refused(real):
-    contract, _, done = real
-    tables = done.tables
-    found = (len(tables["telemetry"]), len(tables["machines"]), int(tables["machines"]["is_test"].sum()),
-             len(tables["errors"]), len(tables["maintenance"]), len(tables["failures"]))
-    assert found == KNOWN[contract.name]
-    assert done.rejected.empty
+class TestRealData:
+    """Laws of the data sets that are here; not collected where there are none."""
 
+    __test__ = bool(PRESENT)
 
-def test_files_are_those_the_contract_was_written_for(real):
-    contract, folder, _ = real
-    assert not_right(survey(contract, folder)) == []
-    read = {file.relative_to(folder).as_posix() for table in raw_files(contract, folder).values() for file in table}
-    assert read | set(contract.failures.test_rul_files) == {file.path for file in contract.source.files}
+    def test_known_counts_are_kept_and_nothing_is_refused(self, real):
+        contract, _, done = real
+        tables = done.tables
+        found = (len(tables["telemetry"]), len(tables["machines"]), int(tables["machines"]["is_test"].sum()),
+                 len(tables["errors"]), len(tables["maintenance"]), len(tables["failures"]))
+        assert found == KNOWN[contract.name]
+        assert done.rejected.empty
 
+    def test_files_are_those_the_contract_was_written_for(self, real):
+        contract, folder, _ = real
+        assert not_right(survey(contract, folder)) == []
+        read = {file.relative_to(folder).as_posix() for table in raw_files(contract, folder).values() for file in table}
+        assert read | set(contract.failures.test_rul_files) == {file.path for file in contract.source.files}
 
-def test_readings_lie_in_their_physical_range(real):
-    contract, _, done = real
-    for name, column in contract.tables["telemetry"].columns.items():
-        if name in done.tables["telemetry"] and column.range and column.type in {"number", "integer"}:
-            low, high = (bound if bound is not None else fallback
-                         for bound, fallback in zip(column.range, (-float("inf"), float("inf")), strict=True))
-            readings = done.tables["telemetry"][name]
-            assert readings.isna().all() or (readings.min() >= low and readings.max() <= high), name
+    def test_readings_lie_in_their_physical_range(self, real):
+        contract, _, done = real
+        for name, column in contract.tables["telemetry"].columns.items():
+            if name in done.tables["telemetry"] and column.range and column.type in {"number", "integer"}:
+                low, high = (bound if bound is not None else fallback
+                             for bound, fallback in zip(column.range, (-float("inf"), float("inf")), strict=True))
+                readings = done.tables["telemetry"][name]
+                assert readings.isna().all() or (readings.min() >= low and readings.max() <= high), name
 
+    def test_telemetry_is_sorted_and_unique(self, real):
+        _, _, done = real
+        telemetry = done.tables["telemetry"]
+        key = [name for name in ("machine_id", "time") if name in telemetry]
+        assert not telemetry.duplicated(key).any()
+        assert telemetry["machine_id"].is_monotonic_increasing
 
-def test_telemetry_is_sorted_and_unique(real):
-    _, _, done = real
-    telemetry = done.tables["telemetry"]
-    key = [name for name in ("machine_id", "time") if name in telemetry]
-    assert not telemetry.duplicated(key).any()
-    assert telemetry["machine_id"].is_monotonic_increasing
+    def test_the_label_of_ai4i2020_is_there_and_its_parts_are_not(self):
+        telemetry = canonical("ai4i2020")[2].tables["telemetry"]
+        assert telemetry["machine_failure"].sum() == 339
+        assert not {"twf", "hdf", "pwf", "osf", "rnf"} & set(telemetry)
 
-
-@pytest.mark.parametrize("name", sorted({"ai4i2020"} & set(PRESENT)))
-def test_the_label_of_ai4i2020_is_there_and_its_parts_are_not(name):
-    contract = files.read_contract(ROOT / f"datasets/{name}.yaml")
-    telemetry = ingest(read_raw(contract, PRESENT[name]), contract, max_rejected_share=0.0).tables["telemetry"]
-    assert telemetry["machine_failure"].sum() == 339
-    assert not {"twf", "hdf", "pwf", "osf", "rnf"} & set(telemetry)
-
-
-@pytest.mark.parametrize("name", sorted({"azure_pdm_daily"} & set(PRESENT)))
-def test_a_daily_mean_is_stamped_when_it_is_known(name):
-    contract = files.read_contract(ROOT / f"datasets/{name}.yaml")
-    tables = ingest(read_raw(contract, PRESENT[name]), contract, max_rejected_share=0.0).tables
-    assert tables["telemetry"]["time"].min().isoformat() == "2015-01-02T00:00:00+00:00"
-    assert tables["maintenance"]["time"].min().isoformat() == "2014-06-01T06:00:00+00:00"
+    def test_a_daily_mean_is_stamped_when_it_is_known(self):
+        tables = canonical("azure_pdm_daily")[2].tables
+        assert tables["telemetry"]["time"].min().isoformat() == "2015-01-02T00:00:00+00:00"
+        assert tables["maintenance"]["time"].min().isoformat() == "2014-06-01T06:00:00+00:00"
