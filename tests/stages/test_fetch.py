@@ -8,6 +8,7 @@ from tests.stages.running import run_stage
 
 from oilcan.errors import DataError, IntegrityError
 
+PARAMS = Path(__file__).parents[2] / "params.yaml"
 ROWS = b"machine_id,bad\n1,0\n"
 CONTRACT = f"""
 name: press
@@ -41,19 +42,19 @@ def test_placed_files_are_checked_and_left_alone(contract, capsys):
     file = contract.parent / "press/a.csv"
     file.write_bytes(ROWS)
     before = file.stat().st_mtime_ns
-    run_stage("fetch", contract, file.parent)
+    run_stage("fetch", contract, file.parent, params=PARAMS)
     assert capsys.readouterr().out == "fetch: files 1, downloaded 0\n"
     assert file.stat().st_mtime_ns == before
 
 
 def test_a_missing_file_is_refused(contract):
     with pytest.raises(DataError, match="oilcan dataset place press --from FOLDER"):
-        run_stage("fetch", contract, contract.parent / "press")
+        run_stage("fetch", contract, contract.parent / "press", params=PARAMS)
 
 
 def test_other_bytes_are_refused_and_kept(contract):
     file = contract.parent / "press/a.csv"
     file.write_bytes(b"mine")
     with pytest.raises(IntegrityError, match="--any-version"):
-        run_stage("fetch", contract, file.parent)
+        run_stage("fetch", contract, file.parent, params=PARAMS)
     assert file.read_bytes() == b"mine"
