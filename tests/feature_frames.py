@@ -56,8 +56,8 @@ rows: {stride: 2h, windows: [WINDOWS]}
 split: {by: time, validation: 0.15, test: 0.2}
 costs: {missed_failure_eur: 9, false_alarm_eur: 1, planned_repair_eur: 2}
 """
-PARAMS = FeaturizeParams(families=[*FAMILIES, "health"], stats=["mean", "std", "min", "max"], regimes=True, max_regimes=8,
-                         drop_constant=True)
+PARAMS = FeaturizeParams(families=[*FAMILIES, "health"], stats=["mean", "std", "min", "max"], regimes=True,
+                         max_regimes=8, lean=True, drop_constant=True)
 
 
 def contract(windows: str = "3h, 10h, 30h") -> Contract:
@@ -124,7 +124,8 @@ def by_definition(plan: FeaturePlan, kind: str, tables: Tables) -> np.ndarray:
     """The same, one row and one feature at a time, from the formulas of docs/features.md."""
     arrays = Arrays(plan, tables)
     readings = arrays.readings.reset_index(drop=True)
-    values = pd.DataFrame(arrays.values, columns=[*(s.name for s in plan.sensors), *(["health_index"] if plan.health else [])])
+    names = [*(sensor.name for sensor in plan.sensors), *(["health_index"] if plan.health else [])]
+    values = pd.DataFrame(arrays.values, columns=names)
     out = []
     for machine, now in tables.rows[["machine_id", "time"]].itertuples(index=False):
         past = (readings["machine_id"] == machine) & (readings["time"] <= now)
@@ -169,7 +170,7 @@ class _Past:
         begun = all_times.min() - pd.Timedelta(microseconds=1)
         if feature.statistic == "renewed":
             begun = max([begun, *self._records("maintenance", None), *self._records("failures", None)])
-        until = begun + pd.Timedelta(hours=self.plan.reference)
+        until = begun + pd.Timedelta(hours=1e5 if feature.statistic == "life" else self.plan.reference)
         normal = self.values[feature.sensor][(self.times > begun) & (self.times <= until)].mean()
         return self._window(feature.sensor, feature.window).mean() - normal
 

@@ -62,6 +62,7 @@ class FeaturizeParams(Section):
     stats: list[Literal["mean", "std", "min", "max"]] = pydantic.Field(min_length=1)
     regimes: bool                                                # normalise by operating regime
     max_regimes: int = pydantic.Field(ge=1)
+    lean: bool                                                   # life left the only forecast: index, few of sensors
     drop_constant: bool
 
 

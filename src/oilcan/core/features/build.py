@@ -9,9 +9,17 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from oilcan.columns import EVENT_KEYS, MACHINE, TIME
+from oilcan.columns import MACHINE
 from oilcan.contract import Contract
 from oilcan.core.features.arrays import codes, sensor_values
+from oilcan.core.features.choice import (
+    category,
+    choose_sensors,
+    event_kinds,
+    starts_together,
+    static_columns,
+    text_columns,
+)
 from oilcan.core.features.facts import Facts
 from oilcan.core.features.families import FAMILIES
 from oilcan.core.features.fleet import learn_reference
@@ -19,17 +27,11 @@ from oilcan.core.features.health import NAME, Health, learn_health, regime_of
 from oilcan.core.features.learn import NUMERIC, TARGET, TICKS, Learned, column_types
 from oilcan.core.features.plan import Category, FeaturePlan, FleetReference, Sensor
 from oilcan.core.features.regimes import Clusters, Surface, learn_regimes
-from oilcan.core.groups import exact
 from oilcan.errors import DataError
 from oilcan.params import FeaturizeParams
 
-ALMOST_NEVER: Final = 0.001     # a sensor there in a smaller share of training readings is not read
-RESTS: Final = 0.99             # a sensor unchanged in this share of steps is sparse
-RISES: Final = 0.999            # a sensor that falls in less than the rest of its steps is a counter
+MOSTLY_THERE: Final = 0.5       # a sensor missing in a larger share of the sample takes no part in the health index
 SAYS_NOTHING: Final = 1e-6      # share of a sensor's deviation left within regimes, at or below which it is flat
-MAX_VALUES: Final = 64          # values of a category that get a code, the most frequent
-MAX_KINDS: Final = 32           # error codes, components, modes that get features, the most frequent
-LATE_START: Final = 0.1         # share of machines that must start late for elapsed time to mean something
 
 
 def build_plan(
@@ -54,25 +56,23 @@ def build_plan(
         raise DataError("featurize: no reading belongs to a training row. Look at `split` in the contract.")
     machines = fleet["machines"]
     machines = machines[machines[MACHINE].isin(learned.until.index)]
-    statics = _statics(contract, machines)
-    texts = {name: table[name] for name, table in _text_columns(contract, machines, learned.sample, statics).items()}
-    categories = tuple(c for c in (_category(name, column) for name, column in texts.items()) if c is not None)
-    sensors = _sensors(contract, params, learned, categories)
+    statics = static_columns(contract, machines)
+    texts = {name: table[name] for name, table in text_columns(contract, machines, learned.sample, statics).items()}
+    categories = tuple(c for c in (category(name, column) for name, column in texts.items()) if c is not None)
+    sensors = choose_sensors(contract, params, learned, categories)
     regimes = _regimes(contract, params, learned.sample, sensors)
-    if isinstance(regimes, Clusters):   # the regime says all that such conditions, and flat sensors, say
-        gone = {name for name, column in _normalised(learned.sample, sensors, regimes).items()
-                if np.nanstd(column) <= SAYS_NOTHING * np.nanstd(learned.sample[name])}
-        regimes = regimes.without(gone)
-        sensors = tuple(sensor for sensor in sensors if sensor.rhythm != "condition" and sensor.name not in gone)
+    if isinstance(regimes, Clusters):
+        regimes, sensors = _without_flat(learned.sample, regimes, sensors)
     values = _normalised(learned.sample, sensors, regimes)
-    health = _health(contract, params, learned.sample, sensors, values, regimes)
+    health = _health(contract, params, learned.sample, values, regimes)
     facts = Facts(
         time=contract.time.kind, params=params,
         windows=tuple(sorted({window.ticks for window in contract.rows.windows})),
-        plan_sensors=(*sensors, *_as_sensor(health)), normalised=frozenset(regimes.sensors if regimes else ()), statics=statics,
-        kinds=_kinds(fleet, learned), categories=categories,
+        plan_sensors=(*sensors, *_as_sensor(health)), normalised=frozenset(regimes.sensors if regimes else ()),
+        statics=statics, kinds=event_kinds(fleet, learned), categories=categories,
         fleet=_fleet(params, learned.sample, machines, values, categories, statics),
-        regular_start=_starts_together(contract, learned),
+        regular_start=starts_together(contract, learned),
+        only_life=all(task.kind == "rul" for task in contract.tasks.values()),
     )  # fmt: skip
     timed = contract.time.kind != "none"
     proposed = [feature for kind, family in FAMILIES.items() if kind in params.families and (timed or family.timeless)
@@ -87,70 +87,6 @@ def build_plan(
     )  # fmt: skip
 
 
-def _statics(contract: Contract, machines: pd.DataFrame) -> dict[str, tuple[str, str, str]]:
-    """Static columns of the machines table and of telemetry: type, unit, description; nothing personal."""
-    tables = contract.tables
-    found = dict(tables["machines"].columns) if "machines" in tables else {}
-    found = {name: column for name, column in found.items() if name in machines.columns}
-    found |= {name: tables["telemetry"].columns[name] for name in contract.telemetry_columns("static")}
-    return {
-        name: (column.type, column.unit, column.description)
-        for name, column in found.items()
-        if name != MACHINE and column.personal is None and column.role not in {"label", "ignore"}
-    }
-
-
-def _text_columns(
-    contract: Contract, machines: pd.DataFrame, sample: pd.DataFrame, statics: dict[str, tuple[str, str, str]]
-) -> dict[str, pd.DataFrame]:
-    """Text columns and the table in which their training values stand."""
-    found = {name: machines if name in machines.columns else sample for name, (kind, _, _) in statics.items()
-             if kind == "text"}
-    return found | {name: sample for name, kind in column_types(contract, "sensor").items() if kind == "text"}
-
-
-def _category(name: str, column: pd.Series) -> Category | None:
-    """Its most frequent values; None for an identifier, nearly as many values as machines or rows."""
-    counts = column.dropna().astype(str).value_counts()
-    if len(counts) == 0 or (len(counts) > MAX_VALUES // 2 and len(counts) > len(column) / 2):
-        return None
-    frequent = sorted(counts.index, key=lambda value: (-counts[value], value))[:MAX_VALUES]
-    return Category(name, tuple(sorted(frequent)))
-
-
-def _sensors(
-    contract: Contract, params: FeaturizeParams, learned: Learned, categories: tuple[Category, ...]
-) -> tuple[Sensor, ...]:
-    """Sensors and conditions worth reading, in the order of the contract."""
-    columns = contract.tables["telemetry"].columns | contract.derived
-    conditions = set(contract.telemetry_columns("condition"))
-    known = {category.column for category in categories}
-    found = []
-    for name, kind in column_types(contract, "sensor", "condition").items():
-        if kind in NUMERIC and not (params.drop_constant and _is_useless(learned, name)):
-            rhythm = "condition" if name in conditions else _rhythm(learned.numbers[name])
-        elif kind == "text" and name in known:
-            rhythm = "text"
-        else:
-            continue
-        found.append(Sensor(name, columns[name].unit, columns[name].description, rhythm))  # type: ignore[arg-type]
-    return tuple(found)
-
-
-def _is_useless(learned: Learned, name: str) -> bool:
-    facts = learned.numbers[name]
-    return bool(facts["present"] < ALMOST_NEVER * learned.readings or facts["low"] >= facts["high"])
-
-
-def _rhythm(facts: pd.Series) -> str:
-    steps = facts["steps"]
-    if steps == 0:
-        return "plain"
-    if facts["changes"] < (1 - RESTS) * steps:
-        return "sparse"
-    return "counter" if facts["falls"] <= (1 - RISES) * steps else "plain"
-
-
 def _regimes(
     contract: Contract, params: FeaturizeParams, sample: pd.DataFrame, sensors: tuple[Sensor, ...]
 ) -> Clusters | Surface | None:
@@ -160,6 +96,21 @@ def _regimes(
         return None
     return learn_regimes(sensor_values(sample, plain, ()), sensor_values(sample, names, ()),
                          sensors=plain, names=names, max_regimes=params.max_regimes)
+
+
+def _without_flat(
+    sample: pd.DataFrame, regimes: Clusters, sensors: tuple[Sensor, ...]
+) -> tuple[Clusters, tuple[Sensor, ...]]:
+    """Without conditions, and sensors that do not vary within regimes: the regime says all that they say."""
+    flat = {name for name, column in _normalised(sample, sensors, regimes).items()
+            if _spread(column) <= SAYS_NOTHING * _spread(sensor_values(sample, [name], ())[:, 0])}
+    return regimes.without(flat), tuple(s for s in sensors if s.rhythm != "condition" and s.name not in flat)
+
+
+def _spread(column: np.ndarray) -> float:
+    """Standard deviation of what is there; 0 of nothing."""
+    there = column[~np.isnan(column)]
+    return float(there.std()) if len(there) else 0.0
 
 
 def _normalised(
@@ -175,9 +126,11 @@ def _normalised(
 
 
 def _health(
-    contract: Contract, params: FeaturizeParams, sample: pd.DataFrame, sensors: tuple[Sensor, ...],
-    values: dict[str, np.ndarray], regimes: Clusters | Surface | None,
+    contract: Contract, params: FeaturizeParams, sample: pd.DataFrame, values: dict[str, np.ndarray],
+    regimes: Clusters | Surface | None,
 ) -> Health | None:  # fmt: skip
+    values = {name: column for name, column in values.items()
+              if _spread(column) > 0 and np.isnan(column).mean() < MOSTLY_THERE}
     if "health" not in params.families or not values or sample[TARGET].isna().all():
         return None
     cap = next(task.cap for task in contract.tasks.values() if task.kind == "rul")
@@ -194,7 +147,9 @@ def _health(
 
 
 def _as_sensor(health: Health | None) -> tuple[Sensor, ...]:
-    return () if health is None else (Sensor(NAME, health.unit, "Health index: life left that the sensors tell", "plain"),)
+    if health is None:
+        return ()
+    return (Sensor(NAME, health.unit, "Health index: life left that the sensors tell", "plain"),)
 
 
 def _fleet(
@@ -206,32 +161,11 @@ def _fleet(
     by_machine = machines.set_index(MACHINE)
     compared = tuple(c for c in categories if c.column in statics and len(c.values) > 1)
     found = {}
-    for category in compared:
-        source = category.column in by_machine
-        column = sample[MACHINE].map(by_machine[category.column]) if source else sample[category.column]
-        found[category.column] = codes(column, category)
+    for like in compared:
+        source = like.column in by_machine
+        column = sample[MACHINE].map(by_machine[like.column]) if source else sample[like.column]
+        found[like.column] = codes(column, like)
     references = (learn_reference(name, column, found, compared) for name, column in values.items())
     return tuple(reference for reference in references if reference is not None)
 
 
-def _kinds(fleet: dict[str, pd.DataFrame], learned: Learned) -> dict[str, tuple[str, ...]]:
-    """Codes, components and modes recorded in training, the most frequent first cut, in order of name."""
-    kinds: dict[str, tuple[str, ...]] = {}
-    for name in ("errors", "maintenance", "failures"):
-        table = fleet[name]
-        if TIME not in table or len(table) == 0:
-            kinds[name] = ()
-            continue
-        last = learned.until.reindex(pd.Index(table[MACHINE]), fill_value=np.iinfo(np.int64).min).to_numpy()
-        counts = table.loc[exact(table[TIME]) <= last, EVENT_KEYS[name][-1]].astype(str).value_counts()
-        frequent = sorted(counts.index, key=lambda value: (-counts[value], value))[:MAX_KINDS]
-        kinds[name] = tuple(sorted(frequent))
-    return kinds
-
-
-def _starts_together(contract: Contract, learned: Learned) -> bool:
-    """True where nearly all machines begin with the data, so that elapsed time only tells the date."""
-    if contract.time.kind != "instant" or len(learned.since) == 0:
-        return False
-    late = learned.since - learned.since.min() > max(w.ticks for w in contract.rows.windows) * 3.6e9
-    return bool(late.mean() < LATE_START)

@@ -3,11 +3,13 @@
 Normal is the mean of the readings in the first W ticks of a life, W the longest window of the
 contract. `early`: the life begins with the machine's first reading, and never again. `renewed`: it
 begins anew after each maintenance and failure; a record counts from the first instant after its
-stamp. Before the reference period is over, the readings so far are the reference. The feature is
-the trailing mean minus that normal; NaN while either holds no reading.
+stamp. `life`, of the health index alone: the reference period never ends. Before it is over, the
+readings so far are the reference. The feature is the trailing mean minus that normal; NaN while
+either holds no reading.
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -15,25 +17,29 @@ import pandas as pd
 from oilcan.columns import MACHINE, TIME
 from oilcan.core.features.arrays import Arrays
 from oilcan.core.features.facts import Facts
+from oilcan.core.features.health import NAME
 from oilcan.core.features.plan import Feature
 from oilcan.core.features.scan import running_moments
 from oilcan.core.features.timeline import Timeline, window_units
 from oilcan.core.features.windows import statistic, windowed
 from oilcan.core.groups import exact
 
+ENDLESS: Final = 2**60      # whole units; longer than any record, and no overflow when added to an instant
+
 
 def propose(facts: Facts) -> Iterator[Feature]:
     """Every window of plain sensors; `renewed` only where training saw maintenance or failures."""
-    stats = {"early": "against the machine's first", "renewed": "against the first after the last repair,"}
-    if not (facts.kinds["maintenance"] or facts.kinds["failures"]):
-        del stats["renewed"]
+    span = facts.words(facts.windows[-1])
+    stats = {"early": f"against the machine's first {span}"}
+    if facts.kinds["maintenance"] or facts.kinds["failures"]:
+        stats["renewed"] = f"against the first {span} after the last repair"
     for sensor in facts.sensors("plain"):
-        for stat, words in stats.items():
-            for window in facts.windows:
+        for stat, words in (stats | ({"life": "against all so far"} if sensor.name == NAME else {})).items():
+            for window in facts.windows_of(sensor):
                 if not facts.applies(sensor, stat, window):
                     continue
-                text = f"mean of the last {facts.words(window)} {words} {facts.words(facts.windows[-1])}"
-                yield facts.feature("early_life", sensor, stat, window, text)
+                yield facts.feature("early_life", sensor, stat, window,
+                                    f"mean of the last {facts.words(window)} {words}")
 
 
 def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:
@@ -41,7 +47,7 @@ def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:
     out = np.empty((len(arrays.row_machine), len(features)))
     for stat in sorted({f.statistic for f in features}):
         names = sorted({f.sensor for f in features if f.statistic == stat})
-        normal = _normal(arrays, [arrays.column(name) for name in names], renewed=stat == "renewed")
+        normal = _normal(arrays, [arrays.column(name) for name in names], stat)
         for at, feature in enumerate(features):
             if feature.statistic == stat:
                 mean = windowed(arrays, feature.sensor, "mean", feature.window or 0.0)
@@ -57,10 +63,10 @@ def renewals(arrays: Arrays, *tables: pd.DataFrame) -> tuple[np.ndarray, np.ndar
     return pairs[:, 0], pairs[:, 1]
 
 
-def _normal(arrays: Arrays, columns: list[int], *, renewed: bool) -> np.ndarray:
+def _normal(arrays: Arrays, columns: list[int], stat: str) -> np.ndarray:
     """Mean of the reference period of the life that each row is in, as far as it has come."""
-    length = window_units(arrays.plan.reference, arrays.per_tick)
-    tables = (arrays.tables.maintenance, arrays.tables.failures) if renewed else ()
+    length = ENDLESS if stat == "life" else window_units(arrays.plan.reference, arrays.per_tick)
+    tables = (arrays.tables.maintenance, arrays.tables.failures) if stat == "renewed" else ()
     machine, time = renewals(arrays, *tables) if tables else (np.zeros(0, np.int64), np.zeros(0, np.int64))
     lives = Timeline(machine, time)
     before = np.searchsorted(machine, np.arange(len(arrays.ids)))

@@ -20,7 +20,7 @@ FADED: Final = 2.0**-64     # a total weight below this is nothing: no reading f
 def propose(facts: Facts) -> Iterator[Feature]:
     """Every window, plain sensors."""
     for sensor in facts.sensors("plain"):
-        for window in facts.windows:
+        for window in facts.windows_of(sensor):
             if facts.applies(sensor, "ewm", window):
                 yield facts.feature("ewm", sensor, "ewm", window,
                                     f"exponential average with half-life {facts.words(window)}")

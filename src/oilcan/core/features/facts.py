@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
+from oilcan.core.features.health import NAME
 from oilcan.core.features.plan import Category, Feature, FleetReference, Sensor
 from oilcan.durations import Duration
 from oilcan.params import FeaturizeParams
@@ -17,6 +19,8 @@ RHYTHMS: Final[dict[str, frozenset[str]]] = {
 }
 MANY: Final = 30                                          # plain sensors; above it they get only
 WIDE: Final = frozenset({"mean", "std", "slope", "early"})  # these, over the longest window
+
+LEAN: Final = frozenset({"early", "renewed"})               # beside a health index made for the only forecast
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class Facts:
         Static columns that are numbers, flags, dates or categories -> (type, unit, description).
     kinds
         Event table -> codes, components or modes seen before the end of training.
+    only_life
+        True where remaining life is all that is forecast.
     regular_start
         True where elapsed time would only tell the date, because machines started together.
     """
@@ -49,6 +55,7 @@ class Facts:
     categories: tuple[Category, ...]
     fleet: tuple[FleetReference, ...]
     regular_start: bool
+    only_life: bool
 
     @property
     def is_wide(self) -> bool:
@@ -72,9 +79,22 @@ class Facts:
         """Sensors of these rhythms; all without any."""
         return (s for s in self.plan_sensors if not rhythms or s.rhythm in rhythms)
 
+    def windows_of(self, sensor: Sensor) -> tuple[float, ...]:
+        """Look-backs of a sensor; the health index, one for all, affords twice the longest too."""
+        return (*self.windows, 2 * self.windows[-1]) if sensor.name == NAME else self.windows
+
+    @cached_property
+    def is_lean(self) -> bool:
+        """Whether the health index stands for the sensors: it is there, and made for the only forecast."""
+        return self.params.lean and self.only_life and any(s.name == NAME for s in self.plan_sensors)
+
     def applies(self, sensor: Sensor, stat: str, window: float) -> bool:
         """Whether a sensor of this rhythm gets this statistic over this window."""
         is_longest = window == self.windows[-1]
+        if sensor.name == NAME:
+            return True
+        if self.is_lean:
+            return sensor.rhythm == "plain" and stat in LEAN
         if sensor.rhythm == "plain":
             return not self.is_wide or (is_longest and stat in WIDE)
         return stat in RHYTHMS[sensor.rhythm] and (sensor.rhythm == "condition" or is_longest)

@@ -62,7 +62,7 @@ def propose(facts: Facts) -> Iterator[Feature]:
     """The shortest window (the longest, where sensors are many) of the plain sensors that have a reference."""
     by_sensor = {reference.sensor: reference for reference in facts.fleet}
     for sensor in facts.sensors("plain"):
-        if sensor.name in by_sensor:
+        if sensor.name in by_sensor and not facts.is_lean:
             window, column = facts.windows[-1 if facts.is_wide else 0], by_sensor[sensor.name].column
             yield Feature(f"{sensor.name}_fleet_{facts.suffix(window)}", "fleet", sensor.name, "fleet", window,
                           "standard deviations", f"{sensor.description}, mean of the last {facts.words(window)} "

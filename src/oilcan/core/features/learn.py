@@ -26,7 +26,8 @@ SAMPLE: Final = 200_000         # training readings that constants are learned f
 def row_columns(contract: Contract, params: FeaturizeParams) -> list[str]:
     """The columns of rows.parquet that are read: key, part, and what the health index is learned from."""
     target = health_target(contract) if "health" in params.families else None
-    return ["partition", MACHINE, *([] if contract.time.kind == "none" else [TIME]), PART, *([target] if target else [])]
+    timed = contract.time.kind != "none"
+    return ["partition", MACHINE, *([TIME] if timed else []), PART, *([target] if target else [])]
 
 
 def health_target(contract: Contract) -> str | None:
@@ -105,7 +106,8 @@ def learn(contract: Contract, telemetry: pd.DataFrame, rows: pd.DataFrame, *, ke
     sample[TARGET] = np.nan
     if target in training:
         known = training.set_index([MACHINE, TIME])[target]
-        sample[TARGET] = known.reindex(pd.MultiIndex.from_frame(readings[[MACHINE, TIME]].iloc[::keep_every])).to_numpy()
+        keys = pd.MultiIndex.from_frame(readings[[MACHINE, TIME]].iloc[::keep_every])
+        sample[TARGET] = known.reindex(keys).to_numpy()
     return Learned(len(readings), numbers, sample.reset_index(drop=True), until, since)
 
 

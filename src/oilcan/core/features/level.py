@@ -6,12 +6,15 @@ import numpy as np
 
 from oilcan.core.features.arrays import Arrays
 from oilcan.core.features.facts import Facts
+from oilcan.core.features.health import NAME
 from oilcan.core.features.plan import Feature
 
 
 def propose(facts: Facts) -> Iterator[Feature]:
-    """One feature per sensor."""
+    """One feature per sensor; the index alone where it stands for the sensors."""
     for sensor in facts.sensors():
+        if facts.is_lean and sensor.name != NAME:
+            continue
         yield facts.feature("level", sensor, "level", None, "newest reading")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from oilcan.core.features.build import ALMOST_NEVER
+from oilcan.core.features.choice import ALMOST_NEVER
 from oilcan.core.features.plan import FeaturePlan
 
 

@@ -17,7 +17,7 @@ from oilcan.core.features.windows import windowed
 def propose(facts: Facts) -> Iterator[Feature]:
     """Every window for plain sensors, the longest for counters and sparse ones."""
     for sensor in facts.sensors():
-        for window in facts.windows:
+        for window in facts.windows_of(sensor):
             if facts.applies(sensor, "slope", window):
                 yield facts.feature("slope", sensor, "slope", window, f"trend of the last {facts.words(window)}")
 

@@ -73,7 +73,7 @@ def statistic(moments: Moments, name: str) -> np.ndarray:
 def propose(facts: Facts) -> Iterator[Feature]:
     """Every statistic over every window for plain sensors; see `facts.RHYTHMS` for the others."""
     for sensor in facts.sensors():
-        for window in facts.windows:
+        for window in facts.windows_of(sensor):
             for stat in facts.params.stats:
                 if facts.applies(sensor, stat, window):
                     yield facts.feature("trailing", sensor, stat, window,
