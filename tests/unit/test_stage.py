@@ -36,7 +36,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "dvc.yaml").write_text(PIPELINE, encoding="utf-8")
     (tmp_path / "params.yaml").write_text("dataset: pumps\ncopy:\n  times: 1\n", encoding="utf-8")
     monkeypatch.setenv("DVC_STAGE", "copy")
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "elsewhere"))     # as in `dvc exp run --temp`
     return tmp_path
 
 

@@ -49,7 +49,7 @@ def stage_names(root: Path) -> list[str]:
 
 def recorded_outputs(root: Path) -> dict[str, str]:
     """Path from the root -> md5 of every stage output that a dvc.lock records."""
-    recorded = {}
+    recorded: dict[str, str] = {}
     for file in PIPELINES:
         lock = root / Path(file).with_suffix(".lock")
         if lock.exists():

@@ -90,10 +90,11 @@ class _Guard:
 
     @classmethod
     def of_this_stage(cls) -> "_Guard":
-        address, root = os.environ.get("DVC_STAGE"), os.environ.get("DVC_ROOT")
-        if not address or not root:
+        address = os.environ.get("DVC_STAGE")
+        if not address:
             return cls(Path(), None)
-        guard = cls(Path(root), find_stage(Path(root), address))
+        root = Path.cwd()               # not DVC_ROOT: in `dvc exp run --temp` that is the checkout it was started from
+        guard = cls(root, find_stage(root, address))
         guard._check_recorded()
         return guard
 
