@@ -54,7 +54,7 @@ def thin(table: pd.DataFrame, x: str, y: str, points: int = _POINTS) -> pd.DataF
         return table.reset_index(drop=True)
     steps = sum(np.abs(np.diff(table[axis])) / (np.ptp(table[axis]) or 1.0) for axis in (x, y))
     length = np.concatenate([[0.0], np.cumsum(steps)])
-    at = np.unique(np.searchsorted(length, np.linspace(0.0, length[-1], points)).clip(0, len(table) - 1))
+    at = np.unique(np.searchsorted(length, np.linspace(0.0, length[-1], points) - 1e-9).clip(0, len(table) - 1))
     return table.iloc[at].reset_index(drop=True)
 
 

@@ -62,5 +62,5 @@ def page() -> str:
     True
     """
     # A literal `</script` inside JavaScript text would end the element; `<\\/script` is the same text to it.
-    bundle = vl_convert.javascript_bundle(_GLOBALS).replace("</script", "<\\/script").replace("{plot_divs}", "{ plot_divs}")
+    bundle = vl_convert.javascript_bundle(_GLOBALS).replace("</script", "<\\/script")
     return _PAGE.replace("__BUNDLE__", bundle)

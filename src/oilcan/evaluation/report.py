@@ -128,7 +128,7 @@ def _number(value: Any) -> str:
 
 
 def _pair(pair: list[float] | None) -> str:
-    return f"{_number(pair[0])} to {_number(pair[1])}" if pair else ""
+    return f"{_number(pair[0])}\u00a0to\u00a0{_number(pair[1])}" if pair else ""
 
 
 def _table(lines: dict[str, dict[str, Any]], columns: list[str]) -> dict[str, Any]:
@@ -155,8 +155,9 @@ def _rules(metrics: dict[str, Any], unit: str) -> dict[str, Any]:
 
 def _groups(metrics: dict[str, Any], slices: dict[str, Any], unit: str) -> list[tuple[str, dict[str, Any]]]:
     columns = ["machines", "n", "n_failures", "detected_share", false_alarm_rate(unit)[0], f"median_lead_time_{unit}",
-               "alarm_precision", "pr_auc", "roc_auc", "prevalence", "ece", "recall", "precision", "rmse_capped",
-               "rmse", "coverage_90", "cost"]
+               "alarm_precision", "pr_auc", "ece", "rmse_capped", "coverage_90", "cost"]
+    if "events" not in metrics:
+        columns += ["recall", "precision", "roc_auc", "rmse", "mae"]
     tables = {"failure mode": metrics.get("modes", {})} | {name.replace("_", " "): by for name, by in slices.items()}
     return [(name, _table(by, columns)) for name, by in tables.items() if by]
 

@@ -1,0 +1,233 @@
+import dataclasses
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.evaluation_frames import fleet, lots
+
+from oilcan.contract import Task
+from oilcan.errors import DataError
+from oilcan.evaluation.evaluate import Evaluation, evaluate
+from oilcan.evaluation.evidence import Evidence, wanted_readings
+from oilcan.evaluation.plots import COLUMNS, thin
+from oilcan.evaluation.report import page
+
+FIXED = {
+    "test": ["roc_auc", "pr_auc", "brier", "ece", "f1", "precision", "recall", "n", "prevalence", "rmse", "mae",
+             "phm_score", "coverage_90", "rmse_capped", "phm_score_capped"],
+    "events": ["detected_share", "median_lead_time_h", "false_alarms_per_machine_month"],
+    "costs": ["model", "run_to_failure", "periodic", "perfect", "saving_captured"],
+    "achievable": ["pr_auc", "share_reached"],
+}
+
+
+@pytest.fixture(scope="module")
+def evidence() -> Evidence:
+    return fleet()
+
+
+@pytest.fixture(scope="module")
+def found(evidence: Evidence) -> Evaluation:
+    return evaluate(evidence)
+
+
+def _with_p(evidence: Evidence, p: Any) -> Evidence:
+    return dataclasses.replace(evidence, predictions=evidence.predictions.assign(p_failure=p))
+
+
+def test_the_names_that_scripts_rely_on_are_there(found: Evaluation) -> None:
+    missing = [f"{block}.{name}" for block, names in FIXED.items() for name in names
+               if name not in found.metrics[block]]
+    assert missing == []
+    assert {"pr_auc", "roc_auc", "detected_share", "n_failures"} <= set(found.metrics["modes"]["seal"])
+
+
+def test_intervals_stand_beside_and_hold_their_number(found: Evaluation) -> None:
+    for block in ("test", "events", "costs"):
+        for name, pair in found.metrics[block].items():
+            if name.endswith("_ci95") and name != "ece_ci95":       # resampling raises the ECE
+                assert pair[0] <= found.metrics[block][name.removesuffix("_ci95")] <= pair[1], name
+
+
+@pytest.mark.parametrize("make", [fleet, lots])
+def test_results_are_valid_json_with_six_digits(make: Any) -> None:
+    found = evaluate(make())
+    text = json.dumps([found.metrics, found.slices], allow_nan=False)
+    numbers = [float(word) for word in text.replace("[", " ").replace("]", " ").replace(",", " ").replace("}", " ")
+               .split() if word.replace(".", "", 1).lstrip("-").isdigit()]
+    assert all(round(number, 6) == number for number in numbers)
+
+
+def test_the_same_evidence_gives_the_same_results(evidence: Evidence, found: Evaluation) -> None:
+    again = evaluate(evidence)
+    assert (again.metrics, again.slices) == (found.metrics, found.slices)
+    assert page(evidence, again) == page(evidence, found)
+
+
+def test_knowing_the_outcome_captures_the_whole_saving(evidence: Evidence) -> None:
+    found = evaluate(_with_p(evidence, evidence.predictions["target_failure"].fillna(0.0))).metrics
+    assert found["events"]["detected_share"] == 1.0
+    assert found["events"]["false_alarms"] == 0
+    assert found["costs"]["model"] == found["costs"]["perfect"]
+    assert found["costs"]["saving_captured"] == 1.0
+
+
+def test_a_forecast_that_never_warns_costs_what_running_to_failure_costs(evidence: Evidence) -> None:
+    found = evaluate(_with_p(evidence, 0.0)).metrics
+    assert found["costs"]["model"] == found["costs"]["run_to_failure"] == found["baselines"]["never"]["cost"]
+    assert "median_lead_time_h" not in found["events"]
+    assert "precision" not in found["test"]
+
+
+def test_rows_with_an_unknown_outcome_do_not_change_row_metrics(evidence: Evidence, found: Evaluation) -> None:
+    unknown = evidence.predictions["target_failure"].isna()
+    assert unknown.any()
+    loud = evidence.predictions["p_failure"].where(~unknown, 1.0)
+    assert evaluate(_with_p(evidence, loud)).metrics["test"]["brier"] == found.metrics["test"]["brier"]
+
+
+def test_without_a_failure_in_the_test_part_rankings_and_shares_are_left_out(evidence: Evidence) -> None:
+    quiet = evidence.predictions["target_failure"].where(evidence.predictions["part"] != "test", 0.0)
+    found = evaluate(dataclasses.replace(
+        evidence, predictions=evidence.predictions.assign(target_failure=quiet),
+        failures=evidence.failures[evidence.failures["time"] < pd.Timestamp("2024-02-01", tz="UTC")]))
+    assert not {"roc_auc", "pr_auc"} & set(found.metrics["test"])
+    assert found.metrics["events"]["n_failures"] == 0
+    assert "detected_share" not in found.metrics["events"]
+    assert found.tables["roc"].empty
+    assert "No failure of the test part" in page(evidence, found)
+
+
+def test_a_slice_of_few_machines_carries_no_metric(evidence: Evidence, found: Evaluation) -> None:
+    assert found.slices["seen_in_training"]["no"] == {"machines": 2, "n": 270, "too_few": True}
+    assert "detected_share" in found.slices["site"]["south"]
+    assert "machines" in found.slices["site"]["north"]
+
+
+def test_slices_part_the_rows_and_the_money(found: Evaluation) -> None:
+    sites = found.slices["site"].values()
+    assert sum(site["n"] for site in sites) == found.metrics["test"]["n"]
+    assert sum(site["cost"] for site in sites) == pytest.approx(found.metrics["costs"]["model"])
+    assert sum(site["n_failures"] for site in sites) == found.metrics["events"]["n_failures"]
+
+
+def test_baselines_choose_before_the_test_part(evidence: Evidence, found: Evaluation) -> None:
+    cut = evidence.rows.loc[evidence.rows["part"] == "test", "time"].min()
+    cut = max(cut, evidence.rows.loc[evidence.rows["part"] == "validation", "time"].max())
+    late = evidence.errors["time"] > cut
+    swapped = evidence.errors.assign(code=evidence.errors["code"].where(~late, "E9"))
+    other = evaluate(dataclasses.replace(evidence, errors=swapped)).metrics["baselines"]
+    assert other["error_codes"]["codes"] == found.metrics["baselines"]["error_codes"]["codes"] == "E7"
+    assert other["error_codes"]["detected_share"] < found.metrics["baselines"]["error_codes"]["detected_share"]
+    assert other["age"] == found.metrics["baselines"]["age"]
+
+
+def test_an_error_counts_at_the_first_row_at_or_after_it(evidence: Evidence) -> None:
+    from oilcan.evaluation.baselines import _logged
+
+    start = pd.Timestamp("2024-01-01", tz="UTC")
+    frame = pd.DataFrame({"machine_id": ["a", "a", "b"],
+                          "time": start + pd.to_timedelta([6, 12, 6], unit="h")})
+    errors = pd.DataFrame({"machine_id": ["a", "a", "a", "b"], "code": "E1",
+                           "time": start + pd.to_timedelta([3, 7, 13, 6], unit="h")})
+    assert _logged(errors, frame, ["E1"])[:, 0].tolist() == [False, True, True]
+
+
+def test_the_sensor_limits_of_the_contract_are_a_rule(evidence: Evidence, found: Evaluation) -> None:
+    assert wanted_readings(evidence.contract) == ["machine_id", "time", "heat"]
+    assert 0 < found.metrics["baselines"]["limits"]["detected_share"] <= 1
+
+
+def test_without_known_truth_nothing_is_said_about_the_achievable(evidence: Evidence) -> None:
+    blind = dataclasses.replace(evidence, predictions=evidence.predictions.drop(columns="p_true"))
+    assert "achievable" not in evaluate(blind).metrics
+
+
+def test_a_mode_too_rare_for_a_forecast_still_has_its_failures_counted(evidence: Evidence) -> None:
+    found = evaluate(dataclasses.replace(evidence, predictions=evidence.predictions.drop(columns="p_failure__seal")))
+    assert set(found.metrics["modes"]["seal"]) == {"n_failures", "detected_share"}
+
+
+def test_remaining_life_alone_fills_test_and_no_money(evidence: Evidence) -> None:
+    contract = evidence.contract.model_copy(update={"tasks": {"rul": evidence.contract.tasks["rul"]}})
+    alone = dataclasses.replace(evidence, contract=contract)
+    found = evaluate(alone)
+    assert not {"events", "costs", "threshold"} & set(found.metrics)
+    assert found.metrics["test"]["n"] == found.metrics["test"]["n_rul"]
+    assert found.tables["pr"].empty
+    assert "typically" in page(alone, found)
+
+
+def test_a_further_task_stands_under_its_name(evidence: Evidence, found: Evaluation) -> None:
+    second = Task(kind="failure_within", horizon="24h", lead_time="12h")
+    contract = evidence.contract.model_copy(update={"tasks": evidence.contract.tasks | {"soon": second}})
+    predictions = evidence.predictions.assign(p_soon=evidence.predictions["p_failure"],
+                                              target_soon=evidence.predictions["target_failure"])
+    rows = evidence.rows.assign(target_soon=evidence.rows["target_failure"])
+    both = dataclasses.replace(evidence, contract=contract, predictions=predictions, rows=rows,
+                               model={"thresholds": {"failure": 0.4, "soon": 0.4}})
+    metrics = evaluate(both).metrics
+    assert metrics["test"] == found.metrics["test"]
+    assert {"test", "events", "costs"} <= set(metrics["tasks"]["soon"])
+
+
+def test_the_capped_error_cuts_both_sides(evidence: Evidence) -> None:
+    predictions = evidence.predictions.assign(rul_rul=400.0, target_rul=240.0)
+    test = evaluate(dataclasses.replace(evidence, predictions=predictions)).metrics["test"]
+    assert (test["rmse"], test["rmse_capped"]) == (160.0, 0.0)
+
+
+def test_missing_forecasts_thresholds_and_rows_are_refused(evidence: Evidence) -> None:
+    with pytest.raises(DataError, match="no column 'p_failure' for task 'failure'"):
+        evaluate(dataclasses.replace(evidence, predictions=evidence.predictions.drop(columns="p_failure")))
+    with pytest.raises(DataError, match="no threshold for task 'failure'"):
+        evaluate(dataclasses.replace(evidence, model={}))
+    with pytest.raises(DataError, match="no rows of the test part"):
+        evaluate(dataclasses.replace(
+            evidence, predictions=evidence.predictions[evidence.predictions["part"] != "test"]))
+
+
+def test_every_table_is_there_for_every_data_set_and_small(found: Evaluation) -> None:
+    for tables in (found.tables, evaluate(lots()).tables):
+        assert {name: list(table.columns) for name, table in tables.items()} == COLUMNS
+        assert max(len(table) for table in tables.values()) <= 300
+    assert evaluate(lots()).tables["lead_time"].empty
+
+
+def test_tables_agree_with_the_metrics(found: Evaluation) -> None:
+    events, test = found.metrics["events"], found.metrics["test"]
+    assert found.tables["lead_time"]["failures"].sum() == events["detected"]
+    assert found.tables["confusion"]["n"].sum() == test["n"]
+    assert found.tables["cost_curve"]["perfect"].unique().tolist() == [found.metrics["costs"]["perfect"]]
+    assert found.tables["cost_curve"]["model"].iloc[-1] == found.metrics["costs"]["run_to_failure"]
+    assert found.tables["calibration"]["n"].sum() == test["n"]
+
+
+def test_thinning_keeps_both_ends() -> None:
+    curve = pd.DataFrame({"x": np.linspace(0, 1, 5000), "y": np.linspace(0, 1, 5000) ** 4})
+    thinned = thin(curve, "x", "y", 100)
+    assert len(thinned) <= 100
+    assert thinned["x"].iloc[[0, -1]].tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("make", [fleet, lots])
+def test_the_report_needs_no_network_and_no_script(make: Any) -> None:
+    evidence = make()
+    html = page(evidence, evaluate(evidence))
+    for forbidden in ("http:", "https:", "<script", "<link", "@import", "url("):
+        assert forbidden not in html
+    assert html.count("<svg") == html.count("</svg>") >= 4
+
+
+def test_the_report_says_in_words_what_was_announced_and_what_is_weak(evidence: Evidence, found: Evaluation) -> None:
+    html = page(evidence, found)
+    assert "21 of 21 failures were announced in time: 100\u00a0%." in html
+    assert "false alarms per machine and month" in html
+    assert "All of this rests on only 21 failures." in html
+
+
+def test_text_of_a_contract_cannot_break_the_report(evidence: Evidence, found: Evaluation) -> None:
+    contract = evidence.contract.model_copy(update={"description": "<script>alert(1)</script>"})
+    assert "<script>" not in page(dataclasses.replace(evidence, contract=contract), found)
