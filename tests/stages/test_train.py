@@ -1,0 +1,68 @@
+"""The stage train: a model, its description and its metrics; the same bytes every time."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.stages.running import run_stage
+from tests.training_frames import INDEPENDENT, fleet, independent, write
+
+from oilcan.errors import DataError
+from oilcan.io import files
+
+OUTPUTS = ("model", "description", "metrics")
+
+
+def run(paths: dict[str, str]) -> None:
+    inputs = ("contract", "prepared", "features")
+    run_stage("train", *(paths[name] for name in (*inputs, *OUTPUTS)), params=paths["params"])
+
+
+def test_it_leaves_model_description_and_metrics(tmp_path, capsys):
+    paths = write(tmp_path, fleet())
+    run(paths)
+    description, metrics = (json.loads(Path(paths[name]).read_text()) for name in OUTPUTS[1:])
+    assert [entry["name"] for entry in description["forecasts"]] == [
+        "failure", "failure__bearing", "failure__seal", "rul"]
+    assert description["thresholds"] == files.read_model(Path(paths["model"])).thresholds()
+    assert description["trained_on"]["first"] == "2024-01-01T00:00:00+00:00"
+    assert metrics["targets"]["rul"]["validation"]["coverage_90"] > 0.7
+    assert capsys.readouterr().out.startswith("train: rows 1,152, features 6, forecasts 4")
+
+
+@pytest.mark.parametrize("model", ["random_forest", "hist_gradient_boosting"])
+def test_outputs_are_byte_identical_for_any_number_of_jobs_and_backend(tmp_path, model):
+    held = []
+    for jobs, backend in ((1, "threading"), (2, "loky")):
+        paths = write(tmp_path / f"{jobs}", fleet(), model=model)
+        values = yaml.safe_load(Path(paths["params"]).read_text())
+        values["compute"] = {"jobs": jobs, "backend": backend}
+        Path(paths["params"]).write_text(yaml.safe_dump(values))
+        run(paths)
+        held.append([Path(paths[name]).read_bytes() for name in OUTPUTS])
+    assert held[0] == held[1]
+
+
+def test_independent_rows_have_no_training_interval(tmp_path):
+    paths = write(tmp_path, independent(), INDEPENDENT)
+    run(paths)
+    assert set(json.loads(Path(paths["description"]).read_text())["trained_on"]) == {"rows", "machines"}
+
+
+def test_one_class_is_refused_and_nothing_is_left(tmp_path):
+    rows, matrix, failures = fleet()
+    rows["target_failure"] = 0.0
+    paths = write(tmp_path, (rows, matrix, failures))
+    with pytest.raises(DataError, match=r"failure: all [\d,]+ train rows with a known outcome are 0"):
+        run(paths)
+    assert not any(Path(paths[name]).exists() for name in OUTPUTS)
+
+
+def test_a_leak_is_said_aloud(tmp_path, capsys):
+    rows, matrix, failures = fleet()
+    matrix[:, 5] = rows["target_failure"].fillna(0.0)
+    paths = write(tmp_path, (rows, matrix, failures))
+    run(paths)
+    assert "train: warning: suspicious: feature 's5' alone tells 'failure' apart" in capsys.readouterr().out
+    assert json.loads(Path(paths["metrics"]).read_text())["suspicious_features"][0]["feature"] == "s5"

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+from tests.training_frames import COMPUTE, INDEPENDENT, contract, fleet, independent, train_params, training_data
+
+from oilcan.core.fitted import EventForecast, LifeForecast
+from oilcan.errors import DataError
+from oilcan.training.fit import train
+
+
+def test_a_fleet_gets_one_forecast_per_task_and_mode():
+    training = train(contract(), training_data(fleet()), train_params(), COMPUTE)
+    assert [forecast.name for forecast in training.fitted.forecasts] == [
+        "failure", "failure__bearing", "failure__seal", "rul"]
+    assert isinstance(training.fitted.forecasts[-1], LifeForecast)
+
+
+def test_only_a_task_as_a_whole_has_a_threshold():
+    training = train(contract(), training_data(fleet()), train_params(), COMPUTE)
+    assert list(training.fitted.thresholds()) == ["failure"]
+    assert 0 < training.fitted.thresholds()["failure"] <= 1
+
+
+def test_a_signal_is_learnt():
+    report = train(contract(), training_data(fleet()), train_params(), COMPUTE).as_json()["targets"]
+    assert report["failure"]["validation"]["roc_auc"] > 0.85
+    assert report["rul"]["validation"]["rmse"] < 90
+    assert report["failure"]["calibration"]["brier_after"] <= report["failure"]["calibration"]["brier_before"]
+
+
+def test_a_mode_with_too_few_failures_is_left_out_and_named():
+    training = train(contract(), training_data(fleet()), train_params(min_mode_failures=15), COMPUTE)
+    assert training.rare_modes == {"failure__seal": training.rare_modes["failure__seal"]}
+    assert "failure__seal: no forecast of its own" in training.warnings()[0]
+    assert [forecast.name for forecast in training.fitted.forecasts] == ["failure", "failure__bearing", "rul"]
+
+
+@pytest.mark.parametrize("model", ["random_forest", "extra_trees", "hist_gradient_boosting"])
+def test_independent_rows_are_learnt_by_every_model(model):
+    training = train(contract(INDEPENDENT), training_data(independent()), train_params(model=model), COMPUTE)
+    (forecast,) = training.fitted.forecasts
+    assert isinstance(forecast, EventForecast)
+    assert training.as_json()["targets"]["broken"]["validation"]["roc_auc"] > 0.85
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_one_class_in_a_part_is_refused(part):
+    rows, matrix, failures = fleet()
+    rows.loc[rows["part"] == part, "target_failure"] = 0.0
+    with pytest.raises(DataError, match=rf"failure: all [\d,]+ {part} rows with a known outcome are 0 \(wanted both"):
+        train(contract(), training_data((rows, matrix, failures)), train_params(), COMPUTE)
+
+
+def test_a_part_without_known_outcomes_is_refused():
+    rows, matrix, failures = fleet()
+    rows["target_rul"] = np.nan
+    with pytest.raises(DataError, match=r"rul: none of .* train rows has a known outcome"):
+        train(contract(), training_data((rows, matrix, failures)), train_params(), COMPUTE)
+
+
+def test_early_stopping_on_held_out_machines_grows_fewer_trees():
+    data = training_data(fleet())
+    boosting = train_params().hist_gradient_boosting.model_copy(update={"iterations": 150})
+    full = train(contract(), data, train_params(hist_gradient_boosting=boosting), COMPUTE)
+    early = train(contract(), data, train_params(hist_gradient_boosting=boosting, early_stopping_share=0.2), COMPUTE)
+    assert len(early.fitted.forecasts[0].trees.checkpoint) < 0.8 * len(full.fitted.forecasts[0].trees.checkpoint)
+
+
+def test_rows_of_the_test_part_never_enter():
+    rows, matrix, failures = fleet()
+    spoilt = matrix.copy()
+    spoilt[(rows["part"] == "test").to_numpy()] = 1e6
+    rows_spoilt = rows.assign(target_failure=rows["target_failure"].where(rows["part"] != "test", 1.0))
+    first = train(contract(), training_data((rows, matrix, failures)), train_params(), COMPUTE)
+    second = train(contract(), training_data((rows_spoilt, spoilt, failures)), train_params(), COMPUTE)
+    assert first.fitted == second.fitted

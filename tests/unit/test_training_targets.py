@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+from tests.training_frames import COMPUTE, contract, fleet, train_params, training_data
+
+from oilcan.training.fit import train
+from oilcan.training.targets import Target, choose_rows
+
+FAILURE = Target("failure", "failure_within")
+
+
+def _values() -> np.ndarray:
+    return np.concatenate([np.repeat([1.0, 0.0], [10, 90]), [np.nan]])
+
+
+def test_unknown_outcomes_are_never_learnt_from():
+    assert 100 not in choose_rows(_values(), FAILURE, train_params()).at
+
+
+def test_thinning_keeps_every_positive_and_the_stated_negatives():
+    chosen = choose_rows(_values(), FAILURE, train_params(negatives_per_positive=3.0)).at
+    assert (_values()[chosen] == 1).sum() == 10
+    assert (_values()[chosen] == 0).sum() == 30
+
+
+def test_a_forest_weighs_kept_negatives_for_those_left_out():
+    chosen = choose_rows(_values(), FAILURE, train_params(negatives_per_positive=3.0, model="random_forest"))
+    assert chosen.weight is not None
+    positive = _values()[chosen.at] == 1
+    assert chosen.weight[~positive].sum() / chosen.weight[positive].sum() == pytest.approx(9.0)
+
+
+def test_boosting_shifts_its_log_odds_instead():
+    chosen = choose_rows(_values(), FAILURE, train_params(negatives_per_positive=3.0))
+    assert chosen.weight is None
+    assert chosen.shift == pytest.approx(np.log(30 / 90))
+
+
+@pytest.mark.parametrize("model", ["hist_gradient_boosting", "random_forest"])
+def test_thinning_leaves_probabilities_right(model):
+    data = training_data(fleet(machines=20))
+    params = train_params(negatives_per_positive=1.0, calibration="none", model=model)
+    forecast = train(contract(), data, params, COMPUTE).fitted.forecasts[0]
+    values = data.validation.rows["target_failure"].to_numpy()
+    known = ~np.isnan(values)
+    p = forecast.trees.predict(data.validation.matrix)[known]
+    assert p.mean() == pytest.approx(values[known].mean(), rel=0.25)
+
+
+def test_balanced_classes_weigh_the_same():
+    chosen = choose_rows(_values(), FAILURE, train_params(class_weight="balanced"))
+    assert chosen.weight is not None
+    positive = _values()[chosen.at] == 1
+    assert chosen.weight[positive].sum() == pytest.approx(chosen.weight[~positive].sum())
+
+
+def test_more_rows_than_wanted_are_thinned_evenly():
+    chosen = choose_rows(np.arange(100.0), Target("rul", "rul"), train_params(max_rows=30)).at
+    assert chosen.tolist() == list(range(0, 100, 4))
+
+
+def test_a_capped_target_is_capped():
+    rows = fleet(machines=2)[0]
+    assert np.nanmax(Target("rul", "rul", cap=100.0).values(rows)) == 100.0
+
+
+def test_the_seed_of_a_target_does_not_depend_on_other_targets():
+    assert FAILURE.seed(1) == Target("failure", "failure_within").seed(1)
+    assert len({target.seed(1) for target in (FAILURE, Target("failure", "failure_within", "seal"))}) == 2

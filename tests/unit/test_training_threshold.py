@@ -1,0 +1,43 @@
+import numpy as np
+import pandas as pd
+from tests.training_frames import FLEET, INDEPENDENT, contract
+
+from oilcan.training.threshold import choose_threshold
+
+
+def _one_machine(p: np.ndarray) -> tuple[pd.DataFrame, np.ndarray, pd.DataFrame]:
+    time = (pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(np.arange(len(p)) * 6.0, unit="h"))
+    rows = pd.DataFrame({"machine_id": "a", "time": time.astype("datetime64[us, UTC]")})
+    failures = pd.DataFrame({"machine_id": ["a"], "time": [time[60]], "mode": ["seal"]})
+    target = np.zeros(len(p))
+    target[51:59] = 1.0
+    return rows, target, failures
+
+
+def test_the_threshold_lies_between_noise_and_warning():
+    p = np.full(100, 0.05)
+    p[[10, 30]] = 0.3
+    p[52] = 0.6
+    rows, target, failures = _one_machine(p)
+    spec = contract(FLEET)
+    choice = choose_threshold(spec, spec.tasks["failure"], rows, target, p, failures)
+    assert choice.threshold == 0.6
+    assert (choice.counts.detected, choice.counts.false_alarms) == (1, 0)
+
+
+def test_alarms_that_only_cost_are_not_raised():
+    p = np.zeros(100)
+    p[80:90] = 0.9
+    rows, target, failures = _one_machine(p)
+    spec = contract(FLEET.replace("missed_failure_eur: 20000", "missed_failure_eur: 1"))
+    choice = choose_threshold(spec, spec.tasks["failure"], rows, target, p, failures)
+    assert choice.threshold > 0.9
+
+
+def test_independent_rows_are_events_of_their_own():
+    spec = contract(INDEPENDENT)
+    target, p = np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.1, 0.2, 0.5, 0.9])
+    rows = pd.DataFrame({"machine_id": list("abcd")})
+    choice = choose_threshold(spec, spec.tasks["broken"], rows, target, p, pd.DataFrame())
+    assert choice.threshold == 0.5
+    assert choice.cost == 8000.0

@@ -1,0 +1,76 @@
+import pickle
+
+import numpy as np
+import pytest
+from tests.training_frames import train_params
+
+from oilcan.core.trees import TreeModel
+from oilcan.errors import IntegrityError
+from oilcan.training.models import Rows, build_classifier, build_regressor, fit_trees
+
+MODELS = ["random_forest", "extra_trees", "hist_gradient_boosting"]
+
+
+def _rows(n: int = 400, missing: float = 0.1) -> Rows:
+    rng = np.random.default_rng(0)
+    matrix = rng.normal(size=(n, 5)).astype(np.float32)
+    target = (matrix[:, 0] + matrix[:, 1] ** 2 > 1).astype(float)
+    matrix[rng.random(matrix.shape) < missing] = np.nan
+    return Rows(matrix, target)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.1])
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("build", [build_classifier, build_regressor])
+def test_trees_say_what_scikit_learn_says(build, model, missing):
+    rows, unseen = _rows(missing=missing), _rows(900, missing=0.3).matrix
+    estimator = build(train_params(model=model), 7, jobs=1)
+    trees = fit_trees(estimator, rows)
+    wanted = estimator.predict_proba(unseen)[:, 1] if build is build_classifier else estimator.predict(unseen)
+    exact = 0.0 if model == "random_forest" else 1e-12
+    assert np.abs(trees.predict(unseen) - wanted).max() <= exact
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_bytes_do_not_depend_on_threads(model):
+    params = train_params(model=model)
+    built = [fit_trees(build_classifier(params, 7, jobs=jobs), _rows(), jobs=jobs) for jobs in (1, 2)]
+    assert built[0] == built[1]
+    assert pickle.dumps(built[0]) == pickle.dumps(built[1])
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_row_gets_the_same_bits_alone_and_in_a_batch(model):
+    rows = _rows()
+    trees = fit_trees(build_classifier(train_params(model=model), 7, jobs=1), rows)
+    together = trees.predict(rows.matrix, jobs=2)
+    alone = np.concatenate([trees.predict(rows.matrix[at : at + 1]) for at in range(len(rows))])
+    assert np.array_equal(together, alone)
+
+
+def test_rows_of_another_width_are_refused():
+    trees = fit_trees(build_classifier(train_params(), 7, jobs=1), _rows())
+    with pytest.raises(ValueError, match=r"shape is \(3, 4\), wanted \(n, 5\)"):
+        trees.predict(np.zeros((3, 4), dtype=np.float32))
+
+
+def test_no_rows_give_no_numbers():
+    trees = fit_trees(build_classifier(train_params(), 7, jobs=1), _rows())
+    assert trees.predict(np.zeros((0, 5), dtype=np.float32)).shape == (0,)
+
+
+def test_bytes_that_are_no_model_are_refused():
+    with pytest.raises(IntegrityError, match="not a treelite model"):
+        TreeModel(b"abc")
+
+
+def test_an_estimator_that_treelite_misreads_is_refused():
+
+    estimator = build_regressor(train_params(), 7, jobs=1)
+    rows = _rows()
+    estimator.fit(rows.matrix, rows.target)
+    lying = type("HistGradientBoostingRegressor", (type(estimator),), {
+        "__module__": type(estimator).__module__, "predict": lambda _self, matrix: np.full(len(matrix), 5.0)})
+    estimator.__class__ = lying
+    with pytest.raises(IntegrityError, match="predictions differ from scikit-learn"):
+        TreeModel.from_sklearn(estimator, rows.matrix)
