@@ -141,7 +141,7 @@ def test_the_summary_of_a_failure_forecast(checkout, capsys):
     lines = [re.sub(r"  +", " | ", line) for line in said.splitlines()]
     for wanted in (
         "data set | demo_fleet", "model | random_forest, 2 features", "trained on | 90,000 rows, 80 machines",
-        "tested on | 12,345 rows, 20 machines, 3.10% of rows before a failure",
+        "tested on | 12,345 rows, 20 machines, 3.10% of rows positive",
         "PR-AUC | 0.422 | 0.300 to 0.500", "share of the achievable PR-AUC | 71%", "failures announced in time | 66%",
         "median lead time [h] | 48", "false alarms per machine-month | 0.40",
         "saved over the better simple policy [EUR] | 500,000", "share of the possible saving | 61%",

@@ -24,6 +24,7 @@ _ROWS: Final = (
     ("ROC-AUC", "test.roc_auc", "{:.3f}"),
     ("Brier score", "test.brier", "{:.4f}"),
     ("calibration error (ECE)", "test.ece", "{:.4f}"),
+    ("F1 at the threshold", "test.f1", "{:.3f}"),
     ("share of the achievable PR-AUC", "achievable.share_reached", "{:.0%}"),
     ("RUL RMSE, true labels", "test.rmse", "{:,.1f}"),
     ("RUL RMSE, capped labels", "test.rmse_capped", "{:,.1f}"),
@@ -105,7 +106,7 @@ def _tested_on(test: Mapping[str, Any]) -> str:
     if "machines" in test:
         parts.append(f"{test['machines']:,} machines")
     if "prevalence" in test:
-        parts.append(f"{test['prevalence']:.2%} of rows before a failure")
+        parts.append(f"{test['prevalence']:.2%} of rows positive")
     return ", ".join(parts)
 
 
