@@ -33,7 +33,8 @@ def _write(evidence: Evidence, contract: str, folder: Path) -> None:
 
 def _run(folder: Path, name: str, out: str = "out") -> Path:
     spec = importlib.util.spec_from_file_location("stage_evaluate", ROOT / "src" / "stages" / "evaluate.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     stage = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(stage)
     places = [f"{name}.yaml", "prepared", "predictions", "model.json", f"{out}/metrics/evaluate.json",

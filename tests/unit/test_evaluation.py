@@ -9,6 +9,7 @@ from tests.evaluation_frames import fleet, lots
 
 from oilcan.contract import Task
 from oilcan.errors import DataError
+from oilcan.evaluation.baselines import logged_codes
 from oilcan.evaluation.evaluate import Evaluation, evaluate
 from oilcan.evaluation.evidence import Evidence, wanted_readings
 from oilcan.evaluation.plots import COLUMNS, thin
@@ -100,7 +101,7 @@ def test_without_a_failure_in_the_test_part_rankings_and_shares_are_left_out(evi
     assert "No failure of the test part" in page(evidence, found)
 
 
-def test_a_slice_of_few_machines_carries_no_metric(evidence: Evidence, found: Evaluation) -> None:
+def test_a_slice_of_few_machines_carries_no_metric(found: Evaluation) -> None:
     assert found.slices["seen_in_training"]["no"] == {"machines": 2, "n": 270, "too_few": True}
     assert "detected_share" in found.slices["site"]["south"]
     assert "machines" in found.slices["site"]["north"]
@@ -124,15 +125,13 @@ def test_baselines_choose_before_the_test_part(evidence: Evidence, found: Evalua
     assert other["age"] == found.metrics["baselines"]["age"]
 
 
-def test_an_error_counts_at_the_first_row_at_or_after_it(evidence: Evidence) -> None:
-    from oilcan.evaluation.baselines import _logged
-
+def test_an_error_counts_at_the_first_row_at_or_after_it() -> None:
     start = pd.Timestamp("2024-01-01", tz="UTC")
     frame = pd.DataFrame({"machine_id": ["a", "a", "b"],
                           "time": start + pd.to_timedelta([6, 12, 6], unit="h")})
     errors = pd.DataFrame({"machine_id": ["a", "a", "a", "b"], "code": "E1",
                            "time": start + pd.to_timedelta([3, 7, 13, 6], unit="h")})
-    assert _logged(errors, frame, ["E1"])[:, 0].tolist() == [False, True, True]
+    assert logged_codes(errors, frame, ["E1"])[:, 0].tolist() == [False, True, True]
 
 
 def test_the_sensor_limits_of_the_contract_are_a_rule(evidence: Evidence, found: Evaluation) -> None:

@@ -83,7 +83,7 @@ def _error_rule(evidence: Evidence, name: str, validation: EventRows, test: Even
     train_frame = evidence.rows[evidence.rows[PART] == "train"].reset_index(drop=True)
     seen = [EventRows.of(evidence, name, train_frame), validation]
     codes = evidence.errors[CODE].value_counts().index[:_MOST_CODES].sort_values().tolist()
-    logged = [_logged(evidence.errors, rows.frame, codes) for rows in seen]
+    logged = [logged_codes(evidence.errors, rows.frame, codes) for rows in seen]
 
     def price(chosen: list[int]) -> float:
         return float(sum(rows.cost(_any(flags, chosen), 1.0) for rows, flags in zip(seen, logged, strict=True)))
@@ -93,7 +93,7 @@ def _error_rule(evidence: Evidence, name: str, validation: EventRows, test: Even
     for at in sorted(range(len(codes)), key=lambda at: price([at])):       # greedy, the best code first
         if (cost := price([*chosen, at])) < cheapest:
             chosen, cheapest = [*chosen, at], cost
-    judged = _judge(evidence, test, _any(_logged(evidence.errors, test.frame, codes), chosen), 1.0)
+    judged = _judge(evidence, test, _any(logged_codes(evidence.errors, test.frame, codes), chosen), 1.0)
     return judged | {"codes": ", ".join(str(codes[at]) for at in sorted(chosen)) or "none pays"}
 
 
@@ -101,7 +101,7 @@ def _any(flags: np.ndarray, chosen: list[int]) -> np.ndarray:
     return np.asarray(flags[:, chosen].any(axis=1), dtype=np.float64)
 
 
-def _logged(errors: pd.DataFrame, frame: pd.DataFrame, codes: list[Any]) -> np.ndarray:
+def logged_codes(errors: pd.DataFrame, frame: pd.DataFrame, codes: list[Any]) -> np.ndarray:
     """Which codes were logged since the machine's last row, shape (n_rows, n_codes), bool."""
     flags = np.zeros((len(frame), len(codes)), dtype=bool)
     machines = pd.Index(frame[MACHINE].unique())
