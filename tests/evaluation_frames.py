@@ -1,5 +1,7 @@
 """A small fleet with forecasts, made by hand, for the tests of the evaluation."""
 
+import dataclasses
+import re
 from typing import Any
 
 import numpy as np
@@ -160,3 +162,19 @@ def lots(n: int = 400, seed: int = 0) -> Evidence:
     return Evidence(contract=parse_contract(ROWS, "lots.yaml"), params=PARAMS,
                     predictions=rows[rows["part"] != "train"], rows=rows, readings=kind,
                     machines=rows[["machine_id"]], model={"thresholds": {"failed": 0.3}}, **empty)
+
+
+def in_cycles(evidence: Evidence) -> Evidence:
+    """The same fleet with its hours counted as cycles."""
+    text = FLEET.replace("kind: instant, period: 1h", "kind: cycle, period: 1 cycle").replace(
+        "type: instant, unit: UTC", "type: integer, unit: cycles")
+    contract = parse_contract(re.sub(r"\b(\d+)h\b", r"\1 cycles", text), "toy.yaml")
+
+    def count(table: pd.DataFrame) -> pd.DataFrame:
+        times = table.select_dtypes("datetimetz").columns
+        return table.assign(**{name: ((table[name] - START) / pd.Timedelta(hours=1)).astype("int64")
+                               for name in times})
+
+    tables = ("predictions", "rows", "readings", "errors", "maintenance", "failures", "machines")
+    return dataclasses.replace(evidence, contract=contract, **{name: count(getattr(evidence, name))
+                                                               for name in tables})

@@ -1,4 +1,3 @@
-import importlib.util
 import json
 import subprocess
 import sys
@@ -8,6 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 from tests.evaluation_frames import FLEET, ROWS, fleet, lots
+from tests.stages.running import run_stage
 
 from oilcan.evaluation import plots_page
 from oilcan.evaluation.evidence import Evidence
@@ -32,14 +32,9 @@ def _write(evidence: Evidence, contract: str, folder: Path) -> None:
 
 
 def _run(folder: Path, name: str, out: str = "out") -> Path:
-    spec = importlib.util.spec_from_file_location("stage_evaluate", ROOT / "src" / "stages" / "evaluate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    stage = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(stage)
     places = [f"{name}.yaml", "prepared", "predictions", "model.json", f"{out}/metrics/evaluate.json",
               f"{out}/metrics/slices.json", f"{out}/plots", f"{out}/reports/evaluation.html"]
-    stage.main([*(str(folder / place) for place in places), "--params", str(folder / "params.yaml")])
+    run_stage("evaluate", *(folder / place for place in places), params=folder / "params.yaml")
     return folder / out
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.evaluation_frames import fleet, lots
+from tests.evaluation_frames import fleet, in_cycles, lots
 
 from oilcan.contract import Task
 from oilcan.errors import DataError
@@ -157,6 +157,15 @@ def test_remaining_life_alone_fills_test_and_no_money(evidence: Evidence) -> Non
     assert found.metrics["test"]["n"] == found.metrics["test"]["n_rul"]
     assert found.tables["pr"].empty
     assert "typically" in page(alone, found)
+
+
+def test_a_life_counted_in_cycles_is_named_in_cycles(evidence: Evidence) -> None:
+    counted = in_cycles(evidence)
+    found = evaluate(counted)
+    assert {"median_lead_time_cycles", "false_alarms_per_1000_cycles", "exposure_cycles"} <= set(
+        found.metrics["events"])
+    assert not [name for name in found.metrics["events"] if name.endswith(("_h", "_month"))]
+    assert "false alarms per 1000 cycles" in page(counted, found)
 
 
 def test_a_further_task_stands_under_its_name(evidence: Evidence, found: Evaluation) -> None:

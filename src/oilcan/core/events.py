@@ -21,9 +21,9 @@ import pandas as pd
 
 from oilcan.columns import MACHINE, TIME, ticks
 from oilcan.contract import Contract, Task
+from oilcan.core.axis import SLACK, Axis
 
 HOURS_PER_MONTH: Final = 730.5      # 365.25 days / 12
-_SLACK: Final = 1e-6                # of a tick: fractions of an hour are not exact in floats
 
 
 def alarms(machine_id: np.ndarray, ticks: np.ndarray, p: np.ndarray, threshold: float,
@@ -72,7 +72,7 @@ def _next_at_least(ticks: np.ndarray, first: np.ndarray, distance: float) -> np.
     group[first[1:]] = 1.0
     relative = ticks - ticks.min()
     key = np.cumsum(group) * (relative.max() + distance + 1.0) + relative
-    return np.searchsorted(key, key + distance - _SLACK, side="left")
+    return np.searchsorted(key, key + distance - SLACK, side="left")
 
 
 def refractory_ticks(contract: Contract, task: Task) -> float:
@@ -202,15 +202,15 @@ def lay_out(machine_id: np.ndarray, ticks: np.ndarray, failures: pd.DataFrame, l
         raise ValueError("rows must be sorted by machine, then time")
     step = float(np.median(steps)) if len(steps) else horizon
     who, when = _failure_instants(failures, machines)
-    axis = _Axis(ticks, code, when, who, lead_time + horizon)
+    axis = Axis(ticks, code, when, who, lead_time + horizon)
     last = ticks[stop[code] - 1] if observed_until is None else observed_until
     due = axis.any_failure(lead_time, lead_time + horizon)
     opens, closes = when - lead_time - horizon, when - lead_time
-    inside = (ticks[first[who]] < opens + step - _SLACK) & (ticks[stop[who] - 1] + step > closes - _SLACK)
+    inside = (ticks[first[who]] < opens + step - SLACK) & (ticks[stop[who] - 1] + step > closes - SLACK)
     start, end = axis.rows_from(opens), axis.rows_from(closes)
     return WarningWindows(
         machines, code, ticks, due, axis.any_failure(0.0, lead_time),
-        due | (ticks + lead_time + horizon <= last + _SLACK), step,
+        due | (ticks + lead_time + horizon <= last + SLACK), step,
         who[inside], when[inside], start[inside], end[inside],
     )
 
@@ -244,25 +244,3 @@ def _failure_instants(failures: pd.DataFrame, machines: np.ndarray) -> tuple[np.
     order = np.lexsort((when, who))
     order = order[who[order] >= 0]
     return who[order].astype(np.int64), when[order]
-
-
-class _Axis:
-    """Rows and failures on one increasing axis, machine after machine."""
-
-    def __init__(self, ticks: np.ndarray, code: np.ndarray, when: np.ndarray, who: np.ndarray, reach: float) -> None:
-        both = np.concatenate([ticks, when])
-        origin = both.min() if len(both) else 0.0
-        span = (both.max() - origin if len(both) else 0.0) + 2.0 * reach + 2.0
-        self._rows = code * span + (ticks - origin)
-        self._failures = who * span + (when - origin)
-        self._shift = who * span - origin
-
-    def any_failure(self, after: float, until: float) -> np.ndarray:
-        """Rows with a failure in (t + after, t + until]."""
-        low = np.searchsorted(self._failures, self._rows + after + _SLACK, side="right")
-        high = np.searchsorted(self._failures, self._rows + until + _SLACK, side="right")
-        return high > low
-
-    def rows_from(self, instant: np.ndarray) -> np.ndarray:
-        """For each failure the first row of its machine at or after `instant`."""
-        return np.searchsorted(self._rows, self._shift + instant - _SLACK, side="left")
