@@ -3,7 +3,8 @@
 The YAML is the only source of values: nothing that changes results has a default here.
 """
 
-from typing import Literal, TypeVar
+import datetime
+from typing import Annotated, Literal, TypeVar
 
 import pydantic
 
@@ -19,13 +20,18 @@ class Section(pydantic.BaseModel):
 S = TypeVar("S", bound=Section)
 
 
+def _day(text: str) -> str:
+    datetime.date.fromisoformat(text)
+    return text
+
+
 class SimulateParams(Section):
     """The simulated fleet."""
 
     seed: int = pydantic.Field(ge=0)
     machines: int = pydantic.Field(ge=1)
     days: int = pydantic.Field(ge=30)
-    start: str                                     # first instant, UTC
+    start: Annotated[str, pydantic.AfterValidator(_day)]         # first day, UTC, e.g. '2024-01-01'
     scenario: Literal["none", "sensor_drift", "new_model", "changed_mechanism", "maintenance_policy"]
 
 

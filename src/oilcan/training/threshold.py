@@ -52,8 +52,7 @@ def choose_threshold(contract: Contract, task: Task, rows: pd.DataFrame, target:
     else:
         windows = events.lay_out(rows[MACHINE].to_numpy(), ticks(rows[TIME]), failures,
                                  task.lead_time.ticks, task.horizon.ticks)
-        refractory = contract.refractory.ticks if contract.refractory else 0.0
-        counts = cost_rules.threshold_curve(windows, p, thresholds, refractory)
+        counts = cost_rules.threshold_curve(windows, p, thresholds, events.refractory_ticks(contract, task))
     return cheapest(thresholds, counts, contract.costs)
 
 
