@@ -74,3 +74,6 @@ clean:  ## remove what is not in git and can be made again (data, models and cac
 
 results: install  ## the main job on every public data set present; writes docs/results.md
 	python benchmarks/results.py
+
+bench: install  ## time and memory of every stage against the floor of reading and writing its files
+	python benchmarks/stages.py

@@ -69,6 +69,7 @@ BASELINES = ("detected_share", "false_alarms_per_machine_month", "cost", "rmse")
 
 
 def main() -> None:
+    """Run the data sets named, or all, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=list(ROWS), help="data sets; default all")
     parser.add_argument("--datasets", type=Path,
@@ -155,10 +156,11 @@ def _text(value: Any) -> str:
 def _page(sections: list[str]) -> str:
     intro = """# Results on real data
 
-Written by `make results`: every public data set of [datasets](../datasets), run by the same pipeline with the parameters of
-[params.yaml](../params.yaml), in a fresh checkout. Models, calibration and thresholds are chosen on training and validation
-parts; the test part is read once, by `evaluate`. What the figures mean stands in [evaluation.md](evaluation.md). Figures of
-others come from secondary tables unless said otherwise; protocols differ, so read them as a scale, not as a race.
+Written by `make results`: every public data set of [datasets](../datasets), run by the same pipeline with the
+parameters of [params.yaml](../params.yaml), in a fresh checkout. Models, calibration and thresholds are chosen on
+training and validation parts; the test part is read once, by `evaluate`. What the figures mean stands in
+[evaluation.md](evaluation.md). Figures of others come from secondary tables unless said otherwise; protocols
+differ, so read them as a scale, not as a race.
 
 """
     return intro + "\n".join(sections)
