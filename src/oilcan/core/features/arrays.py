@@ -50,12 +50,12 @@ class Arrays:
     row_machine, row_time, end
         Of the forecast rows: code, whole units, position of the machine's newest reading (-1: none yet).
     scanned
-        Window -> moments at the rows, so that families share one scan.
+        Window -> sensors and their moments at the rows, so that families share one scan.
     """
 
     def __init__(self, plan: FeaturePlan, tables: Tables) -> None:
         self.plan, self.tables = plan, tables
-        self.scanned: dict[float, tuple[dict[str, int], Moments]] = {}
+        self.scanned: dict[float, tuple[tuple[str, ...], Moments]] = {}
         telemetry = tables.telemetry
         codes, ids = pd.factorize(telemetry[MACHINE], sort=True)
         self.ids = pd.Index(ids)

@@ -24,7 +24,7 @@ def compute_matrix(plan: FeaturePlan, tables: Tables) -> np.ndarray:
     Shape (rows, features of the plan), float32; NaN where a feature is not known.
     """
     arrays = Arrays(plan, tables)
-    out = np.empty((len(tables.rows), len(plan.features)), dtype=np.float32)
+    out = np.empty((len(tables.rows), len(plan.features)), dtype=np.float32, order="F")     # written by column
     for kind, family in FAMILIES.items():
         at = [i for i, feature in enumerate(plan.features) if feature.kind == kind]
         if at and len(out):

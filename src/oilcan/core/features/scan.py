@@ -1,14 +1,17 @@
 """Running count, mean, spread, extremes and trend along segments of a table, without a loop per segment.
 
-Welford's recursion (Welford 1962) advances all segments of similar length one reading at a time;
-two neighbouring stretches are joined by the formulas of Chan, Golub and LeVeque (1983). Nothing is
-ever subtracted from a long running sum, so a far-off earlier reading costs no digits.
+Welford's recursion (Welford 1962) makes moments of short stretches, all stretches of similar length
+advancing together; neighbouring stretches are joined by the formulas of Chan, Golub and LeVeque
+(1983). Nothing is ever subtracted from a long running sum, so a far-off earlier reading costs no digits.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from typing import Final
 
 import numpy as np
+
+AT_ONCE: Final = 2048       # segments that advance together: their state stays in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,18 @@ class Moments:
     def take(self, at: np.ndarray, valid: np.ndarray) -> "Moments":
         """The stretches at these positions; empty where not valid."""
         hollow = Moments.empty(1, self.mean.shape[1], shared=self.count.shape[1])
-        there = valid[:, None]
-        return Moments(*(np.where(there, getattr(self, f.name)[at], getattr(hollow, f.name)) for f in fields(self)))
+        out, gone = self.of(at), np.flatnonzero(~valid)
+        for field in fields(self):
+            getattr(out, field.name)[gone] = getattr(hollow, field.name)
+        return out
+
+    def first(self, n: int) -> "Moments":
+        """Of the first stretches, as views."""
+        return Moments(*(getattr(self, field.name)[:n] for field in fields(self)))
+
+    def of(self, at: np.ndarray) -> "Moments":
+        """Of some stretches; `take` gathers rows faster than an index does."""
+        return Moments(*(getattr(self, field.name).take(at, axis=0) for field in fields(self)))
 
     def column(self, at: int) -> "Moments":
         """Of one sensor, shape (n,) each."""
@@ -66,10 +79,8 @@ class Moments:
         )  # fmt: skip
 
 
-def running_moments(
-    values: np.ndarray, ticks: np.ndarray, starts: np.ndarray, wanted: np.ndarray, *, backwards: bool = False
-) -> Moments:
-    """Moments from the start of each reading's segment to the reading (from it to the end, if backwards).
+def pieces(values: np.ndarray, ticks: np.ndarray, starts: np.ndarray) -> Moments:
+    """Moments of whole segments.
 
     Parameters
     ----------
@@ -79,47 +90,89 @@ def running_moments(
         Time of the readings, shape (n,).
     starts
         First position of each segment, ascending; they cover the table.
-    wanted
-        Positions at which moments are asked for, ascending, without repetition.
-
-    Returns
-    -------
-    One entry per wanted position.
     """
-    missing = np.isnan(values)
-    whole = not missing.any()
+    whole = not np.isnan(values).any()
     shared = 1 if whole else values.shape[1]
-    filled, there = (values, np.ones((len(values), 1))) if whole else (np.where(missing, 0.0, values), 1.0 - missing)
-    slot = np.full(len(values), -1)
-    slot[wanted] = np.arange(len(wanted))
-    out = Moments.empty(len(wanted), values.shape[1], shared=shared)
-    for first, lengths in _batches(starts, len(values), backwards=backwards):
+    out = Moments.empty(len(starts), values.shape[1], shared=shared)
+    for member, first, lengths in _batches(starts, len(values), backwards=False):
         state = Moments.empty(len(first), values.shape[1], shared=shared)
         for j in range(lengths[0]):
-            alive = int(np.searchsorted(-lengths, -j))       # segments longer than j; they come first
-            at = first[:alive] + (-j if backwards else j)
-            now = _advance(state, alive, values[at], filled[at], there[at], ticks[at][:, None])
-            hit = np.flatnonzero(slot[at] >= 0)
-            for field in fields(Moments):
-                getattr(out, field.name)[slot[at[hit]]] = getattr(now, field.name)[hit]
+            alive = int(np.searchsorted(-lengths, -j))      # segments longer than j; they come first
+            at = first[:alive] + j
+            _advance(state, alive, values[at], ticks[at][:, None], whole=whole)
+        for field in fields(Moments):
+            getattr(out, field.name)[member] = getattr(state, field.name)
     return out
 
 
-def _batches(starts: np.ndarray, n: int, *, backwards: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Where to begin and how far to go, longest first, for segments of similar length (within a power of two)."""
+def running(cells: Moments, starts: np.ndarray, wanted: np.ndarray, *, backwards: bool) -> Moments:
+    """Moments from the start of each cell's segment to the cell, both included (from it to the end, if backwards).
+
+    Parameters
+    ----------
+    cells
+        Neighbouring stretches of readings.
+    starts
+        First cell of each segment, ascending; they cover the cells.
+    wanted
+        Cells at which moments are asked for, without repetition.
+
+    Returns
+    -------
+    One entry per wanted cell.
+    """
+    n, (sensors, shared) = len(cells.count), (cells.mean.shape[1], cells.count.shape[1])
+    is_wanted = np.zeros(n, dtype=bool)
+    is_wanted[wanted] = True
+    out, place, filled = Moments.empty(len(wanted), sensors, shared=shared), np.zeros(n, dtype=np.int64), 0
+    for _, first, lengths in _batches(starts, n, backwards=backwards):
+        state = Moments.empty(len(first), sensors, shared=shared)
+        for j in range(lengths[0]):
+            alive = int(np.searchsorted(-lengths, -j))
+            at = first[:alive] + (-j if backwards else j)
+            state = state.first(alive).joined(cells.of(at))
+            hit = np.flatnonzero(is_wanted[at])
+            place[at[hit]] = np.arange(filled, filled + len(hit))
+            for field in fields(Moments):
+                getattr(state, field.name).take(hit, axis=0, out=getattr(out, field.name)[filled : filled + len(hit)],
+                                                mode="clip")
+            filled += len(hit)
+    return out.of(place[wanted])
+
+
+def running_moments(
+    values: np.ndarray, ticks: np.ndarray, starts: np.ndarray, wanted: np.ndarray, *, backwards: bool = False
+) -> Moments:
+    """Moments from the start of each reading's segment to the reading (from it to the end, if backwards).
+
+    Parameters
+    ----------
+    values, ticks, starts
+        As for `pieces`.
+    wanted
+        Positions at which moments are asked for, without repetition.
+    """
+    edges = np.union1d(starts, wanted if backwards else wanted[wanted < len(values) - 1] + 1)
+    asked = np.searchsorted(edges, wanted, side="right") - 1
+    return running(pieces(values, ticks, edges), np.searchsorted(edges, starts), asked, backwards=backwards)
+
+
+def _batches(starts: np.ndarray, n: int, *, backwards: bool) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Which segments, where to begin, how far to go: longest first, lengths within a power of two."""
     lengths = np.diff(np.append(starts, n))
     size = np.frexp(lengths)[1]
     for each in np.unique(size):
         member = np.flatnonzero(size == each)
         member = member[np.argsort(-lengths[member], kind="stable")]
-        yield starts[member] + (lengths[member] - 1 if backwards else 0), lengths[member]
+        for few in np.split(member, range(AT_ONCE, len(member), AT_ONCE)):
+            yield few, starts[few] + (lengths[few] - 1 if backwards else 0), lengths[few]
 
 
-def _advance(
-    state: Moments, alive: int, raw: np.ndarray, value: np.ndarray, there: np.ndarray, tick: np.ndarray
-) -> Moments:
-    """One reading more for the first `alive` segments, in place; returns their part of the state."""
-    now = Moments(*(getattr(state, field.name)[:alive] for field in fields(Moments)))
+def _advance(state: Moments, alive: int, raw: np.ndarray, tick: np.ndarray, *, whole: bool) -> None:
+    """One reading more for the first `alive` segments, in place."""
+    now = state.first(alive)
+    there = 1.0 if whole else (~np.isnan(raw)).astype(np.float64)
+    value = raw if whole else np.where(there > 0, raw, 0.0)
     now.count[...] += there
     share = there / np.maximum(now.count, 1)
     gap, t_gap = value - now.mean, tick - now.t_mean
@@ -131,7 +184,6 @@ def _advance(
     now.t_square[...] += t_gap * (tick - now.t_mean) * there
     np.fmin(now.low, raw, out=now.low)
     np.fmax(now.high, raw, out=now.high)
-    return now
 
 
 def decayed_sums(terms: np.ndarray, decay: np.ndarray) -> np.ndarray:

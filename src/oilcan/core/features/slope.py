@@ -24,4 +24,4 @@ def propose(facts: Facts) -> Iterator[Feature]:
 
 def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:
     """Shape (rows, features)."""
-    return np.column_stack([windowed(arrays, f.sensor, "slope", f.window or 0.0) for f in features])
+    return np.array([windowed(arrays, f.sensor, "slope", f.window or 0.0) for f in features]).T

@@ -2,56 +2,80 @@
 
 Time is cut into blocks as long as the window, so a window is the tail of one block and the head of
 the next: the idea of van Herk (1992) and Gil and Werman (1993), with blocks of time instead of rows
-and moments beside extremes. Each reading is visited twice per window, whatever the window's length.
+and moments beside extremes. The work per reading does not grow with the window's length.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from oilcan.core.features.arrays import Arrays
 from oilcan.core.features.facts import Facts
 from oilcan.core.features.plan import Feature
-from oilcan.core.features.scan import Moments, running_moments
+from oilcan.core.features.scan import Moments, pieces, running
 from oilcan.core.features.timeline import window_units
 
 NEEDED_BY = frozenset({"trailing", "slope", "early_life", "fleet"})
 WORDS = {"mean": "mean", "std": "standard deviation", "min": "lowest", "max": "highest"}
 
 
-def window_moments(arrays: Arrays, window: float, columns: list[int]) -> Moments:
-    """Moments of the readings in (t - window, t] at every row.
+@dataclass(frozen=True)
+class Windows:
+    """Where one window stands at every row: positions of its first and last reading, and blocks of its length.
 
     Parameters
     ----------
-    window
-        Length [ticks].
-    columns
-        Sensors, by position.
+    blocks
+        First reading of each block.
+    begin, last, tail, head
+        Per row; `tail` and `head` say whether the window holds readings of the block before and of the row's own.
     """
+
+    blocks: np.ndarray
+    begin: np.ndarray
+    last: np.ndarray
+    tail: np.ndarray
+    head: np.ndarray
+
+
+def place_window(arrays: Arrays, window: float) -> Windows:
+    """Positions of the readings in (t - window, t] at every row."""
     length = window_units(window, arrays.per_tick)
     origin = arrays.time[arrays.first]
     block = (arrays.time - origin[arrays.machine]) // length
-    begins = np.flatnonzero(np.diff(block, prepend=-1) | np.diff(arrays.machine, prepend=-1))
+    blocks = np.flatnonzero(np.diff(block, prepend=-1) | np.diff(arrays.machine, prepend=-1))
     begin = arrays.timeline.until(arrays.row_machine, arrays.row_time - length, inclusive=True)
     row_block = (arrays.row_time - origin[arrays.row_machine]) // length
     filled = (arrays.end >= 0) & (begin <= arrays.end)
     last, begin = np.where(filled, arrays.end, 0), np.where(filled, begin, 0)
-    head, tail = filled & (block[last] == row_block), filled & (block[begin] == row_block - 1)
-    values = arrays.values[:, columns]
-    return _stretch(values, arrays.ticks, begins, begin, tail, backwards=True).joined(
-        _stretch(values, arrays.ticks, begins, last, head, backwards=False))
+    return Windows(blocks, begin, last, filled & (block[begin] == row_block - 1), filled & (block[last] == row_block))
 
 
-def _stretch(
-    values: np.ndarray, ticks: np.ndarray, begins: np.ndarray, at: np.ndarray, valid: np.ndarray, *, backwards: bool
-) -> Moments:
-    wanted, slot = np.unique(at[valid], return_inverse=True)
-    place = np.zeros(len(at), dtype=np.int64)
-    place[valid] = slot
-    if len(wanted) == 0:
-        wanted = np.zeros(1, dtype=np.int64)
-    return running_moments(values, ticks, begins, wanted, backwards=backwards).take(place, valid)
+def scan_windows(arrays: Arrays, columns: list[int], places: list[Windows]) -> list[Moments]:
+    """Moments of several windows at every row.
+
+    Readings that no window border parts are summed up once, for all windows; only these sums are
+    scanned. Where rows are asked for every sixth reading, that is a sixth of the work.
+    """
+    edges = np.unique(np.concatenate([
+        positions for place in places
+        for positions in (place.blocks, place.begin[place.tail], place.last[place.head] + 1)
+    ]))  # fmt: skip
+    edges = edges[edges < len(arrays.time)]
+    cells = pieces(arrays.values[:, columns], arrays.ticks, edges)
+    out = []
+    for place in places:
+        starts = np.searchsorted(edges, place.blocks)
+        begin, last = (np.searchsorted(edges, at, side="right") - 1 for at in (place.begin, place.last))
+        tail = _stretch(cells, starts, begin, place.tail, backwards=True)
+        out.append(tail.joined(_stretch(cells, starts, last, place.head, backwards=False)))
+    return out
+
+
+def _stretch(cells: Moments, starts: np.ndarray, at: np.ndarray, valid: np.ndarray, *, backwards: bool) -> Moments:
+    wanted, slot = np.unique(np.where(valid, at, 0), return_inverse=True)
+    return running(cells, starts, wanted, backwards=backwards).take(slot, valid)
 
 
 def statistic(moments: Moments, name: str) -> np.ndarray:
@@ -82,14 +106,19 @@ def propose(facts: Facts) -> Iterator[Feature]:
 
 def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:
     """Shape (rows, features)."""
-    return np.column_stack([windowed(arrays, f.sensor, f.statistic, f.window or 0.0) for f in features])
+    return np.array([windowed(arrays, f.sensor, f.statistic, f.window or 0.0) for f in features]).T
 
 
 def windowed(arrays: Arrays, sensor: str, stat: str, window: float) -> np.ndarray:
-    """One statistic of one sensor at every row; the window is scanned once for all sensors that need it."""
-    if window not in arrays.scanned:
-        names = sorted({f.sensor for f in arrays.plan.features if f.window == window and f.kind in NEEDED_BY})
-        moments = window_moments(arrays, window, [arrays.column(name) for name in names])
-        arrays.scanned[window] = ({name: at for at, name in enumerate(names)}, moments)
-    place, moments = arrays.scanned[window]
-    return statistic(moments.column(place[sensor]), stat)
+    """One statistic of one sensor at every row; windows are scanned once, for all families that need them."""
+    if not arrays.scanned:
+        needed = [f for f in arrays.plan.features if f.kind in NEEDED_BY]
+        groups: dict[tuple[str, ...], list[float]] = {}
+        for each in sorted({f.window or 0.0 for f in needed}):
+            groups.setdefault(tuple(sorted({f.sensor for f in needed if f.window == each})), []).append(each)
+        for names, lengths in groups.items():
+            places = [place_window(arrays, each) for each in lengths]
+            found = scan_windows(arrays, [arrays.column(name) for name in names], places)
+            arrays.scanned |= {each: (names, moments) for each, moments in zip(lengths, found, strict=True)}
+    names, moments = arrays.scanned[window]
+    return statistic(moments.column(names.index(sensor)), stat)
