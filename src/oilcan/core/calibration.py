@@ -86,8 +86,8 @@ def fit(method: Method, score: np.ndarray, target: np.ndarray) -> Calibrator:
     Examples
     --------
     >>> score, target = np.array([0.1, 0.2, 0.6, 0.9]), np.array([0.0, 0.0, 1.0, 1.0])
-    >>> fit("isotonic", score, target)(np.array([0.1, 0.9])).round(3)
-    array([0.   , 1.   ])
+    >>> fit("isotonic", score, target)(np.array([0.1, 0.9])).round(4).tolist()
+    [0.0001, 0.9999]
     """
     positives = int(target.sum())
     if method == "none" or positives in (0, len(target)):

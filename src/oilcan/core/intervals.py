@@ -73,7 +73,7 @@ def fit(forecast: np.ndarray, target: np.ndarray, groups: np.ndarray, cap: float
     >>> rng = np.random.default_rng(0)
     >>> forecast = rng.uniform(0, 100, 2000)
     >>> interval = fit(forecast, forecast + rng.normal(0, 5, 2000), np.arange(2000) % 50, None)
-    >>> 7 < interval(np.array([50.0]))[1][0] - 50 < 10
+    >>> bool(7 < interval(np.array([50.0]))[1][0] - 50 < 10)
     True
     """
     error = np.abs(target - forecast)
