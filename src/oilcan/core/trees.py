@@ -12,6 +12,7 @@ import treelite.sklearn
 
 from oilcan.errors import IntegrityError
 
+_ALL_THREADS: Final = -1        # as many as OpenMP may have; asking for more than OMP_NUM_THREADS is an error of treelite
 _TOLERANCE: Final = 1e-12       # boosting adds in another order than scikit-learn; forests agree to the bit
 
 
@@ -69,7 +70,7 @@ class TreeModel:
         matrix
             Shape (n, n_features), float32; NaN where missing.
         jobs
-            Threads; the numbers do not depend on it.
+            1, or more for as many threads as OpenMP may have; the numbers do not depend on it.
 
         Returns
         -------
@@ -85,7 +86,8 @@ class TreeModel:
         if len(matrix) == 0:
             return np.zeros(0)
         rows = np.ascontiguousarray(matrix, dtype=np.float32)
-        raw = treelite.gtil.predict(self._model, rows, nthread=jobs)     # (n, 1, classes or 1)
+        threads = 1 if jobs == 1 else _ALL_THREADS
+        raw = treelite.gtil.predict(self._model, rows, nthread=threads)      # (n, 1, classes or 1)
         return np.ascontiguousarray(raw[:, 0, -1], dtype=np.float64)
 
     def __reduce__(self) -> tuple[type["TreeModel"], tuple[bytes]]:
