@@ -12,7 +12,7 @@ import treelite.sklearn
 
 from oilcan.errors import IntegrityError
 
-_ALL_THREADS: Final = -1        # as many as OpenMP may have; asking for more than OMP_NUM_THREADS is an error of treelite
+_ALL_THREADS: Final = -1        # all that OpenMP may have; asking treelite for more is an error
 _TOLERANCE: Final = 1e-12       # boosting adds in another order than scikit-learn; forests agree to the bit
 
 
