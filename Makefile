@@ -41,6 +41,7 @@ $(VENV)/.test: requirements/test.txt $(VENV)/.core
 
 repro: install  ## dvc repro, one at a time
 	@mkdir -p .dvc/tmp
+	@oilcan ready
 	$(LOCKED) dvc repro || { test $$? -ne 75 || echo 'error: another make is running the pipeline here. Wait for it.' >&2; exit 1; }
 
 summary: install  ## the forecast's quality, what it saves, where to look

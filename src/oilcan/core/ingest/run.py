@@ -122,8 +122,9 @@ def _check_tables(tables: dict[str, Cleaned], max_rejected_share: float, contrac
     telemetry, missing = tables["telemetry"], 0
     judged = tables.values() if len(telemetry.frame) else [telemetry]       # without it no machine is known
     breaches = [f"{table.name}: {problem}" for table in judged for problem in table.problems]
+    machines = sorted(telemetry.frame[MACHINE].unique()) if any(table.strangers for table in judged) else []
     for table in judged:                            # where a column as a whole is wrong, its rows say nothing
-        breaches += [] if table.problems else too_many_refused(table, max_rejected_share)
+        breaches += [] if table.problems else too_many_refused(table, max_rejected_share, machines)
     if telemetry.frame.empty:
         breaches.append(f"telemetry: no row is left (of {len(telemetry.fate.alive):,} read)")
     elif "machines" in tables:

@@ -24,7 +24,7 @@ class Cleaned:
     """A canonical table on its way: `frame` holds the rows alive, `position` says which raw row each was.
 
     `problems` are breaches of the table as a whole; `named` holds the machines of all its rows, the refused
-    ones too; `is_test` says which rows are of a `test_files` file;
+    ones too, `strangers` those that no other table knows; `is_test` says which rows are of a `test_files` file;
     `out_of_order` counts rows that stood after a later one of the same machine.
     """
 
@@ -37,6 +37,7 @@ class Cleaned:
     is_test: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=bool))
     out_of_order: int = 0
     problems: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
     named: pd.Index = field(default_factory=lambda: pd.Index([], dtype="str"))
 
     def decide(self, where: np.ndarray, kind: Kind, reason: str) -> None:
