@@ -10,7 +10,7 @@ export DVC_NO_ANALYTICS := 1
 # One writer at a time: the kernel drops this lock even after kill -9.
 LOCKED := flock --nonblock --conflict-exit-code 75 .dvc/tmp/project.lock
 
-.PHONY: all help install install-test repro summary check test test-quick fresh verify results bench lock clean
+.PHONY: all help install install-test repro summary check test test-quick fresh verify results bench readme lock clean
 
 all: install repro summary  ## environment, the whole pipeline, a short summary (the main job)
 
@@ -79,3 +79,6 @@ results: install  ## the main job on every public data set present; writes docs/
 
 bench: install  ## time and memory of every stage against the floor of reading and writing its files
 	python benchmarks/stages.py
+
+readme: install  ## put what the commands print into the README
+	python tests/repo/readme.py
