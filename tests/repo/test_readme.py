@@ -3,6 +3,7 @@
 import re
 
 import yaml
+
 from tests.repo.closure import ROOT
 from tests.repo.readme import BLOCKS, IDEA, block, filled
 
