@@ -10,6 +10,7 @@
 
 import argparse
 import ctypes
+import json
 import os
 import signal
 import sys
@@ -71,12 +72,37 @@ def run(main: Callable[[], None]) -> None:
 
 
 def die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent ends; elsewhere there is no such call."""
+    """Ask Linux to kill this process when its parent ends; elsewhere there is no such call.
+
+    A parent that ended before the call sends no signal. DVC notes who writes an output; if that process is no
+    ancestor of this one, this is an orphan, and it ends here, having read and written nothing.
+    """
     if sys.platform == "linux":
-        parent = os.getppid()
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:      # it ended between the two calls
-            sys.exit("error: the process that started this stage has ended")
+        writers = _writers_by_dvc()
+        if "DVC_STAGE" in os.environ and writers and not writers & _ancestors():
+            sys.exit("error: the `dvc` that started this stage has ended. Run `dvc repro` again.")
+
+
+def _writers_by_dvc() -> set[int]:
+    """Processes that hold an output of this checkout for writing, by DVC's own note."""
+    try:
+        held = json.loads(Path(".dvc/tmp/rwlock").read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):       # no DVC here, or it is just writing its note
+        return set()
+    return {entry["write"]["pid"] for entry in held.values() if entry.get("write")}
+
+
+def _ancestors() -> set[int]:
+    found, pid = set(), os.getppid()
+    while pid > 1 and pid not in found:
+        found.add(pid)
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        except OSError:                                     # it ended meanwhile
+            break
+        pid = int(stat.rpartition(")")[2].split()[1])
+    return found | {1}
 
 
 class _Guard:
