@@ -1,6 +1,6 @@
 """Which estimator do the parameters ask for? One interface over three kinds of tree ensemble."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -44,7 +44,7 @@ def build_classifier(params: TrainParams, seed: int, *, jobs: int, early_stoppin
     ...     iterations=5, learning_rate=0.1, max_leaf_nodes=4, min_samples_leaf=1, l2=0.0, max_features=1.0)
     >>> params = TrainParams(
     ...     seed=0, model="extra_trees", calibration="none", negatives_per_positive=0.0, max_rows=0,
-    ...     class_weight="none", min_mode_failures=1, early_stopping_share=0.0,
+    ...     class_weight="none", min_mode_failures=1, bags=1, early_stopping_share=0.0,
     ...     random_forest=forest, hist_gradient_boosting=boosting)
     >>> build_classifier(params, 0, jobs=1).n_estimators
     5
@@ -79,6 +79,12 @@ def _boosting(params: TrainParams, seed: int, *, early_stopping: bool) -> dict[s
                      "categorical_features": None}
 
 
+def _without_empty(matrix: np.ndarray) -> np.ndarray:
+    """Columns without a single value as zeros: boosting cannot bin nothing, and no tree splits on a constant."""
+    empty = np.isnan(matrix).all(axis=0)
+    return np.where(empty, np.float32(0.0), matrix) if empty.any() else matrix
+
+
 def fit_trees(estimator: Any, rows: Rows, stopping: Rows | None = None, *, shift: float = 0.0,
               jobs: int = 1) -> TreeModel:
     """Fit and keep the trees alone, so that no thread count is kept with them.
@@ -92,6 +98,7 @@ def fit_trees(estimator: Any, rows: Rows, stopping: Rows | None = None, *, shift
     jobs
         OpenMP threads of boosting; the trees do not depend on it.
     """
+    rows = replace(rows, matrix=_without_empty(rows.matrix))
     held_out: dict[str, Any] = {}
     if stopping is not None:
         held_out = {"X_val": stopping.matrix, "y_val": stopping.target, "sample_weight_val": stopping.weight}
