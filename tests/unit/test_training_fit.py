@@ -52,7 +52,7 @@ def test_one_class_in_a_part_is_refused(part):
 
 def test_a_part_without_known_outcomes_is_refused():
     rows, matrix, failures = fleet()
-    rows["target_rul"] = np.nan
+    rows["target_rul"], rows["bound_rul"] = np.nan, 0.0
     with pytest.raises(DataError, match=r"rul: none of .* train rows has a known outcome"):
         train(contract(), training_data((rows, matrix, failures)), train_params(), COMPUTE)
 
