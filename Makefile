@@ -10,7 +10,7 @@ export DVC_NO_ANALYTICS := 1
 # One writer at a time: the kernel drops this lock even after kill -9.
 LOCKED := flock --nonblock --conflict-exit-code 75 .dvc/tmp/project.lock
 
-.PHONY: all help install install-test repro summary check test test-quick fresh verify results bench lock clean
+.PHONY: all help install install-test repro summary check test test-quick fresh verify results bench readme lock clean
 
 all: install repro summary  ## environment, the whole pipeline, a short summary (the main job)
 
@@ -27,7 +27,8 @@ $(BIN)/python:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/bootstrap.txt
 
 $(VENV)/.core: requirements/core.txt pyproject.toml | $(BIN)/python
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/core.txt
+	# compiled once here: every stage and every dvc command would pay for it otherwise
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/core.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	# pages of `dvc plots` that need no network; in config.local, so that a clone without the page draws as DVC does
 	mkdir -p .dvc/plots
@@ -36,18 +37,19 @@ $(VENV)/.core: requirements/core.txt pyproject.toml | $(BIN)/python
 	touch $@
 
 $(VENV)/.test: requirements/test.txt $(VENV)/.core
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/test.txt
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/test.txt
 	touch $@
 
 repro: install  ## dvc repro, one at a time
 	@mkdir -p .dvc/tmp
+	@oilcan ready
 	$(LOCKED) dvc repro || { test $$? -ne 75 || echo 'error: another make is running the pipeline here. Wait for it.' >&2; exit 1; }
 
 summary: install  ## the forecast's quality, what it saves, where to look
 	@oilcan summary
 
 lock:  ## renew the lock files
-	for name in bootstrap core test; do \
+	for name in bootstrap core test bench; do \
 	  (cd requirements && $(CURDIR)/$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header --upgrade $$name.in -o $$name.txt); done
 
@@ -77,3 +79,6 @@ results: install  ## the main job on every public data set present; writes docs/
 
 bench: install  ## time and memory of every stage against the floor of reading and writing its files
 	python benchmarks/stages.py
+
+readme: install  ## put what the commands print into the README
+	python tests/repo/readme.py

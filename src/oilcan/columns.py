@@ -5,10 +5,11 @@ Canonical tables are long and sorted by (machine_id, time). `time` is a UTC inst
 Inside the library, time differences are floats in *ticks*: hours, or cycles.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import numpy as np
-import pandas as pd
+if TYPE_CHECKING:               # names for the reader; contracts are read without waiting for pandas
+    import numpy as np
+    import pandas as pd
 
 MACHINE: Final = "machine_id"
 TIME: Final = "time"
@@ -26,7 +27,7 @@ EVENT_KEYS: Final[dict[str, list[str]]] = {
 TABLES: Final = ("telemetry", "errors", "maintenance", "failures", "machines", "truth")
 
 
-def ticks(time: pd.Series) -> np.ndarray:
+def ticks(time: "pd.Series") -> "np.ndarray":
     """Time as floats: hours since 1970-01-01 for instants, cycles as they are.
 
     Parameters
@@ -40,11 +41,12 @@ def ticks(time: pd.Series) -> np.ndarray:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> ticks(pd.Series(pd.to_datetime(["1970-01-01 02:30"], utc=True)))
     array([2.5])
     >>> ticks(pd.Series([1, 2]))
     array([1., 2.])
     """
-    if isinstance(time.dtype, pd.DatetimeTZDtype):
-        return np.asarray(time.astype("datetime64[us, UTC]").astype("int64"), dtype=np.float64) / 3.6e9
-    return time.to_numpy(dtype=np.float64)
+    if time.dtype.kind == "M":
+        return time.astype("datetime64[us, UTC]").astype("int64").to_numpy(dtype="float64") / 3.6e9
+    return time.to_numpy(dtype="float64")

@@ -9,7 +9,10 @@ Every message has the form *where: what is wrong (found, wanted). What to do.*
     +-- IntegrityError      bytes are not what was recorded: restore or rerun
 """
 
+import errno
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
 
 
 class OilcanError(Exception):
@@ -42,3 +45,29 @@ def bullet_list(where: str, breaches: Sequence[str]) -> str:
       - seed: missing
     """
     return "\n".join([f"{where}:", *(f"  - {breach}" for breach in breaches)])
+
+
+_DISK: Final = {
+    errno.ENOSPC: "no space left on the disk. Make room and try again; nothing half-written was kept.",
+    errno.EDQUOT: "your disk quota is used up. Make room and try again; nothing half-written was kept.",
+    errno.EFBIG: "the file grows larger than the system allows (`ulimit -f`, or the file system). Raise the limit and "
+                 "try again; nothing half-written was kept.",
+    errno.EACCES: "no permission. Check who owns it.",
+    errno.EPERM: "no permission. Check who owns it.",
+    errno.EROFS: "the file system is read-only. Work in a copy that can be written.",
+    errno.EIO: "the disk cannot read or write it. Check the disk and try again from a sound copy.",
+}
+
+
+def disk_trouble(err: OSError) -> str | None:
+    """What to say of an error that the disk is to blame for; None if it is not.
+
+    Examples
+    --------
+    >>> disk_trouble(OSError(errno.EROFS, "", "data/raw"))
+    'data/raw: the file system is read-only. Work in a copy that can be written.'
+    >>> disk_trouble(FileNotFoundError(errno.ENOENT, "", "data/raw"))
+    """
+    if err.errno not in _DISK:
+        return None
+    return f"{err.filename or Path.cwd()}: {_DISK[err.errno]}"

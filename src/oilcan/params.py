@@ -194,5 +194,14 @@ def breaches(err: pydantic.ValidationError, prefix: str = "") -> list[str]:
     lines = []
     for item in err.errors(include_url=False):
         path = ".".join(str(step) for step in item["loc"])
-        lines.append(f"{prefix}{path}: {item['msg']} (found {item['input']!r})")
+        lines.append(f"{prefix}{path}: {_said(item['type'], item['msg'], item['input'])}")
     return lines
+
+
+def _said(kind: str, message: str, found: object) -> str:
+    """What is wrong, in words for people where pydantic's are for programmers."""
+    if kind == "missing":
+        return "Field required, but missing. Write it down"
+    if kind == "extra_forbidden":
+        return f"no such word (found {found!r}). Mend the spelling, or take it out"
+    return f"{message} (found {found!r})"

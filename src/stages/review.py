@@ -13,6 +13,7 @@ import joblib
 import pandas as pd
 
 from oilcan import params
+from oilcan.columns import KEY, PART, TIME
 from oilcan.core import features
 from oilcan.governance import cards, compare, gate
 from oilcan.io import bundle, champion, files, stage
@@ -47,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def forecasts_of(reigning: bundle.Bundle, prepared: Path, compute: params.ComputeParams) -> pd.DataFrame:
     """What the champion says about the test rows, from its own features of these readings."""
-    rows = files.read_table(prepared / "rows.parquet", features.row_columns(reigning.contract))
+    key = [name for name in KEY if name != TIME or reigning.contract.time.kind != "none"]
+    rows = files.read_table(prepared / "rows.parquet", ["partition", PART, *key])
     fleet = {name: files.read_table(prepared / f"{name}.parquet") for name in features.FLEET_TABLES}
     tables = joblib.Parallel(n_jobs=compute.jobs, backend=compute.backend)(
         joblib.delayed(partition_features)(reigning.plan, path, rows[rows["partition"] == number], fleet)

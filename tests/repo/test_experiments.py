@@ -11,9 +11,9 @@ def test_an_experiment_changes_the_metrics_and_is_listed(small_repo):
     small_repo.run("dvc", "exp", "run", "-n", "shallow", "-S", "train.hist_gradient_boosting.max_leaf_nodes=4")
     shown = small_repo.run("dvc", "exp", "show", "--json").stdout
     assert "shallow" in shown
-    changed = json.loads(small_repo.run("dvc", "metrics", "diff", "--json").stdout)["diff"]
+    changed = json.loads(small_repo.run("dvc", "metrics", "diff", "--json").stdout)
     assert changed["metrics/evaluate.json"]["test.pr_auc"]["diff"] != 0
-    params = json.loads(small_repo.run("dvc", "params", "diff", "--json").stdout)["diff"]
+    params = json.loads(small_repo.run("dvc", "params", "diff", "--json").stdout)
     assert params["params.yaml"]["train.hist_gradient_boosting.max_leaf_nodes"]["new"] == 4
     plots = json.loads(small_repo.run("dvc", "plots", "diff", "--json").stdout)
     assert plots

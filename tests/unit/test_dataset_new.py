@@ -194,3 +194,20 @@ def test_the_command_never_overwrites(tmp_path, monkeypatch, capsys):
     assert cli.main(["dataset", "new", "press", *files]) == 1
     assert "is there already" in capsys.readouterr().err
     assert (tmp_path / "datasets/press.yaml").read_text() == text
+
+
+def test_german_files_are_understood(tmp_path):
+    times = pd.date_range("2024-03-01", periods=48, freq="h").strftime("%d.%m.%Y %H:%M")
+    readings = pd.DataFrame({"Anlage": np.repeat(["P-1", "P-2"], 48), "Zeitpunkt": np.tile(times, 2),
+                             "Öltemperatur_°C": [f"{40 + at / 7:.2f}".replace(".", ",") for at in range(96)],
+                             "Last_%": [f"{at / 3:.2f}".replace(".", ",") for at in range(96)]})
+    failed = pd.DataFrame({"Pumpe": ["P-1", "P-2"], "Ausfall": times[5:7], "Bauteil": ["Lager", "Dichtung"]})
+    paths = [tmp_path / "messwerte.csv.gz", tmp_path / "ausfaelle.csv"]
+    for table, path in zip((readings, failed), paths, strict=True):
+        table.to_csv(path, index=False, sep=";")
+    drafted = contract(*paths)
+    columns = drafted.tables["telemetry"].columns
+    assert columns["machine_id"].source == "Anlage"
+    assert (columns["oeltemperatur_c"].unit, columns["last"].unit) == ("°C", "%")
+    assert drafted.failures.source == "table"
+    assert drafted.tables["failures"].columns["mode"].source == "Bauteil"

@@ -192,6 +192,19 @@ def test_too_many_refused_rows_are_one_error_that_lists_everything():
     assert "errors: 1 for 'unknown machine', first in errors.csv row 1" in text
 
 
+def test_events_of_machines_written_differently_show_both_ways():
+    with pytest.raises(DataError, match=r"errors: unknown are 'A-01', the telemetry has 'A', 'B'; write identifiers"):
+        run(raw(errors=[["A-01", "2024-01-01 00:30", "E1"]]), share=0.1)
+
+
+def test_where_the_telemetry_is_wrong_its_consequences_in_other_tables_are_not_told():
+    bad = [[machine, "soon", volt, oil] for machine, _, volt, oil in READINGS]
+    with pytest.raises(DataError) as caught:
+        run(raw(bad, errors=[["A", "2024-01-01 00:30", "E1"]]), share=0.1)
+    assert "3 for 'time: no such instant in zone UTC'" in str(caught.value)
+    assert "unknown machine" not in str(caught.value)
+
+
 def test_machines_written_differently_in_two_tables_are_told():
     with pytest.raises(DataError, match=r"2 of 2 machines of the telemetry have no row .*identifiers written alike"):
         run(raw(machines=[("M-A", "north"), ("M-B", "south")]), share=0.1)

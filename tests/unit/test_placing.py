@@ -100,3 +100,12 @@ def test_a_file_without_digest_needs_one_candidate(tmp_path):
 def test_a_folder_that_is_not_there_is_told(tmp_path):
     with pytest.raises(DataError, match="is no folder"):
         place(contract(**{"a.csv": A}), tmp_path / "nowhere", tmp_path / "raw")
+
+
+def test_another_version_takes_the_place_of_files_that_were_right_when_asked(tmp_path):
+    write(tmp_path / "raw/a.csv", A)
+    write(tmp_path / "mended/a.csv", B)
+    assert place(contract(**{"a.csv": A}), tmp_path / "mended", tmp_path / "raw").copied == []
+    placed = place(contract(**{"a.csv": A}), tmp_path / "mended", tmp_path / "raw", any_version=True)
+    assert (placed.copied, placed.pins) == (["a.csv"], {sha(A): sha(B)})
+    assert (tmp_path / "raw/a.csv").read_bytes() == B

@@ -158,6 +158,7 @@ def test_problems_of_all_files_are_told_at_once(tmp_path):
     put(tmp_path, "e.csv", "press,time,volt,note\nA,2024-01-01,1,x\n")
     put(tmp_path, "f.csv", "press,time,volt,volt\nA,2024-01-01,1,2\n")
     put(tmp_path, "g.csv", b"PAR1\x00\x01\x02")
+    put(tmp_path, "h.csv", b"ELF\x00\x01\x02")
     text = broken(tmp_path)
     assert "a.csv: column 'time' is missing (found 'press', 'volt')" in text
     assert "b.csv: gzip is truncated or damaged" in text
@@ -165,7 +166,8 @@ def test_problems_of_all_files_are_told_at_once(tmp_path):
     assert "d.csv: is empty" in text
     assert "e.csv: columns 'note' are not listed; list them, or say `unlisted: ignore`" in text
     assert "f.csv: two columns are called 'volt'" in text
-    assert "g.csv: holds no text" in text
+    assert "g.csv: is a Parquet file; say `format: parquet`" in text
+    assert "h.csv: holds no text" in text
 
 
 def test_unlisted_columns_are_ignored_where_the_contract_says_so(tmp_path):

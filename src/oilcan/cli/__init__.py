@@ -5,7 +5,6 @@ chosen; what a command needs is imported inside it, so that `oilcan --help` answ
 """
 
 import argparse
-import errno
 import importlib
 import os
 import sys
@@ -13,9 +12,9 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from oilcan import __version__
-from oilcan.errors import OilcanError
+from oilcan.errors import OilcanError, disk_trouble
 
-GROUPS: Final = ("summary", "dataset", "verify", "fresh", "governance")
+GROUPS: Final = ("summary", "dataset", "verify", "ready", "fresh", "governance")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,19 +42,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as err:
-        if err.errno not in _REASONS:
+        said = disk_trouble(err)
+        if said is None:
             raise
-        return _refuse(f"{err.filename or 'here'}: {_REASONS[err.errno]}")
+        return _refuse(said)
     except KeyboardInterrupt:
         print("interrupted; nothing half-written was kept", file=sys.stderr)
         return 130
-
-
-_REASONS: Final = {
-    errno.ENOSPC: "no space left on the disk. Make room and try again; nothing half-written was kept.",
-    errno.EACCES: "no permission. Check who owns it.",
-    errno.EROFS: "the file system is read-only. Work in a copy that can be written.",
-}
 
 
 def _refuse(message: str) -> int:

@@ -69,8 +69,14 @@ def _refused(canonical: Canonical, table: str, limit: float) -> list[str]:
     for reason, number in counts["refused"].items():
         first = rejected[rejected["reason"] == reason].head(_EXAMPLES)
         shown = "; ".join(f"{row.file} row {row.row}: {_shortened(str(row.content))}" for row in first.itertuples())
-        lines.append(f"{table}: {number:,} rows refused: {reason}{over} ({shown})")
+        hint = _known_machines(canonical) if reason == "unknown machine" else ""
+        lines.append(f"{table}: {number:,} rows refused: {reason}{over} ({shown}){hint}")
     return lines
+
+
+def _known_machines(canonical: Canonical) -> str:
+    names = [repr(name) for name in canonical.tables["machines"]["machine_id"].head(_EXAMPLES)]
+    return f"; the telemetry has {', '.join(names)}, ...: write identifiers alike in all files"
 
 
 def _shortened(text: str) -> str:

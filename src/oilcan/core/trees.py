@@ -13,6 +13,7 @@ import treelite.sklearn
 
 from oilcan.errors import IntegrityError
 
+_ALL_THREADS: Final = -1        # all that OpenMP may have; asking treelite for more is an error
 _TOLERANCE: Final = 1e-12       # boosting adds in another order than scikit-learn; forests agree to the bit
 
 
@@ -75,7 +76,7 @@ class TreeModel:
         matrix
             Shape (n, n_features), float32; NaN where missing.
         jobs
-            Threads; the numbers do not depend on it.
+            1, or more for as many threads as OpenMP may have; the numbers do not depend on it.
 
         Returns
         -------
@@ -91,9 +92,10 @@ class TreeModel:
         if len(matrix) == 0:
             return np.zeros(0)
         rows = np.ascontiguousarray(matrix, dtype=np.float32)
+        threads = 1 if jobs == 1 else _ALL_THREADS
         total = np.zeros(len(rows))
         for member in self._members:
-            total += treelite.gtil.predict(member, rows, nthread=jobs)[:, 0, -1]     # (n, 1, classes or 1)
+            total += treelite.gtil.predict(member, rows, nthread=threads)[:, 0, -1]      # (n, 1, classes or 1)
         return total / len(self._members)
 
     def __reduce__(self) -> tuple[type["TreeModel"], tuple[bytes, ...]]:

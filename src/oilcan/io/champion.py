@@ -48,7 +48,7 @@ def read_note(path: Path) -> Champion:
         return Champion.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as err:
         raise IntegrityError(f"{path}: does not exist. Restore it from git: `git checkout {path}`.") from err
-    except json.JSONDecodeError as err:
+    except (json.JSONDecodeError, UnicodeDecodeError) as err:
         raise IntegrityError(f"{path}: not readable as JSON ({err}). Restore it: `git checkout {path}`.") from err
     except pydantic.ValidationError as err:
         raise IntegrityError(bullet_list(f"{path} is not valid. Restore it from git", breaches(err))) from None

@@ -106,6 +106,8 @@ def _bytes(path: Path, file: str) -> bytes:
 
 def _utf8(content: bytes, table: Table, file: str) -> bytes:
     """The file in UTF-8 without byte-order mark."""
+    if content.startswith(b"PAR1"):
+        raise DataError(f"{file}: is a Parquet file; say `format: parquet` in the contract")
     try:
         text = content.decode(table.encoding)
     except LookupError as err:

@@ -2,7 +2,9 @@
 
 import json
 import os
+import pickle
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,7 +50,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as err:
         raise ParamsError(f"{path}: does not exist. Run from the root of the repository.") from err
-    except yaml.YAMLError as err:
+    except (yaml.YAMLError, UnicodeDecodeError) as err:
         raise ParamsError(f"{path}: not readable as YAML ({' '.join(str(err).split())}). Mend the file.") from err
     if not isinstance(values, dict):
         raise ParamsError(f"{path}: holds no mapping (found {type(values).__name__}). Mend the file.")
@@ -69,7 +71,11 @@ def read_contract(path: Path) -> Contract:
             f"{path}: no such data set (known: {known}). Check `dataset` in params.yaml, "
             f"or draft one with `oilcan dataset new {path.stem} FILES...`."
         )
-    contract = parse_contract(path.read_text(encoding="utf-8"), str(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as err:
+        raise ContractError(f"{path}: not readable as UTF-8 text ({err}). Save it as UTF-8.") from err
+    contract = parse_contract(text, str(path))
     if contract.name != path.stem:
         raise ContractError(f"{path}: name is {contract.name!r}, wanted {path.stem!r}. Make them the same.")
     return contract
@@ -123,7 +129,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as err:
         raise DataError(f"{path}: does not exist. Run `dvc repro`.") from err
-    except json.JSONDecodeError as err:
+    except (json.JSONDecodeError, UnicodeDecodeError) as err:
         raise DataError(f"{path}: not readable as JSON ({err}). Delete it and run `dvc repro`.") from err
 
 
@@ -157,7 +163,11 @@ def read_model(path: Path) -> Any:
     """
     if not path.is_file():
         raise DataError(f"{path}: does not exist. Run `dvc repro`.")
-    return joblib.load(path)
+    try:
+        return joblib.load(path)
+    except (EOFError, ValueError, KeyError, IndexError, pickle.UnpicklingError, zlib.error) as err:
+        reason = " ".join(str(err).split()) or type(err).__name__
+        raise DataError(f"{path}: not readable as a model ({reason}). Delete it and run `dvc repro`.") from err
 
 
 @contextmanager
@@ -169,6 +179,9 @@ def fresh_file(path: Path) -> Iterator[Path]:
         yield draft
         _sync(draft)
         draft.replace(path)
+    except OSError as err:
+        _name(err, path, draft)
+        raise
     finally:
         draft.unlink(missing_ok=True)
 
@@ -187,8 +200,17 @@ def fresh_folder(path: Path) -> Iterator[Path]:
                 _sync(file)
         shutil.rmtree(path, ignore_errors=True)
         draft.replace(path)
+    except OSError as err:
+        _name(err, path, draft)
+        raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _name(err: OSError, path: Path, draft: Path) -> None:
+    """Let an error speak of the file a person knows; pyarrow names none, Python the draft."""
+    if err.filename is None or Path(err.filename).is_relative_to(draft):
+        err.filename = str(path)
 
 
 def _sync(path: Path) -> None:

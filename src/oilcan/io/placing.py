@@ -38,7 +38,7 @@ def place(contract: Contract, source: Path, folder: Path, *, any_version: bool =
     folder
         data/raw/<name>.
     any_version
-        Take a file of other bytes than the contract states.
+        Take a file of other bytes than the contract states, also in place of one that is right.
 
     Raises
     ------
@@ -49,7 +49,10 @@ def place(contract: Contract, source: Path, folder: Path, *, any_version: bool =
     wanted = not_right(states)
     if wanted and not source.is_dir():
         raise DataError(f"{source}: is no folder. Name the folder that holds the files of {contract.name}.")
-    by_name = _by_name(source) if wanted else {}
+    renews = any_version and source.is_dir() and not (folder.is_dir() and source.samefile(folder))
+    by_name = _by_name(source) if wanted or renews else {}
+    if renews:
+        wanted = [state for state in states if state in wanted or PurePosixPath(state.file.path).name in by_name]
     chosen: dict[str, Path] = {}
     problems, pins = [], {}
     for state in wanted:
@@ -67,7 +70,8 @@ def place(contract: Contract, source: Path, folder: Path, *, any_version: bool =
             f"--any-version", problems))
     for name, path in chosen.items():
         _copy(path, inside(folder, name))
-    return Placed(sorted(chosen), sorted(state.file.path for state in states if state.state == "right"), pins)
+    kept = sorted(state.file.path for state in states if state not in wanted)
+    return Placed(sorted(chosen), kept, pins)
 
 
 def renew_pins(text: str, pins: Mapping[str, str]) -> str:

@@ -10,7 +10,6 @@
 
 import argparse
 import ctypes
-import errno
 import os
 import signal
 import sys
@@ -21,7 +20,7 @@ from typing import Any
 
 import yaml
 
-from oilcan.errors import IntegrityError, OilcanError, bullet_list
+from oilcan.errors import IntegrityError, OilcanError, bullet_list, disk_trouble
 from oilcan.io.digests import dvc_md5
 from oilcan.io.pipeline import StageEntry, find_stage, recorded_outputs
 
@@ -65,11 +64,10 @@ def run(main: Callable[[], None]) -> None:
     except OilcanError as err:
         sys.exit(f"error: {err}")
     except OSError as err:
-        if err.errno != errno.ENOSPC:
+        said = disk_trouble(err)
+        if said is None:
             raise
-        place = err.filename or Path.cwd()
-        sys.exit(f"error: {place}: no space left on the disk. Make room and run `dvc repro` again; nothing "
-                 f"half-written was kept.")
+        sys.exit(f"error: {said}")
 
 
 def die_with_parent() -> None:

@@ -13,11 +13,14 @@ from oilcan.core.draft.guess import Group, Name, TableName, about_people, canoni
 from oilcan.core.draft.rhythm import failure_flags, implied
 from oilcan.core.draft.seen import Look
 
-_LAST_KEY: Final = {"errors": (CODE, r"err|code|id|fault|alarm"), "maintenance": (COMPONENT, r"comp|part|task|kind"),
-                    "failures": (MODE, r"fail|mode|comp|cause")}
+_LAST_KEY: Final = {"errors": (CODE, r"err|code|id|fault|alarm|fehler|meldung"),
+                    "maintenance": (COMPONENT, r"comp|part|task|kind|teil|ma(ss|ß)nahme"),
+                    "failures": (MODE, r"fail|mode|comp|cause|teil|ursache|fehlerart")}
 _DESCRIPTIONS: Final = {MACHINE: "Machine identifier", TIME: "Instant of the row", CODE: "Error code",
                         COMPONENT: "Component worked on", MODE: "What failed"}
-_PLAIN: Final = re.compile(r"[A-Za-z_%][\w./%+-]*( [\w./%+-]+)*")
+_PLAIN: Final = re.compile(r"[A-Za-z_][\w./%+-]*( [\w./%+-]+)*")
+_UNIT: Final = re.compile(r"[ _](°C|degC|%|bar|mbar|Pa|kPa|MPa|rpm|1/min|kW|kWh|Hz|kHz|mV|kV|mA|mm/s|m/s|m/s2|mm|µm|"
+                          r"m3/h|l/min|Nm|kN|kg)$")
 _WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 
 
@@ -153,7 +156,8 @@ def _is_static(group: Group, look: Look) -> bool:
 
 
 def _unit(name: Name) -> str:
-    found = re.search(r"[\[(]([^\])]+)[\])]\s*$", str(name))
+    """The unit in brackets at the end of a name, or after its last blank or underscore if it is a known one."""
+    found = re.search(r"[\[(]([^\])]+)[\])]\s*$", str(name)) or _UNIT.search(str(name))
     return found[1] if found else UNKNOWN
 
 

@@ -1,6 +1,7 @@
 """Which file is which table, and which column is which?"""
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -12,18 +13,20 @@ from oilcan.core.draft.seen import Look, SeenFile, look_at_column
 Name = str | int
 TableName = Literal["telemetry", "errors", "maintenance", "failures", "machines", "test_rul"]
 _TABLE_WORDS: Final[dict[TableName, str]] = {
-    "telemetry": r"telemetr|sensor|reading|measure|scada",
+    "telemetry": r"telemetr|sensor|reading|measure|scada|messwert|messung",
     "test_rul": r"(^|[^a-z])rul([^a-z]|$)",
-    "failures": r"fail|breakdown",
-    "errors": r"err|fault|alarm|event",
-    "maintenance": r"maint|repair|service|workorder|work_order",
-    "machines": r"machine|asset|fleet|equipment|master",
+    "failures": r"fail|breakdown|ausf(a|ae|ä)ll|stillstand",
+    "errors": r"err|fault|alarm|event|st(oe|ö)r|fehler|meldung",
+    "maintenance": r"maint|repair|service|workorder|work_order|wartung|instandhalt|reparatur",
+    "machines": r"machine|asset|fleet|equipment|master|maschine|anlage|stammdaten",
 }
 _MACHINE: Final = re.compile(
-    r"(machine|asset|unit|engine|device|equipment|pump|turbine|vehicle|serial|motor|drive|robot)_?"
-    r"(id|nr|no|number|name|code)?|id|udi|product_id")
-_TIME: Final = re.compile(r"(date_?time|time_?stamp|time|date|ts|day)(_utc)?")
+    r"(machine|asset|unit|engine|device|equipment|pump|turbine|vehicle|serial|motor|drive|robot|"
+    r"maschinen?|anlagen?|pumpen?|turbinen?|geraete?|aggregat|fahrzeug|antrieb)_?"
+    r"(id|nr|no|number|name|code|nummer|kennung)?|id|udi|product_id")
+_TIME: Final = re.compile(r"(date_?time|time_?stamp|time|date|ts|day|zeit(punkt|stempel)?|datum)(_utc)?")
 _CYCLE: Final = re.compile(r"(time_?(in_)?)?(cycles?|operating_hours|hours|time|t)(_nr|_number)?")
+_GERMAN: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 _ABOUT_PEOPLE: Final = re.compile(
     r"operator|technician|driver|employee|user|e_?mail|phone|person|first_?name|last_?name")
 
@@ -66,13 +69,21 @@ def canonical(name: Name) -> str:
     --------
     >>> canonical("Air temperature [K]"), canonical("machineID"), canonical(7)
     ('air_temperature', 'machine_id', 'column_7')
+    >>> canonical("Öldruck"), canonical("Débit d'huile")
+    ('oeldruck', 'debit_d_huile')
     """
     if isinstance(name, int):
         return f"column_{name}"
     plain = re.sub(r"\s*[\[(].*?[\])]\s*", " ", name) if re.search(r"\w", re.sub(r"[\[(].*?[\])]", "", name)) else name
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plain)
-    clean = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
+    clean = re.sub(r"[^a-z0-9]+", "_", _ascii(words.lower())).strip("_")
     return clean if re.match(r"[a-z]", clean) else f"c_{clean}".rstrip("_")
+
+
+def _ascii(text: str) -> str:
+    """Letters with marks as they are spelt without, the German way for German ones."""
+    parted = unicodedata.normalize("NFKD", text.translate(_GERMAN))
+    return "".join(letter for letter in parted if not unicodedata.combining(letter))
 
 
 def about_people(name: Name) -> bool:

@@ -147,7 +147,10 @@ class FeaturePlan:
         return _read(values)
 
 
-def _read(values: dict[str, Any]) -> FeaturePlan:
+def _read(values: Any) -> FeaturePlan:
+    if not isinstance(values, dict):
+        raise IntegrityError(f"plan.json: holds no feature plan (found {type(values).__name__}). Run `dvc repro "
+                             f"featurize`.")
     if values.get("version") != VERSION:
         raise IntegrityError(f"plan.json: unknown version (found {values.get('version')!r}, wanted {VERSION}). "
                              f"Run `dvc repro featurize`.")

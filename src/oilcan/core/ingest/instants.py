@@ -46,7 +46,8 @@ def cast_instants(pieces: Sequence[pd.Series], spec: Column, table: Table, zone:
     offsets = [offset for _, _, found in parsed for offset in found]
     if spec.shift is not None:
         values = values + pd.Timedelta(hours=spec.shift.ticks)
-    why = "no such instant" + (f" of format {spec.format!r}" if spec.format else "") + f" in zone {zone}"
+    twice = "" if zone == "UTC" else ", or one that a clock change repeats"
+    why = "no such instant" + (f" of format {spec.format!r}" if spec.format else "") + f" in zone {zone}{twice}"
     return Cast(values, wrong, why), _mixed(sorted(set(offsets)))
 
 

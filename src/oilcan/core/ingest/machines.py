@@ -8,17 +8,18 @@ from oilcan.core.ingest.fate import Kind
 from oilcan.core.ingest.tables import Cleaned
 
 
-def part_unknown(table: Cleaned, seen: pd.Index, listed: pd.Index) -> None:
+def part_unknown(table: Cleaned, seen: pd.Index, known: pd.Index) -> None:
     """Take rows of machines without telemetry out of a table, each with its verdict.
 
-    A machine that the machines table lists but that sent nothing is left out and counted. One that
-    no table knows is refused, or left out where the contract says `unknown_machines: ignore`.
+    A machine that the machines table lists, or whose every reading was refused, is left out and
+    counted. One that no table knows is refused, or left out where the contract says `unknown_machines: ignore`.
     """
     silent = ~table.frame[MACHINE].isin(seen)
-    is_listed = table.frame[MACHINE].isin(listed) if table.name != "machines" else silent
+    is_listed = table.frame[MACHINE].isin(known) if table.name != "machines" else silent
     table.decide((silent & is_listed).to_numpy(), "excluded", "machine without telemetry")
     unknown = ~table.frame[MACHINE].isin(seen)
     kind: Kind = "refused" if table.spec.unknown_machines == "refuse" else "excluded"
+    table.strangers = sorted(table.frame.loc[unknown, MACHINE].unique()) if kind == "refused" else []
     table.decide(unknown.to_numpy(), kind, "unknown machine")
 
 

@@ -40,8 +40,11 @@ def rejected_rows(tables: Sequence[Cleaned]) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=COLUMNS).astype({name: "int64" if name == "row" else "str" for name in COLUMNS})
 
 
-def too_many_refused(cleaned: Cleaned, max_rejected_share: float) -> list[str]:
-    """One line per reason, with a first example, if more than the allowed share of rows is refused."""
+def too_many_refused(cleaned: Cleaned, max_rejected_share: float, machines: Sequence[str] = ()) -> list[str]:
+    """One line per reason, with a first example, if more than the allowed share of rows is refused.
+
+    `machines` are those of the telemetry; some are shown beside unknown ones.
+    """
     counts = counts_of(cleaned)
     refused, read = sum(counts["refused"].values()), counts["read"]
     if refused <= max_rejected_share * read:
@@ -54,7 +57,14 @@ def too_many_refused(cleaned: Cleaned, max_rejected_share: float) -> list[str]:
         _, file, row, _, content = examples[reason]
         shown = content if len(content) <= 160 else content[:157] + "..."
         lines.append(f"{cleaned.name}: {number:,} for {reason!r}, first in {file} row {row}: {shown}")
+    if cleaned.strangers:
+        lines.append(f"{cleaned.name}: unknown are {_some(cleaned.strangers)}, the telemetry has {_some(machines)}; "
+                     f"write identifiers alike in all files")
     return lines
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(repr(str(name)) for name in names[:3]) + (f", ... ({len(names)})" if len(names) > 3 else "")
 
 
 def _malformed(cleaned: Cleaned) -> list[tuple[str, str, int, str, str]]:

@@ -51,7 +51,7 @@ def ingest(
     }
     telemetry, listed = tables["telemetry"], tables.get("machines")
     seen = pd.Index(telemetry.frame[MACHINE].unique())
-    known = pd.Index(listed.frame[MACHINE].unique() if listed else [])
+    known = telemetry.named.union(listed.frame[MACHINE].unique() if listed else [])
     for table in tables.values():
         if table is not telemetry:
             part_unknown(table, seen, known)
@@ -119,12 +119,14 @@ def _check_key(contract: Contract, hash_key: bytes | None) -> None:
 
 def _check_tables(tables: dict[str, Cleaned], max_rejected_share: float, contract: Contract) -> int:
     """Number of machines without a row in the machines table, if nothing is wrong."""
-    breaches = [f"{name}: {problem}" for name, table in tables.items() for problem in table.problems]
-    for table in tables.values():
-        breaches += too_many_refused(table, max_rejected_share)
     telemetry, missing = tables["telemetry"], 0
+    judged = tables.values() if len(telemetry.frame) else [telemetry]       # without it no machine is known
+    breaches = [f"{table.name}: {problem}" for table in judged for problem in table.problems]
+    machines = sorted(telemetry.frame[MACHINE].unique()) if any(table.strangers for table in judged) else []
+    for table in judged:                            # where a column as a whole is wrong, its rows say nothing
+        breaches += [] if table.problems else too_many_refused(table, max_rejected_share, machines)
     if telemetry.frame.empty:
-        breaches.append("telemetry: no row is left")
+        breaches.append(f"telemetry: no row is left (of {len(telemetry.fate.alive):,} read)")
     elif "machines" in tables:
         missing, lines = machines_not_listed(telemetry, tables["machines"], max_rejected_share)
         breaches += lines

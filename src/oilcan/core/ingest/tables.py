@@ -23,7 +23,8 @@ TEST_PREFIX: Final = "test-"
 class Cleaned:
     """A canonical table on its way: `frame` holds the rows alive, `position` says which raw row each was.
 
-    `problems` are breaches of the table as a whole; `is_test` says which rows are of a `test_files` file;
+    `problems` are breaches of the table as a whole; `named` holds the machines of all its rows, the refused
+    ones too, `strangers` those that no other table knows; `is_test` says which rows are of a `test_files` file;
     `out_of_order` counts rows that stood after a later one of the same machine.
     """
 
@@ -36,6 +37,8 @@ class Cleaned:
     is_test: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=bool))
     out_of_order: int = 0
     problems: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+    named: pd.Index = field(default_factory=lambda: pd.Index([], dtype="str"))
 
     def decide(self, where: np.ndarray, kind: Kind, reason: str) -> None:
         """Give rows of the frame a verdict and leave them out of it."""
@@ -66,6 +69,7 @@ def clean_table(
     is_test = np.repeat([piece.is_test for piece in pieces], [len(piece.frame) for piece in pieces])
     if is_test.any():
         columns[MACHINE] = columns[MACHINE].mask(is_test, TEST_PREFIX + columns[MACHINE])
+    cleaned.named = pd.Index(columns[MACHINE].dropna().unique())
     _sort(cleaned, columns, key)
     cleaned.is_test = is_test[cleaned.position]
     twins = find_duplicates(cleaned.frame, key)

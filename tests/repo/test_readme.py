@@ -1,0 +1,41 @@
+"""The README says what the commands say."""
+
+import re
+
+import yaml
+
+from tests.repo.closure import ROOT
+from tests.repo.readme import BLOCKS, IDEA, block, filled
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_summary_is_that_of_the_committed_metrics():
+    assert filled(README, "summary", block("summary", ROOT)) == README, "run `make readme`"
+
+
+def test_every_block_stands_in_the_readme():
+    for name, commands in BLOCKS.items():
+        shown = re.search(rf"<!-- {name} -->\n```\n(.*?)```", README, re.S)
+        assert shown, name
+        for command, _ in commands:
+            assert f"$ {command}\n" in shown[1], "run `make readme`"
+
+
+def test_the_idea_it_tries_is_a_parameter():
+    values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    path, _, value = IDEA.partition("=")
+    for step in path.split("."):
+        values = values[step]
+    assert isinstance(values, int)
+    assert values != int(value)
+
+
+def test_every_make_target_it_names_exists():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    assert set(re.findall(r"`make ([a-z-]+)`", README)) <= targets
+
+
+def test_every_contract_it_names_exists():
+    for file in (ROOT / "datasets").glob("*.yaml"):
+        assert f"`{file.stem}`" in README or file.stem == "demo_fleet"
