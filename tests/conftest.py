@@ -18,6 +18,7 @@ SMALL = {
     "ingest": {"machines_per_partition": 12},
     "train": {
         "hist_gradient_boosting": {"iterations": 25},
+        "life_boosting": {"iterations": 25},
         "random_forest": {"trees": 20},
     },
     "evaluate": {"bootstrap": 20},

@@ -170,9 +170,13 @@ class _Past:
         begun = all_times.min() - pd.Timedelta(microseconds=1)
         if feature.statistic == "renewed":
             begun = max([begun, *self._records("maintenance", None), *self._records("failures", None)])
+        if feature.statistic == "trend":
+            return self.slope(replace(feature, window=1e6))
         until = begun + pd.Timedelta(hours=1e5 if feature.statistic == "life" else self.plan.reference)
         normal = self.values[feature.sensor][(self.times > begun) & (self.times <= until)].mean()
-        return self._window(feature.sensor, feature.window).mean() - normal
+        moved = self._window(feature.sensor, 1e6 if feature.window is None else feature.window).mean() - normal
+        lived = (self.now - all_times.min()) / pd.Timedelta("1h")
+        return moved / max(lived, feature.window) if feature.statistic == "rate" else moved
 
     def fleet(self, feature):
         reference = next(r for r in self.plan.fleet if r.sensor == feature.sensor)

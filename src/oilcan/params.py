@@ -103,9 +103,11 @@ class TrainParams(Section):
     max_rows: int = pydantic.Field(ge=0)                         # 0 keeps all; else every k-th row of each machine
     class_weight: Literal["none", "balanced"]
     min_mode_failures: int = pydantic.Field(ge=1)                # a rarer failure mode gets no forecast of its own
+    bags: int = pydantic.Field(ge=1)                             # boosted models averaged, on rows dealt out in turn
     early_stopping_share: float = pydantic.Field(ge=0, lt=0.5)   # of the training machines, held out; 0 is none
     random_forest: ForestParams
-    hist_gradient_boosting: BoostingParams
+    hist_gradient_boosting: BoostingParams                       # of events: few positives, so held back
+    life_boosting: BoostingParams                                # of remaining life: every row tells much
 
 
 class PredictParams(Section):

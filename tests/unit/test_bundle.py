@@ -15,8 +15,8 @@ from oilcan.scoring.score import score
 from oilcan.training.fit import train
 
 FILES = ["check_rows.parquet", "contract.yaml", "drift_reference.json", "forecasts.json", "manifest.json",
-         "manifest.sha256", "plan.json", "trees/00.treelite", "trees/01.treelite", "trees/02.treelite",
-         "trees/03.treelite"]
+         "manifest.sha256", "plan.json", "trees/00-0.treelite", "trees/01-0.treelite", "trees/02-0.treelite",
+         "trees/03-0.treelite"]
 
 
 @pytest.fixture(scope="module")
@@ -91,11 +91,11 @@ def test_a_link_is_refused(packed, tmp_path):
         bundle.load_bundle(packed)
 
 
-@pytest.mark.parametrize("changes", [{"version": 2}, {"format": "other"}])
+@pytest.mark.parametrize("changes", [{"version": 1}, {"format": "other"}])
 def test_an_unknown_format_is_refused_before_anything_else(packed, changes):
-    (packed / "trees/00.treelite").write_bytes(b"not even trees")
+    (packed / "trees/00-0.treelite").write_bytes(b"not even trees")
     _reseal(packed, **changes)
-    with pytest.raises(IntegrityError, match=r"wanted 'oilcan-bundle', 1"):
+    with pytest.raises(IntegrityError, match=r"wanted 'oilcan-bundle', 2"):
         bundle.load_bundle(packed)
 
 

@@ -52,7 +52,7 @@ def test_one_class_in_a_part_is_refused(part):
 
 def test_a_part_without_known_outcomes_is_refused():
     rows, matrix, failures = fleet()
-    rows["target_rul"] = np.nan
+    rows["target_rul"], rows["bound_rul"] = np.nan, 0.0
     with pytest.raises(DataError, match=r"rul: none of .* train rows has a known outcome"):
         train(contract(), training_data((rows, matrix, failures)), train_params(), COMPUTE)
 
@@ -62,7 +62,8 @@ def test_early_stopping_on_held_out_machines_grows_fewer_trees():
     boosting = train_params().hist_gradient_boosting.model_copy(update={"iterations": 150})
     full = train(contract(), data, train_params(hist_gradient_boosting=boosting), COMPUTE)
     early = train(contract(), data, train_params(hist_gradient_boosting=boosting, early_stopping_share=0.2), COMPUTE)
-    assert len(early.fitted.forecasts[0].trees.checkpoint) < 0.8 * len(full.fitted.forecasts[0].trees.checkpoint)
+    sizes = [len(training.fitted.forecasts[0].trees.checkpoints[0]) for training in (early, full)]
+    assert sizes[0] < 0.8 * sizes[1]
 
 
 def test_rows_of_the_test_part_never_enter():
@@ -73,3 +74,20 @@ def test_rows_of_the_test_part_never_enter():
     first = train(contract(), training_data((rows, matrix, failures)), train_params(), COMPUTE)
     second = train(contract(), training_data((rows_spoilt, spoilt, failures)), train_params(), COMPUTE)
     assert first.fitted == second.fitted
+
+
+def test_a_bag_shares_the_rows_among_boosted_models_and_not_among_forests():
+    data = training_data(fleet())
+    members = {model: [len(forecast.trees.checkpoints) for forecast in
+                       train(contract(), data, train_params(model=model, bags=2), COMPUTE).fitted.forecasts]
+               for model in ("hist_gradient_boosting", "random_forest")}
+    assert members == {"hist_gradient_boosting": [2, 2, 2, 2], "random_forest": [1, 1, 1, 1]}
+
+
+def test_rows_that_cannot_be_shared_between_classes_make_one_model():
+    rows, matrix, failures = independent()
+    only = np.flatnonzero(rows["part"] == "train")[:2]
+    rows["target_broken"] = rows["target_broken"].where(rows["part"] != "train", 0.0)
+    rows.loc[only[0], "target_broken"] = 1.0
+    training = train(contract(INDEPENDENT), training_data((rows, matrix, failures)), train_params(bags=3), COMPUTE)
+    assert len(training.fitted.forecasts[0].trees.checkpoints) == 1

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from tests.training_frames import COMPUTE, contract, fleet, train_params, training_data
 
@@ -66,3 +67,9 @@ def test_a_capped_target_is_capped():
 def test_the_seed_of_a_target_does_not_depend_on_other_targets():
     assert FAILURE.seed(1) == Target("failure", "failure_within").seed(1)
     assert len({target.seed(1) for target in (FAILURE, Target("failure", "failure_within", "seal"))}) == 2
+
+
+def test_a_life_that_outlasts_the_cap_is_known_to_and_a_shorter_one_is_not():
+    rows = pd.DataFrame({"target_rul": [30.0, 900.0, np.nan, np.nan], "bound_rul": [30.0, 900.0, 720.0, 719.0]})
+    np.testing.assert_array_equal(Target("rul", "rul", cap=720.0).values(rows), [30.0, 720.0, 720.0, np.nan])
+    np.testing.assert_array_equal(Target("rul", "rul").values(rows), [30.0, 900.0, np.nan, np.nan])

@@ -1,3 +1,4 @@
+import copy
 import pickle
 
 import numpy as np
@@ -74,3 +75,30 @@ def test_an_estimator_that_treelite_misreads_is_refused():
     estimator.__class__ = lying
     with pytest.raises(IntegrityError, match="predictions differ from scikit-learn"):
         TreeModel.from_sklearn(estimator, rows.matrix)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_column_without_a_value_is_no_obstacle(model):
+    rows = _rows()
+    rows.matrix[:, 3] = np.nan
+    trees = fit_trees(build_classifier(train_params(model=model), 7, jobs=1), rows)
+    moved = rows.matrix.copy()
+    moved[:, 3] = 1.0
+    assert np.array_equal(trees.predict(rows.matrix), trees.predict(moved))
+
+
+def test_a_bag_says_the_mean_of_its_members():
+    rows = _rows()
+    members = [fit_trees(build_classifier(train_params(), seed, jobs=1), rows) for seed in (7, 8)]
+    bag = TreeModel.bag(members)
+    mean = (members[0].predict(rows.matrix) + members[1].predict(rows.matrix)) / 2
+    assert np.array_equal(bag.predict(rows.matrix), mean)
+    assert bag.checkpoints == tuple(member.checkpoints[0] for member in members)
+    assert copy.deepcopy(bag) == bag
+
+
+def test_members_of_another_width_are_refused():
+    narrow = Rows(_rows().matrix[:, :4], _rows().target)
+    members = [fit_trees(build_classifier(train_params(), 7, jobs=1), rows) for rows in (_rows(), narrow)]
+    with pytest.raises(IntegrityError, match=r"members read \[4, 5\] features"):
+        TreeModel.bag(members)

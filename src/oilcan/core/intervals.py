@@ -4,8 +4,9 @@ Rows of one machine resemble each other, so machines, not rows, are what is exch
 validation machine has the same weight in the quantile, however many rows it has, and one machine's
 weight stays with the machine to come (hierarchical conformal prediction: Lee, Barber and Willett,
 *Distribution-free inference with hierarchical data*, arXiv 2306.06342; pooling of machines' distributions:
-Dunn, Wasserman and Ramdas, arXiv 1809.07441). Residuals are taken relative to the usual error at that
-level of forecast, since far failures are forecast less sharply than near ones.
+Dunn, Wasserman and Ramdas, arXiv 1809.07441). Residuals are taken relative to the error that nine of ten
+rows near that level of forecast stay below (a local quantile, weights of a Gaussian kernel), since far
+failures are forecast less sharply than near ones.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from typing import Any, Final
 import numpy as np
 
 COVERAGE: Final = 0.9
-_LEVELS: Final = 10             # steps of the forecast in which the usual error is taken
+_KNOTS: Final = 26              # levels of the forecast at which the usual error is taken
+_BANDWIDTH: Final = 1 / 16      # of the range of forecasts: the kernel's standard deviation
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Interval:
     Attributes
     ----------
     levels, usual_error
-        Points between which the usual absolute error at a forecast is linear; flat outside.
+        Points between which the local quantile of the absolute error is linear; flat outside.
     factor
         How many usual errors the interval reaches to either side.
     cap
@@ -77,7 +79,7 @@ def fit(forecast: np.ndarray, target: np.ndarray, groups: np.ndarray, cap: float
     True
     """
     error = np.abs(target - forecast)
-    levels, usual = _usual_error(forecast, error)
+    levels, usual = _usual_error(forecast, error, _weights(groups))
     relative = error / np.interp(forecast, levels, usual)
     return Interval(tuple(map(float, levels)), tuple(map(float, usual)), _machine_quantile(relative, groups), cap)
 
@@ -88,20 +90,29 @@ def covered(interval: Interval, forecast: np.ndarray, target: np.ndarray) -> np.
     return np.asarray((low <= target) & (target <= high))
 
 
-def _usual_error(forecast: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean absolute error in steps of the forecast, at the mean forecast of each step."""
-    steps = np.array_split(np.argsort(forecast, kind="stable"), min(_LEVELS, max(1, len(forecast) // 20)))
-    levels = np.array([forecast[step].mean() for step in steps])
-    usual = np.array([error[step].mean() for step in steps])
-    distinct = np.concatenate([[True], np.diff(levels) > 0])
-    floor = max(float(error.mean()) * 0.05, 1e-9)       # a step without error must not divide by nothing
-    return levels[distinct], np.maximum(usual[distinct], floor)
+def _weights(groups: np.ndarray) -> np.ndarray:
+    """One for each machine, shared among its rows."""
+    _, code, rows = np.unique(groups, return_inverse=True, return_counts=True)
+    return np.asarray(1.0 / rows[code])
+
+
+def _usual_error(forecast: np.ndarray, error: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The local quantile of the absolute error at even steps between the lowest and the highest forecast."""
+    low, high = float(forecast.min()), float(forecast.max())
+    levels = np.linspace(low, high, _KNOTS if high > low else 1)
+    order = np.argsort(error, kind="stable")
+    width = max((high - low) * _BANDWIDTH, 1e-9)
+    usual = np.empty(len(levels))
+    for at, level in enumerate(levels):
+        near = np.cumsum(weight[order] * np.exp(-0.5 * ((forecast[order] - level) / width) ** 2))
+        usual[at] = error[order[int(np.searchsorted(near, COVERAGE * near[-1]))]]
+    floor = max(float(error.mean()) * 0.05, 1e-9)       # a level without error must not divide by nothing
+    return levels, np.maximum(usual, floor)
 
 
 def _machine_quantile(relative: np.ndarray, groups: np.ndarray) -> float:
     """The relative error below which lie `COVERAGE` * (K + 1) / K of K machines' weight, or the largest."""
-    _, code, rows = np.unique(groups, return_inverse=True, return_counts=True)
     order = np.argsort(relative, kind="stable")
-    weight = np.cumsum(1.0 / rows[code[order]]) / (len(rows) + 1)
+    weight = np.cumsum(_weights(groups)[order]) / (len(np.unique(groups)) + 1)
     at = int(np.searchsorted(weight, COVERAGE - 1e-12))
     return float(relative[order[min(at, len(order) - 1)]])

@@ -1,9 +1,10 @@
-"""A tree ensemble as treelite's own bytes: what is trained, versioned, packaged and served.
+"""Tree ensembles as treelite's own bytes: what is trained, versioned, packaged and served.
 
 One form from train to service has three uses: no door ever unpickles an estimator, the bytes do not
 depend on thread counts (scikit-learn's pickles do), and batch and service give the same last bit.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -19,21 +20,31 @@ _TOLERANCE: Final = 1e-12       # boosting adds in another order than scikit-lea
 class TreeModel:
     """Trees that map a row of features to one number: P(class 1), or the value of a regression.
 
-    Missing values (NaN) go where training sent them. The same row gives the same bits alone, in a
-    batch of any size, and with any number of threads.
+    A bag of several ensembles says the mean of what they say. Missing values (NaN) go where training
+    sent them. The same row gives the same bits alone, in a batch of any size, and with any number of threads.
 
     Attributes
     ----------
-    checkpoint
-        The model as treelite serialises it.
+    checkpoints
+        The members of the bag, one or more, as treelite serialises them.
     """
 
-    def __init__(self, checkpoint: bytes) -> None:
-        self.checkpoint = checkpoint
+    def __init__(self, *checkpoints: bytes) -> None:
+        self.checkpoints = checkpoints
         try:
-            self._model = treelite.Model.deserialize_bytes(checkpoint)
+            self._members = [treelite.Model.deserialize_bytes(checkpoint) for checkpoint in checkpoints]
         except treelite.TreeliteError as err:
             raise IntegrityError(f"not a treelite model ({err}). Run `dvc repro train package`.") from err
+        widths = sorted({int(member.num_feature) for member in self._members})
+        if len(widths) != 1:
+            raise IntegrityError(f"bag of trees: members read {widths or 'no'} features (found), wanted at least one "
+                                 f"member and one width. Run `dvc repro train package`.")
+        self.n_features = widths[0]
+
+    @classmethod
+    def bag(cls, members: Sequence["TreeModel"]) -> "TreeModel":
+        """The mean of several models, in their order."""
+        return cls(*(checkpoint for member in members for checkpoint in member.checkpoints))
 
     @classmethod
     def from_sklearn(cls, estimator: Any, sample: np.ndarray) -> "TreeModel":
@@ -56,11 +67,6 @@ class TreeModel:
                 f"(wanted at most {_TOLERANCE * scale:.0e}). Install the pinned versions of requirements/."
             )
         return trees
-
-    @property
-    def n_features(self) -> int:
-        """Number of features a row has."""
-        return int(self._model.num_feature)
 
     def predict(self, matrix: np.ndarray, jobs: int = 1) -> np.ndarray:
         """One number per row.
@@ -87,14 +93,16 @@ class TreeModel:
             return np.zeros(0)
         rows = np.ascontiguousarray(matrix, dtype=np.float32)
         threads = 1 if jobs == 1 else _ALL_THREADS
-        raw = treelite.gtil.predict(self._model, rows, nthread=threads)      # (n, 1, classes or 1)
-        return np.ascontiguousarray(raw[:, 0, -1], dtype=np.float64)
+        total = np.zeros(len(rows))
+        for member in self._members:
+            total += treelite.gtil.predict(member, rows, nthread=threads)[:, 0, -1]      # (n, 1, classes or 1)
+        return total / len(self._members)
 
-    def __reduce__(self) -> tuple[type["TreeModel"], tuple[bytes]]:
-        return TreeModel, (self.checkpoint,)
+    def __reduce__(self) -> tuple[type["TreeModel"], tuple[bytes, ...]]:
+        return TreeModel, self.checkpoints
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, TreeModel) and self.checkpoint == other.checkpoint
+        return isinstance(other, TreeModel) and self.checkpoints == other.checkpoints
 
     def __hash__(self) -> int:
-        return hash(self.checkpoint)
+        return hash(self.checkpoints)

@@ -26,7 +26,7 @@ from oilcan.io import files
 from oilcan.io.digests import sha256
 
 FORMAT: Final = "oilcan-bundle"
-VERSION: Final = 1
+VERSION: Final = 2
 MANIFEST: Final = "manifest.json"
 SEAL: Final = "manifest.sha256"
 _REMEDY: Final = "Restore it with `dvc checkout models/bundle`, or make it anew with `dvc repro package`"
@@ -71,9 +71,10 @@ def write_bundle(folder: Path, *, contract: Path, plan: Path, fitted: Fitted, dr
     entries = []
     (folder / "trees").mkdir()
     for at, forecast in enumerate(fitted.forecasts):
-        path = f"trees/{at:02d}.treelite"
-        (folder / path).write_bytes(forecast.trees.checkpoint)
-        entries.append(_entry(forecast) | {"trees": path})
+        paths = [f"trees/{at:02d}-{member}.treelite" for member in range(len(forecast.trees.checkpoints))]
+        for path, checkpoint in zip(paths, forecast.trees.checkpoints, strict=True):
+            (folder / path).write_bytes(checkpoint)
+        entries.append(_entry(forecast) | {"trees": paths})
     files.write_json({"features": list(fitted.features), "plan_hash": fitted.plan_hash, "forecasts": entries},
                      folder / "forecasts.json")
     listed = {path: {"sha256": sha256(folder / path), "bytes": (folder / path).stat().st_size}
@@ -147,7 +148,7 @@ def _entry(forecast: Forecast) -> dict[str, Any]:
 
 
 def _forecast(entry: dict[str, Any], held: dict[str, bytes]) -> Forecast:
-    trees = TreeModel(held[entry["trees"]])
+    trees = TreeModel(*(held[path] for path in entry["trees"]))
     if entry["kind"] == "life":
         return LifeForecast(entry["task"], trees, Interval.from_json(entry["interval"]))
     return EventForecast(entry["task"], entry["mode"], trees, Calibrator.from_json(entry["calibrator"]),

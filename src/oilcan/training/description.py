@@ -17,12 +17,14 @@ from oilcan.training.fit import Training
 def describe(contract: Contract, training: Training, data: TrainingData, params: TrainParams) -> dict[str, Any]:
     """Forecasts with their thresholds, features in order, hyper-parameters, and what it was trained on."""
     rows = data.train.rows
-    hyper = params.hist_gradient_boosting if params.model == "hist_gradient_boosting" else params.random_forest
+    boosted = params.model == "hist_gradient_boosting"
+    hyper = params.hist_gradient_boosting if boosted else params.random_forest
     return {
         "dataset": contract.name,
         "contract_version": contract.version,
         "model": params.model,
         "hyper_parameters": hyper.model_dump(),
+        **({"life_hyper_parameters": params.life_boosting.model_dump()} if boosted else {}),
         "calibration": params.calibration,
         "seed": params.seed,
         "plan_hash": data.plan_hash,

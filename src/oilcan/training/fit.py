@@ -9,6 +9,7 @@ import numpy as np
 from oilcan.contract import Contract
 from oilcan.core import metrics
 from oilcan.core.fitted import Fitted
+from oilcan.core.trees import TreeModel
 from oilcan.params import ComputeParams, TrainParams
 from oilcan.training.data import Grown, TrainingData
 from oilcan.training.finish import Finished, finish_event, finish_life
@@ -79,19 +80,29 @@ def _grow(target: Target, values: np.ndarray, machines: np.ndarray, matrix: np.n
     chosen = choose_rows(values, target, params)
     stop = _held_out(machines[chosen.at], values[chosen.at], target, params)
     build = build_regressor if target.kind == "rul" else build_classifier
-    estimator = build(params, target.seed(params.seed), jobs=jobs, early_stopping=bool(stop.any()))
+    def rows_of(at: np.ndarray) -> Rows:
+        return Rows(matrix[chosen.at[at]], values[chosen.at[at]], None if chosen.weight is None else chosen.weight[at])
 
-    def rows_of(mask: np.ndarray) -> Rows:
-        at = chosen.at[mask]
-        return Rows(matrix[at], values[at], None if chosen.weight is None else chosen.weight[mask])
-
-    rows = rows_of(~stop)
-    trees = fit_trees(estimator, rows, rows_of(stop) if stop.any() else None, shift=chosen.shift, jobs=jobs)
+    learnt = np.flatnonzero(~stop)
+    watched = rows_of(np.flatnonzero(stop)) if stop.any() else None
+    bags = _bags(values[chosen.at[learnt]], target, params)
+    trees = TreeModel.bag([
+        fit_trees(build(params, target.seed(params.seed) + bag, jobs=jobs, early_stopping=watched is not None),
+                  rows_of(learnt[bag::bags]), watched, shift=chosen.shift, jobs=jobs)
+        for bag in range(bags)
+    ])  # fmt: skip
     known = np.flatnonzero(~np.isnan(values))
     seen = known[:: max(1, -(-len(known) // _GAP_ROWS))]
     quality = metrics.rmse if target.kind == "rul" else metrics.pr_auc
     train_quality = quality(values[seen], trees.predict(matrix[seen], jobs))
-    return Grown(trees, trees.predict(validation, jobs), len(rows), train_quality)
+    return Grown(trees, trees.predict(validation, jobs), len(learnt), train_quality)
+
+
+def _bags(values: np.ndarray, target: Target, params: TrainParams) -> int:
+    """How many models share the rows: one where a share would hold a single class, or the model is a bag itself."""
+    bags = params.bags if params.model == "hist_gradient_boosting" else 1
+    split = target.kind == "rul" or all(np.ptp(values[bag::bags]) > 0 for bag in range(min(bags, len(values))))
+    return bags if split and len(values) >= bags else 1
 
 
 def _held_out(machines: np.ndarray, values: np.ndarray, target: Target, params: TrainParams) -> np.ndarray:

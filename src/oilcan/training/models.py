@@ -1,6 +1,6 @@
 """Which estimator do the parameters ask for? One interface over three kinds of tree ensemble."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +15,7 @@ from sklearn.ensemble import (
 )
 
 from oilcan.core.trees import TreeModel
-from oilcan.params import TrainParams
+from oilcan.params import BoostingParams, TrainParams
 
 _PATIENCE: Final = 15           # iterations without gain on held-out machines after which boosting stops
 _SAMPLE: Final = 200            # training rows on which the trees are proven equal to the estimator
@@ -44,13 +44,14 @@ def build_classifier(params: TrainParams, seed: int, *, jobs: int, early_stoppin
     ...     iterations=5, learning_rate=0.1, max_leaf_nodes=4, min_samples_leaf=1, l2=0.0, max_features=1.0)
     >>> params = TrainParams(
     ...     seed=0, model="extra_trees", calibration="none", negatives_per_positive=0.0, max_rows=0,
-    ...     class_weight="none", min_mode_failures=1, early_stopping_share=0.0,
-    ...     random_forest=forest, hist_gradient_boosting=boosting)
+    ...     class_weight="none", min_mode_failures=1, bags=1, early_stopping_share=0.0,
+    ...     random_forest=forest, hist_gradient_boosting=boosting, life_boosting=boosting)
     >>> build_classifier(params, 0, jobs=1).n_estimators
     5
     """
     if params.model == "hist_gradient_boosting":
-        return HistGradientBoostingClassifier(**_boosting(params, seed, early_stopping=early_stopping))
+        values = _boosting(params.hist_gradient_boosting, seed, early_stopping=early_stopping)
+        return HistGradientBoostingClassifier(**values)
     kind = RandomForestClassifier if params.model == "random_forest" else ExtraTreesClassifier
     return kind(**_forest(params, seed, jobs))
 
@@ -58,7 +59,7 @@ def build_classifier(params: TrainParams, seed: int, *, jobs: int, early_stoppin
 def build_regressor(params: TrainParams, seed: int, *, jobs: int, early_stopping: bool = False) -> Any:
     """An unfitted regressor on squared error."""
     if params.model == "hist_gradient_boosting":
-        return HistGradientBoostingRegressor(**_boosting(params, seed, early_stopping=early_stopping))
+        return HistGradientBoostingRegressor(**_boosting(params.life_boosting, seed, early_stopping=early_stopping))
     kind = RandomForestRegressor if params.model == "random_forest" else ExtraTreesRegressor
     return kind(**_forest(params, seed, jobs))
 
@@ -71,12 +72,18 @@ def _forest(params: TrainParams, seed: int, jobs: int) -> dict[str, Any]:
     return values | sampling | {"random_state": seed, "n_jobs": jobs}
 
 
-def _boosting(params: TrainParams, seed: int, *, early_stopping: bool) -> dict[str, Any]:
-    values = params.hist_gradient_boosting.model_dump()
+def _boosting(params: BoostingParams, seed: int, *, early_stopping: bool) -> dict[str, Any]:
+    values = params.model_dump()
     values["max_iter"] = values.pop("iterations")
     values["l2_regularization"] = values.pop("l2")
     return values | {"early_stopping": early_stopping, "n_iter_no_change": _PATIENCE, "random_state": seed,
                      "categorical_features": None}
+
+
+def _without_empty(matrix: np.ndarray) -> np.ndarray:
+    """Columns without a single value as zeros: boosting cannot bin nothing, and no tree splits on a constant."""
+    empty = np.isnan(matrix).all(axis=0)
+    return np.where(empty, np.float32(0.0), matrix) if empty.any() else matrix
 
 
 def fit_trees(estimator: Any, rows: Rows, stopping: Rows | None = None, *, shift: float = 0.0,
@@ -92,6 +99,7 @@ def fit_trees(estimator: Any, rows: Rows, stopping: Rows | None = None, *, shift
     jobs
         OpenMP threads of boosting; the trees do not depend on it.
     """
+    rows = replace(rows, matrix=_without_empty(rows.matrix))
     held_out: dict[str, Any] = {}
     if stopping is not None:
         held_out = {"X_val": stopping.matrix, "y_val": stopping.target, "sample_weight_val": stopping.weight}

@@ -29,9 +29,15 @@ class Target:
         return forecast_name(self.task, self.mode)
 
     def values(self, rows: pd.DataFrame) -> np.ndarray:
-        """The target of each row, capped; NaN where unknown, shape (n,)."""
+        """The target of each row, capped; NaN where unknown, shape (n,).
+
+        A life that had not ended but had outlasted the cap is known: its target is the cap.
+        """
         values = rows[f"target_{self.name}"].to_numpy(dtype=np.float64)
-        return values if self.cap is None else np.minimum(values, self.cap)
+        if self.cap is None:
+            return values
+        outlasts = np.isnan(values) & (rows[f"bound_{self.name}"].to_numpy(dtype=np.float64) >= self.cap)
+        return np.where(outlasts, self.cap, np.minimum(values, self.cap))
 
     def seed(self, base: int) -> int:
         """A seed of its own, so that adding a task does not change the others."""

@@ -5,7 +5,9 @@ contract. `early`: the life begins with the machine's first reading, and never a
 begins anew after each maintenance and failure; a record counts from the first instant after its
 stamp. `life`, of the health index alone: the reference period never ends. Before it is over, the
 readings so far are the reference. The feature is the trailing mean minus that normal; NaN while
-either holds no reading.
+either holds no reading. The health index has three more: `rate`, its `early` per tick of life so far
+(at least a window); `drift`, the mean of all its readings so far minus the early normal; and `trend`,
+the least-squares line through all of them.
 """
 
 from collections.abc import Iterator
@@ -19,11 +21,12 @@ from oilcan.core.features.arrays import Arrays
 from oilcan.core.features.facts import Facts
 from oilcan.core.features.health import NAME
 from oilcan.core.features.plan import Feature
-from oilcan.core.features.scan import running_moments
+from oilcan.core.features.scan import Moments, running_moments
 from oilcan.core.features.timeline import Timeline, window_units
 from oilcan.core.features.windows import statistic, windowed
 from oilcan.core.groups import exact
 
+PERIODS: Final = {"rate": "early", "drift": "life", "trend": "life"}     # whose reference period is another's
 ENDLESS: Final = 2**60      # whole units; longer than any record, and no overflow when added to an instant
 
 
@@ -34,25 +37,44 @@ def propose(facts: Facts) -> Iterator[Feature]:
     if facts.kinds["maintenance"] or facts.kinds["failures"]:
         stats["renewed"] = f"against the first {span} after the last repair"
     for sensor in facts.sensors("plain"):
-        for stat, words in (stats | ({"life": "against all so far"} if sensor.name == NAME else {})).items():
+        more = {"life": "against all so far", "rate": f"against the first {span}, per {facts.tick} of life"}
+        for stat, words in (stats | (more if sensor.name == NAME else {})).items():
             for window in facts.windows_of(sensor):
-                if not facts.applies(sensor, stat, window):
-                    continue
-                yield facts.feature("early_life", sensor, stat, window,
-                                    f"mean of the last {facts.words(window)} {words}")
+                if facts.applies(sensor, stat, window):
+                    yield facts.feature("early_life", sensor, stat, window,
+                                        f"mean of the last {facts.words(window)} {words}")
+        if sensor.name == NAME:
+            yield facts.feature("early_life", sensor, "drift", None, f"mean of all so far against the first {span}")
+            yield facts.feature("early_life", sensor, "trend", None, "trend of all so far")
 
 
 def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:
     """Shape (rows, features)."""
     out = np.empty((len(arrays.row_machine), len(features)))
-    for stat in sorted({f.statistic for f in features}):
-        names = sorted({f.sensor for f in features if f.statistic == stat})
-        normal = _normal(arrays, [arrays.column(name) for name in names], stat)
-        for at, feature in enumerate(features):
-            if feature.statistic == stat:
-                mean = windowed(arrays, feature.sensor, "mean", feature.window or 0.0)
-                out[:, at] = mean - normal[:, names.index(feature.sensor)]
+    periods = [PERIODS.get(f.statistic, f.statistic) for f in features]
+    for period in sorted(set(periods)):
+        mine = [at for at, each in enumerate(periods) if each == period]
+        names = sorted({features[at].sensor for at in mine})
+        past = _period(arrays, [arrays.column(name) for name in names], period)
+        for at in mine:
+            out[:, at] = _against(arrays, features[at], past, names.index(features[at].sensor))
     return out
+
+
+def _against(arrays: Arrays, feature: Feature, past: Moments, column: int) -> np.ndarray:
+    """One feature from the moments of its reference period."""
+    own = past.column(column)
+    if feature.statistic == "trend":
+        return statistic(own, "slope")
+    if feature.statistic == "drift":
+        early = _period(arrays, [arrays.column(feature.sensor)], "early").column(0)
+        return np.asarray(statistic(own, "mean") - statistic(early, "mean"))
+    window = feature.window or 0.0
+    moved = windowed(arrays, feature.sensor, "mean", window) - statistic(own, "mean")
+    if feature.statistic != "rate":
+        return np.asarray(moved)
+    lived = (arrays.row_time - arrays.time[arrays.first][arrays.row_machine]) / arrays.per_tick
+    return np.asarray(moved / np.maximum(lived, window))
 
 
 def renewals(arrays: Arrays, *tables: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -63,8 +85,8 @@ def renewals(arrays: Arrays, *tables: pd.DataFrame) -> tuple[np.ndarray, np.ndar
     return pairs[:, 0], pairs[:, 1]
 
 
-def _normal(arrays: Arrays, columns: list[int], stat: str) -> np.ndarray:
-    """Mean of the reference period of the life that each row is in, as far as it has come."""
+def _period(arrays: Arrays, columns: list[int], stat: str) -> Moments:
+    """Moments of the reference period of the life that each row is in, as far as it has come."""
     length = ENDLESS if stat == "life" else window_units(arrays.plan.reference, arrays.per_tick)
     tables = (arrays.tables.maintenance, arrays.tables.failures) if stat == "renewed" else ()
     machine, time = renewals(arrays, *tables) if tables else (np.zeros(0, np.int64), np.zeros(0, np.int64))
@@ -86,9 +108,10 @@ def _normal(arrays: Arrays, columns: list[int], stat: str) -> np.ndarray:
     valid = (arrays.end >= 0) & (last >= 0)
     valid &= number[np.maximum(last, 0)] == row_number
     wanted, slot = np.unique(np.searchsorted(inside, last[valid]), return_inverse=True)
-    out = np.full((len(last), len(columns)), np.nan)
-    if len(wanted):
-        starts = np.flatnonzero(np.diff(number[inside], prepend=-1))
-        moments = running_moments(arrays.values[inside][:, columns], arrays.ticks[inside], starts, wanted)
-        out[valid] = statistic(moments, "mean")[slot]
-    return out
+    if not len(wanted):
+        return Moments.empty(len(last), len(columns), shared=len(columns))
+    starts = np.flatnonzero(np.diff(number[inside], prepend=-1))
+    moments = running_moments(arrays.values[inside][:, columns], arrays.ticks[inside], starts, wanted)
+    place = np.zeros(len(last), dtype=np.int64)
+    place[valid] = slot
+    return moments.take(place, valid)

@@ -17,9 +17,11 @@ RHYTHMS: Final[dict[str, frozenset[str]]] = {
     "counter": frozenset({"slope"}),             # over the longest window only
     "text": frozenset(),
 }
+PER_TICK: Final = frozenset({"slope", "trend", "rate"})
 MANY: Final = 30                                          # plain sensors; above it they get only
 WIDE: Final = frozenset({"mean", "std", "slope", "early"})  # these, over the longest window
 
+SPREADS: Final = frozenset({"std", "min", "max"})           # what a lean plan does without
 LEAN: Final = frozenset({"early", "renewed"})               # beside a health index made for the only forecast
 
 
@@ -80,8 +82,9 @@ class Facts:
         return (s for s in self.plan_sensors if not rhythms or s.rhythm in rhythms)
 
     def windows_of(self, sensor: Sensor) -> tuple[float, ...]:
-        """Look-backs of a sensor; the health index, one for all, affords twice the longest too."""
-        return (*self.windows, 2 * self.windows[-1]) if sensor.name == NAME else self.windows
+        """Look-backs of a sensor; the health index, one for all, affords twice and three times the longest too."""
+        longest = self.windows[-1]
+        return (*self.windows, 2 * longest, 3 * longest) if sensor.name == NAME else self.windows
 
     @cached_property
     def is_lean(self) -> bool:
@@ -92,9 +95,9 @@ class Facts:
         """Whether a sensor of this rhythm gets this statistic over this window."""
         is_longest = window == self.windows[-1]
         if sensor.name == NAME:
-            return True
+            return not self.is_lean or stat not in SPREADS
         if self.is_lean:
-            return sensor.rhythm == "plain" and stat in LEAN
+            return sensor.rhythm == "plain" and stat in LEAN and window == self.windows[len(self.windows) // 2]
         if sensor.rhythm == "plain":
             return not self.is_wide or (is_longest and stat in WIDE)
         return stat in RHYTHMS[sensor.rhythm] and (sensor.rhythm == "condition" or is_longest)
@@ -103,5 +106,5 @@ class Facts:
         """A feature of one sensor, named and described as all are."""
         name = f"{sensor.name}_{stat}" + ("" if window is None else f"_{self.suffix(window)}")
         what = sensor.description + (" above expectation" if sensor.name in self.normalised else "")
-        unit = f"{sensor.unit}/{self.tick}" if stat == "slope" else sensor.unit
+        unit = f"{sensor.unit}/{self.tick}" if stat in PER_TICK else sensor.unit
         return Feature(name, kind, sensor.name, stat, window, unit, f"{what}, {text}")

@@ -112,9 +112,9 @@ def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:
 def windowed(arrays: Arrays, sensor: str, stat: str, window: float) -> np.ndarray:
     """One statistic of one sensor at every row; windows are scanned once, for all families that need them."""
     if not arrays.scanned:
-        needed = [f for f in arrays.plan.features if f.kind in NEEDED_BY]
+        needed = [f for f in arrays.plan.features if f.kind in NEEDED_BY and f.window]
         groups: dict[tuple[str, ...], list[float]] = {}
-        for each in sorted({f.window or 0.0 for f in needed}):
+        for each in sorted({f.window for f in needed if f.window}):
             groups.setdefault(tuple(sorted({f.sensor for f in needed if f.window == each})), []).append(each)
         for names, lengths in groups.items():
             places = [place_window(arrays, each) for each in lengths]
