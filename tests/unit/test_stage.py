@@ -143,6 +143,19 @@ def test_a_stage_dies_with_its_parent(tmp_path):
     _wait_for(lambda: not _runs(child))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process its ancestors in /proc")
+@pytest.mark.parametrize(("writer", "status"), [("parent", 0), ("stranger", 1)])
+def test_a_stage_whose_dvc_has_ended_before_it_could_listen_ends_too(tmp_path, writer, status):
+    (tmp_path / ".dvc/tmp").mkdir(parents=True)
+    pid = os.getpid() if writer == "parent" else 2**22 + 1          # above the highest pid of Linux
+    (tmp_path / ".dvc/tmp/rwlock").write_text(f'{{"out": {{"write": {{"pid": {pid}, "cmd": "dvc repro"}}}}}}')
+    script = _script(tmp_path, "stage.die_with_parent()\nopen('wrote', 'w').close()\n")
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, env=os.environ | {"DVC_STAGE": "copy"},
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == status
+    assert (tmp_path / "wrote").exists() == (status == 0)
+
+
 def _runs(pid: int) -> bool:
     stat = Path(f"/proc/{pid}/stat")
     return stat.exists() and stat.read_text().split()[2] != "Z"
