@@ -81,7 +81,7 @@ _DATA_SHEET = """\
 ## Tables
 {% for name, table in contract.tables.items() %}
 ### {{ name }}
-{{ table.grain }}.
+{{ table.grain[:1].upper() }}{{ table.grain[1:] }}.
 {%- for left in table.exclude %} Left out: {{ left.column }} = {{ left.equals }} ({{ left.reason }}).{% endfor %}
 
 | column | type | unit | physical range | meaning |
@@ -189,11 +189,14 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _number(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    """Four digits of a fraction, all of a large number, no exponent."""
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
+    return str(value)
 
 
 def _interval(pair: list[float] | None) -> str:
-    return f"{pair[0]:.4g} to {pair[1]:.4g}" if pair else "not estimated"
+    return f"{_number(pair[0])} to {_number(pair[1])}" if pair else "not estimated"
 
 
 def _span(pair: tuple[float | None, float | None] | None) -> str:
