@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 MODES = ("bearing", "seal")
 STEP = 6.0
 BOOSTING = BoostingParams(iterations=25, learning_rate=0.2, max_leaf_nodes=8, min_samples_leaf=5, l2=1.0,
-                          max_features=1.0)
+                          max_features=1.0, bags=1)
 COMPUTE = ComputeParams(backend="threading", jobs=1)
 
 _HEAD = """
@@ -75,7 +75,6 @@ def train_params(**changes: object) -> TrainParams:
     values: dict[str, object] = {
         "seed": 1, "model": "hist_gradient_boosting", "calibration": "sigmoid", "negatives_per_positive": 0.0,
         "max_rows": 0, "class_weight": "none", "min_mode_failures": 3, "early_stopping_share": 0.0,
-        "bags": 1,
         "random_forest": ForestParams(trees=15, max_depth=6, min_samples_leaf=2, max_features=0.5, max_samples=0.8),
         "hist_gradient_boosting": BOOSTING, "life_boosting": BOOSTING,
     }

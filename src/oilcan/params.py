@@ -90,7 +90,8 @@ class BoostingParams(Section):
     max_leaf_nodes: int = pydantic.Field(ge=2)
     min_samples_leaf: int = pydantic.Field(ge=1)
     l2: float = pydantic.Field(ge=0)
-    max_features: float = pydantic.Field(gt=0, le=1)
+    max_features: float = pydantic.Field(gt=0, le=1)             # share tried at a split, never fewer than ten
+    bags: int = pydantic.Field(ge=1)                             # models averaged, on rows dealt out in turn
 
 
 class TrainParams(Section):
@@ -103,7 +104,6 @@ class TrainParams(Section):
     max_rows: int = pydantic.Field(ge=0)                         # 0 keeps all; else every k-th row of each machine
     class_weight: Literal["none", "balanced"]
     min_mode_failures: int = pydantic.Field(ge=1)                # a rarer failure mode gets no forecast of its own
-    bags: int = pydantic.Field(ge=1)                             # boosted models averaged, on rows dealt out in turn
     early_stopping_share: float = pydantic.Field(ge=0, lt=0.5)   # of the training machines, held out; 0 is none
     random_forest: ForestParams
     hist_gradient_boosting: BoostingParams                       # of events: few positives, so held back

@@ -14,7 +14,7 @@ MODELS = ["random_forest", "extra_trees", "hist_gradient_boosting"]
 FREE = {
     "random_forest": ForestParams(trees=50, max_depth=20, min_samples_leaf=1, max_features=1.0, max_samples=1.0),
     "hist_gradient_boosting": BoostingParams(iterations=100, learning_rate=0.3, max_leaf_nodes=8, min_samples_leaf=1,
-                                             l2=0.0, max_features=1.0),
+                                             l2=0.0, max_features=1.0, bags=1),
 }
 
 

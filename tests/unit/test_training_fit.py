@@ -1,6 +1,15 @@
 import numpy as np
 import pytest
-from tests.training_frames import COMPUTE, INDEPENDENT, contract, fleet, independent, train_params, training_data
+from tests.training_frames import (
+    BOOSTING,
+    COMPUTE,
+    INDEPENDENT,
+    contract,
+    fleet,
+    independent,
+    train_params,
+    training_data,
+)
 
 from oilcan.core.fitted import EventForecast, LifeForecast
 from oilcan.errors import DataError
@@ -76,10 +85,15 @@ def test_rows_of_the_test_part_never_enter():
     assert first.fitted == second.fitted
 
 
+def bagged(bags: int) -> dict[str, object]:
+    boosting = BOOSTING.model_copy(update={"bags": bags})
+    return {"hist_gradient_boosting": boosting, "life_boosting": boosting}
+
+
 def test_a_bag_shares_the_rows_among_boosted_models_and_not_among_forests():
     data = training_data(fleet())
     members = {model: [len(forecast.trees.checkpoints) for forecast in
-                       train(contract(), data, train_params(model=model, bags=2), COMPUTE).fitted.forecasts]
+                       train(contract(), data, train_params(model=model, **bagged(2)), COMPUTE).fitted.forecasts]
                for model in ("hist_gradient_boosting", "random_forest")}
     assert members == {"hist_gradient_boosting": [2, 2, 2, 2], "random_forest": [1, 1, 1, 1]}
 
@@ -89,5 +103,5 @@ def test_rows_that_cannot_be_shared_between_classes_make_one_model():
     only = np.flatnonzero(rows["part"] == "train")[:2]
     rows["target_broken"] = rows["target_broken"].where(rows["part"] != "train", 0.0)
     rows.loc[only[0], "target_broken"] = 1.0
-    training = train(contract(INDEPENDENT), training_data((rows, matrix, failures)), train_params(bags=3), COMPUTE)
+    training = train(contract(INDEPENDENT), training_data((rows, matrix, failures)), train_params(**bagged(3)), COMPUTE)
     assert len(training.fitted.forecasts[0].trees.checkpoints) == 1

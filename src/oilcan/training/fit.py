@@ -100,7 +100,8 @@ def _grow(target: Target, values: np.ndarray, machines: np.ndarray, matrix: np.n
 
 def _bags(values: np.ndarray, target: Target, params: TrainParams) -> int:
     """How many models share the rows: one where a share would hold a single class, or the model is a bag itself."""
-    bags = params.bags if params.model == "hist_gradient_boosting" else 1
+    boosting = params.life_boosting if target.kind == "rul" else params.hist_gradient_boosting
+    bags = boosting.bags if params.model == "hist_gradient_boosting" else 1
     split = target.kind == "rul" or all(np.ptp(values[bag::bags]) > 0 for bag in range(min(bags, len(values))))
     return bags if split and len(values) >= bags else 1
 

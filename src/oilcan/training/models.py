@@ -18,6 +18,7 @@ from oilcan.core.trees import TreeModel
 from oilcan.params import BoostingParams, TrainParams
 
 _PATIENCE: Final = 15           # iterations without gain on held-out machines after which boosting stops
+_FEWEST_PER_SPLIT: Final = 10   # features tried at a split of boosting: a share of few features would leave one
 _SAMPLE: Final = 200            # training rows on which the trees are proven equal to the estimator
 
 
@@ -41,10 +42,11 @@ def build_classifier(params: TrainParams, seed: int, *, jobs: int, early_stoppin
     >>> from oilcan.params import ForestParams, BoostingParams
     >>> forest = ForestParams(trees=5, max_depth=3, min_samples_leaf=1, max_features=0.5, max_samples=1.0)
     >>> boosting = BoostingParams(
-    ...     iterations=5, learning_rate=0.1, max_leaf_nodes=4, min_samples_leaf=1, l2=0.0, max_features=1.0)
+    ...     iterations=5, learning_rate=0.1, max_leaf_nodes=4, min_samples_leaf=1, l2=0.0, max_features=1.0,
+    ...     bags=1)
     >>> params = TrainParams(
     ...     seed=0, model="extra_trees", calibration="none", negatives_per_positive=0.0, max_rows=0,
-    ...     class_weight="none", min_mode_failures=1, bags=1, early_stopping_share=0.0,
+    ...     class_weight="none", min_mode_failures=1, early_stopping_share=0.0,
     ...     random_forest=forest, hist_gradient_boosting=boosting, life_boosting=boosting)
     >>> build_classifier(params, 0, jobs=1).n_estimators
     5
@@ -73,7 +75,7 @@ def _forest(params: TrainParams, seed: int, jobs: int) -> dict[str, Any]:
 
 
 def _boosting(params: BoostingParams, seed: int, *, early_stopping: bool) -> dict[str, Any]:
-    values = params.model_dump()
+    values = params.model_dump(exclude={"bags"})
     values["max_iter"] = values.pop("iterations")
     values["l2_regularization"] = values.pop("l2")
     return values | {"early_stopping": early_stopping, "n_iter_no_change": _PATIENCE, "random_state": seed,
@@ -100,6 +102,9 @@ def fit_trees(estimator: Any, rows: Rows, stopping: Rows | None = None, *, shift
         OpenMP threads of boosting; the trees do not depend on it.
     """
     rows = replace(rows, matrix=_without_empty(rows.matrix))
+    if isinstance(estimator, HistGradientBoostingClassifier | HistGradientBoostingRegressor):
+        fewest = min(1.0, _FEWEST_PER_SPLIT / rows.matrix.shape[1])
+        estimator.set_params(max_features=max(estimator.max_features, fewest))
     held_out: dict[str, Any] = {}
     if stopping is not None:
         held_out = {"X_val": stopping.matrix, "y_val": stopping.target, "sample_weight_val": stopping.weight}
