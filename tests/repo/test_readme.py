@@ -5,21 +5,27 @@ import re
 import yaml
 
 from tests.repo.closure import ROOT
-from tests.repo.readme import BLOCKS, IDEA, block, filled
+from tests.repo.readme import BLOCKS, IDEA, block
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def _shown(name: str) -> str:
+    found = re.search(rf"<!-- {name} -->\n```\n(.*?)```", README, re.S)
+    assert found, name
+    return found[1]
+
+
 def test_the_summary_is_that_of_the_committed_metrics():
-    assert filled(README, "summary", block("summary", ROOT)) == README, "run `make readme`"
+    # the last part lists the reports that are there; a clone that has pulled nothing has fewer
+    figures, _, _ = block("summary", ROOT).partition("Look next:")
+    assert _shown("summary").startswith(figures), "run `make readme`"
 
 
 def test_every_block_stands_in_the_readme():
     for name, commands in BLOCKS.items():
-        shown = re.search(rf"<!-- {name} -->\n```\n(.*?)```", README, re.S)
-        assert shown, name
         for command, _ in commands:
-            assert f"$ {command}\n" in shown[1], "run `make readme`"
+            assert f"$ {command}\n" in _shown(name), "run `make readme`"
 
 
 def test_the_idea_it_tries_is_a_parameter():
