@@ -145,11 +145,6 @@ class EventRows:
         """Rows whose outcome is known."""
         return ~np.isnan(self.target)
 
-    @property
-    def machine_ids(self) -> np.ndarray:
-        """Machine of each position."""
-        return self.frame[MACHINE].to_numpy() if self.windows is None else self.windows.machines
-
     def counts(self, score: np.ndarray, threshold: float) -> events.EventCounts:
         """Events at `score` >= `threshold`."""
         if self.windows is None:

@@ -53,14 +53,6 @@ def read_raw(contract: Contract, folder: Path) -> dict[str, list[RawPiece]]:
     return tables
 
 
-def raw_files(contract: Contract, folder: Path) -> dict[str, list[Path]]:
-    """Files of each table that are there, in the order they are read; a glob without files gives none."""
-    return {
-        name: [folder / file for file in _matches(name, [*table.files, *table.test_files], folder, [])]
-        for name, table in contract.tables.items()
-    }
-
-
 def _remedy(contract: Contract) -> str:
     return (f"Place the files with `oilcan dataset place {contract.name} --from FOLDER`, fetch them with "
             f"`oilcan dataset fetch {contract.name}`, or see datasets/{contract.name}.yaml: source.")
