@@ -66,10 +66,26 @@ def test_runs_killed_in_every_stage_go_on_at_the_next(small_repo):
     (small_repo.path / "dvc.lock").unlink()
     small_repo.run("rm", "-rf", ".dvc/cache/runs")
     for at, stage in enumerate(STAGES):
+        small_repo.run("oilcan", "ready")           # as `make repro` does: the kill may have cut DVC's own notes
         _kill_in(small_repo, stage, after=0.4 + 0.3 * (at % 4))
+    small_repo.run("oilcan", "ready")
     small_repo.run("dvc", "repro")
     assert small_repo.lock() == wanted
     assert small_repo.run("git", "status", "--porcelain").stdout == ""
+
+
+def test_notes_that_a_killed_dvc_cut_off_are_mended(small_repo):
+    wanted = small_repo.lock()
+    (small_repo.path / ".dvc/tmp/rwlock").write_text("", encoding="utf-8")
+    refused = small_repo.run("dvc", "repro", check=False)
+    assert "JSON structure is corrupted" in refused.stdout + refused.stderr
+    for name, content in wanted.items():
+        (small_repo.path / name).write_bytes(content[:content.rindex(b"cmd:") + 2])
+    said = small_repo.run("oilcan", "ready").stdout
+    assert [line.split(":")[1].strip() for line in said.splitlines() if line.startswith("mended")] == [
+        ".dvc/tmp/rwlock", "dvc.lock", "data/dvc.lock"]
+    assert "up to date" in small_repo.run("dvc", "repro").stdout
+    assert small_repo.lock() == wanted
 
 
 def _wait_for_workers(repo) -> None:

@@ -1,6 +1,7 @@
 """Can `dvc repro` begin? Parameters, contract and raw files, told in words before DVC tells it in its own.
 
-Reads no table and imports no pandas, so that `make repro` can ask it each time.
+What a killed run left half-written is cleared away first. Reads no table and imports no pandas, so that
+`make repro` can ask it each time.
 """
 
 import argparse
@@ -18,10 +19,12 @@ def register(commands: Any) -> None:
 
 
 def run(_args: argparse.Namespace) -> int:
-    """Refuse what DVC would refuse without saying what to do."""
-    from oilcan.io import preflight
+    """Clear away what a killed run left; refuse what DVC would refuse without saying what to do."""
+    from oilcan.io import leftovers, preflight
 
     root = find_root()
+    for line in leftovers.mend(root):
+        print(f"mended: {line}")
     name = preflight.check(root)
     print(f"ready: {short(root / 'datasets' / name)}.yaml and its raw files")
     return 0

@@ -26,7 +26,7 @@ def find_stage(root: Path, address: str) -> StageEntry:
     file, _, name = address.rpartition(":")
     name, _, item = name.partition("@")
     values = _params(root) | {"item": item}
-    entry = _load(root / (file or "dvc.yaml"))["stages"][name]
+    entry = load_yaml(root / (file or "dvc.yaml"))["stages"][name]
     entry = entry.get("do", entry)
     return StageEntry(
         name=name,
@@ -43,7 +43,7 @@ def stage_names(root: Path) -> list[str]:
         name if file == "dvc.yaml" else f"{file}:{name}"
         for file in PIPELINES
         if (root / file).exists()
-        for name in _load(root / file)["stages"]
+        for name in load_yaml(root / file)["stages"]
     ]
 
 
@@ -53,7 +53,7 @@ def recorded_outputs(root: Path) -> dict[str, str]:
     for file in PIPELINES:
         lock = root / Path(file).with_suffix(".lock")
         if lock.exists():
-            for stage in (_load(lock).get("stages") or {}).values():
+            for stage in (load_yaml(lock).get("stages") or {}).values():
                 recorded |= {out["path"]: out["md5"] for out in stage.get("outs", []) if "md5" in out}
     return {path.removeprefix("../"): md5 for path, md5 in recorded.items()}
 
@@ -73,9 +73,10 @@ def _get(values: dict[str, Any], dotted: str) -> Any:
 
 
 def _params(root: Path) -> dict[str, Any]:
-    return dict(_load(root / "params.yaml"))
+    return dict(load_yaml(root / "params.yaml"))
 
 
-def _load(path: Path) -> Any:
+def load_yaml(path: Path) -> Any:
+    """Content of a YAML file, by the fast parser where there is one."""
     with path.open(encoding="utf-8") as stream:
         return yaml.load(stream, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # both are safe
