@@ -10,6 +10,7 @@ from oilcan.core import features
 from oilcan.core.features.arrays import Arrays, Tables
 from oilcan.core.features.families import FAMILIES
 from oilcan.core.features.plan import FeaturePlan
+from oilcan.core.features.regimes import Clusters
 from oilcan.params import FeaturizeParams
 
 START = pd.Timestamp("2024-03-01", tz="UTC")
@@ -64,19 +65,23 @@ def contract(windows: str = "3h, 10h, 30h") -> Contract:
     return parse_contract(CONTRACT.replace("WINDOWS", windows), "tryout")
 
 
-def fleet(seed: int, machines: int = 4, readings: int = 110) -> Tables:
-    """Irregular readings with gaps and missing values; some events stand exactly at readings."""
+def fleet(seed: int, machines: int = 4, readings: int = 110, *, separate: bool = False) -> Tables:
+    """Irregular readings with gaps and missing values; some events stand exactly at readings.
+
+    With `separate`, machines run at one of two loads, and their sensors are noisier at the higher one.
+    """
     rng = np.random.default_rng(seed)
     names = [f"m{at}" for at in range(machines)]
     parts = []
     for at, name in enumerate(names):
         minutes = np.cumsum(rng.choice([15, 30, 60, 60, 60, 120, 900], size=readings)) + rng.integers(0, 300)
-        load = 50 + 20 * rng.random(readings)
-        heat = 30 + 0.4 * load + at + rng.normal(size=readings)
+        load = rng.choice([50.0, 70.0], readings) if separate else 50 + 20 * rng.random(readings)
+        noise = np.where(separate & (load == 70), 4.0, 1.0)
+        heat = 30 + 0.4 * load + at + noise * rng.normal(size=readings)
         parts.append(pd.DataFrame({
             "machine_id": name, "time": (START + pd.to_timedelta(minutes, unit="min")).as_unit("us"),
             "load_pct": _holes(load, rng), "heat": _holes(heat, rng),
-            "shake": _holes(1e4 + np.cumsum(rng.normal(size=readings)), rng),
+            "shake": _holes(1e4 + noise * np.cumsum(rng.normal(size=readings)), rng),
             "odometer": np.cumsum(rng.integers(1, 4, readings)).astype(float),
             "state": rng.choice(["idle", "run"], readings), "broken": rng.random(readings) < 0.1,
         }))  # fmt: skip
@@ -126,44 +131,60 @@ def by_definition(plan: FeaturePlan, kind: str, tables: Tables) -> np.ndarray:
     readings = arrays.readings.reset_index(drop=True)
     names = [*(sensor.name for sensor in plan.sensors), *(["health_index"] if plan.health else [])]
     values = pd.DataFrame(arrays.values, columns=names)
+    counts = pd.DataFrame(1.0, index=values.index, columns=names)
+    if isinstance(plan.regimes, Clusters) and plan.health:
+        regime = plan.regimes.regime(readings[list(plan.regimes.conditions)].to_numpy())
+        counts["health_index"] = np.array(plan.health.precision)[regime]
     out = []
     for machine, now in tables.rows[["machine_id", "time"]].itertuples(index=False):
         past = (readings["machine_id"] == machine) & (readings["time"] <= now)
-        view = _Past(plan, tables, machine, now, readings.loc[past, "time"], values[past])
+        view = _Past(plan, tables, machine, now, readings.loc[past, "time"], values[past], counts[past])
         out.append([getattr(view, feature.kind)(feature) for feature in plan.features if feature.kind == kind])
     return np.array(out, dtype=float)
+
+
+def mean(x: pd.Series, w: pd.Series) -> float:
+    """Weighted mean; NaN of nothing."""
+    return (w * x).sum() / w.sum() if len(x) else np.nan
 
 
 class _Past:
     """All that is known of one machine at one instant."""
 
-    def __init__(self, plan, tables, machine, now, times, values):
+    def __init__(self, plan, tables, machine, now, times, values, counts):
         self.plan, self.tables, self.machine, self.now = plan, tables, machine, now
-        self.times, self.values = times, values
+        self.times, self.values, self.counts = times, values, counts
 
-    def _window(self, sensor: str, window: float) -> pd.Series:
-        inside = self.times > self.now - pd.Timedelta(hours=window)
-        series = pd.Series(self.values[sensor].to_numpy(), index=((self.times - START) / pd.Timedelta("1h")).to_numpy())
-        return series[inside.to_numpy()].dropna()
+    def _between(self, sensor: str, begin: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+        """Readings x there in (begin, end], their hours t, and what each counts, w."""
+        table = pd.DataFrame({"x": self.values[sensor], "w": self.counts[sensor],
+                              "t": (self.times - START) / pd.Timedelta("1h")})  # fmt: skip
+        return table[(self.times > begin) & (self.times <= end)].dropna()
+
+    def _window(self, sensor: str, window: float = 1e6) -> pd.DataFrame:
+        return self._between(sensor, self.now - pd.Timedelta(hours=window), self.now)
 
     def level(self, feature):
         return self.values[feature.sensor].iloc[-1]
 
     def trailing(self, feature):
-        series = self._window(feature.sensor, feature.window)
+        found = self._window(feature.sensor, feature.window)
+        if feature.statistic == "mean":
+            return mean(found.x, found.w)
         if feature.statistic == "std":
-            return series.std(ddof=0) if len(series) > 1 else np.nan
-        return getattr(series, feature.statistic)()
+            return np.sqrt(mean((found.x - mean(found.x, found.w)) ** 2, found.w)) if len(found) > 1 else np.nan
+        return getattr(found.x, feature.statistic)()
 
     def slope(self, feature):
-        series = self._window(feature.sensor, feature.window)
-        t = series.index.to_numpy() - series.index.to_numpy().mean() if len(series) else np.zeros(0)
-        return (t * (series - series.mean())).sum() / (t * t).sum() if len(series) > 1 else np.nan
+        found = self._window(feature.sensor, 1e6 if feature.window is None else feature.window)
+        t = found.t - mean(found.t, found.w)
+        square = (found.w * t * t).sum()
+        return (found.w * t * (found.x - mean(found.x, found.w))).sum() / square if len(found) > 1 else np.nan
 
     def ewm(self, feature):
-        series = self._window(feature.sensor, 1e6)
-        weight = 0.5 ** (((self.now - START) / pd.Timedelta("1h") - series.index.to_numpy()) / feature.window)
-        return (weight * series).sum() / weight.sum() if len(series) and weight.sum() >= 2.0**-64 else np.nan
+        found = self._window(feature.sensor)
+        weight = found.w * 0.5 ** (((self.now - START) / pd.Timedelta("1h") - found.t) / feature.window)
+        return mean(found.x, weight) if weight.sum() >= 2.0**-64 else np.nan
 
     def early_life(self, feature):
         all_times = self.tables.telemetry.loc[self.tables.telemetry["machine_id"] == self.machine, "time"]
@@ -171,10 +192,11 @@ class _Past:
         if feature.statistic == "renewed":
             begun = max([begun, *self._records("maintenance", None), *self._records("failures", None)])
         if feature.statistic == "trend":
-            return self.slope(replace(feature, window=1e6))
+            return self.slope(feature)
         until = begun + pd.Timedelta(hours=1e5 if feature.statistic == "life" else self.plan.reference)
-        normal = self.values[feature.sensor][(self.times > begun) & (self.times <= until)].mean()
-        moved = self._window(feature.sensor, 1e6 if feature.window is None else feature.window).mean() - normal
+        normal = self._between(feature.sensor, begun, until)
+        now = self._window(feature.sensor, 1e6 if feature.window is None else feature.window)
+        moved = mean(now.x, now.w) - mean(normal.x, normal.w)
         lived = (self.now - all_times.min()) / pd.Timedelta("1h")
         return moved / max(lived, feature.window) if feature.statistic == "rate" else moved
 
@@ -182,7 +204,8 @@ class _Past:
         reference = next(r for r in self.plan.fleet if r.sensor == feature.sensor)
         value = self._machine(reference.column)
         at = reference.values.index(value) if value in reference.values else -1
-        return (self._window(feature.sensor, feature.window).mean() - reference.mean[at]) / reference.std[at]
+        found = self._window(feature.sensor, feature.window)
+        return (mean(found.x, found.w) - reference.mean[at]) / reference.std[at]
 
     def _machine(self, column: str):
         return self.tables.machines.set_index("machine_id").loc[self.machine, column]

@@ -92,13 +92,21 @@ def test_every_family_keeps_every_law(kind: str, check: Callable[..., None], see
 
 @pytest.mark.parametrize("kind", FAMILIES)
 @FEW
-@given(seed=SEEDS, windows=WINDOWS)
-def test_every_family_equals_its_definition(kind: str, seed: int, windows: str) -> None:
-    tables = frames.fleet(seed, machines=2, readings=30)
+@given(seed=SEEDS, windows=WINDOWS, separate=st.booleans())
+def test_every_family_equals_its_definition(kind: str, seed: int, windows: str, separate: bool) -> None:
+    tables = frames.fleet(seed, machines=2, readings=30, separate=separate)
     tables = replace(tables, rows=tables.rows.iloc[::2])
-    plan = frames.plan_for(tables, windows)
+    plan = frames.plan_for(frames.fleet(seed, readings=400, separate=separate), windows)
     expected = frames.by_definition(plan, kind, tables)
     np.testing.assert_allclose(frames.exactly(plan, kind, tables), expected, rtol=1e-9, atol=1e-7)
+
+
+def test_the_health_index_counts_less_where_sensors_are_noisy() -> None:
+    plan = frames.plan_for(frames.fleet(1, readings=400, separate=True))
+    assert plan.health is not None
+    quiet, noisy = plan.health.precision
+    assert quiet > 1 > noisy
+    np.testing.assert_allclose(quiet + noisy, 2)
 
 
 def test_the_test_fleet_calls_for_every_family_and_both_learned_constants() -> None:

@@ -102,9 +102,23 @@ class Arrays:
         health = self.plan.health
         if health is None:
             return out
-        regime = regime_of(regimes, conditions if regimes else out)
-        index = health.index(out[:, [self.column(name) for name in health.sensors]], regime)
+        index = health.index(out[:, [self.column(name) for name in health.sensors]], self.regime)
         return np.column_stack([out, index])
+
+    @cached_property
+    def regime(self) -> np.ndarray:
+        """Regime of each reading, -1 unknown; 0 everywhere where there are no separate ones."""
+        regimes = self.plan.regimes
+        return regime_of(regimes, sensor_values(self.readings, list(regimes.conditions) if regimes else [], ()))
+
+    def weights(self, columns: list[int]) -> np.ndarray | None:
+        """What the readings of some columns count, shape (readings, columns); None where all count 1."""
+        health = self.plan.health
+        if health is None or health.is_even or self.column(NAME) not in columns:
+            return None
+        out = np.ones((len(self.machine), len(columns)))
+        out[:, columns.index(self.column(NAME))] = np.array(health.precision)[self.regime]
+        return out
 
     def column(self, sensor: str) -> int:
         """Position of a sensor among the columns of `values`; the health index comes last."""

@@ -111,7 +111,9 @@ def _period(arrays: Arrays, columns: list[int], stat: str) -> Moments:
     if not len(wanted):
         return Moments.empty(len(last), len(columns), shared=len(columns))
     starts = np.flatnonzero(np.diff(number[inside], prepend=-1))
-    moments = running_moments(arrays.values[inside][:, columns], arrays.ticks[inside], starts, wanted)
+    weights = arrays.weights(columns)
+    moments = running_moments(arrays.values[inside][:, columns], arrays.ticks[inside], starts, wanted,
+                              None if weights is None else weights[inside])
     place = np.zeros(len(last), dtype=np.int64)
     place[valid] = slot
     return moments.take(place, valid)

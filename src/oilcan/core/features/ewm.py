@@ -1,7 +1,8 @@
 """Family `ewm`: exponential average by time; a reading counts half after one window.
 
-E(t) = sum x_i 2^(-(t - t_i)/h) / sum 2^(-(t - t_i)/h) over readings t_i <= t that are there. Both sums
-follow S_i = S_(i-1) 2^(-(t_i - t_(i-1))/h) + new term, one multiplication and addition per reading.
+E(t) = sum w_i x_i 2^(-(t - t_i)/h) / sum w_i 2^(-(t - t_i)/h) over readings t_i <= t that are there, w_i = 1
+but for the health index, which counts by its precision. Both sums follow
+S_i = S_(i-1) 2^(-(t_i - t_(i-1))/h) + new term, one multiplication and addition per reading.
 """
 
 from collections.abc import Iterator
@@ -40,12 +41,17 @@ def exponential_average(arrays: Arrays, half_life: float, columns: list[int]) ->
     values = arrays.values[:, columns]
     there = ~np.isnan(values)
     decay = np.exp2(-np.diff(arrays.ticks, prepend=0.0) / half_life, where=_goes_on(arrays), out=np.zeros(len(values)))
-    weight = there if not there.all() else there[:, :1]
-    total = arrays.at_rows(decayed_sums(weight.astype(np.float64), decay))
-    sums = arrays.at_rows(decayed_sums(np.where(there, values, 0.0), decay))
+    weights = arrays.weights(columns)
+    counts = there[:, :1].astype(np.float64) if weights is None and there.all() else there * _or_one(weights)
+    total = arrays.at_rows(decayed_sums(counts, decay))
+    sums = arrays.at_rows(decayed_sums(np.where(there, values, 0.0) * _or_one(weights), decay))
     age = (arrays.row_time - arrays.time[np.maximum(arrays.end, 0)]) / arrays.per_tick
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(total * np.exp2(-age / half_life)[:, None] >= FADED, sums / total, np.nan)
+
+
+def _or_one(weights: np.ndarray | None) -> np.ndarray | float:
+    return 1.0 if weights is None else weights
 
 
 def _goes_on(arrays: Arrays) -> np.ndarray:

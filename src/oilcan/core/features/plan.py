@@ -15,7 +15,7 @@ from oilcan.core.features.health import Health
 from oilcan.core.features.regimes import Clusters, Surface
 from oilcan.errors import IntegrityError
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 @dataclass(frozen=True)

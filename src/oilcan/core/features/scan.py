@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 AT_ONCE: Final = 2048       # segments that advance together: their state stays in the processor's cache
+TINY: Final = np.finfo(np.float64).tiny     # divides in place of a count of 0
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Moments:
     Parameters
     ----------
     count, mean, square
-        Number of readings there, their mean, and the sum of squared deviations from it.
+        Number of readings there (or the sum of what they count, where they do not count the same), their mean,
+        and the sum of squared deviations from it.
     low, high
         Extremes; NaN of an empty stretch.
     t_mean, t_square, cross
@@ -68,7 +70,7 @@ class Moments:
     def joined(self, other: "Moments") -> "Moments":
         """Of both stretches together."""
         n = self.count + other.count
-        share = other.count / np.maximum(n, 1)
+        share = other.count / np.maximum(n, TINY)
         weight = self.count * share
         gap, t_gap = other.mean - self.mean, other.t_mean - self.t_mean
         return Moments(
@@ -79,7 +81,7 @@ class Moments:
         )  # fmt: skip
 
 
-def pieces(values: np.ndarray, ticks: np.ndarray, starts: np.ndarray) -> Moments:
+def pieces(values: np.ndarray, ticks: np.ndarray, starts: np.ndarray, weights: np.ndarray | None = None) -> Moments:
     """Moments of whole segments.
 
     Parameters
@@ -90,16 +92,19 @@ def pieces(values: np.ndarray, ticks: np.ndarray, starts: np.ndarray) -> Moments
         Time of the readings, shape (n,).
     starts
         First position of each segment, ascending; they cover the table.
+    weights
+        What each reading counts, above 0, shape of `values`; None counts all as 1.
     """
-    whole = not np.isnan(values).any()
-    shared = 1 if whole else values.shape[1]
+    there = ~np.isnan(values)
+    counts = None if weights is None and there.all() else there * (1.0 if weights is None else weights)
+    shared = 1 if counts is None else values.shape[1]
     out = Moments.empty(len(starts), values.shape[1], shared=shared)
     for member, first, lengths in _batches(starts, len(values), backwards=False):
         state = Moments.empty(len(first), values.shape[1], shared=shared)
         for j in range(lengths[0]):
             alive = int(np.searchsorted(-lengths, -j))      # segments longer than j; they come first
             at = first[:alive] + j
-            _advance(state, alive, values[at], ticks[at][:, None], whole=whole)
+            _advance(state, alive, values[at], ticks[at][:, None], 1.0 if counts is None else counts[at])
         for field in fields(Moments):
             getattr(out, field.name)[member] = getattr(state, field.name)
     return out
@@ -141,20 +146,21 @@ def running(cells: Moments, starts: np.ndarray, wanted: np.ndarray, *, backwards
 
 
 def running_moments(
-    values: np.ndarray, ticks: np.ndarray, starts: np.ndarray, wanted: np.ndarray, *, backwards: bool = False
-) -> Moments:
+    values: np.ndarray, ticks: np.ndarray, starts: np.ndarray, wanted: np.ndarray,
+    weights: np.ndarray | None = None, *, backwards: bool = False,
+) -> Moments:  # fmt: skip
     """Moments from the start of each reading's segment to the reading (from it to the end, if backwards).
 
     Parameters
     ----------
-    values, ticks, starts
+    values, ticks, starts, weights
         As for `pieces`.
     wanted
         Positions at which moments are asked for, without repetition.
     """
     edges = np.union1d(starts, wanted if backwards else wanted[wanted < len(values) - 1] + 1)
     asked = np.searchsorted(edges, wanted, side="right") - 1
-    return running(pieces(values, ticks, edges), np.searchsorted(edges, starts), asked, backwards=backwards)
+    return running(pieces(values, ticks, edges, weights), np.searchsorted(edges, starts), asked, backwards=backwards)
 
 
 def _batches(starts: np.ndarray, n: int, *, backwards: bool) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -168,13 +174,12 @@ def _batches(starts: np.ndarray, n: int, *, backwards: bool) -> Iterator[tuple[n
             yield few, starts[few] + (lengths[few] - 1 if backwards else 0), lengths[few]
 
 
-def _advance(state: Moments, alive: int, raw: np.ndarray, tick: np.ndarray, *, whole: bool) -> None:
-    """One reading more for the first `alive` segments, in place."""
+def _advance(state: Moments, alive: int, raw: np.ndarray, tick: np.ndarray, there: np.ndarray | float) -> None:
+    """One reading more for the first `alive` segments, in place; `there` is what it counts, 0 a missing one."""
     now = state.first(alive)
-    there = 1.0 if whole else (~np.isnan(raw)).astype(np.float64)
-    value = raw if whole else np.where(there > 0, raw, 0.0)
+    value = raw if isinstance(there, float) else np.where(there > 0, raw, 0.0)
     now.count[...] += there
-    share = there / np.maximum(now.count, 1)
+    share = there / np.maximum(now.count, TINY)
     gap, t_gap = value - now.mean, tick - now.t_mean
     now.mean[...] += gap * share
     now.t_mean[...] += t_gap * share

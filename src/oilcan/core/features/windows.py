@@ -63,7 +63,7 @@ def scan_windows(arrays: Arrays, columns: list[int], places: list[Windows]) -> l
         for positions in (place.blocks, place.begin[place.tail], place.last[place.head] + 1)
     ]))  # fmt: skip
     edges = edges[edges < len(arrays.time)]
-    cells = pieces(arrays.values[:, columns], arrays.ticks, edges)
+    cells = pieces(arrays.values[:, columns], arrays.ticks, edges, arrays.weights(columns))
     out = []
     for place in places:
         starts = np.searchsorted(edges, place.blocks)
@@ -81,14 +81,13 @@ def _stretch(cells: Moments, starts: np.ndarray, at: np.ndarray, valid: np.ndarr
 def statistic(moments: Moments, name: str) -> np.ndarray:
     """One statistic of windows, shape (rows, sensors); NaN where there are too few readings for it.
 
-    `std` divides by the number of readings and needs two; `slope` is least squares per tick and
-    needs readings at two instants.
+    `std` divides by the number of readings; `slope` is least squares per tick; both need readings at two instants.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         if name == "mean":
             return np.where(moments.count > 0, moments.mean, np.nan)
         if name == "std":
-            return np.where(moments.count > 1, np.sqrt(moments.square / moments.count), np.nan)
+            return np.where(moments.t_square > 0, np.sqrt(moments.square / moments.count), np.nan)
         if name == "slope":
             return np.where(moments.t_square > 0, moments.cross / moments.t_square, np.nan)
     return moments.low if name == "min" else moments.high
