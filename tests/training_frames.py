@@ -164,6 +164,7 @@ def write(folder: Path, frames: tuple[pd.DataFrame, np.ndarray, pd.DataFrame], t
     paths["features"].joinpath("plan.json").write_text(json.dumps(features.to_json()))
     files.write_json({"decision": "promote", "reasons": ["first model"]}, paths["review"])
     values = {"train": train_params(**train).model_dump(), "compute": COMPUTE.model_dump(),
-              "predict": {"rows_per_batch": 100}, "package": {"check_rows": 20}}
+              "predict": {"rows_per_batch": 100}, "package": {"check_rows": 20},
+              "prepare": {"seed": 1, "fill_gap_periods": 2}}
     paths["params"].write_text(yaml.safe_dump(values))
     return {name: str(path) for name, path in paths.items()}

@@ -2,7 +2,7 @@
 
 Reads   the data-set contract, data/prepared, data/features, models/model.joblib, models/model.json,
         metrics/review.json
-Params  package
+Params  package, prepare (what the service repeats of it)
 Writes  models/bundle, proven on its own check rows before it takes that name
 """
 
@@ -18,6 +18,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     inputs = ("prepared", "features", "model", "description", "review")
     args = stage.parse(__doc__, "contract", *inputs, "out", argv=argv)
     p = files.read_params(params.PackageParams, args.params, "package")
+    prepare = files.read_params(params.PrepareParams, args.params, "prepare")
     contract = files.read_contract(args.contract)
     fitted = files.read_model(args.model)
     description, review = files.read_json(args.description), files.read_json(args.review)
@@ -29,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     checks = check.check_rows(fitted, rows, features, p.check_rows)
     md5 = {name: digests.dvc_md5(getattr(args, name)) for name in inputs}
     facts = lineage.facts(contract, digests.sha256(args.contract), description, review, md5)
+    facts |= {"prepare": {"fill_gap_periods": prepare.fill_gap_periods}}
 
     with files.fresh_folder(args.out) as draft:
         bundle.write_bundle(draft, contract=args.contract, plan=args.features / "plan.json", fitted=fitted,

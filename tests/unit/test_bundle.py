@@ -33,7 +33,8 @@ def packed(fitted, tmp_path) -> Path:
     bundle.write_bundle(
         folder, contract=Path(paths["contract"]), plan=Path(paths["features"]) / "plan.json", fitted=fitted,
         drift_reference=drift_reference(fitted.features, data.validation.matrix, score(fitted, data.validation.matrix)),
-        check_rows=check_rows(fitted, data.validation.rows, data.validation.matrix, 20), facts={"dataset": "fleet"})
+        check_rows=check_rows(fitted, data.validation.rows, data.validation.matrix, 20),
+        facts={"dataset": "fleet", "prepare": {"fill_gap_periods": 2}})
     return folder
 
 
@@ -95,7 +96,7 @@ def test_a_link_is_refused(packed, tmp_path):
 def test_an_unknown_format_is_refused_before_anything_else(packed, changes):
     (packed / "trees/00-0.treelite").write_bytes(b"not even trees")
     _reseal(packed, **changes)
-    with pytest.raises(IntegrityError, match=r"wanted 'oilcan-bundle', 2"):
+    with pytest.raises(IntegrityError, match=r"wanted 'oilcan-bundle', 3"):
         bundle.load_bundle(packed)
 
 

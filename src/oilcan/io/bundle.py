@@ -26,7 +26,7 @@ from oilcan.io import files
 from oilcan.io.digests import sha256
 
 FORMAT: Final = "oilcan-bundle"
-VERSION: Final = 2
+VERSION: Final = 3
 MANIFEST: Final = "manifest.json"
 SEAL: Final = "manifest.sha256"
 _REMEDY: Final = "Restore it with `dvc checkout models/bundle`, or make it anew with `dvc repro package`"
@@ -40,6 +40,8 @@ class Bundle:
     ----------
     digest
         sha256 of the manifest, which holds those of all files: the bundle's name in logs.
+    fill_periods
+        Over how many periods cleaning held the last reading before features were made; the service repeats it.
     """
 
     digest: str
@@ -49,6 +51,7 @@ class Bundle:
     plan: FeaturePlan
     drift_reference: dict[str, Any]
     check_rows: pd.DataFrame
+    fill_periods: int
 
 
 def write_bundle(folder: Path, *, contract: Path, plan: Path, fitted: Fitted, drift_reference: dict[str, Any],
@@ -62,7 +65,7 @@ def write_bundle(folder: Path, *, contract: Path, plan: Path, fitted: Fitted, dr
     contract, plan
         Files to copy.
     facts
-        What the manifest says besides: lineage, library versions, verdict.
+        What the manifest says besides: lineage, library versions, verdict, how readings were prepared.
     """
     (folder / "contract.yaml").write_bytes(contract.read_bytes())
     (folder / "plan.json").write_bytes(plan.read_bytes())
@@ -104,7 +107,8 @@ def load_bundle(folder: Path) -> Bundle:
                                  f"the plan has {len(fitted.features)}. {_REMEDY}.")
     contract = parse_contract(held["contract.yaml"].decode(), f"{folder}: contract.yaml")
     checks = pd.read_parquet(io.BytesIO(held["check_rows.parquet"]))
-    return Bundle(digest, manifest, fitted, contract, plan, json.loads(held["drift_reference.json"]), checks)
+    return Bundle(digest, manifest, fitted, contract, plan, json.loads(held["drift_reference.json"]), checks,
+                  manifest["prepare"]["fill_gap_periods"])
 
 
 def _proven(folder: Path) -> tuple[dict[str, bytes], str, dict[str, Any]]:
