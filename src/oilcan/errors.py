@@ -7,6 +7,8 @@ Every message has the form *where: what is wrong (found, wanted). What to do.*
     +-- ParamsError         params.yaml is wrong: edit it
     +-- DataError           the data break their contract: look at the files
     +-- IntegrityError      bytes are not what was recorded: restore or rerun
+    +-- StoreError          the service's store is not the one meant, or refuses: look at its setting
+        +-- StoreUnavailable    it cannot answer now (locked, full, gone): try again later
 """
 
 import errno
@@ -33,6 +35,14 @@ class DataError(OilcanError):
 
 class IntegrityError(OilcanError):
     """Bytes that are not the recorded ones, or that changed while they were read."""
+
+
+class StoreError(OilcanError):
+    """A store of the service that cannot be used as asked."""
+
+
+class StoreUnavailable(StoreError):  # noqa: N818 - the field's word for it: a state, not a fault
+    """A store that cannot answer now; nothing unacknowledged was kept. Try again later."""
 
 
 def bullet_list(where: str, breaches: Sequence[str]) -> str:
