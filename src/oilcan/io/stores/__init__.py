@@ -1,0 +1,38 @@
+"""Where the service keeps what it must not lose: SQLite by default, PostgreSQL for several replicas.
+
+`open_store` is the one door. See docs/stores.md.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from oilcan.errors import StoreError
+from oilcan.io.stores.store import Store
+
+__all__ = ["DEFAULT_URL", "Store", "open_store"]
+
+DEFAULT_URL: Final = "sqlite:///.oilcan/service.db"
+
+
+def open_store(url: str = DEFAULT_URL) -> Store:
+    """The store at an address, made or brought up to date if need be.
+
+    Parameters
+    ----------
+    url
+        `sqlite:///relative/path`, `sqlite:////absolute/path`, or `postgresql://user@host/database`.
+
+    Raises
+    ------
+    StoreError
+        If the address is none, the store is another program's, or a newer Oilcan wrote it.
+    StoreUnavailable
+        If it does not answer.
+    """
+    kind, found, rest = url.partition("://")
+    if kind == "sqlite" and found and len(rest) > 1 and rest.startswith("/"):
+        from oilcan.io.stores.sqlite import SqliteDatabase
+
+        return Store(SqliteDatabase(Path(rest[1:])))
+    raise StoreError(f"store: {kind[:20]!r} is no kind of store (wanted sqlite:///path or postgresql://...). "
+                     f"Set OILCAN_STORE or --store.")

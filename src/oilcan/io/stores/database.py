@@ -1,0 +1,97 @@
+"""What the parts of a store ask of a database, and the pool of connections both kinds use."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+
+Row = tuple[Any, ...]
+T = TypeVar("T")
+C = TypeVar("C")
+
+
+class Transaction(Protocol):
+    """Statements that take effect together or not at all. Parameters are `?`, always sent apart from the SQL."""
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Run one statement and fetch what it returns."""
+
+    def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run one statement; the number of rows it changed."""
+
+    def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
+        """Run one statement for each row; the number of rows changed in all."""
+
+
+class Database(Protocol):
+    """A database that is up to date with `schema.MIGRATIONS`.
+
+    Attributes
+    ----------
+    name
+        The address without a password, for messages.
+    after, final, order
+        SQL on a table with `seq`: rows after a position (two parameters), rows that no unfinished transaction can
+        still get in front of, and the order in which they became final.
+    position
+        SQL for the two numbers of a row's position.
+    """
+
+    name: str
+    after: str
+    final: str
+    order: str
+    position: str
+
+    def read(self, work: Callable[[Transaction], T]) -> T:
+        """Do some reading of one consistent state."""
+
+    def write(self, work: Callable[[Transaction], T]) -> T:
+        """Do some writing; what it wrote is durable when this returns. `work` may be run again after a collision."""
+
+    def insert_readings(self, tx: Transaction, machines: np.ndarray, times: np.ndarray, blobs: Sequence[bytes],
+                        layout: int, received_at: int) -> np.ndarray:
+        """Insert rows whose (machine, time) is not there yet; bool, shape (n,): was it inserted?
+
+        The keys are distinct and sorted.
+        """
+
+    def reclaim(self) -> None:
+        """Give space of deleted rows back, as far as that is cheap."""
+
+    def close(self) -> None:
+        """Close every connection."""
+
+
+class Pool(Generic[C]):
+    """At most `limit` connections, opened when first needed, each in the hands of one thread at a time."""
+
+    def __init__(self, connect: Callable[[], C], close: Callable[[C], None], limit: int) -> None:
+        self._connect, self._close = connect, close
+        self._free: list[C] = []
+        self._lock = threading.Lock()
+        self._places = threading.BoundedSemaphore(limit)
+
+    @contextmanager
+    def take(self) -> Iterator[C]:
+        """A connection; put back after use, thrown away after an error, which may have left it broken."""
+        with self._places:
+            with self._lock:
+                connection = self._free.pop() if self._free else None
+            connection = self._connect() if connection is None else connection
+            try:
+                yield connection
+            except BaseException:
+                self._close(connection)
+                raise
+            with self._lock:
+                self._free.append(connection)
+
+    def clear(self) -> None:
+        """Close the connections nobody holds."""
+        with self._lock:
+            free, self._free = self._free, []
+        for connection in free:
+            self._close(connection)

@@ -1,0 +1,78 @@
+"""Machines: their ids, the numbers that stand for them in other tables, and their static columns."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+
+from oilcan.errors import DataError
+from oilcan.io.stores.base import Machine
+from oilcan.io.stores.database import Database, Row, Transaction
+
+_ID_LENGTH: Final = 200
+_PAGE: Final = 400                      # ids in one statement; databases limit the number of parameters
+
+
+class MachinesPart:
+    """The part of a store about machines."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._numbers: dict[str, int] = {}      # machine id -> number; a number is never changed or given again
+        self._names: dict[int, str] = {}
+
+    def machines(self) -> list[Machine]:
+        """All machines, in the order in which they became known."""
+        sql = ("SELECT machine_id, static, first_seen, (SELECT max(time) FROM readings WHERE readings.machine = "
+               "machines.machine) FROM machines ORDER BY machine")
+        return self.database.read(lambda tx: [Machine(row[0], json.loads(row[1]), *row[2:]) for row in tx.rows(sql)])
+
+    def put_machines(self, static: Mapping[str, Mapping[str, Any]], now: int) -> None:
+        """Store the static columns of machines, known before or not; what was stored of them is replaced."""
+        numbers = self.numbers_of(list(static), now)
+        rows = sorted((int(number), json.dumps(columns, allow_nan=False))
+                      for number, columns in zip(numbers, static.values(), strict=True))
+        self.database.write(lambda tx: tx.many("UPDATE machines SET static = ? WHERE machine = ?",
+                                               [(text, number) for number, text in rows]))
+
+    def numbers_of(self, machine_ids: Sequence[str], now: int) -> np.ndarray:
+        """Numbers of machines, int64, shape (n,); unknown ones are made known, in a transaction of their own."""
+        try:
+            return np.array([self._numbers[name] for name in machine_ids], dtype=np.int64)
+        except KeyError:
+            known = self.known(machine_ids)
+        missing = sorted(set(machine_ids) - set(known))     # one order in every process: no deadlock
+        for name in missing:
+            if not _is_id(name):
+                raise DataError(f"machine_id: {name[:40]!r} is none (wanted 1 to {_ID_LENGTH} printable characters).")
+        if missing:
+            self.database.write(lambda tx: tx.many(
+                "INSERT INTO machines (machine_id, static, first_seen) VALUES (?, '{}', ?) ON CONFLICT DO NOTHING",
+                [(name, now) for name in missing]))
+            known |= self.known(missing)
+        return np.array([known[name] for name in machine_ids], dtype=np.int64)
+
+    def names_of(self, tx: Transaction, numbers: Iterable[int]) -> list[str]:
+        """Ids of machines by their numbers."""
+        numbers = list(numbers)
+        if not self._names.keys() >= set(numbers):
+            self._names.update(tx.rows("SELECT machine, machine_id FROM machines"))
+        return [self._names[number] for number in numbers]
+
+    def known(self, machine_ids: Sequence[str]) -> dict[str, int]:
+        """Numbers of those machines that the store knows."""
+        missing = sorted(name for name in set(machine_ids) - self._numbers.keys() if _is_id(name))
+        for at in range(0, len(missing), _PAGE):
+            self._numbers.update(self.database.read(partial(_numbers, page=missing[at : at + _PAGE])))
+        return {name: self._numbers[name] for name in machine_ids if name in self._numbers}
+
+
+def _numbers(tx: Transaction, page: Sequence[str]) -> list[Row]:
+    marks = ", ".join("?" * len(page))
+    return tx.rows(f"SELECT machine_id, machine FROM machines WHERE machine_id IN ({marks})", page)  # noqa: S608
+
+
+def _is_id(name: str) -> bool:
+    return 0 < len(name) <= _ID_LENGTH and name.isprintable()

@@ -1,0 +1,40 @@
+"""Rows kept aside: bounded, newest last, so that somebody can look why a machine's rows do not come through."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from oilcan.io.stores.base import Refused
+from oilcan.io.stores.database import Database, Transaction
+
+KEPT: Final = 100_000                   # rows
+_LONGEST: Final = 2_000                 # characters of one row
+
+
+def keep_aside(tx: Transaction, rows: Sequence[Refused], now: int) -> None:
+    """Store refused rows and drop the oldest beyond the bound."""
+    if not rows:
+        return
+    tx.many("INSERT INTO refused (received_at, source, machine_id, time, reason, content) VALUES (?, ?, ?, ?, ?, ?)",
+            [(now, row.source, _plain(row.machine_id), row.time, _plain(row.reason), _plain(row.content))
+             for row in rows])
+    tx.run("DELETE FROM refused WHERE id <= (SELECT max(id) FROM refused) - ?", (KEPT,))
+
+
+def _plain(text: str) -> str:
+    """Text that every database takes: no NUL, no half characters, not endless."""
+    return text[:_LONGEST].replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+
+
+class RefusedPart:
+    """The part of a store about refused rows."""
+
+    database: Database
+
+    def refuse(self, rows: Sequence[Refused], now: int) -> None:
+        """Keep rows aside."""
+        self.database.write(lambda tx: keep_aside(tx, rows, now))
+
+    def refused(self, limit: int = 100) -> list[Refused]:
+        """The newest refused rows, newest first."""
+        sql = "SELECT source, machine_id, time, reason, content FROM refused ORDER BY id DESC LIMIT ?"
+        return self.database.read(lambda tx: [Refused(*row) for row in tx.rows(sql, (limit,))])
