@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from oilcan.contract import Contract, parse_contract
+from oilcan.core.policy import AlarmPolicy
 from oilcan.evaluation.evidence import Evidence
 from oilcan.params import EvaluateParams
 
@@ -111,7 +112,7 @@ def fleet(machines: int = 12, days: int = 120, seed: int = 0, params: EvaluatePa
         failures=_stamped(frame),
         machines=pd.DataFrame({"machine_id": ids, "site": np.where(np.arange(machines) % 4 == 0, "north", "south"),
                                "first_time": START, "last_time": START + pd.Timedelta(hours=hours)}),
-        model={"thresholds": {"failure": 0.4}},
+        model={"policies": {"failure": AlarmPolicy.plain(0.4, 60.0).as_json()}},
     )
 
 
@@ -161,14 +162,20 @@ def lots(n: int = 400, seed: int = 0) -> Evidence:
                              "failures": nothing.assign(mode="")}
     return Evidence(contract=parse_contract(ROWS, "lots.yaml"), params=PARAMS,
                     predictions=rows[rows["part"] != "train"], rows=rows, readings=kind,
-                    machines=rows[["machine_id"]], model={"thresholds": {"failed": 0.3}}, **empty)
+                    machines=rows[["machine_id"]], **empty,
+                    model={"policies": {"failed": AlarmPolicy.plain(0.3).as_json()}})
+
+
+def cycles_text(text: str) -> str:
+    """A contract in hours as one in cycles."""
+    text = text.replace("kind: instant, period: 1h", "kind: cycle, period: 1 cycle").replace(
+        "type: instant, unit: UTC", "type: integer, unit: cycles")
+    return re.sub(r"\b(\d+)h\b", r"\1 cycles", text)
 
 
 def in_cycles(evidence: Evidence) -> Evidence:
     """The same fleet with its hours counted as cycles."""
-    text = FLEET.replace("kind: instant, period: 1h", "kind: cycle, period: 1 cycle").replace(
-        "type: instant, unit: UTC", "type: integer, unit: cycles")
-    contract = parse_contract(re.sub(r"\b(\d+)h\b", r"\1 cycles", text), "toy.yaml")
+    contract = parse_contract(cycles_text(FLEET), "toy.yaml")
 
     def count(table: pd.DataFrame) -> pd.DataFrame:
         times = table.select_dtypes("datetimetz").columns

@@ -134,7 +134,8 @@ def training_data(frames: tuple[pd.DataFrame, np.ndarray, pd.DataFrame]) -> Trai
         for part in ("train", "validation")
     )
     features = plan(matrix.shape[1])
-    return TrainingData(train, validation, tuple(features.names), features.hash, failures)
+    machines = rows[["machine_id"]].drop_duplicates(ignore_index=True)
+    return TrainingData(train, validation, tuple(features.names), features.hash, failures, machines)
 
 
 def plan(n_features: int) -> FeaturePlan:
@@ -156,6 +157,7 @@ def write(folder: Path, frames: tuple[pd.DataFrame, np.ndarray, pd.DataFrame], t
     paths["contract"].write_text(text)
     files.write_table(rows, paths["prepared"] / "rows.parquet")
     files.write_table(failures, paths["prepared"] / "failures.parquet")
+    files.write_table(rows[["machine_id"]].drop_duplicates(ignore_index=True), paths["prepared"] / "machines.parquet")
     features = plan(matrix.shape[1])
     for partition, index in rows.groupby("partition").indices.items():
         key = rows.loc[index, [name for name in ("machine_id", "time") if name in rows]].reset_index(drop=True)

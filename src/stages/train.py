@@ -21,9 +21,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     plan = matrix.read_plan(args.features)
     parts = {name: data.Part(*matrix.read_rows(args.prepared, args.features, plan, name))
              for name in ("train", "validation")}
-    failures = files.read_table(args.prepared / "failures.parquet")
+    tables = {name: files.read_table(args.prepared / f"{name}.parquet") for name in ("failures", "machines")}
 
-    training_data = data.TrainingData(**parts, features=tuple(plan.names), plan_hash=plan.hash, failures=failures)
+    training_data = data.TrainingData(**parts, features=tuple(plan.names), plan_hash=plan.hash, **tables)
     training = fit.train(contract, training_data, p, compute)
 
     files.write_model(training.fitted, args.model)

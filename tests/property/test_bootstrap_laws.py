@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from oilcan.core import bootstrap, events, metrics
+from oilcan.core import bootstrap, metrics
+from oilcan.core.policy import AlarmPolicy, AlarmState, step
 
 
 @st.composite
@@ -88,12 +89,16 @@ def series(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return ids, np.cumsum(steps), np.array(draw(st.lists(st.floats(0, 1), min_size=n, max_size=n)))
 
 
+def _alarms(ids: np.ndarray, ticks: np.ndarray, p: np.ndarray, cut: float, refractory: float) -> np.ndarray:
+    return step(AlarmPolicy.plain(cut, refractory), AlarmState.of(4), ids, ticks, p)
+
+
 @given(series(), st.floats(0, 1), st.floats(0, 1), st.floats(0, 30))
 @settings(max_examples=150, deadline=None)
 def test_laws_of_alarms(rows: tuple[np.ndarray, ...], one: float, other: float, refractory: float) -> None:
     ids, ticks, p = rows
     low, high = min(one, other), max(one, other)
-    often, rarely = (events.alarms(ids, ticks, p, cut, refractory) for cut in (low, high))
+    often, rarely = (_alarms(ids, ticks, p, cut, refractory) for cut in (low, high))
     assert (p[often] >= low).all()
     for machine in np.unique(ids):
         at = ticks[often & (ids == machine)]
@@ -115,4 +120,4 @@ def test_without_refractory_time_a_higher_threshold_never_adds_an_alarm(rows: tu
                                                                         other: float) -> None:
     ids, ticks, p = rows
     low, high = min(one, other), max(one, other)
-    assert not (events.alarms(ids, ticks, p, high, 0.0) & ~events.alarms(ids, ticks, p, low, 0.0)).any()
+    assert not (_alarms(ids, ticks, p, high, 0.0) & ~_alarms(ids, ticks, p, low, 0.0)).any()

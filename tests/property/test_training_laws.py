@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from oilcan.contract import Costs
 from oilcan.core import calibration, intervals
 from oilcan.core.events import EventCounts
+from oilcan.core.policy import AlarmPolicy
 from oilcan.training.threshold import cheapest
 
 SCORES = st.lists(st.tuples(st.integers(0, 10**6), st.booleans()), min_size=2, max_size=60)
@@ -39,11 +40,11 @@ COUNTS = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 100)), min_size=1
 @given(COUNTS, st.floats(1, 1e5), st.floats(1, 100), st.floats(0, 1e4), st.floats(0, 1e4))
 def test_a_dearer_miss_never_raises_the_threshold(pairs, missed, times, false_alarm, planned):
     counts = [EventCounts(20, 20 - miss, miss, 0, 0, false, np.zeros(0)) for miss, false in pairs]
-    thresholds = np.arange(len(counts)) / len(counts)
+    policies = [AlarmPolicy.plain(at / len(counts)) for at in range(len(counts))]
 
     def threshold(price: float) -> float:
         costs = Costs(missed_failure_eur=price, false_alarm_eur=false_alarm, planned_repair_eur=planned)
-        return cheapest(thresholds, counts, costs).threshold
+        return cheapest(policies, counts, costs).policy.threshold
 
     assert threshold(missed * times) <= threshold(missed)
 

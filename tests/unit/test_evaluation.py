@@ -8,6 +8,7 @@ import pytest
 from tests.evaluation_frames import fleet, in_cycles, lots
 
 from oilcan.contract import Task
+from oilcan.core.policy import AlarmPolicy
 from oilcan.errors import DataError
 from oilcan.evaluation.baselines import logged_codes
 from oilcan.evaluation.evaluate import Evaluation, evaluate
@@ -175,7 +176,8 @@ def test_a_further_task_stands_under_its_name(evidence: Evidence, found: Evaluat
                                               target_soon=evidence.predictions["target_failure"])
     rows = evidence.rows.assign(target_soon=evidence.rows["target_failure"])
     both = dataclasses.replace(evidence, contract=contract, predictions=predictions, rows=rows,
-                               model={"thresholds": {"failure": 0.4, "soon": 0.4}})
+                               model={"policies": {task: AlarmPolicy.plain(0.4, 60.0).as_json()
+                                                   for task in ("failure", "soon")}})
     metrics = evaluate(both).metrics
     assert metrics["test"] == found.metrics["test"]
     assert {"test", "events", "costs"} <= set(metrics["tasks"]["soon"])
@@ -187,10 +189,10 @@ def test_the_capped_error_cuts_both_sides(evidence: Evidence) -> None:
     assert (test["rmse"], test["rmse_capped"]) == (160.0, 0.0)
 
 
-def test_missing_forecasts_thresholds_and_rows_are_refused(evidence: Evidence) -> None:
+def test_missing_forecasts_policies_and_rows_are_refused(evidence: Evidence) -> None:
     with pytest.raises(DataError, match="no column 'p_failure' for task 'failure'"):
         evaluate(dataclasses.replace(evidence, predictions=evidence.predictions.drop(columns="p_failure")))
-    with pytest.raises(DataError, match="no threshold for task 'failure'"):
+    with pytest.raises(DataError, match="no alarm policy for task 'failure'"):
         evaluate(dataclasses.replace(evidence, model={}))
     with pytest.raises(DataError, match="no rows of the test part"):
         evaluate(dataclasses.replace(

@@ -2,7 +2,9 @@ import numpy as np
 import pandas as pd
 from tests.training_frames import FLEET, INDEPENDENT, contract
 
-from oilcan.training.threshold import choose_threshold
+from oilcan.training.threshold import choose_policy
+
+MACHINES = pd.DataFrame({"machine_id": ["a"]})
 
 
 def _one_machine(p: np.ndarray) -> tuple[pd.DataFrame, np.ndarray, pd.DataFrame]:
@@ -20,8 +22,8 @@ def test_the_threshold_lies_between_noise_and_warning():
     p[52] = 0.6
     rows, target, failures = _one_machine(p)
     spec = contract(FLEET)
-    choice = choose_threshold(spec, spec.tasks["failure"], rows, target, p, failures)
-    assert choice.threshold == 0.6
+    choice = choose_policy(spec, spec.tasks["failure"], rows, target, p, failures, MACHINES)
+    assert choice.policy.threshold == 0.6
     assert (choice.counts.detected, choice.counts.false_alarms) == (1, 0)
 
 
@@ -30,14 +32,14 @@ def test_alarms_that_only_cost_are_not_raised():
     p[80:90] = 0.9
     rows, target, failures = _one_machine(p)
     spec = contract(FLEET.replace("missed_failure_eur: 20000", "missed_failure_eur: 1"))
-    choice = choose_threshold(spec, spec.tasks["failure"], rows, target, p, failures)
-    assert choice.threshold > 0.9
+    choice = choose_policy(spec, spec.tasks["failure"], rows, target, p, failures, MACHINES)
+    assert choice.policy.threshold > 0.9
 
 
 def test_independent_rows_are_events_of_their_own():
     spec = contract(INDEPENDENT)
     target, p = np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.1, 0.2, 0.5, 0.9])
     rows = pd.DataFrame({"machine_id": list("abcd")})
-    choice = choose_threshold(spec, spec.tasks["broken"], rows, target, p, pd.DataFrame())
-    assert choice.threshold == 0.5
+    choice = choose_policy(spec, spec.tasks["broken"], rows, target, p, pd.DataFrame(), MACHINES)
+    assert choice.policy.threshold == 0.5
     assert choice.cost == 8000.0

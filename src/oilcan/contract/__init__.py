@@ -1,6 +1,7 @@
 """The data-set contract: one YAML file that is the whole adapter of a data set."""
 
 from oilcan.contract.model import (
+    Alarms,
     Column,
     Contract,
     Costs,
@@ -20,6 +21,7 @@ from oilcan.contract.reading import UNKNOWN, parse_contract
 
 __all__ = [
     "UNKNOWN",
+    "Alarms",
     "Column",
     "Contract",
     "Costs",

@@ -165,6 +165,13 @@ class Costs(Part):
     planned_repair_eur: float = pydantic.Field(ge=0)
 
 
+class Alarms(Part):
+    """How many alarms a crew can follow."""
+
+    per_week: int = pydantic.Field(ge=1)            # at most, in any trailing 7 days
+    crew: str | None = None                         # column of `machines` whose values are the crews; absent: one crew
+
+
 class Contract(Part):
     """The whole adapter of one data set."""
 
@@ -181,6 +188,7 @@ class Contract(Part):
     split: Split
     costs: Costs
     refractory: PositiveDuration | None = None      # alarms of one machine this close count as one
+    alarms: Alarms | None = None                    # absent: as many as the forecast raises
     slices: list[str] = []                          # columns of `machines` (or of independent rows) to report by
     rule_baseline: dict[str, float] = {}            # telemetry column -> limit; any above it alarms: a rule to beat
 

@@ -9,7 +9,7 @@ from oilcan.contract.model import Contract
 
 def broken_rules(contract: Contract) -> list[str]:
     """Every contradiction in a contract, as one line each; empty if there is none."""
-    rules = (_source, _tables, _columns, _units, _failures, _tasks, _split, _slices, _rule_baseline)
+    rules = (_source, _tables, _columns, _units, _failures, _tasks, _split, _alarms, _slices, _rule_baseline)
     return [line for rule in rules for line in rule(contract)]
 
 
@@ -139,6 +139,17 @@ def _split(contract: Contract) -> Iterator[str]:
     if split.gap is not None and split.gap.ticks < needed:
         yield (f"split.gap: {split.gap} is shorter than horizon + lead time = {needed:g}; labels would look "
                f"across. Set split.gap to at least that")
+
+
+def _alarms(contract: Contract) -> Iterator[str]:
+    if contract.alarms is None:
+        return
+    if contract.time.kind != "instant":
+        yield (f"alarms.per_week: a budget per week needs time.kind 'instant' (found {contract.time.kind!r}). "
+               f"Take `alarms` out")
+    crew, known = contract.alarms.crew, contract.tables["machines"].columns if "machines" in contract.tables else {}
+    if crew is not None and crew not in known:
+        yield f"alarms.crew: {crew!r} is no column of the machines table (found {sorted(known)})"
 
 
 def _slices(contract: Contract) -> Iterator[str]:

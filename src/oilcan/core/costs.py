@@ -14,6 +14,7 @@ import numpy as np
 from oilcan.contract import Costs
 from oilcan.core.events import EventCounts, Tally, WarningWindows
 from oilcan.core.lives import kaplan_meier
+from oilcan.core.policy import AlarmPolicy
 
 
 def policy_cost(counts: EventCounts, costs: Costs) -> float:
@@ -78,10 +79,10 @@ def saving_captured(model: float, run_to_failure: float, periodic: float | None,
     return (simple - model) / (simple - perfect) if simple > perfect else None
 
 
-def threshold_curve(windows: WarningWindows, p: np.ndarray, thresholds: Sequence[float] | np.ndarray,
-                    refractory: float) -> list[EventCounts]:
-    """Event counts at each threshold."""
-    return [windows.match(windows.onsets(p, float(threshold), refractory)) for threshold in thresholds]
+def policy_curve(windows: WarningWindows, p: np.ndarray, policies: Sequence[AlarmPolicy],
+                 crew: np.ndarray | None = None) -> list[EventCounts]:
+    """Event counts of each policy."""
+    return [windows.match(windows.alarms(policy, p, crew).onset) for policy in policies]
 
 
 def candidate_thresholds(p: np.ndarray, n: int = 100) -> np.ndarray:

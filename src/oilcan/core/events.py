@@ -4,7 +4,7 @@ The protocol (Salfner, Lenk and Malek, ACM Computing Surveys 42(3), 2010; lead t
 period). For a failure at T, lead time L and horizon H the *warning window* is [T - L - H, T - L): the
 rows whose label is 1.
 
-- An alarm is a row with p >= threshold and no alarm of that machine in the refractory time before.
+- An alarm is a row at which the alarm policy raises one (`policy.step`).
 - A failure is *detected* if an alarm falls in its warning window, else *missed*. Only failures whose
   window lies inside the rows count: none of its rows may be cut off at the first or last row.
   Failures of one machine at one instant (several modes) count once.
@@ -14,72 +14,16 @@ rows whose label is 1.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from oilcan.columns import MACHINE, TIME, ticks
-from oilcan.contract import Contract, Task
 from oilcan.core.axis import SLACK, Axis
+from oilcan.core.policy import AlarmPolicy, AlarmState, step
 
 HOURS_PER_MONTH: Final = 730.5      # 365.25 days / 12
-
-
-def alarms(machine_id: np.ndarray, ticks: np.ndarray, p: np.ndarray, threshold: float,
-           refractory: float) -> np.ndarray:
-    """Rows at which an alarm is raised: p at or above the threshold, and not suppressed.
-
-    A machine that is still above the threshold when the refractory time is over alarms again.
-
-    Parameters
-    ----------
-    machine_id, ticks, p
-        Shape (n,), sorted by machine, then time; NaN in `p` raises no alarm.
-    threshold
-        Cut on `p`, inclusive.
-    refractory
-        Ticks after an alarm in which the machine raises none; 0 makes every row above an alarm.
-
-    Returns
-    -------
-    Shape (n,), bool.
-
-    Examples
-    --------
-    >>> alarms(np.array(["a"] * 5), np.arange(5.0), np.array([0.9, 0.9, 0.1, 0.9, 0.9]), 0.5, 2.0).tolist()
-    [True, False, False, True, False]
-    """
-    above = np.flatnonzero(p >= threshold)
-    onset = np.zeros(len(p), dtype=bool)
-    if len(above) == 0:
-        return onset
-    changed = np.flatnonzero(machine_id[above][1:] != machine_id[above][:-1]) + 1
-    first = np.concatenate([[0], changed])
-    end = np.repeat(np.concatenate([changed, [len(above)]]), np.diff(np.concatenate([first, [len(above)]])))
-    follower = _next_at_least(ticks[above], first, refractory)
-    at = first
-    while len(at):                              # one step = the next alarm of every machine at once
-        onset[above[at]] = True
-        at, stop = np.maximum(follower[at], at + 1), end[at]
-        at = at[at < stop]
-    return onset
-
-
-def _next_at_least(ticks: np.ndarray, first: np.ndarray, distance: float) -> np.ndarray:
-    """For each row the next one of its group that is `distance` later, or one past the group."""
-    group = np.zeros(len(ticks))
-    group[first[1:]] = 1.0
-    relative = ticks - ticks.min()
-    key = np.cumsum(group) * (relative.max() + distance + 1.0) + relative
-    return np.searchsorted(key, key + distance - SLACK, side="left")
-
-
-def refractory_ticks(contract: Contract, task: Task) -> float:
-    """Ticks for which a machine that has alarmed stays silent: the contract's, else lead time + horizon."""
-    if contract.refractory:
-        return contract.refractory.ticks
-    return (task.lead_time.ticks if task.lead_time else 0.0) + (task.horizon.ticks if task.horizon else 0.0)
 
 
 @dataclass(frozen=True)
@@ -116,6 +60,13 @@ class Tally:
     lead_machine: np.ndarray        # (n_detected,) machine of each, as a position
 
 
+class Alarms(NamedTuple):
+    """Rows at which an alarm was raised, (n,), and how many were held back by machine, (n_machines,)."""
+
+    onset: np.ndarray
+    held_back: np.ndarray
+
+
 @dataclass(frozen=True)
 class WarningWindows:
     """Rows and failures laid side by side once, to judge many thresholds.
@@ -135,9 +86,10 @@ class WarningWindows:
     window_start: np.ndarray        # (n_failures,) first row of the warning window
     window_end: np.ndarray          # (n_failures,) one past its last row
 
-    def onsets(self, p: np.ndarray, threshold: float, refractory: float) -> np.ndarray:
-        """`alarms` for these rows."""
-        return alarms(self.code, self.ticks, p, threshold, refractory)
+    def alarms(self, policy: AlarmPolicy, p: np.ndarray, crew: np.ndarray | None = None) -> "Alarms":
+        """What the policy raises at these rows, starting with nothing known."""
+        state = AlarmState.of(len(self.machines))
+        return Alarms(step(policy, state, self.code, self.ticks, p, crew), state.held_back)
 
     def tally(self, onset: np.ndarray) -> Tally:
         """Counts by machine for alarms at the rows of `onset`."""
@@ -219,7 +171,7 @@ def match(machine_id: np.ndarray, ticks: np.ndarray, onset: np.ndarray, failures
           horizon: float, observed_until: np.ndarray | None = None) -> EventCounts:
     """Judge alarms against failures; for many thresholds use `lay_out` once and its `match`.
 
-    Parameters are those of `lay_out`, and `onset` from `alarms`, shape (n,).
+    Parameters are those of `lay_out`, and `onset`, shape (n,), whether an alarm is raised at the row.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What training leaves behind: trees, calibrators, thresholds and intervals, with the order of features."""
+"""What training leaves behind: trees, calibrators, alarm policies and intervals, with the order of features."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from oilcan.core.calibration import Calibrator
 from oilcan.core.intervals import Interval
+from oilcan.core.policy import AlarmPolicy
 from oilcan.core.trees import TreeModel
 from oilcan.errors import IntegrityError
 
@@ -22,20 +23,25 @@ class EventForecast:
         Row of features -> score.
     calibrator
         Score -> probability.
-    threshold
-        Cut on the probability at or above which there is an alarm; None for modes.
+    policy
+        When the probability becomes an alarm; None for modes.
     """
 
     task: str
     mode: str | None
     trees: TreeModel
     calibrator: Calibrator
-    threshold: float | None = None
+    policy: AlarmPolicy | None = None
 
     @property
     def name(self) -> str:
         """Ending of its columns: `failure`, `failure__bearing`."""
         return forecast_name(self.task, self.mode)
+
+    @property
+    def threshold(self) -> float | None:
+        """Cut on the probability that turns a machine on; None for modes."""
+        return self.policy.threshold if self.policy else None
 
     def columns(self, raw: np.ndarray) -> dict[str, np.ndarray]:
         """Columns of predictions from what the trees say, each of shape (n,)."""
@@ -112,13 +118,17 @@ class Fitted:
             f"Run `dvc repro featurize train`."
         )
 
+    def policies(self) -> dict[str, AlarmPolicy]:
+        """Task -> alarm policy, where there is one."""
+        return {
+            forecast.name: forecast.policy
+            for forecast in self.forecasts
+            if isinstance(forecast, EventForecast) and forecast.policy is not None
+        }
+
     def thresholds(self) -> dict[str, float]:
         """Task -> threshold, where there is one."""
-        return {
-            forecast.name: forecast.threshold
-            for forecast in self.forecasts
-            if isinstance(forecast, EventForecast) and forecast.threshold is not None
-        }
+        return {name: policy.threshold for name, policy in self.policies().items()}
 
 
 def by_batch(n_rows: int, rows_per_batch: int) -> list[slice]:

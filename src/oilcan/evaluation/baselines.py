@@ -41,7 +41,7 @@ def event_baselines(evidence: Evidence, name: str, validation: EventRows, test: 
 
 
 def _judge(evidence: Evidence, rows: EventRows, score: np.ndarray, threshold: float) -> dict[str, Any]:
-    tally = rows.tally(score, threshold)
+    tally = rows.tally(score, rows.plain(threshold))
     numbers = classified.event_numbers(tally, evidence.unit)
     rate = classified.false_alarm_rate(evidence.unit)[0]
     kept = ["detected_share", "false_alarms", "alarm_precision"]

@@ -8,6 +8,7 @@ from oilcan.contract import Costs
 from oilcan.core import bootstrap, costs, metrics
 from oilcan.core.costs import PeriodicPolicy
 from oilcan.core.events import HOURS_PER_MONTH, Tally
+from oilcan.core.policy import AlarmPolicy
 from oilcan.evaluation.evidence import EventRows
 
 Numbers = dict[str, Any]
@@ -83,12 +84,13 @@ def cost_numbers(tally: Tally, prices: Costs, periodic: PeriodicPolicy | None, u
     return numbers
 
 
-def intervals(rows: EventRows, p: np.ndarray, threshold: float, weights: np.ndarray,
+def intervals(rows: EventRows, p: np.ndarray, policy: AlarmPolicy, weights: np.ndarray,
               periodic: PeriodicPolicy | None, unit: str) -> dict[str, Numbers]:
     """95 % intervals as `<name>_ci95`, under `test`, `events` and `costs`."""
     known = rows.known
-    drawn = {"test": bootstrap.classification(rows.code[known], rows.target[known], p[known], threshold, weights)}
-    tally = rows.tally(p, threshold)
+    drawn = {"test": bootstrap.classification(rows.code[known], rows.target[known], p[known], policy.threshold,
+                                              weights)}
+    tally = rows.tally(p, policy)
     if rows.windows is not None:
         drawn["events"] = _event_draws(tally, weights, unit)
     drawn["costs"] = _cost_draws(tally, rows.costs, weights, periodic)

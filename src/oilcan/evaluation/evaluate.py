@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from oilcan.core import bootstrap
+from oilcan.core.policy import AlarmPolicy
 from oilcan.errors import DataError
 from oilcan.evaluation import baselines, classified, plots, remaining, slices
 from oilcan.evaluation.achievable import achievable
@@ -37,7 +38,7 @@ def evaluate(evidence: Evidence) -> Evaluation:
     Raises
     ------
     DataError
-        If a forecast, a threshold, or the test part is missing.
+        If a forecast, an alarm policy, or the test part is missing.
     """
     evidence.check()
     numbers: Numbers = {}
@@ -63,52 +64,53 @@ def evaluate(evidence: Evidence) -> Evaluation:
 
 
 def _event_task(evidence: Evidence, task: str) -> tuple[Numbers, Numbers, dict[str, pd.DataFrame]]:
-    threshold = _threshold(evidence, task)
+    policy = _policy(evidence, task)
     test, validation = (EventRows.of(evidence, task, evidence.part(part)) for part in ("test", "validation"))
     p, p_validation = (rows.frame[f"p_{task}"].to_numpy(dtype=np.float64) for rows in (test, validation))
     period_at = baselines.periodic_policy(evidence) if test.windows is not None else None
     periodic = period_at(evidence.contract.costs) if period_at else None
-    numbers = _part_numbers(test, p, threshold, periodic, evidence.unit) | {"threshold": threshold}
+    numbers = _part_numbers(test, p, policy, periodic, evidence.unit) | {"threshold": policy.threshold}
     if test.n_machines > 1:
         weights = bootstrap.multiplicities(test.n_machines, evidence.params.bootstrap, evidence.params.seed)
-        _merge(numbers, classified.intervals(test, p, threshold, weights, periodic, evidence.unit))
+        _merge(numbers, classified.intervals(test, p, policy, weights, periodic, evidence.unit))
     if len(validation.frame):
-        numbers["validation"] = _validation(validation, p_validation, threshold, periodic, evidence.unit)
+        numbers["validation"] = _validation(validation, p_validation, policy, periodic, evidence.unit)
     if evidence.contract.tasks[task].modes:
-        numbers["modes"] = slices.modes(evidence, task, test, p, threshold)
+        numbers["modes"] = slices.modes(evidence, task, test, p, policy)
     numbers["baselines"] = baselines.event_baselines(evidence, task, validation, test)
     numbers["achievable"] = achievable(test, p)
-    drawn = plots.event_tables(validation, test, p_validation, p, threshold, period_at, evidence.unit)
-    return numbers, slices.event_slices(evidence, task, test, p, threshold), drawn
+    drawn = plots.event_tables(validation, test, p_validation, p, policy, period_at, evidence.unit)
+    return numbers, slices.event_slices(evidence, task, test, p, policy), drawn
 
 
-def _part_numbers(rows: EventRows, p: np.ndarray, threshold: float, periodic: Any, unit: str) -> Numbers:
-    tally = rows.tally(p, threshold)
+def _part_numbers(rows: EventRows, p: np.ndarray, policy: AlarmPolicy, periodic: Any, unit: str) -> Numbers:
+    tally = rows.tally(p, policy)
     numbers: Numbers = {
-        "test": classified.row_numbers(rows, p, threshold) | {"machines": rows.n_machines},
+        "test": classified.row_numbers(rows, p, policy.threshold) | {"machines": rows.n_machines},
         "costs": classified.cost_numbers(tally, rows.costs, periodic, unit),
     }
     if rows.windows is not None:
-        counts = rows.counts(p, threshold)
+        counts = rows.counts(p, policy)
         numbers["events"] = classified.event_numbers(tally, unit) | {
-            "late_alarms": counts.late_alarms, "censored_alarms": counts.censored_alarms}
+            "late_alarms": counts.late_alarms, "censored_alarms": counts.censored_alarms,
+            "held_back": rows.held_back(p, policy) if policy.per_week else None}
     return numbers
 
 
-def _validation(rows: EventRows, p: np.ndarray, threshold: float, periodic: Any, unit: str) -> Numbers:
-    blocks = _part_numbers(rows, p, threshold, periodic, unit)
+def _validation(rows: EventRows, p: np.ndarray, policy: AlarmPolicy, periodic: Any, unit: str) -> Numbers:
+    blocks = _part_numbers(rows, p, policy, periodic, unit)
     events, costs = blocks.get("events", {}), blocks["costs"]
     rate = classified.false_alarm_rate(unit)[0]
     numbers = blocks["test"] | {key: events[key] for key in ("n_failures", "detected_share", rate) if key in events}
     return numbers | {"cost": costs["model"], "saving_captured": costs["saving_captured"]}
 
 
-def _threshold(evidence: Evidence, task: str) -> float:
-    thresholds = evidence.model.get("thresholds", {})
-    if task not in thresholds:
-        raise DataError(f"model.json: no threshold for task {task!r} (found {sorted(thresholds)}). "
+def _policy(evidence: Evidence, task: str) -> AlarmPolicy:
+    policies = evidence.model.get("policies", {})
+    if task not in policies:
+        raise DataError(f"model.json: no alarm policy for task {task!r} (found {sorted(policies)}). "
                         f"Run `dvc repro train`.")
-    return float(thresholds[task])
+    return AlarmPolicy.from_json(policies[task])
 
 
 def _life_task(evidence: Evidence, task: str) -> tuple[Numbers, Numbers, dict[str, pd.DataFrame]]:

@@ -1,5 +1,6 @@
 """What an evaluation looks at: forecasts, what happened, and the numbers the model was trained with."""
 
+import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,7 +11,8 @@ import pandas as pd
 from oilcan import columns
 from oilcan.columns import MACHINE, PART, TIME
 from oilcan.contract import Contract, Costs, Task
-from oilcan.core import costs, events
+from oilcan.core import costs, crews, events
+from oilcan.core.policy import AlarmPolicy
 from oilcan.errors import DataError
 from oilcan.params import EvaluateParams
 
@@ -107,7 +109,7 @@ def identity(frame: pd.DataFrame) -> list[str]:
 
 @dataclass(frozen=True)
 class EventRows:
-    """Rows of one part with an event forecast, ready to judge any score and threshold.
+    """Rows of one part with an event forecast, ready to judge any score and alarm policy.
 
     Where rows have no time, each is a machine of its own, and an event is a positive row.
     """
@@ -117,7 +119,8 @@ class EventRows:
     costs: Costs
     lead_time: float
     horizon: float
-    refractory: float
+    silent: AlarmPolicy             # the contract's silence and budget, above every probability
+    crew: np.ndarray | None         # (n,) whose budget the row draws on
     windows: events.WarningWindows | None
     code: np.ndarray                # (n,) machine of each row, as a position
     n_machines: int
@@ -137,7 +140,8 @@ class EventRows:
             code = windows.code
         return cls(
             frame, frame[f"target_{name}"].to_numpy(dtype=np.float64), contract.costs, lead, horizon,
-            events.refractory_ticks(contract, task), windows, code,
+            crews.plain_policy(contract, task, np.inf), crews.crews(contract, evidence.machines, frame[MACHINE]),
+            windows, code,
             int(code.max()) + 1 if len(code) else 0)
 
     @cached_property
@@ -145,25 +149,42 @@ class EventRows:
         """Rows whose outcome is known."""
         return ~np.isnan(self.target)
 
-    def counts(self, score: np.ndarray, threshold: float) -> events.EventCounts:
-        """Events at `score` >= `threshold`."""
-        if self.windows is None:
-            return costs.row_counts(self.target, score >= threshold)
-        return self.windows.match(self.windows.onsets(score, threshold, self.refractory))
+    def plain(self, threshold: float) -> AlarmPolicy:
+        """Alarm while the score is at or above the threshold, with the contract's silence and budget."""
+        return dataclasses.replace(self.silent, threshold=threshold, release=threshold)
 
-    def tally(self, score: np.ndarray, threshold: float) -> events.Tally:
+    def counts(self, score: np.ndarray, policy: AlarmPolicy) -> events.EventCounts:
+        """Events when `policy` reads `score`."""
+        onset = self.onsets(score, policy)
+        return costs.row_counts(self.target, onset) if self.windows is None else self.windows.match(onset)
+
+    def held_back(self, score: np.ndarray, policy: AlarmPolicy) -> int:
+        """Alarms that the budget kept from the crews."""
+        return 0 if self.windows is None else int(self.windows.alarms(policy, score, self.crew).held_back.sum())
+
+    def tally(self, score: np.ndarray, policy: AlarmPolicy) -> events.Tally:
         """The same by machine."""
+        return self.tally_of(self.onsets(score, policy))
+
+    def onsets(self, score: np.ndarray, policy: AlarmPolicy) -> np.ndarray:
+        """Rows at which `policy` raises an alarm when it reads `score`, (n,)."""
+        if self.windows is None:
+            return np.asarray(score >= policy.threshold)
+        return self.windows.alarms(policy, score, self.crew).onset
+
+    def tally_of(self, onset: np.ndarray) -> events.Tally:
+        """Events by machine for alarms at the rows of `onset`."""
         if self.windows is not None:
-            return self.windows.tally(self.windows.onsets(score, threshold, self.refractory))
-        alarm, positive = (score >= threshold) & self.known, self.target == 1
+            return self.windows.tally(onset)
+        alarm, positive = onset & self.known, self.target == 1
         whole = np.zeros(0)
         return events.Tally(positive.astype(np.int64), (alarm & positive).astype(np.int64),
                             (alarm & positive).astype(np.int64), (alarm & ~positive).astype(np.int64),
                             self.known.astype(np.float64), whole, whole.astype(np.int64))
 
     def cost(self, score: np.ndarray, threshold: float) -> float:
-        """Cost in EUR at `score` >= `threshold`."""
-        return costs.policy_cost(self.counts(score, threshold), self.costs)
+        """Cost in EUR of the plain policy at `threshold`."""
+        return costs.policy_cost(self.counts(score, self.plain(threshold)), self.costs)
 
     def cheapest(self, score: np.ndarray) -> tuple[float, float]:
         """The threshold on `score` that costs least here, and that cost; the highest such threshold."""

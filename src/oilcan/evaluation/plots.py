@@ -14,6 +14,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from oilcan.contract import Costs
 from oilcan.core import costs, metrics
 from oilcan.core.events import EventCounts
+from oilcan.core.policy import AlarmPolicy
 from oilcan.evaluation.classified import false_alarm_rate
 from oilcan.evaluation.evidence import EventRows
 from oilcan.evaluation.remaining import LifeRows
@@ -58,25 +59,25 @@ def thin(table: pd.DataFrame, x: str, y: str, points: int = _POINTS) -> pd.DataF
     return table.iloc[at].reset_index(drop=True)
 
 
-def event_tables(validation: EventRows, test: EventRows, p_validation: np.ndarray, p: np.ndarray, threshold: float,
-                 periodic: Periodic, unit: str) -> dict[str, pd.DataFrame]:
+def event_tables(validation: EventRows, test: EventRows, p_validation: np.ndarray, p: np.ndarray,
+                 policy: AlarmPolicy, periodic: Periodic, unit: str) -> dict[str, pd.DataFrame]:
     """Tables of an event forecast on the test rows; `validation` chooses thresholds for other prices."""
     target, known = test.target[test.known], p[test.known]
     cuts = costs.candidate_thresholds(known)
-    counts = [test.counts(p, float(cut)) for cut in cuts]
+    counts = [test.counts(p, policy.at(float(cut))) for cut in cuts]
     cuts_before = costs.candidate_thresholds(p_validation)
-    before = [validation.counts(p_validation, float(cut)) for cut in cuts_before]
-    after = [test.counts(p, float(cut)) for cut in cuts_before]
+    before = [validation.counts(p_validation, policy.at(float(cut))) for cut in cuts_before]
+    after = [test.counts(p, policy.at(float(cut))) for cut in cuts_before]
     tables = {
         "cost_curve": _cost_curve(cuts, counts, test, periodic),
         "cost_ratio": _cost_ratio(before, after, test, periodic),
         "score_histogram": _score_histogram(target, known),
-        "confusion": _confusion(target, known >= threshold),
+        "confusion": _confusion(target, known >= policy.threshold),
         "calibration": _calibration(target, known),
     }
     if test.windows is not None:
         tables["alarms_curve"] = _alarms_curve(cuts, counts, unit)
-        tables["lead_time"] = _lead_time(test.counts(p, threshold).lead_times, test)
+        tables["lead_time"] = _lead_time(test.counts(p, policy).lead_times, test)
     if (target == 1).any() and (target == 0).any():
         tables |= _ranking(target, known)
     return {name: table[COLUMNS[name]] for name, table in tables.items()}

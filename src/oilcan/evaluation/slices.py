@@ -11,6 +11,7 @@ import pandas as pd
 
 from oilcan.columns import MACHINE, MODE
 from oilcan.core.costs import cost_by_machine
+from oilcan.core.policy import AlarmPolicy
 from oilcan.evaluation import classified, remaining
 from oilcan.evaluation.evidence import EventRows, Evidence, identity
 
@@ -45,10 +46,10 @@ def _as_text(values: pd.Series) -> np.ndarray:
     return np.where(missing, "unknown", values.astype("object").astype(str))
 
 
-def event_slices(evidence: Evidence, task: str, rows: EventRows, p: np.ndarray, threshold: float) -> dict[str, Any]:
+def event_slices(evidence: Evidence, task: str, rows: EventRows, p: np.ndarray, policy: AlarmPolicy) -> dict[str, Any]:
     """Row, event and cost numbers of every value of every slice."""
-    tally = rows.tally(p, threshold)
-    cost = cost_by_machine(tally, rows.costs)
+    onset = rows.onsets(p, policy)              # of the whole fleet: slices share the budget
+    cost = cost_by_machine(rows.tally(p, policy), rows.costs)
     found: dict[str, Any] = {}
     for name, values in groups(evidence, rows.frame).items():
         found[name] = {}
@@ -59,10 +60,10 @@ def event_slices(evidence: Evidence, task: str, rows: EventRows, p: np.ndarray, 
             if len(members) < evidence.params.min_slice_machines:
                 found[name][str(value)] = numbers | {"too_few": True}
                 continue
-            numbers |= classified.row_numbers(rows, p, threshold, kept)
+            numbers |= classified.row_numbers(rows, p, policy.threshold, kept)
             if rows.windows is not None:
                 part = EventRows.of(evidence, task, rows.frame[kept].reset_index(drop=True))
-                events = classified.event_numbers(part.tally(p[kept], threshold), evidence.unit)
+                events = classified.event_numbers(part.tally_of(onset[kept]), evidence.unit)
                 numbers |= {key: events[key] for key in _kept(evidence.unit) if key in events}
             numbers["cost"] = float(cost[members].sum())
             found[name][str(value)] = numbers
@@ -89,12 +90,12 @@ def life_slices(evidence: Evidence, task: str, rows: remaining.LifeRows, frame: 
     return found
 
 
-def modes(evidence: Evidence, task: str, rows: EventRows, p: np.ndarray, threshold: float) -> dict[str, Any]:
+def modes(evidence: Evidence, task: str, rows: EventRows, p: np.ndarray, policy: AlarmPolicy) -> dict[str, Any]:
     """Per failure mode: how well its own forecast ranks, and how many of its failures the alarms announced."""
     found: dict[str, Any] = {}
     for mode in sorted(evidence.failures[MODE].dropna().astype(str).unique()):
         failures = evidence.failures[evidence.failures[MODE].astype(str) == mode]
-        tally = EventRows.of(evidence, task, rows.frame, failures).tally(p, threshold)
+        tally = EventRows.of(evidence, task, rows.frame, failures).tally(p, policy)
         n = int(tally.n_failures.sum())
         numbers: dict[str, Any] = {"n_failures": n, "detected_share": tally.detected.sum() / n if n else None}
         forecast, target = f"p_{task}__{mode}", f"target_{task}__{mode}"

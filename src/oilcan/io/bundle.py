@@ -20,6 +20,7 @@ from oilcan.core.calibration import Calibrator
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.fitted import EventForecast, Fitted, Forecast, LifeForecast
 from oilcan.core.intervals import Interval
+from oilcan.core.policy import AlarmPolicy
 from oilcan.core.trees import TreeModel
 from oilcan.errors import IntegrityError, bullet_list
 from oilcan.io import files
@@ -148,6 +149,7 @@ def _entry(forecast: Forecast) -> dict[str, Any]:
     if isinstance(forecast, LifeForecast):
         return {"kind": "life", "task": forecast.task, "interval": forecast.interval.as_json()}
     return {"kind": "event", "task": forecast.task, "mode": forecast.mode, "threshold": forecast.threshold,
+            "policy": forecast.policy.as_json() if forecast.policy else None,
             "calibrator": forecast.calibrator.as_json()}
 
 
@@ -156,4 +158,4 @@ def _forecast(entry: dict[str, Any], held: dict[str, bytes]) -> Forecast:
     if entry["kind"] == "life":
         return LifeForecast(entry["task"], trees, Interval.from_json(entry["interval"]))
     return EventForecast(entry["task"], entry["mode"], trees, Calibrator.from_json(entry["calibrator"]),
-                         entry["threshold"])
+                         AlarmPolicy.from_json(entry["policy"]) if entry["policy"] else None)

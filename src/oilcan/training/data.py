@@ -30,6 +30,7 @@ class TrainingData:
     features: tuple[str, ...]
     plan_hash: str
     failures: pd.DataFrame
+    machines: pd.DataFrame
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from oilcan.training.fit import Training
 
 
 def describe(contract: Contract, training: Training, data: TrainingData, params: TrainParams) -> dict[str, Any]:
-    """Forecasts with their thresholds, features in order, hyper-parameters, and what it was trained on."""
+    """Forecasts with their alarm policies, features in order, hyper-parameters, and what it was trained on."""
     rows = data.train.rows
     boosted = params.model == "hist_gradient_boosting"
     hyper = params.hist_gradient_boosting if boosted else params.random_forest
@@ -32,6 +32,7 @@ def describe(contract: Contract, training: Training, data: TrainingData, params:
         "forecasts": [_forecast(done.forecast) for done in training.finished],
         "rare_modes": training.rare_modes,
         "thresholds": training.fitted.thresholds(),
+        "policies": {name: policy.as_json() for name, policy in training.fitted.policies().items()},
         "trained_on": {"rows": len(rows), "machines": int(rows[MACHINE].nunique()), **_span(rows)},
         "libraries": {"scikit-learn": sklearn.__version__, "treelite": treelite.__version__,
                       "numpy": np.__version__, "pandas": pd.__version__},

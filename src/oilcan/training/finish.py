@@ -14,7 +14,7 @@ from oilcan.params import TrainParams
 from oilcan.training.data import Grown, TrainingData
 from oilcan.training.leaks import SUSPICIOUS_AUC, Suspicion, suspicious_features
 from oilcan.training.targets import Target, count_events
-from oilcan.training.threshold import Choice, choose_threshold
+from oilcan.training.threshold import Choice, choose_policy
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ def finish_event(contract: Contract, target: Target, grown: Grown, data: Trainin
     choice: Choice | None = None
     if target.mode is None:
         p = kept.calibrator(grown.validation)
-        choice = choose_threshold(contract, contract.tasks[target.task], rows, values, p, data.failures)
+        choice = choose_policy(contract, contract.tasks[target.task], rows, values, p, data.failures, data.machines)
     forecast = EventForecast(target.task, target.mode, grown.trees, kept.calibrator,
-                             choice.threshold if choice else None)
+                             choice.policy if choice else None)
     report = _event_report(target, grown, data, values[known], grown.validation[known]) | {
         "calibration": {"method": kept.calibrator.method, "reason": kept.reason, "brier_before": kept.before,
                         "brier_after": kept.after},

@@ -15,27 +15,28 @@ import pandas as pd
 from oilcan.columns import MACHINE, TIME, ticks
 from oilcan.contract import Contract, Costs, Task
 from oilcan.core import costs as cost_rules
-from oilcan.core import events
+from oilcan.core import crews, events
 from oilcan.core.events import EventCounts
+from oilcan.core.policy import AlarmPolicy
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The threshold and what the validation part would have cost with it."""
+    """The policy and what the validation part would have cost with it."""
 
-    threshold: float
+    policy: AlarmPolicy
     cost: float
     counts: EventCounts
 
     def as_json(self) -> dict[str, Any]:
         """For metrics/train.json."""
-        return {"threshold": self.threshold, "cost_eur": self.cost, "failures": self.counts.n_failures,
+        return {"threshold": self.policy.threshold, "cost_eur": self.cost, "failures": self.counts.n_failures,
                 "detected": self.counts.detected, "false_alarms": self.counts.false_alarms}
 
 
-def choose_threshold(contract: Contract, task: Task, rows: pd.DataFrame, target: np.ndarray, p: np.ndarray,
-                     failures: pd.DataFrame) -> Choice:
-    """The cheapest threshold on validation rows.
+def choose_policy(contract: Contract, task: Task, rows: pd.DataFrame, target: np.ndarray, p: np.ndarray,
+                  failures: pd.DataFrame, machines: pd.DataFrame) -> Choice:
+    """The cheapest alarm policy on validation rows.
 
     Parameters
     ----------
@@ -43,26 +44,26 @@ def choose_threshold(contract: Contract, task: Task, rows: pd.DataFrame, target:
         Validation rows, sorted by machine and time.
     target, p
         Outcome (NaN where unknown) and calibrated probability of each row, shape (n,).
-    failures
-        Canonical failures; not used for independent rows.
+    failures, machines
+        Canonical tables; not used for independent rows.
     """
-    thresholds = cost_rules.candidate_thresholds(p)
+    policies = [crews.plain_policy(contract, task, float(cut)) for cut in cost_rules.candidate_thresholds(p)]
     if task.horizon is None or task.lead_time is None:
-        counts = [cost_rules.row_counts(target, p >= threshold) for threshold in thresholds]
+        counts = [cost_rules.row_counts(target, p >= policy.threshold) for policy in policies]
     else:
         windows = events.lay_out(rows[MACHINE].to_numpy(), ticks(rows[TIME]), failures,
                                  task.lead_time.ticks, task.horizon.ticks)
-        counts = cost_rules.threshold_curve(windows, p, thresholds, events.refractory_ticks(contract, task))
-    return cheapest(thresholds, counts, contract.costs)
+        counts = cost_rules.policy_curve(windows, p, policies, crews.crews(contract, machines, rows[MACHINE]))
+    return cheapest(policies, counts, contract.costs)
 
 
-def cheapest(thresholds: np.ndarray, counts: Sequence[EventCounts], costs: Costs) -> Choice:
+def cheapest(policies: Sequence[AlarmPolicy], counts: Sequence[EventCounts], costs: Costs) -> Choice:
     """The highest of the cheapest thresholds among those that miss fewer failures than every higher one.
 
     Parameters
     ----------
-    thresholds
-        Rising, shape (k,).
+    policies
+        By rising threshold.
     counts
         What each would have done.
 
@@ -71,18 +72,18 @@ def cheapest(thresholds: np.ndarray, counts: Sequence[EventCounts], costs: Costs
     >>> costs = Costs(missed_failure_eur=100.0, false_alarm_eur=1.0, planned_repair_eur=5.0)
     >>> careful = EventCounts(2, 2, 0, 12, 2, 10, np.zeros(0))
     >>> never = EventCounts(2, 0, 2, 0, 0, 0, np.zeros(0))
-    >>> cheapest(np.array([0.2, 0.9]), [careful, never], costs).threshold
+    >>> cheapest([AlarmPolicy.plain(0.2), AlarmPolicy.plain(0.9)], [careful, never], costs).policy.threshold
     0.2
     """
     best: Choice | None = None
     fewest = np.inf
-    for threshold, count in zip(thresholds[::-1], counts[::-1], strict=True):
+    for policy, count in zip(policies[::-1], counts[::-1], strict=True):
         if count.missed >= fewest:
             continue
         fewest = count.missed
         cost = cost_rules.policy_cost(count, costs)
         if best is None or cost < best.cost:
-            best = Choice(float(threshold), float(cost), count)
+            best = Choice(policy, float(cost), count)
     if best is None:
-        raise ValueError("thresholds: empty (wanted at least one)")
+        raise ValueError("policies: empty (wanted at least one)")
     return best
