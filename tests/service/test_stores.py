@@ -16,13 +16,8 @@ PLAIN = Layout("press_line", 2, "instant", ("voltage", "vibration"), ("V", "mm/s
 
 
 @pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path / 'service.db'}"
-
-
-@pytest.fixture
-def store(url):
-    store = open_store(url)
+def store(store_url):
+    store = open_store(store_url)
     store.use_layout(PLAIN, NOW)
     yield store
     store.close()
@@ -46,9 +41,9 @@ def test_what_was_appended_comes_back_in_order_of_time(store):
     assert np.isnan(store.readings("a").values[:, 1]).all()
 
 
-def test_what_was_appended_is_there_after_reopening(store, url):
+def test_what_was_appended_is_there_after_reopening(store, store_url):
     store.append(batch(("a", 1, 1.0)), NOW)
-    again = open_store(url)
+    again = open_store(store_url)
     again.use_layout(PLAIN, NOW)
     assert voltages(again, "a") == [(1, 1.0)]
     again.close()
@@ -137,13 +132,13 @@ def test_changes_follow_one_another_without_gap_or_repetition(store):
     assert store.changes(store.changes(cursor).cursor).cursor == store.changes(cursor).cursor
 
 
-def test_another_data_set_time_or_unit_is_refused_in_one_message(store, url):
+def test_another_data_set_time_or_unit_is_refused_in_one_message(store, store_url):
     other = Layout("mill", 1, "cycle", ("voltage",), ("kV",))
     with pytest.raises(StoreError, match=r"(?s)data set 'press_line'.*column 'voltage' is in 'V' \(wanted 'kV'\)"):
         store.use_layout(other, NOW)
     with pytest.raises(StoreError, match="counts time by 'instant'"):
         store.use_layout(Layout("press_line", 2, "cycle", ("voltage",), ("V",)), NOW)
-    bare = open_store(url)
+    bare = open_store(store_url)
     with pytest.raises(StoreError, match="no layout is in use"):
         bare.readings()
     bare.close()
@@ -181,8 +176,8 @@ def test_a_forecast_is_found_by_its_id_and_by_its_machine(store):
     assert [row.time for row in store.newest_forecasts()] == [2]
 
 
-def test_ids_of_forecasts_are_never_given_twice(store, url):
-    other, ids = open_store(url), []
+def test_ids_of_forecasts_are_never_given_twice(store, store_url):
+    other, ids = open_store(store_url), []
     threads = [threading.Thread(target=lambda who=who: [ids.extend(who.forecast_ids(3)) for _ in range(20)])
                for who in (store, other) for _ in range(2)]
     for thread in threads:

@@ -34,5 +34,13 @@ def open_store(url: str = DEFAULT_URL) -> Store:
         from oilcan.io.stores.sqlite import SqliteDatabase
 
         return Store(SqliteDatabase(Path(rest[1:])))
+    if kind in {"postgresql", "postgres"} and found:
+        try:
+            from oilcan.io.stores.postgres import PostgresDatabase
+        except ModuleNotFoundError as err:
+            raise StoreError(f"store: PostgreSQL needs a package that is not here ({err.name}). "
+                             f"Install requirements/serve.txt.") from err
+
+        return Store(PostgresDatabase(url))
     raise StoreError(f"store: {kind[:20]!r} is no kind of store (wanted sqlite:///path or postgresql://...). "
                      f"Set OILCAN_STORE or --store.")

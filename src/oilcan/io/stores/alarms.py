@@ -64,8 +64,9 @@ class AlarmsPart(MachinesPart):
         def work(tx: Transaction) -> tuple[int, bool]:
             new = tx.rows("INSERT INTO alarms (machine, task, time, opened_at, p, threshold, reasons, forecast) "
                           "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id", values)
-            return (new or tx.rows("SELECT id FROM alarms WHERE machine = ? AND task = ? AND (time = ? OR closed_at "
-                                   "IS NULL) ORDER BY closed_at IS NULL, id LIMIT 1", values[:3]))[0][0], bool(new)
+            there = ("SELECT id FROM alarms WHERE machine = ? AND task = ? "
+                     "ORDER BY time = ? DESC, closed_at IS NULL DESC LIMIT 1")
+            return (new or tx.rows(there, values[:3]))[0][0], bool(new)
 
         return self.database.write(work)
 
