@@ -3,6 +3,7 @@ import pickle
 
 import numpy as np
 import pytest
+import treelite
 from tests.training_frames import train_params
 
 from oilcan.core.trees import TreeModel
@@ -102,3 +103,36 @@ def test_members_of_another_width_are_refused():
     members = [fit_trees(build_classifier(train_params(), 7, jobs=1), rows) for rows in (_rows(), narrow)]
     with pytest.raises(IntegrityError, match=r"members read \[4, 5\] features"):
         TreeModel.bag(members)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("build", [build_classifier, build_regressor])
+def test_trees_say_what_treelite_says_to_the_bit(build, model):
+    rows = _rows()
+    trees = fit_trees(build(train_params(model=model), 7, jobs=1), rows)
+    for said, margin in ((trees.predict(rows.matrix), False), (trees.raw(rows.matrix), True)):
+        wanted = treelite.gtil.predict(trees.members[0], rows.matrix, nthread=1, pred_margin=margin)
+        assert np.array_equal(said, wanted[:, 0, -1])
+
+
+def test_raw_of_a_boosted_classifier_is_its_log_odds():
+    rows = _rows()
+    trees = fit_trees(build_classifier(train_params(), 7, jobs=1), rows)
+    assert trees.predict(rows.matrix) == pytest.approx(1 / (1 + np.exp(-trees.raw(rows.matrix))), abs=1e-12)
+
+
+def test_trees_of_other_numbers_are_refused():
+    builder = treelite.model_builder
+    narrow = builder.ModelBuilder(
+        threshold_type="float32", leaf_output_type="float32",
+        metadata=builder.Metadata(num_feature=1, task_type="kRegressor", average_tree_output=False, num_target=1,
+                                  num_class=[1], leaf_vector_shape=(1, 1)),
+        tree_annotation=builder.TreeAnnotation(num_tree=1, target_id=[0], class_id=[0]),
+        postprocessor=builder.PostProcessorFunc("identity"), base_scores=[0.0])
+    narrow.start_tree()
+    narrow.start_node(0)
+    narrow.leaf(1.0)
+    narrow.end_node()
+    narrow.end_tree()
+    with pytest.raises(IntegrityError, match="not of float64 numbers"):
+        TreeModel(narrow.commit().serialize_bytes())
