@@ -65,7 +65,7 @@ def test_nothing_names_a_path_of_one_machine():
     found = [
         f"{file.relative_to(ROOT)}: {hit}"
         for file in _tracked()
-        if file.suffix not in {".png", ".parquet"} and "LICENSE" not in file.name
+        if file.suffix not in {".png", ".parquet", ".gz"} and "LICENSE" not in file.name
         for hit in re.findall(r"(?<![\w./])/(?:work|root|home|opt|Users)/\S+", file.read_text(encoding="utf-8"))
     ]
     assert not found
