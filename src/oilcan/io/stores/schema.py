@@ -83,7 +83,11 @@ CREATE TABLE audit (
     id {serial}, at {big} NOT NULL, done_by TEXT NOT NULL, action TEXT NOT NULL, detail TEXT NOT NULL);
 """
 
-MIGRATIONS: Final = (_FIRST,)
+_SECOND: Final = """
+CREATE INDEX snapshots_of_machine ON snapshots (machine);
+"""
+
+MIGRATIONS: Final = (_FIRST, _SECOND)
 
 _LEDGER: Final = "CREATE TABLE IF NOT EXISTS migrations (number {big} PRIMARY KEY, applied_at {big} NOT NULL)"
 

@@ -7,10 +7,11 @@ from oilcan.io.stores.forecasts import ForecastsPart
 from oilcan.io.stores.keys import Keys
 from oilcan.io.stores.records import RecordsPart
 from oilcan.io.stores.refused import RefusedPart
+from oilcan.io.stores.retention import RetentionPart
 from oilcan.io.stores.state import Settings, Snapshots
 
 
-class Store(RecordsPart, ForecastsPart, AlarmsPart, RefusedPart):
+class Store(RecordsPart, ForecastsPart, AlarmsPart, RefusedPart, RetentionPart):
     """Readings, records, forecasts, alarms, keys and settings; safe to use from many threads.
 
     Attributes
