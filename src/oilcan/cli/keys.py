@@ -1,0 +1,92 @@
+"""Commands about API keys: create, list, revoke. A token is printed once and kept nowhere."""
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from oilcan.io.stores import Store
+
+
+def register(commands: Any) -> None:
+    """Add `oilcan keys create|list|revoke`."""
+    text = "who may use the service: create, list and revoke API keys"
+    group = commands.add_parser("keys", help=text, description=text.capitalize() + ".").add_subparsers(
+        metavar="COMMAND", required=True)
+    create = _command(group, "create", "make a key and print its token, this once", run_create)
+    create.add_argument("--name", metavar="NAME", required=True, help="of whom or what will use it; never given twice")
+    create.add_argument("--scope", choices=("read", "write", "admin"), required=True, metavar="SCOPE",
+                        help="`read`; `write`, which sends readings and acknowledges alarms; `admin`, which changes "
+                             "models")
+    _command(group, "list", "names, scopes, and when each was made, used and revoked", run_list)
+    revoke = _command(group, "revoke", "make a key worthless, at once", run_revoke)
+    revoke.add_argument("name", metavar="NAME", help="name of the key")
+
+
+def _command(group: Any, word: str, text: str, run: Any) -> Any:
+    parser = group.add_parser(word, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    parser.add_argument("--store", metavar="URL", help="store of the service (default: OILCAN_STORE, else "
+                                                       "sqlite:///.oilcan/service.db)")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run_create(args: argparse.Namespace) -> int:
+    """The token alone on standard output, so that a script can catch it; what it is on standard error."""
+    import secrets
+    import sys
+
+    store = _open(args)
+    token = store.keys.create(args.name, args.scope, by=_who(), now=_now(), random=secrets.token_bytes)
+    store.close()
+    print(token)
+    print(f"key {args.name} ({args.scope}). The token is shown this once; keep it where only its user can read it.",
+          file=sys.stderr)
+    return 0
+
+
+def run_list(args: argparse.Namespace) -> int:
+    """One line for each key."""
+    store = _open(args)
+    keys = store.keys.all()
+    store.close()
+    print(f"{'name':<24} {'scope':<6} {'created':<20} {'last used':<20} revoked")
+    for key in keys:
+        moments = (_moment(at) for at in (key.created_at, key.last_used_at, key.revoked_at))
+        print("{:<24} {:<6} {:<20} {:<20} {}".format(key.name, key.scope, *moments))
+    return 0
+
+
+def run_revoke(args: argparse.Namespace) -> int:
+    """Say that it is done."""
+    store = _open(args)
+    store.keys.revoke(args.name, by=_who(), now=_now())
+    store.close()
+    print(f"key {args.name}: revoked")
+    return 0
+
+
+def _open(args: argparse.Namespace) -> "Store":
+    import os
+
+    from oilcan.io.stores import DEFAULT_URL, open_store
+
+    return open_store(args.store or os.environ.get("OILCAN_STORE") or DEFAULT_URL)
+
+
+def _who() -> str:
+    """Whom the audit names: the user of the system, by number, which needs no directory to be there."""
+    import os
+
+    return f"command line, uid {os.getuid()}"
+
+
+def _now() -> int:
+    import time
+
+    return time.time_ns() // 1000
+
+
+def _moment(at: int | None) -> str:
+    from datetime import UTC, datetime
+
+    return "-" if at is None else datetime.fromtimestamp(at / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
