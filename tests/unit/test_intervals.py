@@ -19,6 +19,15 @@ def test_nine_of_ten_rows_of_new_machines_are_covered():
     assert np.mean(shares) == pytest.approx(0.9, abs=0.025)
 
 
+def test_nine_of_ten_rows_below_the_cap_are_covered_however_many_healthy_rows_there_are():
+    shares = []
+    for seed in range(20):
+        interval = fit(*(np.minimum(x, 60) for x in _forecasts(60, 50, seed)), 60.0)
+        forecast, truth = (np.minimum(x, 60) for x in _forecasts(60, 50, 1000 + seed)[:2])
+        shares.append(covered(interval, forecast, truth)[truth < 60].mean())
+    assert np.mean(shares) == pytest.approx(0.9, abs=0.025)
+
+
 def test_a_machine_with_many_rows_counts_once():
     rng = np.random.default_rng(0)
     calm, wild = rng.normal(0, 1, (30, 20)), rng.normal(0, 50, (1, 5000))

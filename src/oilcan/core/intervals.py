@@ -7,6 +7,10 @@ weight stays with the machine to come (hierarchical conformal prediction: Lee, B
 Dunn, Wasserman and Ramdas, arXiv 1809.07441). Residuals are taken relative to the error that nine of ten
 rows near that level of forecast stay below (a local quantile, weights of a Gaussian kernel), since far
 failures are forecast less sharply than near ones.
+
+Where the target has a cap, healthy rows are covered almost for nothing, and how many of them there are is
+an accident of the record. So nine of ten are promised of all rows and of those below the cap too (coverage
+given the class of the label: Vovk, *Conditional validity of inductive conformal predictors*, arXiv 1209.2673).
 """
 
 from dataclasses import dataclass
@@ -59,12 +63,12 @@ class Interval:
 
 
 def fit(forecast: np.ndarray, target: np.ndarray, groups: np.ndarray, cap: float | None) -> Interval:
-    """The interval that covers `COVERAGE` of the machines' rows.
+    """The interval that covers `COVERAGE` of the machines' rows, and of those below the cap.
 
     Parameters
     ----------
     forecast, target
-        Validation rows in ticks, shape (n,), both capped where there is a cap.
+        Rows of machines the model has not learnt from, in ticks, shape (n,), both capped where there is a cap.
     groups
         Machine of each row.
     cap
@@ -81,7 +85,11 @@ def fit(forecast: np.ndarray, target: np.ndarray, groups: np.ndarray, cap: float
     error = np.abs(target - forecast)
     levels, usual = _usual_error(forecast, error, _weights(groups))
     relative = error / np.interp(forecast, levels, usual)
-    return Interval(tuple(map(float, levels)), tuple(map(float, usual)), _machine_quantile(relative, groups), cap)
+    factor = _machine_quantile(relative, groups)
+    below = np.ones(len(target), dtype=bool) if cap is None else target < cap
+    if below.any():
+        factor = max(factor, _machine_quantile(relative[below], groups[below]))
+    return Interval(tuple(map(float, levels)), tuple(map(float, usual)), factor, cap)
 
 
 def covered(interval: Interval, forecast: np.ndarray, target: np.ndarray) -> np.ndarray:
