@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from oilcan import params
 from oilcan.io import bundle, digests, files, matrix, stage
-from oilcan.scoring import check, lineage, reference, score
+from oilcan.scoring import check, lineage, normals, reference, score
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -27,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     rows, features = matrix.read_rows(args.prepared, args.features, plan, "validation")
 
     drift = reference.drift_reference(fitted.features, features, score.score(fitted, features))
+    drift |= {"normals": normals.Normals.learn(plan, features).as_json()}
     checks = check.check_rows(fitted, rows, features, p.check_rows)
     md5 = {name: digests.dvc_md5(getattr(args, name)) for name in inputs}
     facts = lineage.facts(contract, digests.sha256(args.contract), description, review, md5)

@@ -1,0 +1,75 @@
+"""What is usual for a machine of this kind? The measure that a reason compares with."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from oilcan.core.features.plan import FeaturePlan
+
+_FEW: Final = 100       # known rows of a kind of machine below which all machines stand for it
+
+
+@dataclass(frozen=True)
+class Normals:
+    """What each feature usually is: medians, by the kind of machine where the fleet differs by kind.
+
+    Attributes
+    ----------
+    column
+        Position of the feature that holds the kind's code; None where there is one normal for all.
+    medians
+        Shape (kinds + 1, n_features), the last row of all machines; NaN where nothing is known.
+    """
+
+    column: int | None
+    medians: np.ndarray
+
+    @classmethod
+    def learn(cls, plan: FeaturePlan, matrix: np.ndarray) -> "Normals":
+        """From validation rows, shape (n, n_features); the kind is the category that explains most sensors.
+
+        Examples
+        --------
+        >>> plan = FeaturePlan("pumps", 1, "cycle", (), ())
+        >>> Normals.learn(plan, np.array([[1.0, 5.0], [2.0, np.nan], [9.0, 5.0]])).medians
+        array([[2., 5.]])
+        """
+        common = Counter(reference.column for reference in plan.fleet).most_common(1)
+        name = f"{common[0][0]}_code" if common else ""
+        if name not in plan.names:
+            return cls(None, _medians(matrix)[None, :])
+        column = plan.names.index(name)
+        kinds = next(len(entry.values) for entry in plan.categories if entry.column == common[0][0])
+        overall, rows = _medians(matrix), []
+        for kind in range(kinds):
+            own = matrix[matrix[:, column] == kind]
+            rows.append(np.where((~np.isnan(own)).sum(axis=0) >= _FEW, _medians(own), overall))
+        return cls(column, np.stack([*rows, overall]))
+
+    def of(self, matrix: np.ndarray) -> np.ndarray:
+        """Normals beside the values of rows, shape (n, n_features)."""
+        if self.column is None:
+            return np.broadcast_to(self.medians, matrix.shape)
+        kind, kinds = matrix[:, self.column], len(self.medians) - 1
+        known = (kind >= 0) & (kind < kinds)
+        return self.medians[np.where(known, kind, kinds).astype(np.int64)]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values; None where nothing is known."""
+        return {"column": self.column,
+                "medians": [[None if np.isnan(value) else float(value) for value in row] for row in self.medians]}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Normals":
+        """The inverse of `as_json`."""
+        return cls(values["column"], np.array(values["medians"], dtype=np.float64))
+
+
+def _medians(matrix: np.ndarray) -> np.ndarray:
+    """Lower medians, shape (n_features,): a value that was there, so counts stay whole."""
+    there = (~np.isnan(matrix)).sum(axis=0)
+    ordered = np.vstack([np.sort(matrix, axis=0), np.full((1, matrix.shape[1]), np.nan)])      # NaN comes last
+    middle = np.where(there > 0, (there - 1) // 2, len(matrix))
+    return np.asarray(ordered[middle, np.arange(matrix.shape[1])], dtype=np.float64)
