@@ -3,6 +3,7 @@ import pytest
 from tests.training_frames import COMPUTE, contract, fleet, plan, train_params, training_data
 
 from oilcan.core.contributions import contributions
+from oilcan.core.features.health import Health
 from oilcan.core.features.plan import Category, Feature, FeaturePlan, FleetReference
 from oilcan.core.fitted import LifeForecast
 from oilcan.scoring.normals import Normals
@@ -92,3 +93,18 @@ def test_a_feature_never_seen_has_no_normal():
     normals = Normals.learn(plan(2), np.array([[1.0, np.nan], [2.0, np.nan]], dtype=np.float32))
     assert np.isnan(normals.of(np.zeros((1, 2)))[0, 1])
     assert Normals.from_json(normals.as_json()).as_json() == normals.as_json()
+
+
+def test_a_reason_by_the_health_index_names_the_sensor_that_moved_it(trained):
+    fitted = trained[0]
+    names = ("health_index", "v", "flow", "w", "x", "y")
+    features = FeaturePlan(
+        "fleet", 1, "instant",
+        tuple(Feature(f"{name}_mean_24h", "trailing", name, "mean", 24.0, "bar", f"{name.title()}, mean of last 24 h")
+              for name in names), (),
+        health=Health(("v", "flow"), ((0.0, 0.0),), ((-1.0, 2.0),), "h", (1.0,)))
+    normals = Normals(None, np.zeros((1, 6)))
+    explain = Explainer(_forecast(fitted, "failure__bearing"), features, normals)
+    row = np.array([[12.0, -3.0, 4.0, 0.0, 0.0, 0.0]], dtype=np.float32)       # parts: 3 and 8
+    text = explain(row)[0][0].text
+    assert text.endswith("above its normal. Mostly by: Flow, mean of last 24 h: 4 bar, 4 above its normal")

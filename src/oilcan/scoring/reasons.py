@@ -11,6 +11,7 @@ import numpy as np
 from oilcan.core.contributions import Contributions
 from oilcan.core.features.plan import Feature, FeaturePlan
 from oilcan.core.fitted import Forecast, LifeForecast
+from oilcan.scoring.drivers import IndexDrivers, is_index
 from oilcan.scoring.normals import Normals
 from oilcan.scoring.wording import sentence
 
@@ -63,6 +64,7 @@ class Explainer:
         self._sign = -1.0 if isinstance(forecast, LifeForecast) else 1.0
         self._contributions = Contributions(forecast.trees)
         self._plan, self._normals = plan, normals
+        self._drivers = IndexDrivers(plan)
         causes = [_cause(feature) for feature in plan.features]
         self._cause = np.array([sorted(set(causes)).index(cause) for cause in causes])
 
@@ -89,14 +91,16 @@ class Explainer:
             if causes[cause] <= 0:
                 break
             at = int(np.where(self._cause == cause, pushes, -np.inf).argmax())
-            found.append(self._reason(at, values[at], normals[at], float(causes[cause]), float(causes[cause] / whole)))
+            feature = self._plan.features[at]
+            found.append(Reason(feature.sensor, feature.name, _known(values[at]), feature.unit, _known(normals[at]),
+                                float(causes[cause]), float(causes[cause] / whole), self._text(at, values, normals)))
         return tuple(found)
 
-    def _reason(self, at: int, value: float, normal: float, push: float, share: float) -> Reason:
+    def _text(self, at: int, values: np.ndarray, normals: np.ndarray) -> str:
         feature = self._plan.features[at]
-        shown, usual = _known(value), _known(normal)
-        return Reason(feature.sensor, feature.name, shown, feature.unit, usual, push, share,
-                      sentence(self._plan, feature, shown, usual))
+        text = sentence(self._plan, feature, _known(values[at]), _known(normals[at]))
+        driver = self._drivers.of(feature, values, normals) if is_index(feature) else None
+        return text if driver is None else f"{text}. Mostly by: {self._text(driver, values, normals)}"
 
 
 def _cause(feature: Feature) -> tuple[str, str]:
