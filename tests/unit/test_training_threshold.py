@@ -43,3 +43,42 @@ def test_independent_rows_are_events_of_their_own():
     choice = choose_policy(spec, spec.tasks["broken"], rows, target, p, pd.DataFrame(), MACHINES)
     assert choice.policy.threshold == 0.5
     assert choice.cost == 8000.0
+
+
+def _fleet(p_healthy: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
+    """Twenty machines of 100 six-hourly rows; each fails at row 60 and is sure of it from row 51 on."""
+    blocks = [_one_machine(np.zeros(100)) for _ in range(20)]
+    rows = pd.concat([block[0].assign(machine_id=f"m{at:02d}") for at, block in enumerate(blocks)], ignore_index=True)
+    failures = pd.concat([block[2].assign(machine_id=f"m{at:02d}") for at, block in enumerate(blocks)])
+    p = np.tile(p_healthy, (20, 1))
+    p[:, 51:59] = 0.6
+    return rows, failures, p.ravel()
+
+
+def test_rows_to_confirm_are_asked_for_where_single_rows_are_false_on_every_machine():
+    lonely = np.zeros(100)
+    lonely[[5, 15, 25]] = 0.7
+    rows, failures, p = _fleet(lonely)
+    spec = contract(FLEET)
+    choice = choose_policy(spec, spec.tasks["failure"], rows, np.zeros(len(p)), p, failures, MACHINES)
+    assert choice.policy.confirm == 2
+    assert (choice.counts.detected, choice.counts.false_alarms) == (20, 0)
+    assert choice.as_json()["steps"]["confirm"]["kept"]
+
+
+def test_what_one_machine_alone_would_save_leaves_the_policy_plain():
+    rows, failures, p = _fleet(np.zeros(100))
+    p[[5, 15]] = 0.9
+    spec = contract(FLEET)
+    choice = choose_policy(spec, spec.tasks["failure"], rows, np.zeros(len(p)), p, failures, MACHINES)
+    assert (choice.policy.confirm, choice.policy.release) == (1, choice.policy.threshold)
+    step = choice.as_json()["steps"]["confirm"]
+    assert 0 < step["gain_eur"] <= step["noise_eur"]
+
+
+def test_the_budget_of_the_contract_stands_in_the_policy():
+    rows, failures, p = _fleet(np.zeros(100))
+    spec = contract(FLEET + "alarms: {per_week: 4}")
+    choice = choose_policy(spec, spec.tasks["failure"], rows, np.zeros(len(p)), p, failures, MACHINES)
+    assert choice.policy.per_week == 4
+    assert choice.counts.detected == 4

@@ -1,13 +1,14 @@
-"""At which probability should the alarm go off? Where the validation part would have cost least.
+"""When should the alarm go off? Where the validation part would have cost least, and no finer than it can tell.
 
 Costs are those of events (missed failures, false alarms, planned repairs), never of rows, except where rows
 are independent and each is its own event. A threshold that misses as many failures as a higher one is
-never taken: so a dearer miss can only lower the threshold.
+never taken: so a dearer miss can only lower the threshold. A release below the threshold, and more rows to confirm,
+are taken only where they save more than resampling the machines explains.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -19,19 +20,53 @@ from oilcan.core import crews, events
 from oilcan.core.events import EventCounts
 from oilcan.core.policy import AlarmPolicy
 
+_RELEASES: Final = (0.8, 0.6, 0.4)          # of the threshold
+_CONFIRMS: Final = (2, 3, 4)                # rows in a row
+_NOISE: Final = 2.5                         # standard errors; one in twenty for six tries (Bonferroni: 0.05 / 6)
+_CUTS: Final = 25                           # thresholds tried again with each of them
+
 
 @dataclass(frozen=True)
 class Choice:
-    """The policy and what the validation part would have cost with it."""
+    """The policy, what the validation part would have cost with it, and what each step of the choice brought."""
 
     policy: AlarmPolicy
     cost: float
     counts: EventCounts
+    steps: tuple[dict[str, Any], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """For metrics/train.json."""
-        return {"threshold": self.policy.threshold, "cost_eur": self.cost, "failures": self.counts.n_failures,
-                "detected": self.counts.detected, "false_alarms": self.counts.false_alarms}
+        return {**self.policy.as_json(), "cost_eur": self.cost, "failures": self.counts.n_failures,
+                "detected": self.counts.detected, "false_alarms": self.counts.false_alarms,
+                "steps": {step["step"]: {key: value for key, value in step.items() if key != "step"}
+                          for step in self.steps}}
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Validation rows on which policies are compared."""
+
+    windows: events.WarningWindows
+    p: np.ndarray                   # (n,)
+    crew: np.ndarray | None         # (n,)
+    costs: Costs
+
+    def cheapest(self, policies: Sequence[AlarmPolicy]) -> Choice:
+        """The choice among policies that differ in the threshold alone."""
+        return cheapest(policies, cost_rules.policy_curve(self.windows, self.p, policies, self.crew), self.costs)
+
+    def gain(self, old: AlarmPolicy, new: AlarmPolicy) -> tuple[float, float]:
+        """What `new` saves in EUR, and how much of that a draw of other machines explains.
+
+        The second is `_NOISE` times the standard deviation of the saving when machines are drawn with
+        replacement (the bootstrap's, in closed form: the draw is multinomial).
+        """
+        before, after = (cost_rules.cost_by_machine(
+            self.windows.tally(self.windows.alarms(policy, self.p, self.crew).onset), self.costs)
+            for policy in (old, new))
+        saved = before - after                                                  # (n_machines,)
+        return float(saved.sum()), float(_NOISE * np.sqrt(np.sum((saved - saved.mean()) ** 2)))
 
 
 def choose_policy(contract: Contract, task: Task, rows: pd.DataFrame, target: np.ndarray, p: np.ndarray,
@@ -47,14 +82,35 @@ def choose_policy(contract: Contract, task: Task, rows: pd.DataFrame, target: np
     failures, machines
         Canonical tables; not used for independent rows.
     """
-    policies = [crews.plain_policy(contract, task, float(cut)) for cut in cost_rules.candidate_thresholds(p)]
+    plain = [crews.plain_policy(contract, task, float(cut)) for cut in cost_rules.candidate_thresholds(p)]
     if task.horizon is None or task.lead_time is None:
-        counts = [cost_rules.row_counts(target, p >= policy.threshold) for policy in policies]
-    else:
-        windows = events.lay_out(rows[MACHINE].to_numpy(), ticks(rows[TIME]), failures,
-                                 task.lead_time.ticks, task.horizon.ticks)
-        counts = cost_rules.policy_curve(windows, p, policies, crews.crews(contract, machines, rows[MACHINE]))
-    return cheapest(policies, counts, contract.costs)
+        counts = [cost_rules.row_counts(target, p >= policy.threshold) for policy in plain]
+        return cheapest(plain, counts, contract.costs)
+    windows = events.lay_out(rows[MACHINE].to_numpy(), ticks(rows[TIME]), failures,
+                             task.lead_time.ticks, task.horizon.ticks)
+    judge = Judge(windows, p, crews.crews(contract, machines, rows[MACHINE]), contract.costs)
+    chosen = judge.cheapest(plain)
+    cuts = cost_rules.candidate_thresholds(p, _CUTS)
+    for word, values in (("release", _RELEASES), ("confirm", _CONFIRMS)):
+        chosen = _refined(judge, chosen, word, values, cuts)
+    return chosen
+
+
+def _refined(judge: Judge, old: Choice, word: str, values: Sequence[float], cuts: np.ndarray) -> Choice:
+    """The cheapest policy with one of `values`, its threshold chosen anew; `old` if it saves no more than noise."""
+    tried = [judge.cheapest([_with(old.policy, word, value).at(float(cut)) for cut in cuts]) for value in values]
+    new = min(tried, key=lambda choice: choice.cost)                            # of equals the first: the simplest
+    gain, noise = judge.gain(old.policy, new.policy)
+    kept = gain > noise
+    step = {"step": word, "tried": getattr(new.policy, word), "threshold": new.policy.threshold, "gain_eur": gain,
+            "noise_eur": noise, "kept": kept}
+    return replace(new if kept else old, steps=(*old.steps, step))
+
+
+def _with(policy: AlarmPolicy, word: str, value: float) -> AlarmPolicy:
+    if word == "release":
+        return replace(policy, release=value * policy.threshold)
+    return replace(policy, confirm=int(value))
 
 
 def cheapest(policies: Sequence[AlarmPolicy], counts: Sequence[EventCounts], costs: Costs) -> Choice:
