@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 from tests.evaluation_frames import fleet, in_cycles, lots
 
-from oilcan.contract import Task
+from oilcan.contract import Alarms, Task
+from oilcan.core import metrics
 from oilcan.core.policy import AlarmPolicy
 from oilcan.errors import DataError
 from oilcan.evaluation.baselines import logged_codes
 from oilcan.evaluation.evaluate import Evaluation, evaluate
-from oilcan.evaluation.evidence import Evidence, wanted_readings
+from oilcan.evaluation.evidence import EventRows, Evidence, wanted_readings
 from oilcan.evaluation.plots import COLUMNS, thin
 from oilcan.evaluation.report import page
 
@@ -44,6 +45,47 @@ def test_the_names_that_scripts_rely_on_are_there(found: Evaluation) -> None:
                if name not in found.metrics[block]]
     assert missing == []
     assert {"pr_auc", "roc_auc", "detected_share", "n_failures"} <= set(found.metrics["modes"]["seal"])
+
+
+def test_the_best_f1_is_cut_on_validation_and_stands_with_its_threshold(evidence: Evidence, found: Evaluation) -> None:
+    rows = EventRows.of(evidence, "failure", evidence.part("validation"))
+    p = rows.frame["p_failure"].to_numpy()
+    best = metrics.best_f1_threshold(rows.target[rows.known], p[rows.known])
+    assert found.metrics["test"]["f1_best_threshold"] == pytest.approx(best, abs=1e-6)
+    low, high = found.metrics["test"]["f1_best_ci95"]
+    assert low <= found.metrics["test"]["f1_best"] <= high
+
+
+def test_the_uncalibrated_score_is_judged_beside_the_calibrated(evidence: Evidence) -> None:
+    shifted = dataclasses.replace(evidence, predictions=evidence.predictions.assign(
+        score_failure=np.sqrt(evidence.predictions["p_failure"])))
+    test = evaluate(shifted).metrics["test"]
+    assert test["brier_uncalibrated"] > test["brier"]
+    assert test["ece_uncalibrated"] > test["ece"]
+
+
+def test_each_slice_has_its_reliability_table(found: Evaluation) -> None:
+    table = found.slices["site"]["south"]["reliability"]
+    assert sum(table["n"]) == found.slices["site"]["south"]["n"]
+    assert len(table["p"]) == len(table["frequency"]) <= 5
+
+
+def test_cost_curves_hold_a_line_for_every_simple_policy(found: Evaluation) -> None:
+    curve = found.tables["cost_curve"]
+    for name in ("always", "age", "error_codes", "limits"):
+        assert curve[name].unique() == pytest.approx([found.metrics["baselines"][name]["cost"]])
+    assert found.tables["cost_ratio"][["always", "age", "error_codes", "limits"]].notna().all(axis=None)
+
+
+def test_a_budget_holds_alarms_back_and_says_how_many(evidence: Evidence) -> None:
+    spec = evidence.contract.model_copy(update={"alarms": Alarms(per_week=1, crew="site")})
+    policy = AlarmPolicy.plain(0.2, 60.0, per_week=1).as_json()
+    free, tight = (dataclasses.replace(evidence, model={"policies": {"failure": kept}})
+                   for kept in (policy | {"per_week": None}, policy))
+    few, many = evaluate(dataclasses.replace(tight, contract=spec)).metrics["events"], evaluate(free).metrics["events"]
+    assert few["held_back"] > 0
+    assert few["alarms"] < many["alarms"]
+    assert "held_back" not in many
 
 
 def test_intervals_stand_beside_and_hold_their_number(found: Evaluation) -> None:

@@ -82,3 +82,12 @@ def test_the_budget_of_the_contract_stands_in_the_policy():
     choice = choose_policy(spec, spec.tasks["failure"], rows, np.zeros(len(p)), p, failures, MACHINES)
     assert choice.policy.per_week == 4
     assert choice.counts.detected == 4
+
+
+def test_a_part_too_short_to_judge_a_failure_leaves_the_choice_to_the_prices():
+    rows, target, failures = _one_machine(np.linspace(0.0, 0.5, 100))
+    spec = contract(FLEET)
+    short = slice(0, 5)
+    choice = choose_policy(spec, spec.tasks["failure"], rows[short], target[short], np.zeros(5), failures, MACHINES)
+    assert choice.policy.threshold == 800 / (800 + 20000 - 4000)
+    assert choice.counts.n_failures == 0

@@ -105,6 +105,21 @@ def candidate_thresholds(p: np.ndarray, n: int = 100) -> np.ndarray:
     return np.append(values, never)
 
 
+def indifferent_probability(costs: Costs) -> float:
+    """The probability at which an alarm costs as much as silence on average; above 1 if no alarm can pay.
+
+    Silence costs p * missed, an alarm p * planned + (1 - p) * false: Elkan 2001, *The foundations of cost-sensitive
+    learning*, IJCAI.
+
+    Examples
+    --------
+    >>> indifferent_probability(Costs(missed_failure_eur=600.0, false_alarm_eur=60.0, planned_repair_eur=120.0))
+    0.111...
+    """
+    gain = costs.missed_failure_eur - costs.planned_repair_eur
+    return costs.false_alarm_eur / (costs.false_alarm_eur + gain) if gain > 0 else 2.0
+
+
 def scale_missed(costs: Costs, ratio: float) -> Costs:
     """Costs in which a missed failure costs `ratio` false alarms; the false alarm keeps its price."""
     return costs.model_copy(update={"missed_failure_eur": ratio * costs.false_alarm_eur})

@@ -103,6 +103,23 @@ def precision_recall_f1(
     return precision, recall, f1
 
 
+def best_f1_threshold(target: np.ndarray, p: np.ndarray) -> float | None:
+    """The cut on `p` with the highest F1, of equals the highest; None without a positive.
+
+    Examples
+    --------
+    >>> best_f1_threshold(np.array([0.0, 1.0, 0.0, 1.0]), np.array([0.1, 0.4, 0.4, 0.8]))
+    0.4
+    """
+    if not (target == 1).any():
+        return None
+    order = np.argsort(-p, kind="stable")
+    falling = p[order]
+    last = np.append(falling[1:] != falling[:-1], True)                 # equal p are cut together
+    f1 = 2.0 * np.cumsum(target[order]) / (np.arange(1, len(p) + 1) + target.sum())
+    return float(falling[last][np.argmax(f1[last])])
+
+
 def rmse(target: np.ndarray, forecast: np.ndarray) -> float | None:
     """Root mean squared error; None without rows."""
     return float(np.sqrt(np.mean((forecast - target) ** 2))) if len(target) else None

@@ -11,6 +11,7 @@
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from oilcan import columns
 from oilcan.columns import CODE, MACHINE, PART, TIME
 from oilcan.contract import Costs
 from oilcan.core import costs
+from oilcan.core.events import EventCounts
 from oilcan.core.lives import age, lives, median_life
 from oilcan.evaluation import classified, remaining
 from oilcan.evaluation.evidence import EventRows, Evidence, identity
@@ -27,28 +29,42 @@ from oilcan.evaluation.evidence import EventRows, Evidence, identity
 _MOST_CODES = 30        # the most frequent error codes; rarer ones cannot be judged
 
 
-def event_baselines(evidence: Evidence, name: str, validation: EventRows, test: EventRows) -> dict[str, Any]:
-    """Events and cost of each simple alarm policy on the test rows."""
+@dataclass(frozen=True)
+class Rule:
+    """A simple alarm policy on the test rows: alarm at score >= threshold; `facts` says what was chosen."""
+
+    score: np.ndarray               # (n,)
+    threshold: float = 1.0
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def counts(self, rows: EventRows) -> EventCounts:
+        """Events on `rows`, under the same silence and budget as the forecast's."""
+        return rows.counts(self.score, rows.plain(self.threshold))
+
+
+def event_rules(evidence: Evidence, name: str, validation: EventRows, test: EventRows) -> dict[str, Rule]:
+    """The simple alarm policies that the data allow."""
     whole = np.ones(len(test.frame))
-    found = {"never": _judge(evidence, test, whole, np.inf), "always": _judge(evidence, test, whole, 1.0)}
+    found = {"never": Rule(whole, np.inf), "always": Rule(whole)}
     if test.windows is not None:
         found["age"] = _age_rule(evidence, validation, test)
         if len(evidence.errors):
             found["error_codes"] = _error_rule(evidence, name, validation, test)
     if evidence.contract.rule_baseline:
-        found["limits"] = _judge(evidence, test, above_limits(evidence, test.frame), 1.0)
+        found["limits"] = Rule(above_limits(evidence, test.frame))
     return found
 
 
-def _judge(evidence: Evidence, rows: EventRows, score: np.ndarray, threshold: float) -> dict[str, Any]:
-    tally = rows.tally(score, rows.plain(threshold))
+def judge(evidence: Evidence, rows: EventRows, rule: Rule) -> dict[str, Any]:
+    """Events and cost of a simple policy on the test rows."""
+    tally = rows.tally(rule.score, rows.plain(rule.threshold))
     numbers = classified.event_numbers(tally, evidence.unit)
     rate = classified.false_alarm_rate(evidence.unit)[0]
     kept = ["detected_share", "false_alarms", "alarm_precision"]
     if rows.windows is not None:
         kept += [rate, f"median_lead_time_{evidence.unit}"]
     return {"cost": float(costs.cost_by_machine(tally, rows.costs).sum())} | {
-        key: numbers[key] for key in kept if key in numbers}
+        key: numbers[key] for key in kept if key in numbers} | rule.facts
 
 
 def periodic_policy(evidence: Evidence) -> Callable[[Costs], costs.PeriodicPolicy]:
@@ -66,12 +82,9 @@ def _lives_before(evidence: Evidence, *parts: str) -> tuple[np.ndarray, np.ndarr
     return lives(start[start.index.isin(end.index)], end, evidence.failures)
 
 
-def _age_rule(evidence: Evidence, validation: EventRows, test: EventRows) -> dict[str, Any]:
+def _age_rule(evidence: Evidence, validation: EventRows, test: EventRows) -> Rule:
     limit = validation.cheapest(_ages(evidence, validation.frame))[0]
-    judged = _judge(evidence, test, _ages(evidence, test.frame), limit)
-    if np.isfinite(limit):
-        judged[f"limit_{evidence.unit}"] = limit
-    return judged
+    return Rule(_ages(evidence, test.frame), limit, {f"limit_{evidence.unit}": limit} if np.isfinite(limit) else {})
 
 
 def _ages(evidence: Evidence, frame: pd.DataFrame) -> np.ndarray:
@@ -79,7 +92,7 @@ def _ages(evidence: Evidence, frame: pd.DataFrame) -> np.ndarray:
                evidence.maintenance)
 
 
-def _error_rule(evidence: Evidence, name: str, validation: EventRows, test: EventRows) -> dict[str, Any]:
+def _error_rule(evidence: Evidence, name: str, validation: EventRows, test: EventRows) -> Rule:
     train_frame = evidence.rows[evidence.rows[PART] == "train"].reset_index(drop=True)
     seen = [EventRows.of(evidence, name, train_frame), validation]
     codes = evidence.errors[CODE].value_counts().index[:_MOST_CODES].sort_values().tolist()
@@ -93,8 +106,8 @@ def _error_rule(evidence: Evidence, name: str, validation: EventRows, test: Even
     for at in sorted(range(len(codes)), key=lambda at: price([at])):       # greedy, the best code first
         if (cost := price([*chosen, at])) < cheapest:
             chosen, cheapest = [*chosen, at], cost
-    judged = _judge(evidence, test, _any(logged_codes(evidence.errors, test.frame, codes), chosen), 1.0)
-    return judged | {"codes": ", ".join(str(codes[at]) for at in sorted(chosen)) or "none pays"}
+    return Rule(_any(logged_codes(evidence.errors, test.frame, codes), chosen), 1.0,
+                {"codes": ", ".join(str(codes[at]) for at in sorted(chosen)) or "none pays"})
 
 
 def _any(flags: np.ndarray, chosen: list[int]) -> np.ndarray:

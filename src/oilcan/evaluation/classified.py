@@ -34,6 +34,31 @@ def row_numbers(rows: EventRows, p: np.ndarray, threshold: float | None, kept: n
     return numbers
 
 
+def uncalibrated(rows: EventRows, task: str) -> Numbers:
+    """ECE and Brier score of the score before calibration; empty where predictions do not hold it."""
+    if f"score_{task}" not in rows.frame:
+        return {}
+    score = rows.frame[f"score_{task}"].to_numpy(dtype=np.float64)[rows.known]
+    target = rows.target[rows.known]
+    return {"ece_uncalibrated": metrics.ece(target, score), "brier_uncalibrated": metrics.brier(target, score)}
+
+
+def best_f1(validation: EventRows, p_validation: np.ndarray, test: EventRows, p: np.ndarray,
+            weights: np.ndarray | None) -> Numbers:
+    """F1 of the test rows at the threshold that was best on validation rows, with its interval."""
+    known = test.known
+    cut = metrics.best_f1_threshold(validation.target[validation.known], p_validation[validation.known])
+    if cut is None:
+        return {}
+    said, target = (p[known] >= cut).astype(np.float64), test.target[known]
+    hits, either = said * target, said + target
+    numbers: Numbers = {"f1_best": 2 * hits.sum() / either.sum() if either.any() else None, "f1_best_threshold": cut}
+    if weights is not None:
+        top, bottom = (bootstrap.total(test.code[known], values, weights) for values in (2 * hits, either))
+        numbers["f1_best_ci95"] = bootstrap.interval(bootstrap.ratio(top, bottom))
+    return numbers
+
+
 def event_numbers(tally: Tally, unit: str) -> Numbers:
     """Event metrics from counts by machine."""
     n, detected = int(tally.n_failures.sum()), int(tally.detected.sum())

@@ -15,7 +15,7 @@ import pandas as pd
 from oilcan.core import bootstrap
 from oilcan.core.policy import AlarmPolicy
 from oilcan.errors import DataError
-from oilcan.evaluation import baselines, classified, plots, remaining, slices
+from oilcan.evaluation import baselines, classified, machines, plots, remaining, slices
 from oilcan.evaluation.achievable import achievable
 from oilcan.evaluation.evidence import EventRows, Evidence
 
@@ -69,24 +69,37 @@ def _event_task(evidence: Evidence, task: str) -> tuple[Numbers, Numbers, dict[s
     p, p_validation = (rows.frame[f"p_{task}"].to_numpy(dtype=np.float64) for rows in (test, validation))
     period_at = baselines.periodic_policy(evidence) if test.windows is not None else None
     periodic = period_at(evidence.contract.costs) if period_at else None
-    numbers = _part_numbers(test, p, policy, periodic, evidence.unit) | {"threshold": policy.threshold}
-    if test.n_machines > 1:
-        weights = bootstrap.multiplicities(test.n_machines, evidence.params.bootstrap, evidence.params.seed)
+    numbers = _part_numbers(task, test, p, policy, periodic, evidence.unit) | {"threshold": policy.threshold}
+    weights = _draws(evidence, test)
+    if weights is not None:
         _merge(numbers, classified.intervals(test, p, policy, weights, periodic, evidence.unit))
     if len(validation.frame):
-        numbers["validation"] = _validation(validation, p_validation, policy, periodic, evidence.unit)
+        numbers["validation"] = _validation(task, validation, p_validation, policy, periodic, evidence.unit)
     if evidence.contract.tasks[task].modes:
         numbers["modes"] = slices.modes(evidence, task, test, p, policy)
-    numbers["baselines"] = baselines.event_baselines(evidence, task, validation, test)
+    numbers["test"] |= classified.best_f1(validation, p_validation, test, p, weights)
+    rules = baselines.event_rules(evidence, task, validation, test)
+    numbers["baselines"] = {name: baselines.judge(evidence, test, rule) for name, rule in rules.items()}
     numbers["achievable"] = achievable(test, p)
-    drawn = plots.event_tables(validation, test, p_validation, p, policy, period_at, evidence.unit)
+    did = {name: rule.counts(test) for name, rule in rules.items()}
+    drawn = plots.event_tables(validation, test, p_validation, p, policy, period_at, did, evidence.unit)
+    if test.windows is not None:
+        numbers["per_machine"], drawn["machines_pr"] = machines.per_machine(test, p, rules.get("limits"), weights)
     return numbers, slices.event_slices(evidence, task, test, p, policy), drawn
 
 
-def _part_numbers(rows: EventRows, p: np.ndarray, policy: AlarmPolicy, periodic: Any, unit: str) -> Numbers:
+def _draws(evidence: Evidence, rows: EventRows) -> np.ndarray | None:
+    """How often each machine is drawn, (draws, n_machines); None where a single machine leaves nothing to draw."""
+    if rows.n_machines < 2:
+        return None
+    return bootstrap.multiplicities(rows.n_machines, evidence.params.bootstrap, evidence.params.seed)
+
+
+def _part_numbers(task: str, rows: EventRows, p: np.ndarray, policy: AlarmPolicy, periodic: Any, unit: str) -> Numbers:
     tally = rows.tally(p, policy)
     numbers: Numbers = {
-        "test": classified.row_numbers(rows, p, policy.threshold) | {"machines": rows.n_machines},
+        "test": classified.row_numbers(rows, p, policy.threshold) | classified.uncalibrated(rows, task) | {
+            "machines": rows.n_machines},
         "costs": classified.cost_numbers(tally, rows.costs, periodic, unit),
     }
     if rows.windows is not None:
@@ -97,8 +110,8 @@ def _part_numbers(rows: EventRows, p: np.ndarray, policy: AlarmPolicy, periodic:
     return numbers
 
 
-def _validation(rows: EventRows, p: np.ndarray, policy: AlarmPolicy, periodic: Any, unit: str) -> Numbers:
-    blocks = _part_numbers(rows, p, policy, periodic, unit)
+def _validation(task: str, rows: EventRows, p: np.ndarray, policy: AlarmPolicy, periodic: Any, unit: str) -> Numbers:
+    blocks = _part_numbers(task, rows, p, policy, periodic, unit)
     events, costs = blocks.get("events", {}), blocks["costs"]
     rate = classified.false_alarm_rate(unit)[0]
     numbers = blocks["test"] | {key: events[key] for key in ("n_failures", "detected_share", rate) if key in events}

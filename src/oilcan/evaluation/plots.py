@@ -15,17 +15,21 @@ from oilcan.contract import Costs
 from oilcan.core import costs, metrics
 from oilcan.core.events import EventCounts
 from oilcan.core.policy import AlarmPolicy
+from oilcan.evaluation import machines
 from oilcan.evaluation.classified import false_alarm_rate
 from oilcan.evaluation.evidence import EventRows
 from oilcan.evaluation.remaining import LifeRows
 
+RULES: Final = ("always", "age", "error_codes", "limits")
+POLICIES: Final = ("run_to_failure", "periodic", *RULES, "perfect")
 COLUMNS: Final[dict[str, list[str]]] = {
     "roc": ["false_positive_rate", "true_positive_rate", "without_skill"],
     "pr": ["recall", "precision", "prevalence"],
     "calibration": ["forecast", "frequency", "ideal", "n"],
-    "cost_curve": ["threshold", "model", "run_to_failure", "periodic", "perfect"],
-    "cost_ratio": ["missed_over_false_alarm", "model", "run_to_failure", "periodic", "perfect"],
+    "cost_curve": ["threshold", "model", *POLICIES],
+    "cost_ratio": ["missed_over_false_alarm", "model", *POLICIES],
     "alarms_curve": ["false_alarms", "detected_share", "threshold"],
+    "machines_pr": machines.COLUMNS,
     "lead_time": ["lead_time", "failures"],
     "score_histogram": ["p", "no_failure", "failure"],
     "confusion": ["actual", "forecast", "n"],
@@ -60,8 +64,12 @@ def thin(table: pd.DataFrame, x: str, y: str, points: int = _POINTS) -> pd.DataF
 
 
 def event_tables(validation: EventRows, test: EventRows, p_validation: np.ndarray, p: np.ndarray,
-                 policy: AlarmPolicy, periodic: Periodic, unit: str) -> dict[str, pd.DataFrame]:
-    """Tables of an event forecast on the test rows; `validation` chooses thresholds for other prices."""
+                 policy: AlarmPolicy, periodic: Periodic, rules: dict[str, EventCounts], unit: str
+                 ) -> dict[str, pd.DataFrame]:
+    """Tables of an event forecast on the test rows; `validation` chooses thresholds for other prices.
+
+    `rules` says what the simple alarm policies did on the test rows, as chosen at the contract's prices.
+    """
     target, known = test.target[test.known], p[test.known]
     cuts = costs.candidate_thresholds(known)
     counts = [test.counts(p, policy.at(float(cut))) for cut in cuts]
@@ -69,8 +77,8 @@ def event_tables(validation: EventRows, test: EventRows, p_validation: np.ndarra
     before = [validation.counts(p_validation, policy.at(float(cut))) for cut in cuts_before]
     after = [test.counts(p, policy.at(float(cut))) for cut in cuts_before]
     tables = {
-        "cost_curve": _cost_curve(cuts, counts, test, periodic),
-        "cost_ratio": _cost_ratio(before, after, test, periodic),
+        "cost_curve": _cost_curve(cuts, counts, test, periodic, rules),
+        "cost_ratio": _cost_ratio(before, after, test, periodic, rules),
         "score_histogram": _score_histogram(target, known),
         "confusion": _confusion(target, known >= policy.threshold),
         "calibration": _calibration(target, known),
@@ -97,16 +105,22 @@ def _calibration(target: np.ndarray, p: np.ndarray) -> pd.DataFrame:
                          "n": table["n"]})
 
 
-def _cost_curve(cuts: np.ndarray, counts: list[EventCounts], rows: EventRows, periodic: Periodic) -> pd.DataFrame:
-    n = counts[0].n_failures
-    failing = costs.run_to_failure(n, rows.costs)
-    scheduled = failing * periodic(rows.costs).relative_cost if periodic else np.nan
+def _cost_curve(cuts: np.ndarray, counts: list[EventCounts], rows: EventRows, periodic: Periodic,
+                rules: dict[str, EventCounts]) -> pd.DataFrame:
     table = pd.DataFrame({"threshold": cuts, "model": [costs.policy_cost(each, rows.costs) for each in counts]})
-    return table.assign(run_to_failure=failing, periodic=scheduled, perfect=costs.perfect(n, rows.costs))
+    return table.assign(**_simple(counts[0].n_failures, rows.costs, periodic, rules))
 
 
-def _cost_ratio(before: list[EventCounts], after: list[EventCounts], rows: EventRows, periodic: Periodic
-                ) -> pd.DataFrame:
+def _simple(n_failures: int, prices: Costs, periodic: Periodic, rules: dict[str, EventCounts]) -> dict[str, float]:
+    """Cost in EUR of every simple policy; NaN for those that the data do not allow."""
+    failing = costs.run_to_failure(n_failures, prices)
+    alarming = {name: costs.policy_cost(rules[name], prices) if name in rules else np.nan for name in RULES}
+    return {"run_to_failure": failing, "perfect": costs.perfect(n_failures, prices), **alarming,
+            "periodic": failing * periodic(prices).relative_cost if periodic else np.nan}
+
+
+def _cost_ratio(before: list[EventCounts], after: list[EventCounts], rows: EventRows, periodic: Periodic,
+                rules: dict[str, EventCounts]) -> pd.DataFrame:
     """Cost in false alarms, the threshold chosen anew on validation for each price of a missed failure."""
     prices = rows.costs
     unit = prices.false_alarm_eur
@@ -117,10 +131,9 @@ def _cost_ratio(before: list[EventCounts], after: list[EventCounts], rows: Event
     for ratio in np.geomspace(lowest, 20.0 * max(prices.missed_failure_eur / unit, lowest), _RATIOS):
         priced = costs.scale_missed(prices, float(ratio))
         chosen = int(np.argmin([costs.policy_cost(each, priced) for each in before]))
-        failing = costs.run_to_failure(after[chosen].n_failures, priced)
-        lines.append((ratio, costs.policy_cost(after[chosen], priced) / unit, failing / unit,
-                      failing / unit * periodic(priced).relative_cost if periodic else np.nan,
-                      costs.perfect(after[chosen].n_failures, priced) / unit))
+        simple = _simple(after[chosen].n_failures, priced, periodic, rules)
+        lines.append((ratio, costs.policy_cost(after[chosen], priced) / unit,
+                      *(simple[name] / unit for name in POLICIES)))
     return pd.DataFrame(lines, columns=COLUMNS["cost_ratio"])
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from oilcan.columns import MACHINE, MODE
+from oilcan.core import metrics
 from oilcan.core.costs import cost_by_machine
 from oilcan.core.policy import AlarmPolicy
 from oilcan.evaluation import classified, remaining
@@ -17,6 +18,7 @@ from oilcan.evaluation.evidence import EventRows, Evidence, identity
 
 SEEN = "seen_in_training"
 _MOST_VALUES = 12       # a numeric column with more is cut into quarters
+_RELIABILITY_BINS = 5
 
 
 def groups(evidence: Evidence, frame: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -61,6 +63,7 @@ def event_slices(evidence: Evidence, task: str, rows: EventRows, p: np.ndarray, 
                 found[name][str(value)] = numbers | {"too_few": True}
                 continue
             numbers |= classified.row_numbers(rows, p, policy.threshold, kept)
+            numbers["reliability"] = _reliability(rows.target[kept & rows.known], p[kept & rows.known])
             if rows.windows is not None:
                 part = EventRows.of(evidence, task, rows.frame[kept].reset_index(drop=True))
                 events = classified.event_numbers(part.tally_of(onset[kept]), evidence.unit)
@@ -68,6 +71,11 @@ def event_slices(evidence: Evidence, task: str, rows: EventRows, p: np.ndarray, 
             numbers["cost"] = float(cost[members].sum())
             found[name][str(value)] = numbers
     return found
+
+
+def _reliability(target: np.ndarray, p: np.ndarray) -> dict[str, list[float]]:
+    table = metrics.reliability(target, p, _RELIABILITY_BINS) if len(p) else {}
+    return {name: values.tolist() for name, values in table.items()}
 
 
 def _kept(unit: str) -> tuple[str, ...]:

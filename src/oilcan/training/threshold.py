@@ -3,7 +3,8 @@
 Costs are those of events (missed failures, false alarms, planned repairs), never of rows, except where rows
 are independent and each is its own event. A threshold that misses as many failures as a higher one is
 never taken: so a dearer miss can only lower the threshold. A release below the threshold, and more rows to confirm,
-are taken only where they save more than resampling the machines explains.
+are taken only where they save more than resampling the machines explains. Where no failure of the part can be judged,
+the prices alone decide: alarm where it is cheaper than silence on average, if p is right.
 """
 
 from collections.abc import Sequence
@@ -89,6 +90,9 @@ def choose_policy(contract: Contract, task: Task, rows: pd.DataFrame, target: np
     windows = events.lay_out(rows[MACHINE].to_numpy(), ticks(rows[TIME]), failures,
                              task.lead_time.ticks, task.horizon.ticks)
     judge = Judge(windows, p, crews.crews(contract, machines, rows[MACHINE]), contract.costs)
+    if len(windows.failure_machine) == 0:                                       # shorter than a warning window
+        policy = crews.plain_policy(contract, task, cost_rules.indifferent_probability(contract.costs))
+        return Choice(policy, 0.0, windows.match(windows.alarms(policy, p, judge.crew).onset))
     chosen = judge.cheapest(plain)
     cuts = cost_rules.candidate_thresholds(p, _CUTS)
     for word, values in (("release", _RELEASES), ("confirm", _CONFIRMS)):
