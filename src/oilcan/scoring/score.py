@@ -1,13 +1,14 @@
 """What does a fitted model say about these rows?"""
 
 import re
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 
 from oilcan.columns import KEY, PART
 from oilcan.contract import Contract
-from oilcan.core.fitted import Fitted, by_batch
+from oilcan.core.fitted import Fitted, Forecast, by_batch
 
 
 def score(fitted: Fitted, matrix: np.ndarray, *, rows_per_batch: int = 50_000, jobs: int = 1) -> pd.DataFrame:
@@ -31,13 +32,17 @@ def score(fitted: Fitted, matrix: np.ndarray, *, rows_per_batch: int = 50_000, j
     ValueError
         If the matrix has another number of columns than the model has features.
     """
-    columns: dict[str, list[np.ndarray]] = {}
+    parts: dict[str, list[np.ndarray]] = {}
     for rows in by_batch(len(matrix), rows_per_batch) or [slice(0, 0)]:
-        for forecast in fitted.forecasts:
-            for name, values in forecast.columns(forecast.trees.predict(matrix[rows], jobs)).items():
-                columns.setdefault(name, []).append(values)
-    return pd.DataFrame({name: np.concatenate(parts) for name, parts in columns.items()})
+        for name, values in columns(fitted.forecasts, matrix[rows], jobs=jobs).items():
+            parts.setdefault(name, []).append(values)
+    return pd.DataFrame({name: np.concatenate(arrays) for name, arrays in parts.items()})
 
+
+def columns(forecasts: Iterable[Forecast], matrix: np.ndarray, *, jobs: int = 1) -> dict[str, np.ndarray]:
+    """The columns of `score` for some forecasts, as arrays of shape (n,): what the service answers from."""
+    return {name: values for forecast in forecasts
+            for name, values in forecast.columns(forecast.trees.predict(matrix, jobs)).items()}
 
 
 def beside_rows(contract: Contract, rows: pd.DataFrame, forecasts: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,72 @@
+"""The application: routes around one service."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from oilcan import __version__
+from oilcan.errors import StoreUnavailable
+from oilcan.serving import schemas
+from oilcan.serving.door import Door
+from oilcan.serving.refusal import Refusal, answer, answer_refusal
+from oilcan.serving.routes import health, model, predict
+from oilcan.serving.service import Service
+
+
+def create_app(service: Service) -> FastAPI:
+    """The service as an ASGI application; closing it closes the service."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        service.close()
+
+    app = FastAPI(title="Oilcan", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
+                  redirect_slashes=False)
+    app.state.service = service
+    for routes in (health, predict, model):
+        app.include_router(routes.router)
+    app.add_exception_handler(Refusal, answer_refusal)
+    app.add_exception_handler(StoreUnavailable, _store_is_away)
+    app.add_exception_handler(HTTPException, _no_such_route)
+    app.add_exception_handler(Exception, _bug)
+    app.add_middleware(Door, service=service)
+    app.openapi = lambda: _document(app, service)  # type: ignore[method-assign]
+    return app
+
+
+def _document(app: FastAPI, service: Service) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, routes=app.routes,
+                               description=service.served.bundle.contract.description)
+        parts = document.setdefault("components", {})
+        parts["schemas"] = schemas.components(service.served, service.settings.max_rows)
+        parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+async def _no_such_route(request: Request, err: Exception) -> Response:
+    status = err.status_code if isinstance(err, HTTPException) else 404
+    headers = err.headers if isinstance(err, HTTPException) else None
+    refusal = Refusal(status, "request", found=f"{request.method} {request.url.path}", wanted="a route of this service",
+                      do="GET /openapi.json lists them.")
+    return answer(refusal.content, status, headers)
+
+
+async def _store_is_away(_request: Request, _err: Exception) -> Response:
+    refusal = Refusal(503, "store", found="no answer", wanted="a store that can write",
+                      do="Send it again after a moment; sent twice it counts once.", headers={"Retry-After": "2"})
+    return answer(refusal.content, 503, refusal.headers)
+
+
+async def _bug(_request: Request, _err: Exception) -> Response:
+    """The trace is in the server's log, never in the answer."""
+    refusal = Refusal(500, "service", found="an error of ours", wanted="none", do="Report it with the server's log.")
+    return answer(refusal.content, 500)

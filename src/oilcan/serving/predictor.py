@@ -1,0 +1,87 @@
+"""Stateless forecasts: rows of features in, columns of forecasts out, each with an id of the log."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from oilcan.io.stores.forecasts import Forecasts
+from oilcan.serving.forecastlog import ForecastLog
+from oilcan.serving.jsonrows import NumberRows, Row, kind_of, read_body, row_list
+from oilcan.serving.metrics import Metrics
+from oilcan.serving.refusal import Refusal
+from oilcan.serving.served import Served
+
+_INLINE: Final = 8          # rows that are scored at once; more go to a thread, so that others need not wait
+
+
+class Predictor:
+    """Answers POST /v1/predict with the bundle in service."""
+
+    def __init__(self, served: Callable[[], Served], log: ForecastLog, metrics: Metrics, clock: Callable[[], int],
+                 max_rows: int) -> None:
+        self._served, self._log, self._clock, self._max_rows = served, log, clock, max_rows
+        self._count = metrics.forecasts.labels("asked")
+        self._reader: tuple[Served, NumberRows] | None = None
+
+    async def predict(self, body: bytes) -> Row:
+        """The answer to a body."""
+        served = self._served()
+        content = read_body(body, ("rows", "history", "forecasts"))
+        names = forecast_names(content.get("forecasts"), served)
+        if ("rows" in content) == ("history" in content):
+            raise Refusal(422, "body", found="both rows and history" if "rows" in content else "neither rows nor "
+                          "history", wanted="one of them", do="Look at /openapi.json.")
+        rows = row_list(content["rows"], "body.rows", self._max_rows)
+        if len(rows) <= _INLINE:
+            return self._of_rows(served, rows, names)
+        return await asyncio.to_thread(self._of_rows, served, rows, names)
+
+    def _of_rows(self, served: Served, rows: list[Any], names: tuple[str, ...] | None) -> Row:
+        matrix, refused, good = self._numbers(served).read(rows, "body.rows")
+        if not len(good):
+            first = refused[0]
+            raise Refusal(422, first["where"] + (f".{first['where_in_row']}" if first["where_in_row"] else ""),
+                          found=first["found"], wanted=first["wanted"], do="Mend the rows; none of them could be used.")
+        columns = served.score(matrix, names)
+        ids = self._remember(served, columns, [None] * len(good), np.full(len(good), self._clock()))
+        forecasts = [{"id": str(key), "row": row} for key, row in zip(ids.tolist(), good.tolist(), strict=True)]
+        return served.stamp() | {"forecasts": shaped(served, columns, forecasts), "refused": refused}
+
+    def _remember(self, served: Served, columns: dict[str, np.ndarray], machines: list[str | None],
+                  times: np.ndarray) -> np.ndarray:
+        ids = self._log.ids(len(times))
+        self._log.add(Forecasts(served.digest, served.contract["version"], "asked", tuple(columns), ids, machines,
+                                times, np.column_stack(list(columns.values()))))
+        self._count.inc(len(ids))
+        return ids
+
+    def _numbers(self, served: Served) -> NumberRows:
+        if self._reader is None or self._reader[0] is not served:
+            self._reader = served, NumberRows(served.features)
+        return self._reader[1]
+
+
+def forecast_names(content: Any, served: Served) -> tuple[str, ...] | None:
+    """Names of the forecasts asked for; None for all."""
+    if content is None:
+        return None
+    if not isinstance(content, list) or not content or not all(type(name) is str for name in content):
+        raise Refusal(422, "body.forecasts", found=kind_of(content), wanted="a list of names", do="Leave it out for all.")
+    strangers = [name for name in content if name not in served.by_name]
+    if strangers:
+        raise Refusal(422, "body.forecasts", found=repr(strangers[0][:60]), wanted=f"some of {list(served.by_name)}",
+                      do="GET /v1/model lists them.")
+    return tuple(dict.fromkeys(content))
+
+
+def shaped(served: Served, columns: dict[str, np.ndarray], forecasts: list[Row]) -> list[Row]:
+    """Entries with their columns, and whether each probability reaches its threshold."""
+    lists = {name: values.tolist() for name, values in columns.items()}
+    cuts = [(name, f"p_{name}", cut) for name, cut in served.thresholds.items() if f"p_{name}" in columns]
+    for at, forecast in enumerate(forecasts):
+        for name, values in lists.items():
+            forecast[name] = values[at]
+        forecast["alarm"] = {name: lists[column][at] >= cut for name, column, cut in cuts}
+    return forecasts

@@ -1,0 +1,1 @@
+"""Thin routes: read the request, ask the service, shape the answer."""

@@ -1,0 +1,33 @@
+"""Is it alive, is it ready, what does Prometheus see?"""
+
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.requests import Request
+from starlette.responses import Response
+
+from oilcan.serving import documents
+from oilcan.serving.refusal import answer
+from oilcan.serving.routes.direct import direct_router, service_of
+
+router = direct_router()
+
+
+@router.get("/healthz", **documents.of("health", "Alive: the process answers.", open_to_all=True))
+async def healthz(_request: Request) -> Response:
+    """Alive: the process answers."""
+    return answer({"status": "alive"})
+
+
+@router.get("/readyz", **documents.of("readiness", "Ready: bundle proven, state restored.", open_to_all=True,
+                                      also={503: "readiness"}))
+async def readyz(request: Request) -> Response:
+    """Ready: bundle proven, state restored."""
+    service = service_of(request)
+    waiting = service.waiting_for()
+    status = {"status": "starting" if waiting else "ready", "waiting_for": waiting}
+    return answer(status | service.served.stamp(), 503 if waiting else 200)
+
+
+@router.get("/metrics", **documents.text("Numbers for Prometheus.", CONTENT_TYPE_LATEST))
+async def metrics(request: Request) -> Response:
+    """Numbers for Prometheus."""
+    return Response(service_of(request).metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,61 @@
+"""From settings to a listening server: granian in this very process, loopback unless there are keys."""
+
+import asyncio
+import signal
+from typing import Any, Final
+
+from fastapi import FastAPI
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.embed import Server
+
+from oilcan.errors import OilcanError, ParamsError
+from oilcan.io.stores import open_store
+from oilcan.serving.app import create_app
+from oilcan.serving.served import Served
+from oilcan.serving.service import Service
+from oilcan.serving.settings import ServiceSettings
+
+_HEADERS: Final = HTTP1Settings(header_read_timeout=15_000)     # [ms] a client slower than this is let go
+
+
+def make_app(settings: ServiceSettings) -> FastAPI:
+    """The application that settings describe.
+
+    Raises
+    ------
+    IntegrityError
+        If the bundle is not the packaged one.
+    StoreError
+        If the store cannot be opened.
+    ParamsError
+        If it would listen to a network without a key.
+    """
+    served, store = Served.load(settings.bundle), open_store(settings.store)
+    try:
+        service = Service(settings, served, store)
+        if not settings.is_loopback and not service.has_keys():
+            raise ParamsError(f"host {settings.host}: others could reach it, and there is no key (found 0, wanted at "
+                              f"least one). Create one with `oilcan keys create`, or listen on 127.0.0.1.")
+    except OilcanError:
+        store.close()
+        raise
+    return create_app(service)
+
+
+def serve(settings: ServiceSettings) -> None:
+    """Listen until a signal says to stop; requests in flight are answered first."""
+    app = make_app(settings)
+    options: dict[str, Any] = {}
+    if settings.tls_certificate is not None:
+        options = {"ssl_cert": settings.tls_certificate, "ssl_key": settings.tls_key}
+    asyncio.run(_serve(Server(app, settings.host, settings.port, interface=Interfaces.ASGI, websockets=False,
+                              backlog=1024, http1_settings=_HEADERS, log_level=LogLevels.error, **options)))
+
+
+async def _serve(server: Server) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    await server.serve()
