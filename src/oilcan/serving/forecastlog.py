@@ -12,7 +12,7 @@ from oilcan.io.stores.forecasts import Forecasts
 
 _BLOCK: Final = 10_000          # ids reserved at a time
 _WAITING: Final = 2_000         # batches that may wait; beyond it the caller waits
-_TOGETHER: Final = 500          # batches written before the queue is looked at again
+_GATHER_S: Final = 0.5          # rows of this long share a transaction: a thread that wakes for each would slow answers
 
 
 class ForecastStore(Protocol):
@@ -34,7 +34,7 @@ class ForecastLog:
     def __init__(self, store: ForecastStore, clock: Callable[[], int], lost: Callable[[int], None]) -> None:
         self._store, self._clock, self._lost = store, clock, lost
         self._ids: range = range(0)
-        self._lock = threading.Lock()
+        self._lock, self._hurry = threading.Lock(), threading.Event()
         self._queue: queue.Queue[Forecasts | threading.Event] = queue.Queue(_WAITING)
         self._thread = threading.Thread(target=self._write, name="forecast-log", daemon=True)
         self._thread.start()
@@ -55,12 +55,15 @@ class ForecastLog:
         """Wait until everything handed over is written."""
         done = threading.Event()
         self._queue.put(done)
+        self._hurry.set()
         done.wait()
+        self._hurry.clear()
 
     def _write(self) -> None:
         while True:
             batches = [self._queue.get()]
-            while len(batches) < _TOGETHER and not self._queue.empty():
+            self._hurry.wait(_GATHER_S)
+            while not self._queue.empty():
                 batches.append(self._queue.get_nowait())
             events = [entry for entry in batches if isinstance(entry, threading.Event)]
             for batch in together([entry for entry in batches if isinstance(entry, Forecasts)]):

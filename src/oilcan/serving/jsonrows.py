@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import orjson
@@ -61,6 +61,13 @@ def row_list(content: Any, where: str, most: int) -> list[Any]:
     return content
 
 
+class Wrong(NamedTuple):
+    """Where in its row something is wrong, and {found, wanted}."""
+
+    place: str
+    said: Row
+
+
 class NumberRows:
     """Rows of numbers by name, every name there, null where a number is not known.
 
@@ -85,33 +92,34 @@ class NumberRows:
         values, refused, good = [], [], []
         for at, row in enumerate(rows):
             taken = self._take(row)
-            if isinstance(taken, tuple):
+            if not isinstance(taken, Wrong):
                 values.append(taken)
                 good.append(at)
             else:
-                refused.append({"row": at, "where": f"{where}[{at}]"} | taken)
+                place, said = taken
+                refused.append({"row": at, "where": f"{where}[{at}]{place}"} | said)
         if not good:
             return np.zeros((0, len(self._order)), np.float32), refused, np.zeros(0, np.int64)
         return np.array(values, dtype=np.float64).astype(np.float32), refused, np.array(good)
 
-    def _take(self, row: Any) -> tuple[Any, ...] | Row:
+    def _take(self, row: Any) -> "tuple[Any, ...] | Wrong":
         if type(row) is not dict or row.keys() != self._names:
             return self._wrong_names(row)
         values: tuple[Any, ...] = self._get(row)
         if not _NUMBERS.issuperset(map(type, values)):
             wrong = next(name for name in self._order if type(row[name]) not in _NUMBERS)
-            return {"where_in_row": wrong, "found": kind_of(row[wrong]), "wanted": "a number or null"}
+            return Wrong(f".{wrong}", {"found": kind_of(row[wrong]), "wanted": "a number or null"})
         for name, value in zip(self._order, values, strict=True):
             if value is not None and not -_LARGEST <= value <= _LARGEST:
-                return {"where_in_row": name, "found": shown(str(value), 40), "wanted": "at most 3.4e38 in size"}
+                return Wrong(f".{name}", {"found": shown(str(value), 40), "wanted": "at most 3.4e38 in size"})
         return values
 
-    def _wrong_names(self, row: Any) -> Row:
+    def _wrong_names(self, row: Any) -> "Wrong":
         if not isinstance(row, dict):
-            return {"where_in_row": "", "found": kind_of(row), "wanted": "an object"}
+            return Wrong("", {"found": kind_of(row), "wanted": "an object"})
         strangers, missing = sorted(row.keys() - self._names), sorted(self._names - row.keys())
         said = [f"unknown {some(strangers)}"] * bool(strangers) + [f"missing {some(missing)}"] * bool(missing)
-        return {"where_in_row": "", "found": "; ".join(said), "wanted": "every name of GET /v1/model, null if not known"}
+        return Wrong("", {"found": "; ".join(said), "wanted": "every feature of GET /v1/model, null if not known"})
 
 
 def kind_of(content: Any) -> str:

@@ -28,12 +28,9 @@ class Predictor:
     async def predict(self, body: bytes) -> Row:
         """The answer to a body."""
         served = self._served()
-        content = read_body(body, ("rows", "history", "forecasts"))
+        content = read_body(body, ("rows", "forecasts"))
         names = forecast_names(content.get("forecasts"), served)
-        if ("rows" in content) == ("history" in content):
-            raise Refusal(422, "body", found="both rows and history" if "rows" in content else "neither rows nor "
-                          "history", wanted="one of them", do="Look at /openapi.json.")
-        rows = row_list(content["rows"], "body.rows", self._max_rows)
+        rows = row_list(content.get("rows"), "body.rows", self._max_rows)
         if len(rows) <= _INLINE:
             return self._of_rows(served, rows, names)
         return await asyncio.to_thread(self._of_rows, served, rows, names)
@@ -42,7 +39,7 @@ class Predictor:
         matrix, refused, good = self._numbers(served).read(rows, "body.rows")
         if not len(good):
             first = refused[0]
-            raise Refusal(422, first["where"] + (f".{first['where_in_row']}" if first["where_in_row"] else ""),
+            raise Refusal(422, first["where"],
                           found=first["found"], wanted=first["wanted"], do="Mend the rows; none of them could be used.")
         columns = served.score(matrix, names)
         ids = self._remember(served, columns, [None] * len(good), np.full(len(good), self._clock()))
@@ -52,7 +49,7 @@ class Predictor:
     def _remember(self, served: Served, columns: dict[str, np.ndarray], machines: list[str | None],
                   times: np.ndarray) -> np.ndarray:
         ids = self._log.ids(len(times))
-        self._log.add(Forecasts(served.digest, served.contract["version"], "asked", tuple(columns), ids, machines,
+        self._log.add(Forecasts(served.digest, served.bundle.contract.version, "asked", tuple(columns), ids, machines,
                                 times, np.column_stack(list(columns.values()))))
         self._count.inc(len(ids))
         return ids
@@ -68,7 +65,8 @@ def forecast_names(content: Any, served: Served) -> tuple[str, ...] | None:
     if content is None:
         return None
     if not isinstance(content, list) or not content or not all(type(name) is str for name in content):
-        raise Refusal(422, "body.forecasts", found=kind_of(content), wanted="a list of names", do="Leave it out for all.")
+        raise Refusal(422, "body.forecasts", found=kind_of(content), wanted="a list of names",
+                      do="Leave it out for all.")
     strangers = [name for name in content if name not in served.by_name]
     if strangers:
         raise Refusal(422, "body.forecasts", found=repr(strangers[0][:60]), wanted=f"some of {list(served.by_name)}",

@@ -12,7 +12,7 @@ from oilcan.errors import OilcanError
 JSON: Final = "application/json"
 
 
-class Refusal(OilcanError):
+class Refusal(OilcanError):  # noqa: N818 - what it is: a request refused
     """A request that is not served, with the status of its answer.
 
     Parameters

@@ -58,7 +58,7 @@ def _forecast(served: Served) -> Schema:
     """Columns of a forecast, all optional: which are there depends on what was asked for."""
     columns = {name: {"type": ["number", "null"]} for name in served.columns}
     return record({"id": TEXT, "row": WHOLE, "machine_id": MACHINE_ID, "time": {}} | columns
-                  | {"alarm": record({name: FLAG for name in served.thresholds}, optional=tuple(served.thresholds))},
+                  | {"alarm": record(dict.fromkeys(served.thresholds, FLAG), optional=tuple(served.thresholds))},
                   optional=("machine_id", "time", *columns))
 
 

@@ -55,4 +55,4 @@ class Service:
 
     def has_keys(self) -> bool:
         """Is there any key that is not revoked?"""
-        return any(key.revoked_at is None for key in self.store.keys.list())
+        return any(key.revoked_at is None for key in self.store.keys.all())

@@ -6,19 +6,14 @@ from starlette.responses import Response
 
 from oilcan.serving import documents
 from oilcan.serving.refusal import answer
-from oilcan.serving.routes.direct import direct_router, service_of
-
-router = direct_router()
+from oilcan.serving.routes.direct import DirectRoute, service_of
 
 
-@router.get("/healthz", **documents.of("health", "Alive: the process answers.", open_to_all=True))
 async def healthz(_request: Request) -> Response:
     """Alive: the process answers."""
     return answer({"status": "alive"})
 
 
-@router.get("/readyz", **documents.of("readiness", "Ready: bundle proven, state restored.", open_to_all=True,
-                                      also={503: "readiness"}))
 async def readyz(request: Request) -> Response:
     """Ready: bundle proven, state restored."""
     service = service_of(request)
@@ -27,7 +22,16 @@ async def readyz(request: Request) -> Response:
     return answer(status | service.served.stamp(), 503 if waiting else 200)
 
 
-@router.get("/metrics", **documents.text("Numbers for Prometheus.", CONTENT_TYPE_LATEST))
 async def metrics(request: Request) -> Response:
     """Numbers for Prometheus."""
     return Response(service_of(request).metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+ROUTES = [
+    DirectRoute("/healthz", healthz, methods=["GET"],
+                **documents.of("health", "Alive: the process answers.", open_to_all=True)),
+    DirectRoute("/readyz", readyz, methods=["GET"],
+                **documents.of("readiness", "Ready: bundle proven, state restored.", open_to_all=True,
+                               also={503: "readiness"})),
+    DirectRoute("/metrics", metrics, methods=["GET"], **documents.text("Numbers for Prometheus.", CONTENT_TYPE_LATEST)),
+]

@@ -5,12 +5,15 @@ from starlette.responses import Response
 
 from oilcan.serving import documents
 from oilcan.serving.refusal import answer
-from oilcan.serving.routes.direct import direct_router, service_of
-
-router = direct_router()
+from oilcan.serving.routes.direct import DirectRoute, service_of
 
 
-@router.get("/v1/model", **documents.of("model", "The model's card: lineage, forecasts, thresholds, features."))
 async def model(request: Request) -> Response:
     """The model's card."""
     return answer(service_of(request).card())
+
+
+ROUTES = [
+    DirectRoute("/v1/model", model, methods=["GET"],
+                **documents.of("model", "The model's card: lineage, forecasts, thresholds, features.")),
+]

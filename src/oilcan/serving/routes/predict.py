@@ -1,4 +1,4 @@
-"""POST /v1/predict: forecasts for rows of features, or for a window of history; nothing is kept but the log."""
+"""POST /v1/predict: forecasts for rows of features; nothing is kept but the log."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -6,13 +6,15 @@ from starlette.responses import Response
 from oilcan.serving import documents
 from oilcan.serving.door import BODY
 from oilcan.serving.refusal import answer
-from oilcan.serving.routes.direct import direct_router, service_of
-
-router = direct_router()
+from oilcan.serving.routes.direct import DirectRoute, service_of
 
 
-@router.post("/v1/predict", **documents.of("predictions", "Forecast rows of features, or a window of history.",
-                                           body="predict"))
 async def predict(request: Request) -> Response:
-    """Forecast rows of features, or a window of history."""
+    """Forecast rows of features."""
     return answer(await service_of(request).predictor.predict(request.scope[BODY]))
+
+
+ROUTES = [
+    DirectRoute("/v1/predict", predict, methods=["POST"],
+                **documents.of("predictions", "Forecast rows of features.", body="predict")),
+]

@@ -1,0 +1,83 @@
+"""The service around the bundle of the small fleet: in this process, or as a server of its own."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pandas as pd
+import pytest
+from fastapi import FastAPI
+
+from oilcan.io.bundle import Bundle, load_bundle
+from oilcan.serving.server import make_app
+from oilcan.serving.settings import read_settings
+
+
+class Client:
+    """Asks an application in this process, one request after the other."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.service = app.state.service
+        self._runner = asyncio.Runner()
+        self._http = httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False),
+                                       base_url="http://127.0.0.1")
+
+    def ask(self, method: str, path: str, **request: Any) -> httpx.Response:
+        return self._runner.run(self._http.request(method, path, **request))
+
+    def get(self, path: str, **request: Any) -> httpx.Response:
+        return self.ask("GET", path, **request)
+
+    def post(self, path: str, **request: Any) -> httpx.Response:
+        return self.ask("POST", path, **request)
+
+    def close(self) -> None:
+        self._runner.close()
+        self.service.close()
+
+
+@pytest.fixture(scope="session")
+def bundle_folder(_small_repo) -> Path:
+    return _small_repo.path / "models/bundle"
+
+
+@pytest.fixture(scope="session")
+def bundle(bundle_folder) -> Bundle:
+    return load_bundle(bundle_folder)
+
+
+@pytest.fixture
+def start(bundle_folder, tmp_path) -> Iterator[Callable[..., Client]]:
+    """A client of a service that is started with the settings given; ended with the test."""
+    clients: list[Client] = []
+
+    def begin(**options: Any) -> Client:
+        settings = {"bundle": bundle_folder, "store": f"sqlite:///{tmp_path}/service.db"} | options
+        clients.append(Client(make_app(read_settings({}, **settings))))
+        return clients[-1]
+
+    yield begin
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def client(start) -> Client:
+    return start()
+
+
+@pytest.fixture
+def rows(bundle) -> list[dict[str, float | None]]:
+    """Feature rows as JSON has them."""
+    table = bundle.check_rows[list(bundle.fitted.features)].astype(float)
+    return table.astype(object).where(table.notna(), None).to_dict("records")
+
+
+@pytest.fixture
+def expected(bundle) -> pd.DataFrame:
+    """The forecasts that `package` wrote down for those rows."""
+    kept = bundle.check_rows
+    return kept[[name for name in kept if name.startswith("expected_")]].rename(
+        columns=lambda name: name.removeprefix("expected_"))
