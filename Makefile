@@ -10,7 +10,7 @@ export DVC_NO_ANALYTICS := 1
 # One writer at a time: the kernel drops this lock even after kill -9.
 LOCKED := flock --nonblock --conflict-exit-code 75 .dvc/tmp/project.lock
 
-.PHONY: all help install install-test repro summary check test test-quick fresh verify results bench readme lock clean
+.PHONY: all help install install-test repro summary check test test-quick serve install-serve install-tune fresh verify results bench readme lock clean
 
 all: install repro summary  ## environment, the whole pipeline, a short summary (the main job)
 
@@ -40,6 +40,18 @@ $(VENV)/.test: requirements/test.txt $(VENV)/.core
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/test.txt
 	touch $@
 
+$(VENV)/.serve: requirements/serve.txt $(VENV)/.core
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/serve.txt
+	touch $@
+
+$(VENV)/.tune: requirements/tune.txt $(VENV)/.core
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/tune.txt
+	touch $@
+
+install-serve: $(VENV)/.serve  ## the same with what the service needs
+
+install-tune: $(VENV)/.tune  ## the same with what `oilcan tune` needs
+
 repro: install  ## dvc repro, one at a time
 	@mkdir -p .dvc/tmp
 	@oilcan ready
@@ -49,7 +61,7 @@ summary: install  ## the forecast's quality, what it saves, where to look
 	@oilcan summary
 
 lock:  ## renew the lock files
-	for name in bootstrap core test bench; do \
+	for name in bootstrap core serve tune test bench; do \
 	  (cd requirements && $(CURDIR)/$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header --upgrade $$name.in -o $$name.txt); done
 
