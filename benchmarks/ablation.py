@@ -41,8 +41,8 @@ JUDGED: Final = {
 
 def tables() -> str:
     """The section of docs/results.md."""
-    parts = ["## Ablation", "", "Each feature family and each modelling choice off, one at a time, judged on the validation "
-             "part (`python benchmarks/ablation.py`).", ""]
+    parts = ["## Ablation", "", "Each feature family and each modelling choice off, one at a time, judged on the "
+             "validation part (`python benchmarks/ablation.py`).", ""]
     for dataset in JUDGED:
         parts.append(table(dataset))
         print(parts[-1], flush=True)

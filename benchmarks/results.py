@@ -51,7 +51,8 @@ def section(name: str, seeds: int) -> str:
     for dotted, words, asked, beside in FIGURES[name]:
         values = [value for value in (look_up(metrics, dotted) for metrics in found) if value is not None]
         mean, spread = (statistics.mean(values), statistics.pstdev(values)) if values else (None, None)
-        lines.append(f"| {words} | {text(mean)} | {text(spread)} | {_interval(found[0], dotted)} | {asked} | {beside} |")
+        lines.append(f"| {words} | {text(mean)} | {text(spread)} | {_interval(found[0], dotted)} | {asked} | "
+                     f"{beside} |")
     return "\n".join([*lines, "", *_policies(found[0].get("baselines", {})), repeated]).rstrip() + "\n"
 
 
@@ -82,12 +83,13 @@ def page(sections: list[str], ablations: str) -> str:
     """The whole of docs/results.md."""
     intro = """# Results
 
-Written by `make results`: every data set of [datasets](../datasets) whose files are at hand, run by the same pipeline with
-the parameters of [params.yaml](../params.yaml), in a checkout of its own, with five seeds. Models, calibration and thresholds
-are chosen on training and validation parts; in a run the test part is read by `evaluate` alone. What the figures mean stands
-in [evaluation.md](evaluation.md); how often test parts were looked at while this was built, in
-[decisions/0012](decisions/0012-who-has-seen-the-test-parts.md). Figures of others come from secondary tables unless said
-otherwise; protocols differ, so read them as a scale, not as a race. The spread is the standard deviation over the seeds.
+Written by `make results`: every data set of [datasets](../datasets) whose files are at hand, run by the same
+pipeline with the parameters of [params.yaml](../params.yaml), in a checkout of its own, with five seeds. Models,
+calibration and thresholds are chosen on training and validation parts; in a run the test part is read by
+`evaluate` alone. What the figures mean stands in [evaluation.md](evaluation.md); how often test parts were looked
+at while this was built, in [decisions/0012](decisions/0012-who-has-seen-the-test-parts.md). Figures of others come
+from secondary tables unless said otherwise; protocols differ, so read them as a scale, not as a race. The spread
+is the standard deviation over the seeds.
 
 """
     return intro + "\n".join(sections) + "\n" + ablations

@@ -65,22 +65,35 @@ def prepare_partition(
         A missing reading repeats the last one for at most this many periods.
     """
     labels = contract.telemetry_columns("label")
-    known = [name for name in contract.telemetry_columns("sensor", "condition", "static")
-             if name not in contract.derived]  # fmt: skip
-    kinds = {name: column.type for name, column in contract.tables["telemetry"].columns.items()}
-    numbers = [name for name in known if kinds[name] in {"number", "integer", "flag"}]
     readings, removed = remove_quarantined(telemetry, quarantine)
-    held = 0
-    if TIME in telemetry and contract.time.period is not None:
-        filled = [name for name in contract.telemetry_columns("sensor", "condition")
-                  if name in numbers and kinds[name] != "flag"]  # fmt: skip
-        readings, held = hold_last(readings, filled, longest=fill_periods * contract.time.period.ticks)
-    readings = add_derived(readings.drop(columns=labels), contract.derived, numbers)
+    readings, held = clean_readings(readings.drop(columns=labels), contract, fill_periods=fill_periods)
     picked = row_tables.pick_rows(telemetry, contract)
     columns = [name for name in (*KEY, *labels) if name in telemetry]
     rows = telemetry[columns].iloc[picked].reset_index(drop=True)
     rows.insert(0, row_tables.PARTITION, number)
     return Prepared(readings, rows, len(telemetry), removed, held)
+
+
+def clean_readings(telemetry: pd.DataFrame, contract: Contract, *, fill_periods: int) -> tuple[pd.DataFrame, int]:
+    """Readings with short silences bridged and derived columns added, and how many were bridged.
+
+    Parameters
+    ----------
+    telemetry
+        Sorted by (machine_id, time), bad readings missing; columns the contract does not know are passed on.
+    fill_periods
+        A missing reading repeats the last one for at most this many periods.
+    """
+    known = [name for name in contract.telemetry_columns("sensor", "condition", "static")
+             if name not in contract.derived]  # fmt: skip
+    kinds = {name: column.type for name, column in contract.tables["telemetry"].columns.items()}
+    numbers = [name for name in known if kinds[name] in {"number", "integer", "flag"}]
+    held = 0
+    if TIME in telemetry and contract.time.period is not None:
+        filled = [name for name in contract.telemetry_columns("sensor", "condition")
+                  if name in numbers and kinds[name] != "flag"]  # fmt: skip
+        telemetry, held = hold_last(telemetry, filled, longest=fill_periods * contract.time.period.ticks)
+    return add_derived(telemetry, contract.derived, numbers), held
 
 
 def prepare_rows(

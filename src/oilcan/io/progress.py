@@ -11,14 +11,16 @@ _SECONDS_BETWEEN_LINES: Final = 10.0
 
 
 class Progress:
-    """Bytes done of bytes to do (None: not known), shown on standard error."""
+    """Bytes, or other units, done of those to do (None: not known), shown on standard error."""
 
-    def __init__(self, name: str, total: int | None, done: int = 0) -> None:
-        self._name, self._total, self._done = name, total, done
+    def __init__(self, name: str, total: int | None, done: int = 0, *, unit: str = "B") -> None:
+        self._name, self._total, self._done, self._unit = name, total, done, unit
         self._said = time.monotonic()
         self._bar = None
         if sys.stderr.isatty():
-            self._bar = tqdm(desc=name, total=total, initial=done, unit="B", unit_scale=True)
+            is_bytes = unit == "B"
+            self._bar = tqdm(desc=name, total=total, initial=done, unit=unit if is_bytes else f" {unit}",
+                             unit_scale=is_bytes)
 
     def __enter__(self) -> Self:
         self._say("resumed at" if self._done else "started,", force=True)
@@ -43,10 +45,9 @@ class Progress:
         if self._bar is not None or not (force or now - self._said >= _SECONDS_BETWEEN_LINES):
             return
         self._said = now
-        share = f" ({self._done / self._total:.0%} of {_megabytes(self._total)})" if self._total else ""
-        sys.stderr.write(f"{self._name}: {what} {_megabytes(self._done)}{share}\n")
+        share = f" ({self._done / self._total:.0%} of {self._words(self._total)})" if self._total else ""
+        sys.stderr.write(f"{self._name}: {what} {self._words(self._done)}{share}\n")
         sys.stderr.flush()
 
-
-def _megabytes(number: int) -> str:
-    return f"{number / 1e6:,.1f} MB"
+    def _words(self, number: int) -> str:
+        return f"{number / 1e6:,.1f} MB" if self._unit == "B" else f"{number:,} {self._unit}"

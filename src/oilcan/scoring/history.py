@@ -1,0 +1,137 @@
+"""Readings as they come, a whole history of some machines -> forecasts, by the code that trained the model.
+
+The batch door of scoring: `oilcan score` and the service's /v1/predict both enter here, so both say the same
+to the last bit. What `ingest` and `validate` refuse row by row is mended and counted here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from oilcan.columns import KEY, MACHINE, TIME
+from oilcan.contract import Contract
+from oilcan.core.features import FLEET_TABLES, FeaturePlan, Tables, compute_matrix
+from oilcan.core.fitted import Fitted
+from oilcan.core.ingest.duplicates import find_duplicates
+from oilcan.core.preparing import clean_readings
+from oilcan.core.rows import pick_rows
+from oilcan.errors import DataError, bullet_list
+from oilcan.scoring.score import score
+
+ROWS: Final = ("all", "stride", "last")
+_DTYPES: Final = {"text": "str", "instant": "datetime64[us, UTC]"}
+_EMPTY: Final = {"errors": "code", "maintenance": "component", "failures": "mode"}
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a bundle says by: contract, plan, fitted model, and how long a last reading is held."""
+
+    contract: Contract
+    plan: FeaturePlan
+    fitted: Fitted
+    fill_periods: int
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Forecasts beside their keys, and what was mended on the way: reason -> readings."""
+
+    forecasts: pd.DataFrame
+    mended: dict[str, int]
+
+
+def score_history(model: Model, telemetry: pd.DataFrame, fleet: Mapping[str, pd.DataFrame], *, rows: str) -> Scored:
+    """Forecasts of some machines from all that is known of them.
+
+    Parameters
+    ----------
+    telemetry
+        Canonical readings, whole histories, in any order; a reading given twice counts once, the first of two that
+        contradict each other stays.
+    fleet
+        errors, maintenance, failures, machines; absent ones hold nothing.
+    rows
+        Where to forecast: `all` readings, the first of each `stride` of the contract, or the `last` of each machine.
+    """
+    key = [name for name in KEY if name in telemetry]
+    readings = telemetry.sort_values(key, kind="stable", ignore_index=True)
+    twins = find_duplicates(readings, key)
+    readings = readings[~(twins.identical | twins.other_content)].reset_index(drop=True)
+    readings, outside = within_range(readings, model.contract)
+    readings, held = clean_readings(readings, model.contract, fill_periods=model.fill_periods)
+    wanted = readings[key].iloc[positions(readings, model.contract, rows)].reset_index(drop=True)
+    tables = Tables(telemetry=readings, rows=wanted, **complete(fleet, readings, model.contract))
+    forecasts = score(model.fitted, compute_matrix(model.plan, tables))
+    counts = {"given twice": int(twins.identical.sum()), "contradicting an earlier one": int(twins.other_content.sum()),
+              "outside the physical range": outside, "missing, the last one held": held}
+    return Scored(pd.concat([wanted, forecasts], axis=1), {why: n for why, n in counts.items() if n})
+
+
+def check_telemetry(telemetry: pd.DataFrame, contract: Contract, where: str) -> None:
+    """Refuse a table that is not telemetry of this contract; all that is wrong is told at once.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, or is not of the contract's type.
+    """
+    columns = contract.tables["telemetry"].columns
+    wanted = [*([TIME] if contract.time.kind != "none" else []),
+              *(name for name in contract.telemetry_columns("sensor", "condition", "static")
+                if name not in contract.derived)]
+    faults = [f"{name}: missing" for name in wanted if name not in telemetry]
+    for name in (name for name in wanted if name in telemetry):
+        dtype, kind = telemetry[name].dtype, columns[name].type
+        is_number = pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
+        right = {"instant": isinstance(dtype, pd.DatetimeTZDtype), "text": not is_number}.get(kind, is_number)
+        if not right:
+            faults.append(f"{name}: holds {dtype}, wanted {'an instant with a zone' if kind == 'instant' else kind}")
+    if faults:
+        raise DataError(bullet_list(f"{where}: is no telemetry of {contract.name} v{contract.version}. Give it the "
+                                    f"columns that data/canonical has", faults))
+
+
+def within_range(telemetry: pd.DataFrame, contract: Contract) -> tuple[pd.DataFrame, int]:
+    """Readings outside the contract's physical range as missing, and how many that were."""
+    changed, count = {}, 0
+    for name, column in contract.tables["telemetry"].columns.items():
+        if column.range is not None and name in telemetry:
+            values = telemetry[name].to_numpy(dtype=np.float64, na_value=np.nan)
+            low, high = (edge if edge is not None else side for edge, side in
+                         zip(column.range, (-np.inf, np.inf), strict=True))
+            is_outside = (values < low) | (values > high)
+            if is_outside.any():
+                changed[name] = np.where(is_outside, np.nan, values)
+                count += int(is_outside.sum())
+    return telemetry.assign(**changed), count
+
+
+def positions(readings: pd.DataFrame, contract: Contract, rows: str) -> np.ndarray:
+    """Where to forecast among sorted readings."""
+    if rows == "stride":
+        return pick_rows(readings, contract)
+    if rows == "last":
+        return np.flatnonzero(~readings.duplicated(MACHINE, keep="last").to_numpy())
+    return np.arange(len(readings))
+
+
+def complete(fleet: Mapping[str, pd.DataFrame], readings: pd.DataFrame, contract: Contract) -> dict[str, pd.DataFrame]:
+    """The four fleet tables: those that are absent empty, of machines without an entry nothing known."""
+    tables = {name: fleet[name] if name in fleet else _nothing(name, readings) for name in FLEET_TABLES}
+    machines = pd.DataFrame({MACHINE: readings[MACHINE].unique()}).merge(tables["machines"], on=MACHINE, how="left")
+    described = contract.tables["machines"].columns if "machines" in contract.tables else {}
+    unknown = {name: pd.Series(np.nan, index=machines.index).astype(_DTYPES.get(column.type, "float64"))
+               for name, column in described.items() if name not in machines and name not in readings}
+    return tables | {"machines": machines.assign(**unknown)}
+
+
+def _nothing(name: str, readings: pd.DataFrame) -> pd.DataFrame:
+    columns = {MACHINE: readings[MACHINE].iloc[:0]}
+    if name in _EMPTY:
+        time = readings[TIME].iloc[:0] if TIME in readings else pd.Series(dtype="int64")
+        columns |= {TIME: time, _EMPTY[name]: pd.Series(dtype="str")}
+    return pd.DataFrame(columns)
