@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from oilcan.core.features.regimes import Clusters, Surface, learn_regimes, settings
+from oilcan.core.features.regimes import Clusters, learn_regimes, settings
+from oilcan.core.features.surface import Surface
 
 
 def six(n: int = 1200) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -16,10 +17,12 @@ def six(n: int = 1200) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return values[:, None], centres[regime] + rng.normal(0, 0.003, (n, 3)), wear
 
 
-def learn(values: np.ndarray, conditions: np.ndarray, max_regimes: int = 8) -> Clusters | Surface | None:
+def learn(values: np.ndarray, conditions: np.ndarray, max_regimes: int = 8,
+          machine: np.ndarray | None = None) -> Clusters | Surface | None:  # fmt: skip
     names = [f"c{at}" for at in range(conditions.shape[1])]
     sensors = [f"s{at}" for at in range(values.shape[1])]
-    return learn_regimes(values, conditions, sensors=sensors, names=names, max_regimes=max_regimes)
+    machine = np.zeros(len(values), dtype=np.int64) if machine is None else machine
+    return learn_regimes(values, conditions, machine, sensors=sensors, names=names, max_regimes=max_regimes)
 
 
 def test_the_six_regimes_are_found_and_taken_out() -> None:
@@ -69,3 +72,33 @@ def test_a_missing_condition_is_left_out_and_none_at_all_gives_nothing() -> None
 def test_constant_conditions_say_nothing() -> None:
     assert learn(np.arange(100.0)[:, None], np.ones((100, 2))) is None
     assert settings(np.array([1.0, 2.0, 3.0])) is not None
+
+
+def test_of_a_sensor_whose_deviations_grow_with_its_level_the_logarithm_is_expected_in_per_cent() -> None:
+    rng = np.random.default_rng(2)
+    machine, load, noise = rng.integers(0, 6, 6000), rng.uniform(50, 100, 6000), rng.normal(0, 0.02, 6000)
+    size = np.array([10.0, 40.0, 80.0])[machine % 3]
+    speed = 50_000 / size * (0.5 + 0.005 * load)                # large machines run slowly
+    values = np.column_stack([size * (0.3 + 0.007 * load) * np.exp(noise), 20 + 0.3 * load + rng.normal(0, 1, 6000)])
+    found = learn(values, np.column_stack([load, speed]), machine=machine)
+    assert isinstance(found, Surface)
+    assert found.relative == {"s0"}
+    left = found.normalise(values, np.column_stack([load, speed]))[:, 0]
+    own = left - np.array([left[machine == at].mean() for at in range(6)])[machine]
+    assert own == pytest.approx(100 * noise, abs=2), "the load acts on small and large machines alike"
+
+
+def test_differences_between_machines_are_not_taken_for_effects_of_conditions() -> None:
+    rng = np.random.default_rng(3)
+    machine = np.repeat([0, 1], 1000)
+    load = rng.normal(70, 2, 2000) + 20 * machine
+    found = learn((5.0 * machine + 0.1 * load + rng.normal(0, 0.1, 2000))[:, None], load[:, None], machine=machine)
+    assert isinstance(found, Surface)
+    at_60, at_61 = found.normalise(np.zeros((2, 1)), np.array([[75.0], [76.0]]))[:, 0]
+    assert at_60 - at_61 == pytest.approx(0.1, abs=0.03)
+
+
+def test_a_reading_of_zero_stays_finite_where_logarithms_are_taken() -> None:
+    surface = Surface(("load",), (0.0,), (1.0,), (-1.0,), (1.0,), ("flow",), ((1.0, 0.0, 0.0),), (0.5,))
+    found = surface.normalise(np.array([[0.0], [np.nan]]), np.zeros((2, 1)))[:, 0]
+    assert found.tolist() == pytest.approx([100 * (np.log(0.5) - 1), np.nan], nan_ok=True)

@@ -4,6 +4,7 @@ Families propose; rules drop: sensors that are constant or (almost) never there 
 read at all, and `screen` drops features that turn out constant, empty or doubled.
 """
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -26,11 +27,13 @@ from oilcan.core.features.fleet import learn_reference
 from oilcan.core.features.health import NAME, Health, learn_health, regime_of
 from oilcan.core.features.learn import NUMERIC, TARGET, TICKS, Learned, column_types
 from oilcan.core.features.plan import Category, FeaturePlan, FleetReference, Sensor
-from oilcan.core.features.regimes import Clusters, Surface, learn_regimes
+from oilcan.core.features.regimes import Clusters, learn_regimes
+from oilcan.core.features.surface import Surface
 from oilcan.errors import DataError
 from oilcan.params import FeaturizeParams
 
 MOSTLY_THERE: Final = 0.5       # a sensor missing in a larger share of the sample takes no part in the health index
+ARBITRARY_ZERO: Final = frozenset({"degc", "degf", "°c", "°f", "celsius", "fahrenheit"})    # units without per cents
 SAYS_NOTHING: Final = 1e-6      # share of a sensor's deviation left within regimes, at or below which it is flat
 
 
@@ -63,6 +66,8 @@ def build_plan(
     regimes = _regimes(contract, params, learned.sample, sensors)
     if isinstance(regimes, Clusters):
         regimes, sensors = _without_flat(learned.sample, regimes, sensors)
+    if isinstance(regimes, Surface):
+        sensors = tuple(replace(s, unit="%") if s.name in regimes.relative else s for s in sensors)
     values = _normalised(learned.sample, sensors, regimes)
     health = _health(contract, params, learned.sample, values, regimes)
     facts = Facts(
@@ -94,8 +99,11 @@ def _regimes(
     plain = [sensor.name for sensor in sensors if sensor.rhythm == "plain"]
     if not params.regimes or contract.time.kind == "none" or not names:
         return None
-    return learn_regimes(sensor_values(sample, plain, ()), sensor_values(sample, names, ()),
-                         sensors=plain, names=names, max_regimes=params.max_regimes)
+    return learn_regimes(
+        sensor_values(sample, plain, ()), sensor_values(sample, names, ()), pd.factorize(sample[MACHINE], sort=True)[0],
+        sensors=plain, names=names, max_regimes=params.max_regimes,
+        interval=frozenset(sensor.name for sensor in sensors if sensor.unit.lower() in ARBITRARY_ZERO),
+    )  # fmt: skip
 
 
 def _without_flat(

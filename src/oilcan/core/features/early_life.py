@@ -3,11 +3,11 @@
 Normal is the mean of the readings in the first W ticks of a life, W the longest window of the
 contract. `early`: the life begins with the machine's first reading, and never again. `renewed`: it
 begins anew after each maintenance and failure; a record counts from the first instant after its
-stamp. `life`, of the health index alone: the reference period never ends. Before it is over, the
-readings so far are the reference. The feature is the trailing mean minus that normal; NaN while
-either holds no reading. The health index has three more: `rate`, its `early` per tick of life so far
-(at least a window); `drift`, the mean of all its readings so far minus the early normal; and `trend`,
-the least-squares line through all of them.
+stamp. `life`: the reference period never ends. Before it is over, the readings so far are the
+reference. The feature is the trailing mean minus that normal; NaN while either holds no reading. The
+health index has three more: `rate`, its `early` per tick of life so far (at least a window); `drift`,
+the mean of all its readings so far minus the early normal; and `trend`, the least-squares line
+through all of them.
 """
 
 from collections.abc import Iterator
@@ -33,11 +33,11 @@ ENDLESS: Final = 2**60      # whole units; longer than any record, and no overfl
 def propose(facts: Facts) -> Iterator[Feature]:
     """Every window of plain sensors; `renewed` only where training saw maintenance or failures."""
     span = facts.words(facts.windows[-1])
-    stats = {"early": f"against the machine's first {span}"}
+    stats = {"early": f"against the machine's first {span}", "life": "against all so far"}
     if facts.kinds["maintenance"] or facts.kinds["failures"]:
         stats["renewed"] = f"against the first {span} after the last repair"
     for sensor in facts.sensors("plain"):
-        more = {"life": "against all so far", "rate": f"against the first {span}, per {facts.tick} of life"}
+        more = {"rate": f"against the first {span}, per {facts.tick} of life"}
         for stat, words in (stats | (more if sensor.name == NAME else {})).items():
             for window in facts.windows_of(sensor):
                 if facts.applies(sensor, stat, window):

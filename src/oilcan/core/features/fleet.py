@@ -13,7 +13,7 @@ import numpy as np
 from oilcan.core.features.arrays import Arrays
 from oilcan.core.features.facts import Facts
 from oilcan.core.features.plan import Category, Feature, FleetReference
-from oilcan.core.features.regimes import EXPLAINS, FEW
+from oilcan.core.features.surface import EXPLAINS, FEW
 from oilcan.core.features.windows import windowed
 
 

@@ -19,8 +19,9 @@ from typing import Final
 
 import numpy as np
 
-from oilcan.core.features.regimes import Clusters, Rows, Surface, rounded
+from oilcan.core.features.regimes import Clusters
 from oilcan.core.features.scan import decayed_sums
+from oilcan.core.features.surface import Rows, Surface, rounded
 
 NAME: Final = "health_index"
 RIDGE: Final = 10.0         # penalty on weights of standardised sensors

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from oilcan.core.features.health import Health
-from oilcan.core.features.regimes import Clusters, Surface
+from oilcan.core.features.regimes import Clusters
+from oilcan.core.features.surface import Surface
 from oilcan.errors import IntegrityError
 
 VERSION: Final = 2
