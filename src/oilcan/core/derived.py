@@ -106,13 +106,36 @@ def add_derived(table: pd.DataFrame, derived: Mapping[str, Derived], known: Sequ
     """
     check_derived(derived, known)
     values = {name: table[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in known if name in table}
-    added = {}
+    return table.assign(**compute_derived(values, derived, len(table)))
+
+
+def compute_derived(values: Mapping[str, np.ndarray], derived: Mapping[str, Derived], n: int) -> dict[str, np.ndarray]:
+    """The derived columns alone, from checked expressions; each shape (n,), NaN where not a finite number.
+
+    Parameters
+    ----------
+    values
+        Columns the expressions use, each shape (n,).
+    """
+    known, added = dict(values), {}
     with np.errstate(all="ignore"):
         for name, spec in derived.items():
-            result = _value(ast.parse(spec.expression.strip(), mode="eval").body, values)
-            column = np.broadcast_to(np.asarray(result, dtype=np.float64), (len(table),))
-            values[name] = added[name] = np.where(np.isfinite(column), column, np.nan)
-    return table.assign(**added)
+            result = _value(ast.parse(spec.expression.strip(), mode="eval").body, known)
+            column = np.broadcast_to(np.asarray(result, dtype=np.float64), (n,))
+            known[name] = added[name] = np.where(np.isfinite(column), column, np.nan)
+    return added
+
+
+def columns_used(expression: str) -> set[str]:
+    """Names of the columns in a checked expression.
+
+    Examples
+    --------
+    >>> sorted(columns_used("max(a, b) * pi"))
+    ['a', 'b']
+    """
+    names = {node.id for node in ast.walk(ast.parse(expression.strip(), mode="eval")) if isinstance(node, ast.Name)}
+    return names - set(_CONSTANTS) - set(_FUNCTIONS)
 
 
 def check_derived(derived: Mapping[str, Derived], known: Sequence[str]) -> None:

@@ -1,0 +1,264 @@
+"""The online engine: the feature plan, one reading at a time, for all machines at once.
+
+For every machine it holds the *present* state, a *base* state that lags behind, and the raw readings
+since the base. A reading that comes late is sorted in, and the machine is replayed from its base.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from oilcan.columns import MACHINE
+from oilcan.contract import Contract
+from oilcan.core.features.online.block import Block
+from oilcan.core.features.online.codec import Codec, Snapshot
+from oilcan.core.features.online.families import ONLINE
+from oilcan.core.features.online.pages import Log
+from oilcan.core.features.online.parts import Parts
+from oilcan.core.features.online.records import LIVES
+from oilcan.core.features.online.rows import NONE, Rows
+from oilcan.core.features.online.state import Recursion
+from oilcan.core.features.online.status import LATE, NEW, TOO_LATE, judge
+from oilcan.core.features.online.view import View
+from oilcan.core.features.plan import FeaturePlan
+from oilcan.core.features.timeline import window_units
+
+AT_ONCE: Final = 256        # machines whose base moves together
+LAGS: Final = 4             # the base moves once it is this part of the lateness behind what it may be
+
+
+class OnlineFeatures:
+    """Features of every machine at its newest reading.
+
+    Time is in whole units, int64: microseconds since 1970-01-01 UTC, cycles, or 0 for independent rows.
+
+    Parameters
+    ----------
+    plan, contract
+        From the bundle.
+    fill_periods
+        A missing reading repeats the last one for at most this many periods (`prepare.fill_gap_periods`).
+    lateness
+        Ticks by which a reading may be older than the newest of its machine and still count; where not
+        given, the longest window of the contract.
+
+    Attributes
+    ----------
+    columns
+        Telemetry columns that `apply` wants, in order.
+    """
+
+    def __init__(
+        self, plan: FeaturePlan, contract: Contract, *, fill_periods: int, lateness: float | None = None
+    ) -> None:
+        self.plan, self.parts = plan, Parts.of(plan, contract, fill_periods=fill_periods)
+        self.fill_periods, self.columns = fill_periods, self.parts.inputs.columns
+        self.lateness = max(1, window_units(plan.reference if lateness is None else lateness, self.parts.per_tick))
+        self.recursion = Recursion(self.parts)
+        self.now, self.base = self.recursion.rows(), self.recursion.rows()
+        self.raw, self.moved = Log(len(self.columns)), Rows(until=np.array(NONE))
+        self._codec = Codec(f"{plan.hash} {fill_periods} {self.lateness} {self.columns}",
+                            (self.base, self.moved, self.parts.statics.rows),
+                            [len(self.columns), *(group.layout.sensors for group in self.parts.sliding.groups)])
+        self._slots: dict[str, int] = {}
+        at = {kind: [i for i, f in enumerate(plan.features) if f.kind == kind] for kind in ONLINE}
+        self._families = [(at[kind], make(self.parts, [plan.features[i] for i in at[kind]]))
+                          for kind, make in ONLINE.items() if at[kind]]  # fmt: skip
+
+    def __len__(self) -> int:
+        """Machines registered."""
+        return len(self._slots)
+
+    def encode(self, column: str, texts: Sequence[str | None]) -> np.ndarray:
+        """Numbers that `apply` wants for a text column; see `Inputs.encode`."""
+        return self.parts.inputs.encode(column, texts)
+
+    def register(self, machine_ids: Sequence[str], machines: pd.DataFrame | None = None) -> np.ndarray:
+        """Slots of machines, shape (n,); one not seen before gets a new slot.
+
+        Parameters
+        ----------
+        machines
+            Rows of the canonical machines table, of any machines and with any of its static columns.
+        """
+        for name in machine_ids:
+            self._slots.setdefault(name, len(self._slots))
+        n = len(self._slots)
+        if n > len(self.now["newest"]):
+            for rows in (self.now, self.base, self.moved, self.raw.machines, self.parts.statics.rows):
+                rows.grow(n)
+            self.parts.sliding.grow(n)
+        slots = np.array([self._slots[name] for name in machine_ids], dtype=np.int64)
+        if machines is not None:
+            known = machines[machines[MACHINE].isin(machine_ids)]
+            self.parts.statics.register(np.array([self._slots[name] for name in known[MACHINE]], np.int64), known)
+        return slots
+
+    def apply(self, slots: np.ndarray, times: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Take in readings, in any order; each is looked at once.
+
+        Parameters
+        ----------
+        slots, times
+            Shape (n,).
+        values
+            Shape (n, columns), NaN where missing; impossible readings count as missing.
+
+        Returns
+        -------
+        `NEW`, `LATE`, `DUPLICATE` or `TOO_LATE` per reading, shape (n,), uint8.
+        """
+        newest = self.now["newest"][slots]
+        earlier = np.unique(slots[(times <= newest) & (times > newest - self.lateness)])
+        held = self.raw.readings(earlier, self.base["newest"][earlier])
+        status = judge(slots, times, newest, self.lateness, (held.slots[held.machine], held.time))
+        taken = np.flatnonzero(status <= LATE)
+        taken = taken[np.lexsort((times[taken], slots[taken]))]
+        block = Block.of(slots[taken], times[taken], self.parts.inputs.possible(values[taken]))
+        late = np.zeros(len(self), dtype=bool)
+        late[slots[status == LATE]] = True
+        if late.any():
+            self._replay(block.only(late[block.slots[block.machine]]))
+            block = block.only(~late[block.slots[block.machine]])
+        if len(block.slots):
+            self._advance(block)
+        return status
+
+    def record(self, table: str, slots: np.ndarray, times: np.ndarray, kinds: Sequence[str]) -> np.ndarray:
+        """Take in records of one table, in any order; a record that is there already changes nothing.
+
+        Parameters
+        ----------
+        table
+            `errors`, `maintenance` or `failures`.
+        kinds
+            Codes, components or modes, one per record.
+
+        Returns
+        -------
+        Per record, shape (n,), uint8: `NEW`, `LATE` (older than the machine's newest reading), or `TOO_LATE`:
+        a maintenance or failure that counts, but is too old for readings since then to begin a new life.
+        """
+        records, newest = self.parts.records, self.now["newest"][slots]
+        status = np.where(times <= newest, LATE, NEW).astype(np.uint8)
+        restarts = table != "errors" and LIVES in records.keys
+        if restarts:
+            status[times <= newest - self.lateness] = TOO_LATE
+        records.add(table, slots, times, kinds, begins_life=status != TOO_LATE)
+        if restarts and (status == LATE).any():
+            again = np.unique(slots[status == LATE])
+            held = self.raw.readings(again, self.base["newest"][again])
+            self.now.put(held.slots, self.recursion.absorb(self.base.take(held.slots), held)[0])
+        records.trim(self._records_needed)
+        return status
+
+    def features(self, slots: np.ndarray, times: np.ndarray | None = None) -> np.ndarray:
+        """The features of some machines, shape (m, features of the plan), float32; NaN where not known.
+
+        Parameters
+        ----------
+        times
+            At which they are wanted; not before the newest reading, which stands where not given.
+        """
+        out = self.exact(slots, times).astype(np.float32)
+        out[np.isnan(out)] = np.nan         # one pattern of bits for missing, as in batch
+        return out
+
+    def exact(self, slots: np.ndarray, times: np.ndarray | None = None) -> np.ndarray:
+        """`features` before they are rounded, float64."""
+        state = self.now.take(slots)
+        now = state["newest"] if times is None else times
+        if (now < state["newest"]).any():
+            raise ValueError("features are wanted at a time before the machine's newest reading")
+        view = View(self.parts, slots, now, state)
+        out = np.empty((len(slots), len(self.plan.features)))
+        for at, columns in self._families:
+            out[:, at] = columns(view)
+        return out
+
+    def dump(self, slot: int) -> bytes:
+        """All that is known of a machine, as bytes."""
+        one = np.array([slot])
+        since = self.base["newest"][one]
+        readings = [self.raw.readings(one, since), *self.parts.sliding.readings(one, since)]
+        base = self.base.take(one) | self.moved.take(one) | self.parts.statics.rows.take(one)
+        return self._codec.encode(Snapshot(base, readings, *self.parts.records.of(one)[1:]))
+
+    def load(self, slot: int, dump: bytes) -> None:
+        """Take up a machine where `dump` left it; `load_many` is quicker for many."""
+        self.load_many(np.array([slot]), [dump])
+
+    def load_many(self, slots: np.ndarray, dumps: Sequence[bytes]) -> None:
+        """Take up machines where `dump` left them, in place of what is known of them here.
+
+        Raises
+        ------
+        IntegrityError
+            If one of them is cut, changed, or of another version, plan or setting; then nothing is changed.
+        """
+        found = [self._codec.decode(dump) for dump in dumps]
+        order = np.argsort(slots)
+        for few in _few(order):
+            self._restore(slots[few], [found[at] for at in few])
+
+    def _restore(self, slots: np.ndarray, found: list[Snapshot]) -> None:
+        base = {name: np.concatenate([each.base[name] for each in found]) for name in found[0].base}
+        for rows in (self.base, self.moved, self.parts.statics.rows):
+            rows.put(slots, {name: base[name] for name in rows.empty})
+        self.now.put(slots, self.base.take(slots))
+        raw, *older = (Block.stacked(slots, blocks) for blocks in zip(*(s.readings for s in found), strict=True))
+        n = [len(each.keys) for each in found]
+        self.parts.records.replace(np.repeat(slots, n), np.concatenate([each.keys for each in found]),
+                                   np.concatenate([each.times for each in found]), slots)
+        self.parts.sliding.restore(slots, older)
+        self.raw.clear(slots)
+        if len(raw.slots):
+            state, processed = self.recursion.absorb(self.base.take(raw.slots), raw)
+            self.now.put(raw.slots, state)
+            self.parts.sliding.push(raw, processed, state["first"])
+            self.raw.push(raw)
+
+    def _advance(self, block: Block) -> None:
+        """Readings newer than all of their machines."""
+        state, processed = self.recursion.absorb(self.now.take(block.slots), block)
+        self.now.put(block.slots, state)
+        self.parts.sliding.push(block, processed, state["first"])
+        self.raw.push(block)
+        self._move_bases(block.slots)
+
+    def _replay(self, late: Block) -> None:
+        """Readings of machines of which at least one comes late: once more from the base."""
+        slots, since = late.slots, self.base["newest"][late.slots]
+        block = self.raw.readings(slots, since).followed_by(late)
+        state, processed = self.recursion.absorb(self.base.take(slots), block)
+        self.now.put(slots, state)
+        self.parts.sliding.forget(slots, since)
+        self.parts.sliding.push(block, processed, state["first"])
+        self.raw.clear(slots)
+        self.raw.push(block)
+        self._move_bases(slots)
+
+    def _move_bases(self, slots: np.ndarray) -> None:
+        """Let the bases absorb what no late reading can come before; not at every reading, that would cost."""
+        until = self.now["newest"][slots] - self.lateness
+        due = until - self.moved["until"][slots] >= max(1, self.lateness // LAGS)
+        self.moved.put(slots[due], {"until": until[due]})
+        for some in _few(np.flatnonzero(due)):
+            gone = self.raw.readings(slots[some], self.base["newest"][slots[some]], until[some])
+            if len(gone.slots):
+                self.base.put(gone.slots, self.recursion.absorb(self.base.take(gone.slots), gone)[0])
+                first = self.raw.machines["first"][gone.slots]
+                self.raw.drop(gone.slots, self.raw.skip(first, gone.newest))
+
+    def _records_needed(self, slots: np.ndarray) -> np.ndarray:
+        """Instants that no feature looks back behind, except for the last record before."""
+        counted = max((f.window or 0.0 for f in self.plan.features if f.kind == "events"), default=0.0)
+        longest = window_units(counted, self.parts.per_tick)
+        return np.minimum(self.base["newest"][slots], self.now["newest"][slots] - longest)
+
+
+def _few(at: np.ndarray) -> Iterator[np.ndarray]:
+    """Positions, `AT_ONCE` at a time."""
+    return (at[begin : begin + AT_ONCE] for begin in range(0, len(at), AT_ONCE))

@@ -1,0 +1,147 @@
+"""Readings of the last while of every machine, in pages of a few rows taken from one pool.
+
+A page belongs to one machine and knows the next; memory follows the readings that are really held,
+however unevenly the machines send. Full pages that are no longer needed go back to the pool.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from oilcan.core.features.online.block import Block
+from oilcan.core.features.online.rows import NONE, Rows
+
+ROWS: Final = 8             # per page: fewer cost memory for what is noted per page, more cost time per window
+NEVER: Final = 2**62        # time of a row that is not used yet: after every instant
+
+
+class Log:
+    """Newest readings by machine.
+
+    Parameters
+    ----------
+    width
+        Columns of a reading.
+    note
+        Shape of what the owner notes on every page.
+
+    Attributes
+    ----------
+    time, values, notes
+        Per page: (pages, rows), (pages, rows, width), (pages, *note).
+    following
+        Next page of the machine, -1 for the last; shape (pages,).
+    machines
+        Rows `first` and `last`: pages of a machine, -1 for none; `fill`: rows used of the last.
+    """
+
+    def __init__(self, width: int, note: tuple[int, ...] = ()) -> None:
+        self.time = np.empty((0, ROWS), np.int64)
+        self.values = np.empty((0, ROWS, width))
+        self.notes = np.empty((0, *note))
+        self.following = np.empty(0, np.int64)
+        self.machines = Rows(first=np.array(-1), last=np.array(-1), fill=np.array(ROWS))
+        self._free = np.empty(0, np.int64)      # a stack; its first `_left` entries count
+        self._left = 0
+
+    @property
+    def pages(self) -> int:
+        """Pages in use."""
+        return len(self.following) - self._left
+
+    def push(self, block: Block) -> None:
+        """Append readings newer than all that the machines have here."""
+        slots, machine = block.slots, block.machine
+        last, fill = self.machines["last"][slots], self.machines["fill"][slots]
+        row = fill[machine] + np.arange(len(block.time)) - block.starts[machine]
+        fresh = (fill + (block.ends - block.starts) - 1) // ROWS        # new pages of each machine
+        ids = self._allocate(int(fresh.sum()))
+        before = np.cumsum(fresh) - fresh
+        owner = np.repeat(np.arange(len(slots)), fresh)
+        is_first = np.arange(len(ids)) == before[owner]
+        previous = np.where(is_first, last[owner], np.roll(ids, 1))
+        self.following[previous[previous >= 0]] = ids[previous >= 0]
+        nth = row // ROWS                                               # 0: the page begun before
+        page = last[machine]
+        page[nth > 0] = ids[(before[machine] + nth - 1)[nth > 0]]
+        self.time[page, row % ROWS] = block.time
+        self.values[page, row % ROWS] = block.values
+        end = block.ends - 1
+        begun = last < 0
+        self.machines.put(slots[begun], {"first": ids[before[begun]]})
+        self.machines.put(slots, {"last": page[end], "fill": row[end] % ROWS + 1})
+
+    def skip(self, page: np.ndarray, until: np.ndarray) -> np.ndarray:
+        """The first page, from `page` on, with a reading after `until`; the last page if there is none.
+
+        Parameters
+        ----------
+        page, until
+            Shape (n,); pages may be -1 and stay so.
+        """
+        page = page.copy()
+        at = np.flatnonzero(page >= 0)
+        while len(at):
+            at = at[(self.time[page[at], -1] <= until[at]) & (self.following[page[at]] >= 0)]
+            page[at] = self.following[page[at]]
+        return page
+
+    def drop(self, slots: np.ndarray, keep: np.ndarray) -> None:
+        """Give back the pages of machines that come before their page `keep`."""
+        page = self.machines["first"][slots]
+        gone = np.flatnonzero(page != keep)
+        self.machines.put(slots[gone], {"first": keep[gone]})
+        while len(gone):
+            self._give_back(page[gone])
+            page[gone] = self.following[page[gone]]
+            gone = gone[page[gone] != keep[gone]]
+
+    def clear(self, slots: np.ndarray) -> None:
+        """Forget all readings of machines."""
+        self.drop(slots, np.full(len(slots), -1))
+        self.machines.put(slots, {"last": np.array(-1), "fill": np.array(ROWS)})
+
+    def chain(self, page: np.ndarray) -> np.ndarray:
+        """Pages from `page` to the machine's last, shape (n, steps), -1 after it."""
+        steps = [page]
+        while (steps[-1] >= 0).any():
+            steps.append(np.where(steps[-1] >= 0, self.following[steps[-1]], -1))
+        return np.stack(steps[:-1] or [page], axis=1)
+
+    def readings(self, slots: np.ndarray, after: np.ndarray, until: np.ndarray | None = None) -> Block:
+        """Readings of machines after `after`, and at or before `until`, shape (m,); machines without are left out."""
+        chain = self.chain(self.machines["first"][slots])
+        time = np.where((chain >= 0)[:, :, None], self.time[chain], NEVER)
+        wanted = (time > after[:, None, None]) & (time < NEVER)
+        if until is not None:
+            wanted &= time <= until[:, None, None]
+        at, step, row = np.nonzero(wanted)
+        page = chain[at, step]
+        return Block.of(slots[at], self.time[page, row], self.values[page, row])
+
+    def _allocate(self, n: int) -> np.ndarray:
+        if n > self._left:
+            self._grow(max(2 * len(self.following), len(self.following) + n, 64))
+        self._left -= n
+        ids = self._free[self._left : self._left + n].copy()
+        self.time[ids], self.following[ids] = NEVER, -1
+        return ids
+
+    def _grow(self, pages: int) -> None:
+        old = len(self.following)
+        for name in ("time", "values", "notes", "following", "_free"):
+            array = getattr(self, name)
+            grown = np.empty((pages, *array.shape[1:]), array.dtype)
+            grown[:old] = array
+            setattr(self, name, grown)
+        self._free[self._left : self._left + pages - old] = np.arange(old, pages)
+        self._left += pages - old
+
+    def _give_back(self, ids: np.ndarray) -> None:
+        self._free[self._left : self._left + len(ids)] = ids
+        self._left += len(ids)
+
+
+def nothing(n: int) -> np.ndarray:
+    """Times before any reading, shape (n,)."""
+    return np.full(n, NONE)

@@ -1,0 +1,60 @@
+"""What a plan needs to be followed reading by reading, put together once."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from oilcan.contract import Contract
+from oilcan.core.features.health import NAME
+from oilcan.core.features.online.ewm import Averages
+from oilcan.core.features.online.inputs import Inputs
+from oilcan.core.features.online.life import Lives, periods_of
+from oilcan.core.features.online.records import Records
+from oilcan.core.features.online.sliding import Sliding
+from oilcan.core.features.online.statics import Statics
+from oilcan.core.features.plan import FeaturePlan
+from oilcan.core.features.timeline import window_units
+
+PER_TICK: Final = {"instant": 3_600_000_000, "cycle": 1, "none": 1}     # whole units in a tick
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of the engine that know the plan.
+
+    Parameters
+    ----------
+    sensors
+        Columns of the processed readings: the sensors of the plan, then the health index.
+    """
+
+    plan: FeaturePlan
+    sensors: tuple[str, ...]
+    per_tick: int
+    inputs: Inputs
+    sliding: Sliding
+    averages: Averages
+    lives: Lives
+    records: Records
+    statics: Statics
+
+    @classmethod
+    def of(cls, plan: FeaturePlan, contract: Contract, *, fill_periods: int) -> "Parts":
+        """The parts for a plan."""
+        per_tick = PER_TICK[plan.time]
+        sensors = (*(sensor.name for sensor in plan.sensors), *([NAME] if plan.health else []))
+        inputs = Inputs(plan, contract, fill_periods=fill_periods, per_tick=per_tick)
+        by_kind = {kind: [f for f in plan.features if f.kind == kind] for kind in ("ewm", "early_life", "events")}
+        periods = periods_of(by_kind["early_life"], sensors.index, window_units(plan.reference, per_tick))
+        return cls(
+            plan, sensors, per_tick, inputs,
+            sliding=Sliding(plan.features, sensors.index, per_tick),
+            averages=Averages([sensors.index(f.sensor) for f in by_kind["ewm"]],
+                              [f.window or 0.0 for f in by_kind["ewm"]], per_tick),
+            lives=Lives(periods, per_tick),
+            records=Records(by_kind["events"], restarts=any(period.name == "renewed" for period in periods)),
+            statics=Statics(plan, inputs.static),
+        )  # fmt: skip
+
+    def column(self, sensor: str) -> int:
+        """Position of a sensor among the processed readings."""
+        return self.sensors.index(sensor)

@@ -1,0 +1,106 @@
+"""All trailing windows of a plan: sensors that have the same windows slide together."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from oilcan.core.features.online.block import Block
+from oilcan.core.features.online.rows import NONE, Taken
+from oilcan.core.features.online.stretches import NEEDS, Layout
+from oilcan.core.features.online.windows import Windows
+from oilcan.core.features.plan import Feature
+from oilcan.core.features.timeline import window_units
+from oilcan.core.features.windows import NEEDED_BY, statistic
+
+Pair = tuple[str, float]        # sensor, window [ticks]
+
+
+class Sliding:
+    """Windows of the features of a plan.
+
+    Parameters
+    ----------
+    features
+        Of the whole plan; those of other families are passed over.
+    column
+        Sensor -> column of the processed readings.
+    per_tick
+        Whole units in a tick.
+    """
+
+    def __init__(self, features: Iterable[Feature], column: Callable[[str], int], per_tick: int) -> None:
+        needed: dict[Pair, set[str]] = defaultdict(set)
+        for feature in features:
+            if feature.kind in NEEDED_BY and feature.window:
+                is_own = feature.kind in {"trailing", "slope"}
+                needed[feature.sensor, feature.window].add(feature.statistic if is_own else "mean")
+        self.used = sorted({name for names in needed.values() for name in names})
+        self.groups: list[Windows] = []
+        self._pairs: dict[Pair, int] = {}
+        for lengths, sensors in _together(needed):
+            layout = Layout.of({name for s in sensors for w in lengths for name in needed[s, w]}, len(sensors))
+            units = np.array([window_units(each, per_tick) for each in lengths])
+            self.groups.append(Windows([column(name) for name in sensors], units, layout, per_tick))
+            for each in lengths:
+                self._pairs |= {(name, each): len(self._pairs) + at for at, name in enumerate(sensors)}
+
+    @property
+    def longest(self) -> int:
+        """Whole units of the longest window; 0 without any."""
+        return max((int(group.lengths[-1]) for group in self.groups), default=0)
+
+    def pair(self, feature: Feature) -> int:
+        """Position of a feature's sensor and window among the columns of `statistics`."""
+        return self._pairs[feature.sensor, feature.window or 0.0]
+
+    def grow(self, n: int) -> None:
+        """Make room for machines up to number `n`."""
+        for group in self.groups:
+            group.grow(n)
+
+    def push(self, block: Block, processed: np.ndarray, first: np.ndarray) -> None:
+        """Slide all windows to the newest readings; see `Windows.push`."""
+        for group in self.groups:
+            group.push(block, processed, first)
+
+    def forget(self, slots: np.ndarray, after: np.ndarray) -> None:
+        """Drop the readings of machines after an instant each."""
+        for group in self.groups:
+            group.forget(slots, after)
+
+    def readings(self, slots: np.ndarray, until: np.ndarray) -> list[Block]:
+        """Processed readings held by each group, of machines up to an instant each."""
+        return [group.log.readings(slots, np.full(len(slots), NONE), until) for group in self.groups]
+
+    def restore(self, slots: np.ndarray, held: list[Block]) -> None:
+        """Hold these readings of machines, by group, and no others; more must be pushed before windows are asked."""
+        for group, block in zip(self.groups, held, strict=True):
+            group.replace(slots, block)
+
+    def statistics(self, slots: np.ndarray, now: np.ndarray, state: Taken) -> dict[str, np.ndarray]:
+        """Every statistic that is used, each of shape (m, pairs); NaN where a window holds too little."""
+        out = {name: np.full((len(slots), len(self._pairs)), np.nan) for name in self.used}
+        sent = np.flatnonzero(state["newest"] > NONE)
+        begin = 0
+        for group in self.groups if len(sent) else ():
+            found = group.moments(slots[sent], now[sent], state["newest"][sent], state["first"][sent])
+            moments, size = group.layout.unpack(found), len(group.lengths) * group.layout.sensors
+            for name in self.used:
+                if NEEDS[name] <= set(group.layout.fields):
+                    out[name][sent, begin : begin + size] = statistic(moments, name).reshape(len(sent), size)
+            begin += size
+        return out
+
+
+def _together(needed: dict[Pair, set[str]]) -> list[tuple[tuple[float, ...], list[str]]]:
+    """Windows and sensors that slide together: windows over the same sensors, sensors with equal needs."""
+    kinds: dict[float, dict[frozenset[str], list[str]]] = defaultdict(lambda: defaultdict(list))
+    for (sensor, window), names in sorted(needed.items()):
+        kinds[window][frozenset(names - {"mean"})].append(sensor)
+    groups: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    for window in sorted(kinds):
+        for sensors in kinds[window].values():
+            groups[tuple(sensors)].append(window)
+    return [(tuple(windows), list(sensors)) for sensors, windows in groups.items()]
+

@@ -1,0 +1,40 @@
+"""What is remembered of readings that have slid out of every window: one small row per machine.
+
+`absorb` is the whole recursion: state and some readings -> state after them. It changes nothing in place, so the same
+function moves the present, replays late readings from the base, and moves the base itself.
+"""
+
+import numpy as np
+
+from oilcan.core.features.online.block import Block
+from oilcan.core.features.online.parts import Parts
+from oilcan.core.features.online.rows import NONE, Rows, Taken
+
+
+class Recursion:
+    """Everything that is carried from reading to reading, except windows."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def rows(self) -> Rows:
+        """State of no machines."""
+        return Rows(first=np.array(NONE), newest=np.array(NONE), level=np.full(len(self._parts.sensors), np.nan),
+                    **self._parts.inputs.empty, **self._parts.averages.empty, **self._parts.lives.empty)
+
+    def absorb(self, state: Taken, block: Block) -> tuple[Taken, np.ndarray]:
+        """State after the readings, and the readings processed, shape (n, sensors).
+
+        Parameters
+        ----------
+        state
+            Rows of the machines of `block`, all of whose readings are newer.
+        """
+        values, held = self._parts.inputs.hold(block, state)
+        processed = self._parts.inputs.process(values)
+        first = np.where(state["first"] == NONE, block.time[block.starts], state["first"])
+        began = self._parts.records.lives(block.slots, block.newest)
+        after = {"first": first, "newest": block.newest, "level": processed[block.ends - 1], **held}
+        after |= self._parts.averages.absorb(state, block, processed)
+        after |= self._parts.lives.absorb(state, block, processed, first, np.where(began == NONE, first - 1, began))
+        return after, processed
