@@ -41,7 +41,7 @@ class Block:
     @cached_property
     def ends(self) -> np.ndarray:
         """Position after the last reading of each machine, shape (m,)."""
-        return np.append(self.starts[1:], len(self.time))
+        return np.append(self.starts[1:], len(self.time))[: len(self.starts)]
 
     @cached_property
     def machine(self) -> np.ndarray:

@@ -61,7 +61,7 @@ class OnlineFeatures:
         self.raw, self.moved = Log(len(self.columns)), Rows(until=np.array(NONE))
         self._codec = Codec(f"{plan.hash} {fill_periods} {self.lateness} {self.columns}",
                             (self.base, self.moved, self.parts.statics.rows),
-                            [len(self.columns), *(group.layout.sensors for group in self.parts.sliding.groups)])
+                            [len(self.columns), *(len(group.columns) for group in self.parts.sliding.groups)])
         self._slots: dict[str, int] = {}
         at = {kind: [i for i, f in enumerate(plan.features) if f.kind == kind] for kind in ONLINE}
         self._families = [(at[kind], make(self.parts, [plan.features[i] for i in at[kind]]))
@@ -162,7 +162,7 @@ class OnlineFeatures:
         times
             At which they are wanted; not before the newest reading, which stands where not given.
         """
-        out = self.exact(slots, times).astype(np.float32)
+        out = self.exact(slots, times).astype(np.float32, order="C")
         out[np.isnan(out)] = np.nan         # one pattern of bits for missing, as in batch
         return out
 
@@ -173,7 +173,7 @@ class OnlineFeatures:
         if (now < state["newest"]).any():
             raise ValueError("features are wanted at a time before the machine's newest reading")
         view = View(self.parts, slots, now, state)
-        out = np.empty((len(slots), len(self.plan.features)))
+        out = np.empty((len(slots), len(self.plan.features)), order="F")      # written by column
         for at, columns in self._families:
             out[:, at] = columns(view)
         return out

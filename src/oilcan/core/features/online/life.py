@@ -8,9 +8,9 @@ import numpy as np
 from oilcan.core.features.early_life import ENDLESS, PERIODS
 from oilcan.core.features.online.block import Block
 from oilcan.core.features.online.rows import NONE, Taken
-from oilcan.core.features.online.stretches import Layout
+from oilcan.core.features.online.stretches import Stretch, as_moments, empty, fields_for, join, some_of
 from oilcan.core.features.plan import Feature
-from oilcan.core.features.scan import Moments
+from oilcan.core.features.scan import Moments, pieces
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,32 @@ class Period:
         `early`, `renewed` or `life`, as in batch.
     columns
         Of the sensors among the processed readings.
+    kept
+        Fields of moments that statistics need.
     length
         Whole units.
     """
 
     name: str
     columns: list[int]
-    layout: Layout
+    kept: tuple[str, ...]
     length: int
+
+    def nothing(self) -> Stretch:
+        """The period before its first reading."""
+        return empty(self.kept, len(self.columns))
+
+    def stored(self, stretch: Stretch) -> Taken:
+        """Under the names they have among all state."""
+        return {f"{self.name}_{key}": each for key, each in stretch.items()}
+
+    def of(self, state: Taken) -> Stretch:
+        """The inverse."""
+        return {key: state[f"{self.name}_{key}"] for key in self.kept}
+
+    def restarted(self, past: Stretch, anew: np.ndarray) -> Stretch:
+        """Without what came before a new life, of the machines where one has begun."""
+        return {key: np.where(anew[:, None], none, past[key]) for key, none in self.nothing().items()}
 
 
 class Lives:
@@ -42,7 +60,9 @@ class Lives:
     @property
     def empty(self) -> Taken:
         """State of a machine that has sent nothing; `began` is the instant after which its present life began."""
-        return {"began": np.array(NONE)} | {name: each.layout.empty() for name, each in self.periods.items()}
+        return {"began": np.array(NONE)} | {
+            key: each for period in self.periods.values() for key, each in period.stored(period.nothing()).items()
+        }
 
     def absorb(self, state: Taken, block: Block, processed: np.ndarray, first: np.ndarray, began: np.ndarray) -> Taken:
         """The moments after the readings.
@@ -55,17 +75,18 @@ class Lives:
         after: Taken = {"began": began}
         ticks = (block.time - first[block.machine]) / self._per_tick
         for name, period in self.periods.items():
-            past, start = state[name], began if name == "renewed" else first - 1
-            if name == "renewed":                                   # what came before a new life no longer counts
-                past = np.where((began == state["began"])[:, None, None], past, period.layout.empty())
+            past, start = period.of(state), began if name == "renewed" else first - 1
+            if name == "renewed":
+                past = period.restarted(past, began != state["began"])
             inside = (block.time > start[block.machine]) & (block.time - start[block.machine] <= period.length)
             some = np.flatnonzero(np.logical_or.reduceat(inside, block.starts))
-            after[name] = past
             if len(some):
-                part = block.only(inside)
-                added = period.layout.of_block(part, processed[inside][:, period.columns], ticks[inside])
-                after[name] = past.copy()
-                after[name][some] = period.layout.join(past[some], added)
+                found = pieces(processed[inside][:, period.columns], ticks[inside], block.only(inside).starts)
+                joined = join({key: each[some] for key, each in past.items()}, some_of(found, period.kept))
+                past = {key: each.copy() for key, each in past.items()}
+                for key, each in joined.items():
+                    past[key][some] = each
+            after |= period.stored(past)
         return after
 
     def place(self, name: str, column: int) -> int:
@@ -76,13 +97,10 @@ class Lives:
 
     def at(self, state: Taken, began: np.ndarray) -> list[Moments]:
         """Moments of each period so far; `renewed` is empty where a new life has begun without a reading."""
-        found = []
-        for name, period in self.periods.items():
-            past = state[name]
-            if name == "renewed":
-                past = np.where((began == state["began"])[:, None, None], past, period.layout.empty())
-            found.append(period.layout.unpack(past))
-        return found
+        found = {name: period.of(state) for name, period in self.periods.items()}
+        if "renewed" in found:
+            found["renewed"] = self.periods["renewed"].restarted(found["renewed"], began != state["began"])
+        return [as_moments(each) for each in found.values()]
 
 
 def periods_of(features: Iterable[Feature], column: Callable[[str], int], reference: int) -> list[Period]:
@@ -94,7 +112,7 @@ def periods_of(features: Iterable[Feature], column: Callable[[str], int], refere
             statistics = needed.setdefault(name, {}).setdefault(column(feature.sensor), set())
             statistics.add("slope" if feature.statistic == "trend" else "mean")
     return [
-        Period(name, sorted(needed[name]), Layout.of(set().union(*needed[name].values()), len(needed[name])),
+        Period(name, sorted(needed[name]), fields_for(set().union(*needed[name].values())),
                ENDLESS if name == "life" else reference)
         for name in sorted(needed)
     ]  # fmt: skip

@@ -4,14 +4,15 @@ A page belongs to one machine and knows the next; memory follows the readings th
 however unevenly the machines send. Full pages that are no longer needed go back to the pool.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 
 from oilcan.core.features.online.block import Block
-from oilcan.core.features.online.rows import NONE, Rows
+from oilcan.core.features.online.rows import Rows
 
-ROWS: Final = 8             # per page: fewer cost memory for what is noted per page, more cost time per window
+ROWS: Final = 8            # per page: fewer cost memory for what is noted per page, more cost time per window
 NEVER: Final = 2**62        # time of a row that is not used yet: after every instant
 
 
@@ -22,23 +23,25 @@ class Log:
     ----------
     width
         Columns of a reading.
-    note
-        Shape of what the owner notes on every page.
+    notes
+        What the owner notes on every page: shape by field.
 
     Attributes
     ----------
-    time, values, notes
-        Per page: (pages, rows), (pages, rows, width), (pages, *note).
+    time, values
+        Rows first, so that a loop over them runs along pages: (rows, pages), (rows, pages, width).
+    notes
+        By field, (pages, *shape).
     following
         Next page of the machine, -1 for the last; shape (pages,).
     machines
         Rows `first` and `last`: pages of a machine, -1 for none; `fill`: rows used of the last.
     """
 
-    def __init__(self, width: int, note: tuple[int, ...] = ()) -> None:
-        self.time = np.empty((0, ROWS), np.int64)
-        self.values = np.empty((0, ROWS, width))
-        self.notes = np.empty((0, *note))
+    def __init__(self, width: int, notes: Mapping[str, tuple[int, ...]] | None = None) -> None:
+        self.time = np.empty((ROWS, 0), np.int64)
+        self.values = np.empty((ROWS, 0, width))
+        self.notes = {name: np.empty((0, *shape)) for name, shape in (notes or {}).items()}
         self.following = np.empty(0, np.int64)
         self.machines = Rows(first=np.array(-1), last=np.array(-1), fill=np.array(ROWS))
         self._free = np.empty(0, np.int64)      # a stack; its first `_left` entries count
@@ -64,8 +67,8 @@ class Log:
         nth = row // ROWS                                               # 0: the page begun before
         page = last[machine]
         page[nth > 0] = ids[(before[machine] + nth - 1)[nth > 0]]
-        self.time[page, row % ROWS] = block.time
-        self.values[page, row % ROWS] = block.values
+        self.time[row % ROWS, page] = block.time
+        self.values[row % ROWS, page] = block.values
         end = block.ends - 1
         begun = last < 0
         self.machines.put(slots[begun], {"first": ids[before[begun]]})
@@ -82,7 +85,7 @@ class Log:
         page = page.copy()
         at = np.flatnonzero(page >= 0)
         while len(at):
-            at = at[(self.time[page[at], -1] <= until[at]) & (self.following[page[at]] >= 0)]
+            at = at[(self.time[-1, page[at]] <= until[at]) & (self.following[page[at]] >= 0)]
             page[at] = self.following[page[at]]
         return page
 
@@ -111,29 +114,27 @@ class Log:
     def readings(self, slots: np.ndarray, after: np.ndarray, until: np.ndarray | None = None) -> Block:
         """Readings of machines after `after`, and at or before `until`, shape (m,); machines without are left out."""
         chain = self.chain(self.machines["first"][slots])
-        time = np.where((chain >= 0)[:, :, None], self.time[chain], NEVER)
-        wanted = (time > after[:, None, None]) & (time < NEVER)
+        at, step = np.nonzero(chain >= 0)
+        time = self.time[:, chain[at, step]].T                              # (pages, rows)
+        wanted = (time > after[at, None]) & (time < NEVER)
         if until is not None:
-            wanted &= time <= until[:, None, None]
-        at, step, row = np.nonzero(wanted)
-        page = chain[at, step]
-        return Block.of(slots[at], self.time[page, row], self.values[page, row])
+            wanted &= time <= until[at, None]
+        nth, row = np.nonzero(wanted)
+        return Block.of(slots[at[nth]], time[nth, row], self.values[row, chain[at, step][nth]])
 
     def _allocate(self, n: int) -> np.ndarray:
         if n > self._left:
             self._grow(max(2 * len(self.following), len(self.following) + n, 64))
         self._left -= n
         ids = self._free[self._left : self._left + n].copy()
-        self.time[ids], self.following[ids] = NEVER, -1
+        self.time[:, ids], self.following[ids] = NEVER, -1
         return ids
 
     def _grow(self, pages: int) -> None:
         old = len(self.following)
-        for name in ("time", "values", "notes", "following", "_free"):
-            array = getattr(self, name)
-            grown = np.empty((pages, *array.shape[1:]), array.dtype)
-            grown[:old] = array
-            setattr(self, name, grown)
+        self.time, self.values = _longer(self.time, pages, axis=1), _longer(self.values, pages, axis=1)
+        self.notes = {name: _longer(array, pages) for name, array in self.notes.items()}
+        self.following, self._free = _longer(self.following, pages), _longer(self._free, pages)
         self._free[self._left : self._left + pages - old] = np.arange(old, pages)
         self._left += pages - old
 
@@ -142,6 +143,8 @@ class Log:
         self._left += len(ids)
 
 
-def nothing(n: int) -> np.ndarray:
-    """Times before any reading, shape (n,)."""
-    return np.full(n, NONE)
+def _longer(array: np.ndarray, n: int, axis: int = 0) -> np.ndarray:
+    """The array with `n` entries along an axis; new ones hold anything."""
+    grown = np.empty((*array.shape[:axis], n, *array.shape[axis + 1 :]), array.dtype)
+    grown[(slice(None),) * axis + (slice(array.shape[axis]),)] = array
+    return grown

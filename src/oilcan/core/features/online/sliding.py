@@ -7,7 +7,7 @@ import numpy as np
 
 from oilcan.core.features.online.block import Block
 from oilcan.core.features.online.rows import NONE, Taken
-from oilcan.core.features.online.stretches import NEEDS, Layout
+from oilcan.core.features.online.stretches import NEEDS, as_moments, fields_for
 from oilcan.core.features.online.windows import Windows
 from oilcan.core.features.plan import Feature
 from oilcan.core.features.timeline import window_units
@@ -39,9 +39,9 @@ class Sliding:
         self.groups: list[Windows] = []
         self._pairs: dict[Pair, int] = {}
         for lengths, sensors in _together(needed):
-            layout = Layout.of({name for s in sensors for w in lengths for name in needed[s, w]}, len(sensors))
+            kept = fields_for({name for s in sensors for w in lengths for name in needed[s, w]})
             units = np.array([window_units(each, per_tick) for each in lengths])
-            self.groups.append(Windows([column(name) for name in sensors], units, layout, per_tick))
+            self.groups.append(Windows([column(name) for name in sensors], units, kept, per_tick))
             for each in lengths:
                 self._pairs |= {(name, each): len(self._pairs) + at for at, name in enumerate(sensors)}
 
@@ -85,22 +85,17 @@ class Sliding:
         begin = 0
         for group in self.groups if len(sent) else ():
             found = group.moments(slots[sent], now[sent], state["newest"][sent], state["first"][sent])
-            moments, size = group.layout.unpack(found), len(group.lengths) * group.layout.sensors
+            moments, size = as_moments(found), len(group.lengths) * len(group.columns)
             for name in self.used:
-                if NEEDS[name] <= set(group.layout.fields):
+                if NEEDS[name] <= set(group.kept):
                     out[name][sent, begin : begin + size] = statistic(moments, name).reshape(len(sent), size)
             begin += size
         return out
 
 
-def _together(needed: dict[Pair, set[str]]) -> list[tuple[tuple[float, ...], list[str]]]:
-    """Windows and sensors that slide together: windows over the same sensors, sensors with equal needs."""
-    kinds: dict[float, dict[frozenset[str], list[str]]] = defaultdict(lambda: defaultdict(list))
-    for (sensor, window), names in sorted(needed.items()):
-        kinds[window][frozenset(names - {"mean"})].append(sensor)
+def _together(needed: dict[Pair, set[str]]) -> list[tuple[list[float], tuple[str, ...]]]:
+    """Windows over the same sensors, and these sensors."""
     groups: dict[tuple[str, ...], list[float]] = defaultdict(list)
-    for window in sorted(kinds):
-        for sensors in kinds[window].values():
-            groups[tuple(sensors)].append(window)
-    return [(tuple(windows), list(sensors)) for sensors, windows in groups.items()]
-
+    for length in sorted({window for _, window in needed}):
+        groups[tuple(sensor for sensor, window in sorted(needed) if window == length)].append(length)
+    return [(lengths, sensors) for sensors, lengths in groups.items()]

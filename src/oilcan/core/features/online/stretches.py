@@ -1,109 +1,86 @@
-"""Moments of stretches of readings, kept in one array per kind of state with only the fields that are asked for."""
+"""Moments of stretches of readings, with only the fields that some statistics need."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from typing import Final
 
 import numpy as np
 
-from oilcan.core.features.online.block import Block
-from oilcan.core.features.scan import Moments, pieces
+from oilcan.core.features.scan import Moments
+
+Stretch = dict[str, np.ndarray]     # field of `Moments` -> (..., sensors)
 
 FIELDS: Final = tuple(field.name for field in fields(Moments))
-NEEDS: Final = {            # what a statistic is computed from
+NEEDS: Final = {                    # what a statistic is computed from
     "mean": {"count", "mean"},
     "std": {"count", "mean", "square"},
     "min": {"low"},
     "max": {"high"},
     "slope": {"count", "mean", "t_mean", "t_square", "cross"},
 }
+_ABSENT: Final = {name: np.zeros((1, 1)) for name in FIELDS}       # a field that is not kept costs next to nothing
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Which fields are kept, of how many sensors: an array (..., fields, sensors).
+def fields_for(statistics: Iterable[str]) -> tuple[str, ...]:
+    """Fields to keep for some statistics, in the order of `Moments`.
+
+    Examples
+    --------
+    >>> fields_for(["max", "std"])
+    ('count', 'mean', 'square', 'high')
+    """
+    needed = {"count", "mean"}.union(*(NEEDS[name] for name in statistics))
+    return tuple(name for name in FIELDS if name in needed)
+
+
+def empty(kept: Iterable[str], *shape: int) -> Stretch:
+    """Stretches without readings."""
+    return {name: np.full(shape, np.nan if name in {"low", "high"} else 0.0) for name in kept}
+
+
+def as_moments(stretch: Mapping[str, np.ndarray]) -> Moments:
+    """For the formulas of batch."""
+    return Moments(**{**_ABSENT, **stretch})
+
+
+def some_of(moments: Moments, kept: Iterable[str]) -> Stretch:
+    """Back, without the fields that are not kept."""
+    return {name: getattr(moments, name) for name in kept}
+
+
+def join(left: Stretch, right: Stretch) -> Stretch:
+    """Both stretches together, by the formulas of batch."""
+    return some_of(as_moments(left).joined(as_moments(right)), left)
+
+
+def of_rows(values: np.ndarray, ticks: np.ndarray, kept: Iterable[str]) -> Stretch:
+    """Stretches of a few rows side by side; arrays of shape (n, sensors).
+
+    Sums are of distances from the lowest reading, so what is subtracted from a sum of squares is no larger
+    than the few rows make it: of n readings not more than n times what is left. Equal readings leave exactly 0.
 
     Parameters
     ----------
-    fields
-        In the order of `Moments`.
+    values, ticks
+        Shapes (rows, n, sensors), NaN where missing, and (rows, n).
     """
-
-    fields: tuple[str, ...]
-    sensors: int
-
-    @classmethod
-    def of(cls, statistics: set[str], sensors: int) -> "Layout":
-        """For some statistics."""
-        needed = {"count", "mean"}.union(*(NEEDS[name] for name in statistics))
-        return cls(tuple(name for name in FIELDS if name in needed), sensors)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Of one stretch."""
-        return len(self.fields), self.sensors
-
-    def empty(self) -> np.ndarray:
-        """The stretch without readings."""
-        out = np.zeros(self.shape)
-        for at, name in enumerate(self.fields):
-            out[at] = np.nan if name in {"low", "high"} else 0.0
-        return out
-
-    def unpack(self, array: np.ndarray) -> Moments:
-        """Views of shape (..., sensors); a field that is not kept is one number that costs nothing."""
-        found = {name: array[..., at, :] for at, name in enumerate(self.fields)}
-        return Moments(**{name: found.get(name, _ABSENT) for name in FIELDS})
-
-    def pack(self, moments: Moments) -> np.ndarray:
-        """The inverse."""
-        out = np.empty((*moments.mean.shape[:-1], *self.shape))
-        for at, name in enumerate(self.fields):
-            out[..., at, :] = getattr(moments, name)
-        return out
-
-    def join(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """Packed moments of two stretches together."""
-        return self.pack(self.unpack(left).joined(self.unpack(right)))
-
-    def of_block(self, block: Block, values: np.ndarray, ticks: np.ndarray) -> np.ndarray:
-        """Packed moments of each machine's readings, shape (m, fields, sensors).
-
-        Parameters
-        ----------
-        values, ticks
-            Shapes (n, sensors), NaN where missing, and (n,).
-        """
-        return self.pack(pieces(values, ticks, block.starts))
-
-    def of_pages(self, values: np.ndarray, ticks: np.ndarray) -> np.ndarray:
-        """Packed moments of pages in two passes over few rows, shape (n, fields, sensors).
-
-        Parameters
-        ----------
-        values, ticks
-            Shapes (n, rows, sensors), NaN where missing, and (n, rows).
-        """
-        there = ~np.isnan(values)
-        low, weight = np.fmin.reduce(values, axis=1), there.astype(np.float64)
-        count = weight.sum(axis=1)
-        share = weight / np.maximum(count, 1)[:, None]
-        gap = np.where(there, values - low[:, None], 0.0)       # from a reading: equal ones leave exactly 0
-        offset = np.einsum("prs,prs->ps", gap, share)
-        found = {"count": count, "mean": np.where(count > 0, low, 0.0) + offset, "low": low}
-        if "high" in self.fields:
-            found["high"] = np.fmax.reduce(values, axis=1)
-        left = (gap - offset[:, None]) * weight
-        if "square" in self.fields:
-            found["square"] = np.einsum("prs,prs->ps", left, left)
-        if "cross" in self.fields:
-            found["t_mean"] = np.einsum("pr,prs->ps", ticks, share)
-            t_left = (ticks[:, :, None] - found["t_mean"][:, None]) * weight
-            found["t_square"] = np.einsum("prs,prs->ps", t_left, t_left)
-            found["cross"] = np.einsum("prs,prs->ps", left, t_left)
-        out = np.empty((len(values), *self.shape))
-        for at, name in enumerate(self.fields):
-            out[:, at] = found[name]
-        return out
-
-
-_ABSENT: Final = np.zeros((1, 1))
+    there = ~np.isnan(values)
+    weight = there.astype(np.float64)
+    count, low = np.einsum("rns->ns", weight), values[0].copy()
+    for row in values[1:]:
+        np.fmin(low, row, out=low)
+    gap = np.where(there, values - low, 0.0)
+    share, total = 1.0 / np.maximum(count, 1.0), np.einsum("rns->ns", gap)
+    found = {"count": count, "mean": np.where(count > 0, low + total * share, 0.0), "low": low}
+    if "high" in kept:
+        found["high"] = np.fmax.reduce(values, axis=0)
+    if "square" in kept:
+        found["square"] = np.maximum(np.einsum("rns,rns->ns", gap, gap) - total * total * share, 0.0)
+    if "cross" in kept:
+        origin = ticks.min(axis=0)
+        later = ticks - origin
+        t_total = np.einsum("rn,rns->ns", later, weight)
+        found["t_mean"] = np.where(count > 0, origin[:, None] + t_total * share, 0.0)
+        found["t_square"] = np.einsum("rn,rns->ns", later * later, weight) - t_total * t_total * share
+        found["cross"] = np.einsum("rn,rns->ns", later, gap) - total * t_total * share
+    return {name: found[name] for name in kept}

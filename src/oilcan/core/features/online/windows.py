@@ -13,11 +13,12 @@ from typing import Final
 import numpy as np
 
 from oilcan.core.features.online.block import Block
-from oilcan.core.features.online.pages import NEVER, Log
+from oilcan.core.features.online.pages import Log
 from oilcan.core.features.online.rows import NONE, Rows
-from oilcan.core.features.online.stretches import Layout
+from oilcan.core.features.online.stretches import Stretch, empty, join, of_rows, some_of
+from oilcan.core.features.scan import pieces
 
-AT_ONCE: Final = 256        # machines that turn together: what they need stays in the processor's cache
+AT_ONCE: Final = 256        # machines looked at together: what they need stays in the processor's cache
 
 
 class Windows:
@@ -29,27 +30,30 @@ class Windows:
         Of the sensors among the processed readings.
     lengths
         Whole units, ascending, shape (windows,).
-    layout
-        What is kept of a stretch.
+    kept
+        Fields of moments that statistics need.
     per_tick
         Whole units in a tick.
 
     Attributes
     ----------
     state
-        Per machine and window: `oldest` page, time of the last reading of the `turn`, moments `since` then.
+        Per machine and window: `oldest` page, time of the last reading of the `turn`.
+    since
+        Moments of the readings since the turn, by field.
     """
 
-    def __init__(self, columns: Sequence[int], lengths: np.ndarray, layout: Layout, per_tick: int) -> None:
-        self.columns, self.lengths, self.layout, self.per_tick = list(columns), lengths, layout, per_tick
-        n = len(lengths)
-        self.log = Log(layout.sensors, (n, *layout.shape))
-        self.state = Rows(oldest=np.full(n, -1), turn=np.full(n, NONE), since=np.tile(layout.empty(), (n, 1, 1)))
+    def __init__(self, columns: Sequence[int], lengths: np.ndarray, kept: tuple[str, ...], per_tick: int) -> None:
+        self.columns, self.lengths, self.kept, self.per_tick = list(columns), lengths, kept, per_tick
+        n, sensors = len(lengths), len(columns)
+        self.log = Log(sensors, dict.fromkeys(kept, (n, sensors)))
+        self.state = Rows(oldest=np.full(n, -1), turn=np.full(n, NONE))
+        self.since = Rows(**empty(kept, n, sensors))
 
     def grow(self, n: int) -> None:
         """Make room for machines up to number `n`."""
-        self.state.grow(n)
-        self.log.machines.grow(n)
+        for rows in (self.state, self.since, self.log.machines):
+            rows.grow(n)
 
     def push(self, block: Block, processed: np.ndarray, first: np.ndarray) -> None:
         """Slide the windows to the newest of these readings, all newer than what is held.
@@ -63,13 +67,13 @@ class Windows:
         """
         values, slots = processed[:, self.columns], block.slots
         self.log.push(block.with_values(values))
-        ticks = (block.time - first[block.machine]) / self.per_tick
-        since, oldest = self.state["since"][slots], self.state["oldest"][slots]
-        added = np.broadcast_to(self.layout.of_block(block, values, ticks)[:, None], since.shape)
+        added = some_of(pieces(values, self._ticks(block.time, first[block.machine]), block.starts), self.kept)
+        self.since.put(slots, join(self.since.take(slots), {name: each[:, None] for name, each in added.items()}))
+        oldest = self.state["oldest"][slots]
         oldest = np.where(oldest < 0, self.log.machines["first"][slots][:, None], oldest)
         cut = block.newest[:, None] - self.lengths
         oldest = self.log.skip(oldest.ravel(), cut.ravel()).reshape(oldest.shape)
-        self.state.put(slots, {"since": self.layout.join(since, added), "oldest": oldest})
+        self.state.put(slots, {"oldest": oldest})
         self._turn(slots, cut, block.newest, first)
         self.log.drop(slots, oldest[:, -1])
 
@@ -81,44 +85,57 @@ class Windows:
         """Hold these readings of machines and no others."""
         self.log.clear(slots)
         self.log.push(block)
-        self.state.put(slots, {"oldest": self.log.machines["first"][slots][:, None], "turn": np.array(NONE),
-                               "since": self.state.empty["since"]})
+        self.state.put(slots, {"oldest": self.log.machines["first"][slots][:, None], "turn": np.array(NONE)})
+        self.since.put(slots, self.since.empty)
 
-    def moments(self, slots: np.ndarray, now: np.ndarray, newest: np.ndarray, first: np.ndarray) -> np.ndarray:
-        """Packed moments at an instant not before the newest reading, shape (m, windows, fields, sensors)."""
+    def moments(self, slots: np.ndarray, now: np.ndarray, newest: np.ndarray, first: np.ndarray) -> Stretch:
+        """Moments at an instant not before the newest reading, by field, shape (m, windows, sensors)."""
         cut = now[:, None] - self.lengths
         self._turn(slots, np.minimum(cut, newest[:, None] - 1), newest, first)
         oldest = self.log.skip(self.state["oldest"][slots].ravel(), cut.ravel()).reshape(cut.shape)
-        turn, out = self.state["turn"][slots], self.state["since"][slots]
+        turn, since = self.state["turn"][slots], self.since.take(slots)
         for at in range(len(self.lengths)):
             page = oldest[:, at]
-            time = self.log.time[page]                                          # (m, rows)
-            inside = (time > cut[:, [at]]) & (time <= turn[:, [at]])
-            values = np.where(inside[:, :, None], self.log.values[page], np.nan)
-            part = self.layout.of_pages(values, (time - first[:, None]) / self.per_tick)
-            part = self.layout.join(part, self.log.notes[page, at])
-            out[:, at] = self.layout.join(part, out[:, at])
-        out[cut >= newest[:, None]] = self.layout.empty()                       # all has slid out, or nothing came
-        return out
+            part = self._of_pages(page, cut[:, at], turn[:, at], first)
+            part = join(part, {name: notes[page, at] for name, notes in self.log.notes.items()})
+            for name, joined in join(part, {name: each[:, at] for name, each in since.items()}).items():
+                since[name][:, at] = joined
+        gone = cut >= newest[:, None]                               # all has slid out
+        for name, each in empty(self.kept, len(self.columns)).items():
+            since[name][gone] = each
+        return since
+
+    def _of_pages(self, page: np.ndarray, after: np.ndarray, until: np.ndarray, first: np.ndarray) -> Stretch:
+        """Moments of the readings of one page each, after an instant and up to another."""
+        time = self.log.time[:, page]
+        inside = (time > after) & (time <= until)
+        values = self.log.values[:, page]
+        values[~inside] = np.nan
+        time = np.where(inside, time, np.where(inside, time, NONE).max(axis=0))     # others count for nothing
+        return of_rows(values, self._ticks(time, first), self.kept)
 
     def _turn(self, slots: np.ndarray, cut: np.ndarray, newest: np.ndarray, first: np.ndarray) -> None:
         """Turn the windows that have slid past their last turn."""
-        at, window = np.nonzero((cut >= self.state["turn"][slots]) & (newest > NONE)[:, None])
-        for few in np.array_split(np.arange(len(at)), -(-len(at) // AT_ONCE)) if len(at) else ():
+        at, window = np.nonzero(cut >= self.state["turn"][slots])
+        for begin in range(0, len(at), AT_ONCE):
+            few = slice(begin, begin + AT_ONCE)
             self._note(slots[at[few]], window[few], newest[at[few]], first[at[few]])
 
     def _note(self, slots: np.ndarray, window: np.ndarray, newest: np.ndarray, first: np.ndarray) -> None:
         """Note on every page of a window what comes after it, from the newest page back."""
         chain = self.log.chain(self.state["oldest"][slots, window])
-        after = np.tile(self.layout.empty(), (len(slots), 1, 1))
+        after = empty(self.kept, len(slots), len(self.columns))
         for step in reversed(range(chain.shape[1])):
             there = np.flatnonzero(chain[:, step] >= 0)
-            page = chain[there, step]
-            self.log.notes[page, window[there]] = after[there]
-            time = self.log.time[page]
-            used = time < NEVER
-            values = np.where(used[:, :, None], self.log.values[page], np.nan)
-            ticks = np.where(used, time - first[there, None], 0) / self.per_tick
-            after[there] = self.layout.join(self.layout.of_pages(values, ticks), after[there])
+            page, beyond = chain[there, step], {name: each[there] for name, each in after.items()}
+            for name, each in beyond.items():
+                self.log.notes[name][page, window[there]] = each
+            part = self._of_pages(page, np.full(len(page), NONE), newest[there], first[there])
+            for name, each in join(part, beyond).items():
+                after[name][there] = each
         self.state["turn"][slots, window] = newest
-        self.state["since"][slots, window] = self.layout.empty()
+        for name, each in empty(self.kept, len(self.columns)).items():
+            self.since[name][slots, window] = each
+
+    def _ticks(self, time: np.ndarray, first: np.ndarray) -> np.ndarray:
+        return (time - first) / self.per_tick
