@@ -1,0 +1,136 @@
+"""The small fleet of `feature_frames` as a stream of readings and records, and what batch says of what has arrived."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from oilcan.columns import EVENT_KEYS
+from oilcan.contract import Contract, parse_contract
+from oilcan.core import features
+from oilcan.core.features.arrays import Arrays, Tables
+from oilcan.core.features.families import FAMILIES
+from oilcan.core.features.online import LATE, TOO_LATE, OnlineFeatures
+from oilcan.core.features.plan import FeaturePlan
+from oilcan.core.groups import exact
+from oilcan.core.preparing import prepare_partition
+from oilcan.core.quality.readings import Readings
+from tests import feature_frames as frames
+
+HOUR = 3_600_000_000
+RECORDS = ("errors", "maintenance", "failures")
+DERIVED = "derived:\n  warmth: {expression: heat / (load_pct - 55), unit: degC, description: Heat per load}\nfailures:"
+
+
+def contract(windows: str) -> Contract:
+    """The contract of `feature_frames`, with a derived column and a range that some readings leave."""
+    text = frames.CONTRACT.replace("WINDOWS", windows).replace("\nfailures:", f"\n{DERIVED}", 1)
+    return parse_contract(text.replace("heat: {", "heat: {range: [47, null], "), "tryout")
+
+
+def fleet(seed: int, readings: int = 60) -> Tables:
+    """Machines of which one is not listed; by the seed, conditions are separate settings or vary smoothly."""
+    tables = frames.fleet(seed, readings=readings)
+    telemetry = tables.telemetry.drop_duplicates(["machine_id", "time"]).reset_index(drop=True)
+    if seed % 2:
+        telemetry["load_pct"] = telemetry["load_pct"].round(-1) // 20 * 20
+    rows = telemetry[["machine_id", "time"]].assign(partition=0, part="train", target_failure=0.0)
+    rows["target_rul"] = 60.0 - rows.groupby("machine_id").cumcount()
+    return replace(tables, telemetry=telemetry, rows=rows, machines=tables.machines.iloc[:-1])
+
+
+def prepared(tables: Tables, known: Contract, fill: int) -> Tables:
+    """With readings as `validate` and `prepare` leave them."""
+    telemetry = tables.telemetry.sort_values(["machine_id", "time"]).reset_index(drop=True)
+    outside = Readings.of(telemetry, known).out_of_range
+    quarantine = pd.concat([telemetry.loc[at, ["machine_id", "time"]].assign(column=name)
+                            for name, at in outside.items()])  # fmt: skip
+    done = prepare_partition(telemetry, quarantine, known, number=0, fill_periods=fill)
+    return replace(tables, telemetry=done.telemetry)
+
+
+def in_batch(plan: FeaturePlan, tables: Tables) -> np.ndarray:
+    """All features in float64, as batch computes them."""
+    arrays, out = Arrays(plan, tables), np.empty((len(tables.rows), len(plan.features)))
+    for kind, family in FAMILIES.items():
+        at = [i for i, feature in enumerate(plan.features) if feature.kind == kind]
+        if at:
+            out[:, at] = family.compute(arrays, [plan.features[i] for i in at])
+    return out
+
+
+class Stream:
+    """An engine, and what has arrived there.
+
+    `arrived` holds the positions of the readings it took, `records` those of the records by table, and
+    `in_time` those of them that came in time to begin a life.
+    """
+
+    def __init__(self, plan: FeaturePlan, tables: Tables, windows: str, fill: int, lateness: float | None) -> None:
+        self.plan, self.tables, self.fill, self.contract = plan, tables, fill, contract(windows)
+        self.make = lambda: OnlineFeatures(plan, self.contract, fill_periods=fill, lateness=lateness)
+        self.engine, self.ids = self.make(), sorted(tables.telemetry["machine_id"].unique())
+        self.slots = self.engine.register(self.ids, tables.machines)
+        self.slot = dict(zip(self.ids, self.slots, strict=True))
+        self.arrived: set[int] = set()
+        self.records: dict[str, set[int]] = {name: set() for name in RECORDS}
+        self.in_time: dict[str, set[int]] = {name: set() for name in RECORDS}
+        self.values = np.stack([self._column(name) for name in self.engine.columns], axis=1)
+
+    def _column(self, name: str) -> np.ndarray:
+        column = self.tables.telemetry[name]
+        if column.dtype.kind in "fiub":
+            return column.to_numpy(np.float64)
+        return self.engine.encode(name, column.astype(object).where(column.notna(), None).tolist())
+
+    def send(self, at: np.ndarray) -> np.ndarray:
+        """Readings at these positions of the table, in this order."""
+        rows = self.tables.telemetry.iloc[at]
+        status = self.engine.apply(rows["machine_id"].map(self.slot).to_numpy(), exact(rows["time"]), self.values[at])
+        self.arrived |= set(np.asarray(at)[status <= LATE].tolist())
+        return status
+
+    def tell(self, table: str, at: np.ndarray) -> np.ndarray:
+        """Records at these positions of their table."""
+        rows = getattr(self.tables, table).iloc[at]
+        status = self.engine.record(table, rows["machine_id"].map(self.slot).to_numpy(), exact(rows["time"]),
+                                    rows[EVENT_KEYS[table][-1]].tolist())  # fmt: skip
+        self.records[table] |= set(np.asarray(at).tolist())
+        self.in_time[table] |= set(np.asarray(at)[status != TOO_LATE].tolist())
+        return status
+
+    def restart(self) -> None:
+        """The engine's state through bytes into a new one."""
+        dumps = [self.engine.dump(int(slot)) for slot in self.slots]
+        self.engine = self.make()
+        assert self.engine.register(self.ids).tolist() == self.slots.tolist()
+        self.engine.load_many(self.slots, dumps)
+
+    def expected(self, hours: float, records: dict[str, set[int]]) -> np.ndarray:
+        """What batch says some hours after the newest readings that have arrived."""
+        telemetry = self.tables.telemetry.iloc[sorted(self.arrived)]
+        rows = telemetry.groupby("machine_id", as_index=False)["time"].max()
+        rows["time"] += pd.Timedelta(hours=hours)
+        known = {name: getattr(self.tables, name).iloc[sorted(at)] for name, at in records.items()}
+        now = replace(self.tables, telemetry=telemetry, rows=rows, **known)
+        return in_batch(self.plan, prepared(now, self.contract, self.fill))
+
+    def check(self, hours: float = 0.0) -> None:
+        """Online equals batch: to 1e-9 before rounding, to one unit in the last place of float32 after it."""
+        seen = np.unique(self.tables.telemetry["machine_id"].iloc[sorted(self.arrived)].map(self.slot))
+        times = self.engine.now["newest"][seen] + int(hours * HOUR)
+        want = self.expected(hours, self.records)
+        if self.in_time != self.records:
+            renewed = [i for i, f in enumerate(self.plan.features) if f.statistic == "renewed"]
+            want[:, renewed] = self.expected(hours, self.in_time)[:, renewed]
+        np.testing.assert_allclose(self.engine.exact(seen, times), want, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(self.engine.features(seen, times), want.astype(np.float32), rtol=2**-22, atol=1e-9)
+
+
+def plan_for(seed: int, windows: str) -> tuple[FeaturePlan, Tables]:
+    """A plan with all families, made from prepared readings; and the tables as they were sent."""
+    tables, known = fleet(seed), contract(windows)
+    ready = prepared(tables, known, 0)
+    learned = features.learn(known, ready.telemetry, ready.rows, keep_every=1)
+    everything = {name: getattr(tables, name) for name in features.FLEET_TABLES}
+    return features.build_plan(known, frames.PARAMS, features.merge([learned]), everything), tables
