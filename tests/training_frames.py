@@ -10,14 +10,18 @@ import yaml
 from oilcan.contract import Contract, parse_contract
 from oilcan.core.features.plan import Feature, FeaturePlan
 from oilcan.io import files
-from oilcan.params import BoostingParams, ComputeParams, ForestParams, TrainParams
+from oilcan.params import BoostingParams, ComputeParams, ForestParams, OutlookParams, TrainParams
 from oilcan.training.data import Part, TrainingData
+from oilcan.training.recipe import Recipe
 
 ROOT = Path(__file__).parents[1]
 MODES = ("bearing", "seal")
 STEP = 6.0
 BOOSTING = BoostingParams(iterations=25, learning_rate=0.2, max_leaf_nodes=8, min_samples_leaf=5, l2=1.0,
                           max_features=1.0, bags=1)
+FOREST = ForestParams(trees=15, max_depth=6, min_samples_leaf=2, max_features=0.5, max_samples=0.8)
+NO_OUTLOOK = OutlookParams(horizons=[], negatives_per_positive=6.0, iterations=15)
+OUTLOOK = NO_OUTLOOK.model_copy(update={"horizons": [0.333, 1.0, 2.0]})
 COMPUTE = ComputeParams(backend="threading", jobs=1)
 
 _HEAD = """
@@ -67,15 +71,21 @@ split: {by: row, validation: 0.2, test: 0.2}
 """
 
 
+def recipe(family: str = "hist_gradient_boosting", *, regression: bool = False, forest: ForestParams = FOREST,
+           boosting: BoostingParams = BOOSTING, monotone: tuple[int, ...] = ()) -> Recipe:
+    return Recipe(family, forest, boosting, regression, monotone)
+
+
 def contract(text: str = FLEET) -> Contract:
     return parse_contract(text, "test")
 
 
 def train_params(**changes: object) -> TrainParams:
     values: dict[str, object] = {
-        "seed": 1, "model": "hist_gradient_boosting", "calibration": "sigmoid", "negatives_per_positive": 0.0,
+        "seed": 1, "model": "hist_gradient_boosting", "label_model": "hist_gradient_boosting", "monotone": None,
+        "outlook": NO_OUTLOOK, "calibration": "sigmoid", "negatives_per_positive": 0.0,
         "max_rows": 0, "class_weight": "none", "min_mode_failures": 3, "early_stopping_share": 0.0,
-        "random_forest": ForestParams(trees=15, max_depth=6, min_samples_leaf=2, max_features=0.5, max_samples=0.8),
+        "random_forest": FOREST, "label_forest": FOREST,
         "hist_gradient_boosting": BOOSTING, "life_boosting": BOOSTING,
     }
     return TrainParams(**(values | changes))
@@ -91,9 +101,11 @@ def fleet(machines: int = 12, rows: int = 160, seed: int = 0) -> tuple[pd.DataFr
         name = f"m{number:02d}"
         block = rng.normal(size=(rows, 6)).astype(np.float32)
         left = []
+        both = np.zeros(0)
         for at, mode in enumerate(MODES):
             failures = 100.0 + 260.0 * at + 40.0 * number % 97 + np.arange(4) * 330.0 + np.round(rng.uniform(0, 60, 4))
             failures = failures[failures < rows * STEP]
+            both = np.sort(np.append(both, failures))
             broken += [(name, start + pd.Timedelta(hours=float(hour)), mode) for hour in failures]
             nearest = np.searchsorted(failures, t, side="right")
             left.append(np.append(failures, np.inf)[nearest] - t)
@@ -105,6 +117,8 @@ def fleet(machines: int = 12, rows: int = 160, seed: int = 0) -> tuple[pd.DataFr
         for mode, ticks in zip(("", *(f"__{mode}" for mode in MODES)), (np.min(left, axis=0), *left), strict=True):
             frame[f"target_failure{mode}"] = np.where(
                 t + 54.0 > rows * STEP, np.nan, ((ticks > 6.0) & (ticks <= 54.0)).astype(float))
+        ahead = np.array([np.append(both[both > hour + 6.0], np.nan)[0] for hour in t])
+        frame["wait_failure"], frame["seen_failure"] = ahead - t - 6.0, np.maximum(rows * STEP - t - 6.0, 0.0)
         frame["next_failure_failure"] = np.min(left, axis=0)
         frame["target_rul"] = np.where(np.isfinite(np.min(left, axis=0)), np.min(left, axis=0), np.nan)
         frame["bound_rul"] = rows * STEP - t

@@ -2,19 +2,19 @@
 
 import numpy as np
 import pytest
-from tests.training_frames import COMPUTE, INDEPENDENT, contract, independent, train_params, training_data
+from tests.training_frames import COMPUTE, INDEPENDENT, contract, independent, recipe, train_params, training_data
 
 from oilcan.core import metrics
 from oilcan.params import BoostingParams, ForestParams
 from oilcan.training.fit import train
 from oilcan.training.leaks import suspicious_features
-from oilcan.training.models import Rows, build_classifier, fit_trees
+from oilcan.training.models import Rows, build, fit_trees
 
 MODELS = ["random_forest", "extra_trees", "hist_gradient_boosting"]
 FREE = {
-    "random_forest": ForestParams(trees=50, max_depth=20, min_samples_leaf=1, max_features=1.0, max_samples=1.0),
-    "hist_gradient_boosting": BoostingParams(iterations=100, learning_rate=0.3, max_leaf_nodes=8, min_samples_leaf=1,
-                                             l2=0.0, max_features=1.0, bags=1),
+    "forest": ForestParams(trees=50, max_depth=20, min_samples_leaf=1, max_features=1.0, max_samples=1.0),
+    "boosting": BoostingParams(iterations=100, learning_rate=0.3, max_leaf_nodes=8, min_samples_leaf=1,
+                               l2=0.0, max_features=1.0, bags=1),
 }
 
 
@@ -22,7 +22,7 @@ FREE = {
 def test_twenty_rows_are_learnt_by_heart(model):
     rng = np.random.default_rng(0)
     rows = Rows(rng.normal(size=(20, 4)).astype(np.float32), rng.permutation(np.repeat([0.0, 1.0], 10)))
-    trees = fit_trees(build_classifier(train_params(model=model, **FREE), 0, jobs=1), rows)
+    trees = fit_trees(build(recipe(model, **FREE), 0, jobs=1), rows)
     assert ((trees.predict(rows.matrix) > 0.5) == (rows.target == 1)).all()
 
 
@@ -31,7 +31,7 @@ def test_shuffled_labels_give_chance(model):
     frames = independent(n=3000)
     rng = np.random.default_rng(1)
     frames[0]["target_broken"] = rng.permutation(frames[0]["target_broken"])
-    training = train(contract(INDEPENDENT), training_data(frames), train_params(model=model), COMPUTE)
+    training = train(contract(INDEPENDENT), training_data(frames), train_params(label_model=model), COMPUTE)
     assert training.as_json()["targets"]["broken"]["validation"]["roc_auc"] == pytest.approx(0.5, abs=0.08)
 
 

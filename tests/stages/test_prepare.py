@@ -30,8 +30,8 @@ def fleet(tmp_path):
 def test_rows_are_sorted_labelled_and_parted(fleet):
     rows = pd.read_parquet(prepare(fleet) / "rows.parquet")
     assert rows.columns.tolist() == [
-        "partition", "machine_id", "time", "part", "target_failure", "next_failure_failure", "target_failure__motor",
-        "target_failure__seal", "target_rul", "bound_rul"]
+        "partition", "machine_id", "time", "part", "target_failure", "next_failure_failure", "wait_failure",
+        "seen_failure", "target_failure__motor", "target_failure__seal", "target_rul", "bound_rul"]
     assert rows.equals(rows.sort_values(["partition", "machine_id", "time"], ignore_index=True))
     assert set(rows["part"]) == {"train", "validation", "test"}
     summary = json.loads((fleet / "prepared/prepare.json").read_text(encoding="utf-8"))

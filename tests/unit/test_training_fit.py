@@ -45,7 +45,7 @@ def test_a_mode_with_too_few_failures_is_left_out_and_named():
 
 @pytest.mark.parametrize("model", ["random_forest", "extra_trees", "hist_gradient_boosting"])
 def test_independent_rows_are_learnt_by_every_model(model):
-    training = train(contract(INDEPENDENT), training_data(independent()), train_params(model=model), COMPUTE)
+    training = train(contract(INDEPENDENT), training_data(independent()), train_params(label_model=model), COMPUTE)
     (forecast,) = training.fitted.forecasts
     assert isinstance(forecast, EventForecast)
     assert training.as_json()["targets"]["broken"]["validation"]["roc_auc"] > 0.85

@@ -14,24 +14,24 @@ def _values() -> np.ndarray:
 
 
 def test_unknown_outcomes_are_never_learnt_from():
-    assert 100 not in choose_rows(_values(), FAILURE, train_params()).at
+    assert 100 not in choose_rows(_values(), FAILURE, train_params(), boosted=True).at
 
 
 def test_thinning_keeps_every_positive_and_the_stated_negatives():
-    chosen = choose_rows(_values(), FAILURE, train_params(negatives_per_positive=3.0)).at
+    chosen = choose_rows(_values(), FAILURE, train_params(negatives_per_positive=3.0), boosted=True).at
     assert (_values()[chosen] == 1).sum() == 10
     assert (_values()[chosen] == 0).sum() == 30
 
 
 def test_a_forest_weighs_kept_negatives_for_those_left_out():
-    chosen = choose_rows(_values(), FAILURE, train_params(negatives_per_positive=3.0, model="random_forest"))
+    chosen = choose_rows(_values(), FAILURE, train_params(negatives_per_positive=3.0), boosted=False)
     assert chosen.weight is not None
     positive = _values()[chosen.at] == 1
     assert chosen.weight[~positive].sum() / chosen.weight[positive].sum() == pytest.approx(9.0)
 
 
 def test_boosting_shifts_its_log_odds_instead():
-    chosen = choose_rows(_values(), FAILURE, train_params(negatives_per_positive=3.0))
+    chosen = choose_rows(_values(), FAILURE, train_params(negatives_per_positive=3.0), boosted=True)
     assert chosen.weight is None
     assert chosen.shift == pytest.approx(np.log(30 / 90))
 
@@ -48,14 +48,14 @@ def test_thinning_leaves_probabilities_right(model):
 
 
 def test_balanced_classes_weigh_the_same():
-    chosen = choose_rows(_values(), FAILURE, train_params(class_weight="balanced"))
+    chosen = choose_rows(_values(), FAILURE, train_params(class_weight="balanced"), boosted=True)
     assert chosen.weight is not None
     positive = _values()[chosen.at] == 1
     assert chosen.weight[positive].sum() == pytest.approx(chosen.weight[~positive].sum())
 
 
 def test_more_rows_than_wanted_are_thinned_evenly():
-    chosen = choose_rows(np.arange(100.0), Target("rul", "rul"), train_params(max_rows=30)).at
+    chosen = choose_rows(np.arange(100.0), Target("rul", "rul"), train_params(max_rows=30), boosted=True).at
     assert chosen.tolist() == list(range(0, 100, 4))
 
 

@@ -4,11 +4,11 @@ import pickle
 import numpy as np
 import pytest
 import treelite
-from tests.training_frames import train_params
+from tests.training_frames import recipe
 
 from oilcan.core.trees import TreeModel
 from oilcan.errors import IntegrityError
-from oilcan.training.models import Rows, build_classifier, build_regressor, fit_trees
+from oilcan.training.models import Rows, build, fit_trees
 
 MODELS = ["random_forest", "extra_trees", "hist_gradient_boosting"]
 
@@ -23,20 +23,19 @@ def _rows(n: int = 400, missing: float = 0.1) -> Rows:
 
 @pytest.mark.parametrize("missing", [0.0, 0.1])
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("build", [build_classifier, build_regressor])
-def test_trees_say_what_scikit_learn_says(build, model, missing):
+@pytest.mark.parametrize("regression", [False, True])
+def test_trees_say_what_scikit_learn_says(regression, model, missing):
     rows, unseen = _rows(missing=missing), _rows(900, missing=0.3).matrix
-    estimator = build(train_params(model=model), 7, jobs=1)
+    estimator = build(recipe(model, regression=regression), 7, jobs=1)
     trees = fit_trees(estimator, rows)
-    wanted = estimator.predict_proba(unseen)[:, 1] if build is build_classifier else estimator.predict(unseen)
+    wanted = estimator.predict(unseen) if regression else estimator.predict_proba(unseen)[:, 1]
     exact = 0.0 if model == "random_forest" else 1e-12
     assert np.abs(trees.predict(unseen) - wanted).max() <= exact
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_bytes_do_not_depend_on_threads(model):
-    params = train_params(model=model)
-    built = [fit_trees(build_classifier(params, 7, jobs=jobs), _rows(), jobs=jobs) for jobs in (1, 2)]
+    built = [fit_trees(build(recipe(model), 7, jobs=jobs), _rows(), jobs=jobs) for jobs in (1, 2)]
     assert built[0] == built[1]
     assert pickle.dumps(built[0]) == pickle.dumps(built[1])
 
@@ -44,20 +43,20 @@ def test_bytes_do_not_depend_on_threads(model):
 @pytest.mark.parametrize("model", MODELS)
 def test_a_row_gets_the_same_bits_alone_and_in_a_batch(model):
     rows = _rows()
-    trees = fit_trees(build_classifier(train_params(model=model), 7, jobs=1), rows)
+    trees = fit_trees(build(recipe(model), 7, jobs=1), rows)
     together = trees.predict(rows.matrix, jobs=2)
     alone = np.concatenate([trees.predict(rows.matrix[at : at + 1]) for at in range(len(rows))])
     assert np.array_equal(together, alone)
 
 
 def test_rows_of_another_width_are_refused():
-    trees = fit_trees(build_classifier(train_params(), 7, jobs=1), _rows())
+    trees = fit_trees(build(recipe(), 7, jobs=1), _rows())
     with pytest.raises(ValueError, match=r"shape is \(3, 4\), wanted \(n, 5\)"):
         trees.predict(np.zeros((3, 4), dtype=np.float32))
 
 
 def test_no_rows_give_no_numbers():
-    trees = fit_trees(build_classifier(train_params(), 7, jobs=1), _rows())
+    trees = fit_trees(build(recipe(), 7, jobs=1), _rows())
     assert trees.predict(np.zeros((0, 5), dtype=np.float32)).shape == (0,)
 
 
@@ -68,7 +67,7 @@ def test_bytes_that_are_no_model_are_refused():
 
 def test_an_estimator_that_treelite_misreads_is_refused():
 
-    estimator = build_regressor(train_params(), 7, jobs=1)
+    estimator = build(recipe(regression=True), 7, jobs=1)
     rows = _rows()
     estimator.fit(rows.matrix, rows.target)
     lying = type("HistGradientBoostingRegressor", (type(estimator),), {
@@ -82,7 +81,7 @@ def test_an_estimator_that_treelite_misreads_is_refused():
 def test_a_column_without_a_value_is_no_obstacle(model):
     rows = _rows()
     rows.matrix[:, 3] = np.nan
-    trees = fit_trees(build_classifier(train_params(model=model), 7, jobs=1), rows)
+    trees = fit_trees(build(recipe(model), 7, jobs=1), rows)
     moved = rows.matrix.copy()
     moved[:, 3] = 1.0
     assert np.array_equal(trees.predict(rows.matrix), trees.predict(moved))
@@ -90,7 +89,7 @@ def test_a_column_without_a_value_is_no_obstacle(model):
 
 def test_a_bag_says_the_mean_of_its_members():
     rows = _rows()
-    members = [fit_trees(build_classifier(train_params(), seed, jobs=1), rows) for seed in (7, 8)]
+    members = [fit_trees(build(recipe(), seed, jobs=1), rows) for seed in (7, 8)]
     bag = TreeModel.bag(members)
     mean = (members[0].predict(rows.matrix) + members[1].predict(rows.matrix)) / 2
     assert np.array_equal(bag.predict(rows.matrix), mean)
@@ -100,16 +99,16 @@ def test_a_bag_says_the_mean_of_its_members():
 
 def test_members_of_another_width_are_refused():
     narrow = Rows(_rows().matrix[:, :4], _rows().target)
-    members = [fit_trees(build_classifier(train_params(), 7, jobs=1), rows) for rows in (_rows(), narrow)]
+    members = [fit_trees(build(recipe(), 7, jobs=1), rows) for rows in (_rows(), narrow)]
     with pytest.raises(IntegrityError, match=r"members read \[4, 5\] features"):
         TreeModel.bag(members)
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("build", [build_classifier, build_regressor])
-def test_trees_say_what_treelite_says_to_the_bit(build, model):
+@pytest.mark.parametrize("regression", [False, True])
+def test_trees_say_what_treelite_says_to_the_bit(regression, model):
     rows = _rows()
-    trees = fit_trees(build(train_params(model=model), 7, jobs=1), rows)
+    trees = fit_trees(build(recipe(model, regression=regression), 7, jobs=1), rows)
     for said, margin in ((trees.predict(rows.matrix), False), (trees.raw(rows.matrix), True)):
         wanted = treelite.gtil.predict(trees.members[0], rows.matrix, nthread=1, pred_margin=margin)
         assert np.array_equal(said, wanted[:, 0, -1])
@@ -117,7 +116,7 @@ def test_trees_say_what_treelite_says_to_the_bit(build, model):
 
 def test_raw_of_a_boosted_classifier_is_its_log_odds():
     rows = _rows()
-    trees = fit_trees(build_classifier(train_params(), 7, jobs=1), rows)
+    trees = fit_trees(build(recipe(), 7, jobs=1), rows)
     assert trees.predict(rows.matrix) == pytest.approx(1 / (1 + np.exp(-trees.raw(rows.matrix))), abs=1e-12)
 
 

@@ -6,8 +6,10 @@ import numpy as np
 
 from oilcan.core.calibration import Calibrator
 from oilcan.core.intervals import Interval
+from oilcan.core.outlook import by_horizon
 from oilcan.core.policy import AlarmPolicy
 from oilcan.core.trees import TreeModel
+from oilcan.durations import Duration
 from oilcan.errors import IntegrityError
 
 
@@ -69,7 +71,78 @@ class LifeForecast:
         return {f"rul_{self.name}": life, f"rul_{self.name}_low": low, f"rul_{self.name}_high": high}
 
 
-Forecast = EventForecast | LifeForecast
+@dataclass(frozen=True)
+class OutlookForecast:
+    """When: the probability of a failure by each of several horizons, monotone in the horizon.
+
+    A discrete-time hazard model beside the classifier of the same task. At the task's own horizon it says what
+    the classifier says.
+
+    Attributes
+    ----------
+    task
+        Entry of the contract's `tasks`, of kind `failure_within`.
+    horizons
+        Ticks after t + lead_time, ascending.
+    own
+        Which of them is the task's own.
+    counts_cycles
+        Whether a tick is a cycle.
+    trees
+        Row of features and, last, the number of the interval -> hazard in it.
+    calibrator
+        Hazard -> hazard.
+    """
+
+    task: str
+    horizons: tuple[float, ...]
+    own: int
+    counts_cycles: bool
+    trees: TreeModel
+    calibrator: Calibrator
+
+    @property
+    def name(self) -> str:
+        """Beginning of its columns: `by_failure`."""
+        return f"by_{self.task}"
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Ending of each horizon's column: `24h`."""
+        return tuple(Duration(ticks, counts_cycles=self.counts_cycles).suffix for ticks in self.horizons)
+
+    def hazards(self, matrix: np.ndarray, jobs: int = 1) -> np.ndarray:
+        """Hazard of each interval as the trees say it, shape (n, n_horizons).
+
+        Parameters
+        ----------
+        matrix
+            Rows of features, shape (n, n_features), float32, without the interval.
+        jobs
+            As in `TreeModel.predict`.
+        """
+        rows = np.column_stack([matrix, np.zeros(len(matrix), dtype=np.float32)])
+        said = np.empty((len(matrix), len(self.horizons)))
+        for interval in range(len(self.horizons)):
+            rows[:, -1] = interval
+            said[:, interval] = self.trees.predict(rows, jobs)
+        return said
+
+    def columns(self, hazards: np.ndarray, p: np.ndarray) -> dict[str, np.ndarray]:
+        """Columns of predictions, each of shape (n,): `by_failure_24h`, ...
+
+        Parameters
+        ----------
+        hazards
+            From `hazards`, shape (n, n_horizons).
+        p
+            What the classifier of the task says, calibrated, shape (n,).
+        """
+        said = by_horizon(self.calibrator(hazards), self.own, p)
+        return {f"{self.name}_{suffix}": said[:, at] for at, suffix in enumerate(self.suffixes)}
+
+
+Forecast = EventForecast | LifeForecast | OutlookForecast
 
 
 def forecast_name(task: str, mode: str | None) -> str:
@@ -94,7 +167,7 @@ class Fitted:
     plan_hash
         Of the feature plan that computes them.
     forecasts
-        In order of the contract's tasks, each followed by its modes.
+        In order of the contract's tasks, each followed by its modes; outlooks last.
     """
 
     features: tuple[str, ...]

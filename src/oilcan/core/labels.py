@@ -153,6 +153,32 @@ def label_failures(outlook: Outlook, *, horizon: float, lead_time: float) -> np.
     return np.where(fails, 1.0, np.where(closes > outlook.until, np.nan, 0.0))
 
 
+def failure_wait(outlook: Outlook, *, lead_time: float) -> tuple[np.ndarray, np.ndarray]:
+    """Ticks from t + lead_time until the first failure after it, and how long that was watched for.
+
+    Whoever asks whether a failure came within h takes the rows watched for at least h: to keep a shorter one only
+    where its failure was seen would make failures look too frequent.
+
+    Returns
+    -------
+    wait
+        NaN where no failure was seen, shape (n,).
+    seen
+        Ticks from t + lead_time to the end of observation, shape (n,), >= 0.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"machine_id": "a", "time": [1, 4]})
+    >>> failures = pd.DataFrame({"machine_id": ["a"], "time": [4]})
+    >>> [v.tolist() for v in failure_wait(Outlook.of(rows, failures, np.full(2, 6)), lead_time=1)]
+    [[2.0, nan], [4.0, 1.0]]
+    """
+    opens = outlook.time + outlook.exact_length(lead_time)
+    found = outlook.first_after(opens)
+    wait = np.where(found == NEVER, np.nan, outlook.ticks(np.where(found == NEVER, opens, found) - opens))
+    return wait, outlook.ticks(np.maximum(outlook.until - opens, 0))
+
+
 def remaining_life(outlook: Outlook) -> tuple[np.ndarray, np.ndarray]:
     """Ticks until the next failure, NaN where censored; and the ticks that are certain.
 

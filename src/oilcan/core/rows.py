@@ -12,7 +12,7 @@ import pandas as pd
 from oilcan.columns import MACHINE, MODE, PART, TIME
 from oilcan.contract import Contract
 from oilcan.core.groups import exact, first_rows, units_per_tick
-from oilcan.core.labels import Outlook, label_failures, observed_until, remaining_life
+from oilcan.core.labels import Outlook, failure_wait, label_failures, observed_until, remaining_life
 from oilcan.core.splits import PARTS, SplitPlan, plan_split
 from oilcan.errors import DataError, bullet_list
 
@@ -113,6 +113,7 @@ def label_rows(
         lengths = {word: getattr(task, word).ticks for word in ("horizon", "lead_time")}
         columns[f"target_{name}"] = label_failures(outlook, **lengths)
         columns[f"next_failure_{name}"] = outlook.next_failure()
+        columns[f"wait_{name}"], columns[f"seen_{name}"] = failure_wait(outlook, lead_time=lengths["lead_time"])
         for mode in sorted(failures[MODE].unique()) if task.modes else []:
             of_mode = Outlook.of(rows, failures[failures[MODE] == mode], until)
             columns[f"target_{name}__{mode}"] = label_failures(of_mode, **lengths)

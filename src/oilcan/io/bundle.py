@@ -18,7 +18,7 @@ import pandas as pd
 from oilcan.contract import Contract, parse_contract
 from oilcan.core.calibration import Calibrator
 from oilcan.core.features.plan import FeaturePlan
-from oilcan.core.fitted import EventForecast, Fitted, Forecast, LifeForecast
+from oilcan.core.fitted import EventForecast, Fitted, Forecast, LifeForecast, OutlookForecast
 from oilcan.core.intervals import Interval
 from oilcan.core.policy import AlarmPolicy
 from oilcan.core.trees import TreeModel
@@ -103,9 +103,10 @@ def load_bundle(folder: Path) -> Bundle:
                     tuple(_forecast(entry, held) for entry in described["forecasts"]))
     fitted.check_features(tuple(plan.names), plan.hash, f"{folder}: plan.json")
     for forecast in fitted.forecasts:
-        if forecast.trees.n_features != len(fitted.features):
-            raise IntegrityError(f"{folder}: trees of {forecast.name!r} want {forecast.trees.n_features} features, "
-                                 f"the plan has {len(fitted.features)}. {_REMEDY}.")
+        beside = int(isinstance(forecast, OutlookForecast))         # its trees also read the interval
+        if forecast.trees.n_features != len(fitted.features) + beside:
+            raise IntegrityError(f"{folder}: trees of {forecast.name!r} want {forecast.trees.n_features - beside} "
+                                 f"features, the plan has {len(fitted.features)}. {_REMEDY}.")
     contract = parse_contract(held["contract.yaml"].decode(), f"{folder}: contract.yaml")
     checks = pd.read_parquet(io.BytesIO(held["check_rows.parquet"]))
     return Bundle(digest, manifest, fitted, contract, plan, json.loads(held["drift_reference.json"]), checks,
@@ -148,6 +149,9 @@ def _inside(folder: Path) -> Iterator[str]:
 def _entry(forecast: Forecast) -> dict[str, Any]:
     if isinstance(forecast, LifeForecast):
         return {"kind": "life", "task": forecast.task, "interval": forecast.interval.as_json()}
+    if isinstance(forecast, OutlookForecast):
+        return {"kind": "outlook", "task": forecast.task, "horizons": list(forecast.horizons), "own": forecast.own,
+                "counts_cycles": forecast.counts_cycles, "calibrator": forecast.calibrator.as_json()}
     return {"kind": "event", "task": forecast.task, "mode": forecast.mode, "threshold": forecast.threshold,
             "policy": forecast.policy.as_json() if forecast.policy else None,
             "calibrator": forecast.calibrator.as_json()}
@@ -157,5 +161,9 @@ def _forecast(entry: dict[str, Any], held: dict[str, bytes]) -> Forecast:
     trees = TreeModel(*(held[path] for path in entry["trees"]))
     if entry["kind"] == "life":
         return LifeForecast(entry["task"], trees, Interval.from_json(entry["interval"]))
-    return EventForecast(entry["task"], entry["mode"], trees, Calibrator.from_json(entry["calibrator"]),
+    calibrator = Calibrator.from_json(entry["calibrator"])
+    if entry["kind"] == "outlook":
+        return OutlookForecast(entry["task"], tuple(entry["horizons"]), entry["own"], entry["counts_cycles"], trees,
+                               calibrator)
+    return EventForecast(entry["task"], entry["mode"], trees, calibrator,
                          AlarmPolicy.from_json(entry["policy"]) if entry["policy"] else None)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from oilcan.columns import KEY, PART
 from oilcan.contract import Contract
-from oilcan.core.fitted import Fitted, Forecast, by_batch
+from oilcan.core.fitted import Fitted, Forecast, OutlookForecast, by_batch
 
 
 def score(fitted: Fitted, matrix: np.ndarray, *, rows_per_batch: int = 50_000, jobs: int = 1) -> pd.DataFrame:
@@ -25,7 +25,7 @@ def score(fitted: Fitted, matrix: np.ndarray, *, rows_per_batch: int = 50_000, j
     -------
     n rows in the given order, index 0..n-1. `failure_within` and `label`: `score_<task>` uncalibrated,
     `p_<task>` and `p_<task>__<mode>` calibrated. `rul`: `rul_<task>`, `rul_<task>_low`, `rul_<task>_high` in
-    ticks. All float64.
+    ticks. With an outlook `by_<task>_<horizon>`: probability of a failure by then. All float64.
 
     Raises
     ------
@@ -40,9 +40,17 @@ def score(fitted: Fitted, matrix: np.ndarray, *, rows_per_batch: int = 50_000, j
 
 
 def columns(forecasts: Iterable[Forecast], matrix: np.ndarray, *, jobs: int = 1) -> dict[str, np.ndarray]:
-    """The columns of `score` for some forecasts, as arrays of shape (n,): what the service answers from."""
-    return {name: values for forecast in forecasts
-            for name, values in forecast.columns(forecast.trees.predict(matrix, jobs)).items()}
+    """The columns of `score` for some forecasts, as arrays of shape (n,): what the service answers from.
+
+    An outlook comes after the classifier of its task, whose probability it takes up.
+    """
+    said: dict[str, np.ndarray] = {}
+    for forecast in forecasts:
+        if isinstance(forecast, OutlookForecast):
+            said |= forecast.columns(forecast.hazards(matrix, jobs), said[f"p_{forecast.task}"])
+        else:
+            said |= forecast.columns(forecast.trees.predict(matrix, jobs))
+    return said
 
 
 def beside_rows(contract: Contract, rows: pd.DataFrame, forecasts: pd.DataFrame) -> pd.DataFrame:
@@ -54,6 +62,6 @@ def beside_rows(contract: Contract, rows: pd.DataFrame, forecasts: pd.DataFrame)
         As in rows.parquet, shape (n, ...), in the order of `forecasts`.
     """
     tasks = "|".join(re.escape(name) for name in contract.tasks)
-    outcome = re.compile(rf"(target|bound|next_failure)_({tasks})(__.+)?|p_true")
+    outcome = re.compile(rf"(target|bound|wait|seen|next_failure)_({tasks})(__.+)?|p_true")
     kept = [name for name in rows if name in (*KEY, PART) or outcome.fullmatch(name)]
     return pd.concat([rows[kept].reset_index(drop=True), forecasts], axis=1)

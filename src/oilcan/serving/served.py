@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from oilcan.core.fitted import EventForecast, Forecast, LifeForecast
+from oilcan.core.fitted import EventForecast, Forecast, OutlookForecast
 from oilcan.io.bundle import Bundle, load_bundle
 from oilcan.scoring.check import check
 from oilcan.scoring.score import columns
@@ -50,9 +50,13 @@ class Served:
         return cls(bundle)
 
     def score(self, matrix: np.ndarray, names: tuple[str, ...] | None = None) -> dict[str, np.ndarray]:
-        """Columns of the named forecasts, or of all, as `oilcan score` writes them; each of shape (n,)."""
-        forecasts = self.bundle.fitted.forecasts if names is None else tuple(self.by_name[name] for name in names)
-        return columns(forecasts, matrix)
+        """Columns of the named forecasts, or of all, as `oilcan score` writes them; each of shape (n,).
+
+        An outlook brings the forecast of its task along.
+        """
+        asked = set(self.by_name if names is None else names)
+        asked |= {forecast.task for name in asked if isinstance(forecast := self.by_name[name], OutlookForecast)}
+        return columns([forecast for name, forecast in self.by_name.items() if name in asked], matrix)
 
     def stamp(self) -> dict[str, Any]:
         """What every answer says of where it comes from."""
@@ -77,5 +81,7 @@ def _described(forecast: Forecast) -> dict[str, Any]:
     if isinstance(forecast, EventForecast):
         return {"name": forecast.name, "kind": "event", "task": forecast.task, "mode": forecast.mode,
                 "threshold": forecast.threshold}
-    assert isinstance(forecast, LifeForecast)  # noqa: S101  # for mypy
-    return {"name": forecast.name, "kind": "life", "task": forecast.task, "mode": None, "threshold": None}
+    described = {"name": forecast.name, "task": forecast.task, "mode": None, "threshold": None}
+    if isinstance(forecast, OutlookForecast):
+        return described | {"kind": "outlook", "horizons": list(forecast.suffixes)}
+    return described | {"kind": "life"}

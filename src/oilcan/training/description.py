@@ -9,27 +9,27 @@ import treelite
 
 from oilcan.columns import MACHINE, TIME
 from oilcan.contract import Contract
+from oilcan.core.fitted import Forecast, OutlookForecast
 from oilcan.params import TrainParams
 from oilcan.training.data import TrainingData
 from oilcan.training.fit import Training
+from oilcan.training.recipe import Recipe
 
 
 def describe(contract: Contract, training: Training, data: TrainingData, params: TrainParams) -> dict[str, Any]:
     """Forecasts with their alarm policies, features in order, hyper-parameters, and what it was trained on."""
     rows = data.train.rows
-    boosted = params.model == "hist_gradient_boosting"
-    hyper = params.hist_gradient_boosting if boosted else params.random_forest
+    headline = training.recipes[contract.headline()[0]]
     return {
         "dataset": contract.name,
         "contract_version": contract.version,
-        "model": params.model,
-        "hyper_parameters": hyper.model_dump(),
-        **({"life_hyper_parameters": params.life_boosting.model_dump()} if boosted else {}),
+        "model": headline.family,
+        "hyper_parameters": headline.hyper_parameters,
         "calibration": params.calibration,
         "seed": params.seed,
         "plan_hash": data.plan_hash,
         "features": list(data.features),
-        "forecasts": [_forecast(done.forecast) for done in training.finished],
+        "forecasts": [_forecast(done.forecast, training.recipes[done.forecast.task]) for done in training.finished],
         "rare_modes": training.rare_modes,
         "thresholds": training.fitted.thresholds(),
         "policies": {name: policy.as_json() for name, policy in training.fitted.policies().items()},
@@ -39,9 +39,11 @@ def describe(contract: Contract, training: Training, data: TrainingData, params:
     }
 
 
-def _forecast(forecast: Any) -> dict[str, Any]:
-    return {"name": forecast.name, "task": forecast.task, "mode": getattr(forecast, "mode", None),
-            "threshold": getattr(forecast, "threshold", None)}
+def _forecast(forecast: Forecast, recipe: Recipe) -> dict[str, Any]:
+    described = {"name": forecast.name, "task": forecast.task, "mode": getattr(forecast, "mode", None),
+                 "threshold": getattr(forecast, "threshold", None), "family": recipe.family,
+                 "hyper_parameters": recipe.hyper_parameters}
+    return described | ({"horizons": list(forecast.suffixes)} if isinstance(forecast, OutlookForecast) else {})
 
 
 def _span(rows: pd.DataFrame) -> dict[str, Any]:

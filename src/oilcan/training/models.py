@@ -15,11 +15,17 @@ from sklearn.ensemble import (
 )
 
 from oilcan.core.trees import TreeModel
-from oilcan.params import BoostingParams, TrainParams
+from oilcan.training.recipe import Recipe
 
 _PATIENCE: Final = 15           # iterations without gain on held-out machines after which boosting stops
 _FEWEST_PER_SPLIT: Final = 10   # features tried at a split of boosting: a share of few features would leave one
 _SAMPLE: Final = 200            # training rows on which the trees are proven equal to the estimator
+_WORTH_THREADS: Final = 50_000  # rows below which threads of boosting wait for each other longer than they work
+_KINDS: Final = {               # classifier, regressor
+    "random_forest": (RandomForestClassifier, RandomForestRegressor),
+    "extra_trees": (ExtraTreesClassifier, ExtraTreesRegressor),
+    "hist_gradient_boosting": (HistGradientBoostingClassifier, HistGradientBoostingRegressor),
+}
 
 
 @dataclass(frozen=True)
@@ -34,8 +40,8 @@ class Rows:
         return len(self.target)
 
 
-def build_classifier(params: TrainParams, seed: int, *, jobs: int, early_stopping: bool = False) -> Any:
-    """An unfitted classifier of two classes.
+def build(recipe: Recipe, seed: int, *, jobs: int, early_stopping: bool = False) -> Any:
+    """An unfitted estimator: of two classes, or of a number on squared error.
 
     Examples
     --------
@@ -44,38 +50,25 @@ def build_classifier(params: TrainParams, seed: int, *, jobs: int, early_stoppin
     >>> boosting = BoostingParams(
     ...     iterations=5, learning_rate=0.1, max_leaf_nodes=4, min_samples_leaf=1, l2=0.0, max_features=1.0,
     ...     bags=1)
-    >>> params = TrainParams(
-    ...     seed=0, model="extra_trees", calibration="none", negatives_per_positive=0.0, max_rows=0,
-    ...     class_weight="none", min_mode_failures=1, early_stopping_share=0.0,
-    ...     random_forest=forest, hist_gradient_boosting=boosting, life_boosting=boosting)
-    >>> build_classifier(params, 0, jobs=1).n_estimators
+    >>> build(Recipe("extra_trees", forest, boosting, regression=False), 0, jobs=1).n_estimators
     5
     """
-    if params.model == "hist_gradient_boosting":
-        values = _boosting(params.hist_gradient_boosting, seed, early_stopping=early_stopping)
-        return HistGradientBoostingClassifier(**values)
-    kind = RandomForestClassifier if params.model == "random_forest" else ExtraTreesClassifier
-    return kind(**_forest(params, seed, jobs))
+    kind = _KINDS[recipe.family][recipe.regression]
+    values = _boosting(recipe, seed, early_stopping=early_stopping) if recipe.boosted else _forest(recipe, seed, jobs)
+    return kind(**values | {"monotonic_cst": list(recipe.monotone) or None})
 
 
-def build_regressor(params: TrainParams, seed: int, *, jobs: int, early_stopping: bool = False) -> Any:
-    """An unfitted regressor on squared error."""
-    if params.model == "hist_gradient_boosting":
-        return HistGradientBoostingRegressor(**_boosting(params.life_boosting, seed, early_stopping=early_stopping))
-    kind = RandomForestRegressor if params.model == "random_forest" else ExtraTreesRegressor
-    return kind(**_forest(params, seed, jobs))
-
-
-def _forest(params: TrainParams, seed: int, jobs: int) -> dict[str, Any]:
-    values = params.random_forest.model_dump()
+def _forest(recipe: Recipe, seed: int, jobs: int) -> dict[str, Any]:
+    values = recipe.forest.model_dump()
     values["n_estimators"] = values.pop("trees")
+    values["max_depth"] = values["max_depth"] or None
     share = values.pop("max_samples")
-    sampling = {"bootstrap": True, "max_samples": share} if share < 1 or params.model == "random_forest" else {}
+    sampling = {"bootstrap": True, "max_samples": share} if share < 1 or recipe.family == "random_forest" else {}
     return values | sampling | {"random_state": seed, "n_jobs": jobs}
 
 
-def _boosting(params: BoostingParams, seed: int, *, early_stopping: bool) -> dict[str, Any]:
-    values = params.model_dump(exclude={"bags"})
+def _boosting(recipe: Recipe, seed: int, *, early_stopping: bool) -> dict[str, Any]:
+    values = recipe.boosting.model_dump(exclude={"bags"})
     values["max_iter"] = values.pop("iterations")
     values["l2_regularization"] = values.pop("l2")
     return values | {"early_stopping": early_stopping, "n_iter_no_change": _PATIENCE, "random_state": seed,
@@ -99,8 +92,9 @@ def fit_trees(estimator: Any, rows: Rows, stopping: Rows | None = None, *, shift
     shift
         Added to the log-odds of a boosted classifier.
     jobs
-        OpenMP threads of boosting; the trees do not depend on it.
+        OpenMP threads of boosting on many rows; the trees do not depend on it.
     """
+    threads = jobs if len(rows) >= _WORTH_THREADS else 1
     rows = replace(rows, matrix=_without_empty(rows.matrix))
     if isinstance(estimator, HistGradientBoostingClassifier | HistGradientBoostingRegressor):
         fewest = min(1.0, _FEWEST_PER_SPLIT / rows.matrix.shape[1])
@@ -108,7 +102,7 @@ def fit_trees(estimator: Any, rows: Rows, stopping: Rows | None = None, *, shift
     held_out: dict[str, Any] = {}
     if stopping is not None:
         held_out = {"X_val": stopping.matrix, "y_val": stopping.target, "sample_weight_val": stopping.weight}
-    with threadpoolctl.threadpool_limits(limits=jobs, user_api="openmp"):
+    with threadpoolctl.threadpool_limits(limits=threads, user_api="openmp"):
         estimator.fit(rows.matrix, rows.target, sample_weight=rows.weight, **held_out)
         if "n_jobs" in estimator.get_params():
             estimator.set_params(n_jobs=None)       # threads would add the trees in random order

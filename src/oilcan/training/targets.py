@@ -123,7 +123,7 @@ class Chosen:
     shift: float = 0.0
 
 
-def choose_rows(values: np.ndarray, target: Target, params: TrainParams) -> Chosen:
+def choose_rows(values: np.ndarray, target: Target, params: TrainParams, *, boosted: bool) -> Chosen:
     """The rows to learn from.
 
     Negatives above `negatives_per_positive` are drawn at random. So that probabilities stay right, the kept
@@ -136,6 +136,8 @@ def choose_rows(values: np.ndarray, target: Target, params: TrainParams) -> Chos
     ----------
     values
         Target of each row, NaN where unknown, shape (n,).
+    boosted
+        Whether the rows are for boosting.
     """
     at = np.flatnonzero(~np.isnan(values))
     share = 1.0
@@ -149,7 +151,7 @@ def choose_rows(values: np.ndarray, target: Target, params: TrainParams) -> Chos
                                    len(at) / max(2 * (~negative).sum(), 1)))
     if share == 1.0:
         return Chosen(at, None)
-    if params.model == "hist_gradient_boosting":
+    if boosted:
         return Chosen(at, None, float(np.log(share)))
     weight = np.where(negative, 1 / share, 1.0)
     return Chosen(at, weight / weight.mean())
