@@ -57,7 +57,7 @@ rows: {stride: 2h, windows: [WINDOWS]}
 split: {by: time, validation: 0.15, test: 0.2}
 costs: {missed_failure_eur: 9, false_alarm_eur: 1, planned_repair_eur: 2}
 """
-PARAMS = FeaturizeParams(families=[*FAMILIES, "health"], stats=["mean", "std", "min", "max"], regimes=True,
+PARAMS = FeaturizeParams(families=[*FAMILIES, "health", "residual"], stats=["mean", "std", "min", "max"], regimes=True,
                          max_regimes=8, lean=True, drop_constant=True)
 
 
@@ -129,9 +129,8 @@ def by_definition(plan: FeaturePlan, kind: str, tables: Tables) -> np.ndarray:
     """The same, one row and one feature at a time, from the formulas of docs/features.md."""
     arrays = Arrays(plan, tables)
     readings = arrays.readings.reset_index(drop=True)
-    names = [*(sensor.name for sensor in plan.sensors), *(["health_index"] if plan.health else [])]
-    values = pd.DataFrame(arrays.values, columns=names)
-    counts = pd.DataFrame(1.0, index=values.index, columns=names)
+    values = pd.DataFrame(arrays.values, columns=plan.columns)
+    counts = pd.DataFrame(1.0, index=values.index, columns=plan.columns)
     if isinstance(plan.regimes, Clusters) and plan.health:
         regime = plan.regimes.regime(readings[list(plan.regimes.conditions)].to_numpy())
         counts["health_index"] = np.array(plan.health.precision)[regime]

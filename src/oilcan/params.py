@@ -63,8 +63,8 @@ class FeaturizeParams(Section):
     """Which families of features are computed."""
 
     families: list[
-        Literal["level", "trailing", "ewm", "slope", "early_life", "fleet", "events", "static", "health"]
-    ] = pydantic.Field(min_length=1)                             # health: an index over all sensors, itself a sensor
+        Literal["level", "trailing", "ewm", "slope", "early_life", "fleet", "events", "static", "health", "residual"]
+    ] = pydantic.Field(min_length=1)                             # health, residual: not features, but further sensors
     stats: list[Literal["mean", "std", "min", "max"]] = pydantic.Field(min_length=1)
     regimes: bool                                                # normalise by operating regime
     max_regimes: int = pydantic.Field(ge=1)

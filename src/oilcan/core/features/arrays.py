@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from oilcan.columns import MACHINE, TIME
+from oilcan.core.features.compound import processed
 from oilcan.core.features.health import NAME, regime_of
 from oilcan.core.features.plan import Category, FeaturePlan
 from oilcan.core.features.scan import Moments
@@ -92,24 +93,14 @@ class Arrays:
 
     @cached_property
     def values(self) -> np.ndarray:
-        """Readings of the plan's sensors, normalised where the plan says so, and their health index."""
-        out = sensor_values(self.readings, [s.name for s in self.plan.sensors], self.plan.categories)
-        regimes = self.plan.regimes
-        if regimes is not None:
-            conditions = sensor_values(self.readings, list(regimes.conditions), ())
-            at = [self.column(name) for name in regimes.sensors]
-            out[:, at] = regimes.normalise(out[:, at], conditions)
-        health = self.plan.health
-        if health is None:
-            return out
-        index = health.index(out[:, [self.column(name) for name in health.sensors]], self.regime)
-        return np.column_stack([out, index])
+        """Readings as the families see them, shape (readings, columns of the plan)."""
+        raw = sensor_values(self.readings, [s.name for s in self.plan.sensors], self.plan.categories)
+        return processed(self.plan, raw, self._conditions)
 
     @cached_property
-    def regime(self) -> np.ndarray:
-        """Regime of each reading, -1 unknown; 0 everywhere where there are no separate ones."""
+    def _conditions(self) -> np.ndarray:
         regimes = self.plan.regimes
-        return regime_of(regimes, sensor_values(self.readings, list(regimes.conditions) if regimes else [], ()))
+        return sensor_values(self.readings, list(regimes.conditions) if regimes else [], ())
 
     def weights(self, columns: list[int]) -> np.ndarray | None:
         """What the readings of some columns count, shape (readings, columns); None where all count 1."""
@@ -117,12 +108,13 @@ class Arrays:
         if health is None or health.is_even or self.column(NAME) not in columns:
             return None
         out = np.ones((len(self.machine), len(columns)))
-        out[:, columns.index(self.column(NAME))] = np.array(health.precision)[self.regime]
+        regime = regime_of(self.plan.regimes, self._conditions)
+        out[:, columns.index(self.column(NAME))] = np.array(health.precision)[regime]
         return out
 
     def column(self, sensor: str) -> int:
-        """Position of a sensor among the columns of `values`; the health index comes last."""
-        return [*(s.name for s in self.plan.sensors), NAME].index(sensor)
+        """Position of a sensor among the columns of `values`."""
+        return self.plan.columns.index(sensor)
 
     def at_rows(self, values: np.ndarray) -> np.ndarray:
         """The newest reading's entry of each row; NaN before the first."""

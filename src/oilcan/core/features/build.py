@@ -12,6 +12,7 @@ import pandas as pd
 
 from oilcan.columns import MACHINE
 from oilcan.contract import Contract
+from oilcan.core.features import compound
 from oilcan.core.features.arrays import codes, sensor_values
 from oilcan.core.features.choice import (
     category,
@@ -21,18 +22,17 @@ from oilcan.core.features.choice import (
     static_columns,
     text_columns,
 )
+from oilcan.core.features.compound import spread
 from oilcan.core.features.facts import Facts
 from oilcan.core.features.families import FAMILIES
 from oilcan.core.features.fleet import learn_reference
-from oilcan.core.features.health import NAME, Health, learn_health, regime_of
-from oilcan.core.features.learn import NUMERIC, TARGET, TICKS, Learned, column_types
+from oilcan.core.features.learn import NUMERIC, Learned, column_types
 from oilcan.core.features.plan import Category, FeaturePlan, FleetReference, Sensor
 from oilcan.core.features.regimes import Clusters, learn_regimes
 from oilcan.core.features.surface import Surface
 from oilcan.errors import DataError
 from oilcan.params import FeaturizeParams
 
-MOSTLY_THERE: Final = 0.5       # a sensor missing in a larger share of the sample takes no part in the health index
 ARBITRARY_ZERO: Final = frozenset({"degc", "degf", "°c", "°f", "celsius", "fahrenheit"})    # units without per cents
 SAYS_NOTHING: Final = 1e-6      # share of a sensor's deviation left within regimes, at or below which it is flat
 
@@ -69,11 +69,14 @@ def build_plan(
     if isinstance(regimes, Surface):
         sensors = tuple(replace(s, unit="%") if s.name in regimes.relative else s for s in sensors)
     values = _normalised(learned.sample, sensors, regimes)
-    health = _health(contract, params, learned.sample, values, regimes)
+    conditions = sensor_values(learned.sample, list(regimes.conditions) if regimes else [], ())
+    health = compound.learn_index(contract, params, learned.sample, values, conditions, regimes)
+    residuals = compound.learn_beyond(contract, params, learned.sample, values)
     facts = Facts(
         time=contract.time.kind, params=params,
         windows=tuple(sorted({window.ticks for window in contract.rows.windows})),
-        plan_sensors=(*sensors, *_as_sensor(health)), normalised=frozenset(regimes.sensors if regimes else ()),
+        plan_sensors=(*sensors, *compound.as_sensors(sensors, residuals, health)),
+        normalised=frozenset(regimes.sensors if regimes else ()),
         statics=statics, kinds=event_kinds(fleet, learned), categories=categories,
         fleet=_fleet(params, learned.sample, machines, values, categories, statics),
         regular_start=starts_together(contract, learned),
@@ -88,7 +91,7 @@ def build_plan(
     return FeaturePlan(
         dataset=contract.name, contract_version=contract.version, time=contract.time.kind,
         features=tuple(proposed), sensors=sensors, regimes=regimes, categories=categories, fleet=facts.fleet,
-        health=health, reference=max(facts.windows, default=0.0),
+        health=health, residuals=residuals, reference=max(facts.windows, default=0.0),
     )  # fmt: skip
 
 
@@ -111,14 +114,8 @@ def _without_flat(
 ) -> tuple[Clusters, tuple[Sensor, ...]]:
     """Without conditions, and sensors that do not vary within regimes: the regime says all that they say."""
     flat = {name for name, column in _normalised(sample, sensors, regimes).items()
-            if _spread(column) <= SAYS_NOTHING * _spread(sensor_values(sample, [name], ())[:, 0])}
+            if spread(column) <= SAYS_NOTHING * spread(sensor_values(sample, [name], ())[:, 0])}
     return regimes.without(flat), tuple(s for s in sensors if s.rhythm != "condition" and s.name not in flat)
-
-
-def _spread(column: np.ndarray) -> float:
-    """Standard deviation of what is there; 0 of nothing."""
-    there = column[~np.isnan(column)]
-    return float(there.std()) if len(there) else 0.0
 
 
 def _normalised(
@@ -131,33 +128,6 @@ def _normalised(
         at = [plain.index(name) for name in regimes.sensors]
         values[:, at] = regimes.normalise(values[:, at], sensor_values(sample, list(regimes.conditions), ()))
     return dict(zip(plain, values.T, strict=True))
-
-
-def _health(
-    contract: Contract, params: FeaturizeParams, sample: pd.DataFrame, values: dict[str, np.ndarray],
-    regimes: Clusters | Surface | None,
-) -> Health | None:  # fmt: skip
-    values = {name: column for name, column in values.items()
-              if _spread(column) > 0 and np.isnan(column).mean() < MOSTLY_THERE}
-    if "health" not in params.families or not values or sample[TARGET].isna().all():
-        return None
-    cap = next(task.cap for task in contract.tasks.values() if task.kind == "rul")
-    windows = sorted(window.ticks for window in contract.rows.windows)
-    step = sample[TICKS].diff().to_numpy()
-    goes_on = (sample[MACHINE] == sample[MACHINE].shift()).to_numpy(dtype=bool)
-    decay = np.where(goes_on, np.exp2(-np.where(goes_on, step, 0.0) / (windows[len(windows) // 2] / 2)), 0.0)
-    conditions = sensor_values(sample, list(regimes.conditions) if regimes else [], ())
-    return learn_health(
-        np.column_stack(list(values.values())), regime_of(regimes, conditions),
-        sample[TARGET].clip(upper=cap.ticks if cap else None).to_numpy(), decay,
-        sensors=list(values), unit="cycles" if contract.time.kind == "cycle" else "h",
-    )  # fmt: skip
-
-
-def _as_sensor(health: Health | None) -> tuple[Sensor, ...]:
-    if health is None:
-        return ()
-    return (Sensor(NAME, health.unit, "Health index: life left that the sensors tell", "plain"),)
 
 
 def _fleet(

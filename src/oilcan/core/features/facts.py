@@ -16,6 +16,7 @@ RHYTHMS: Final[dict[str, frozenset[str]]] = {
     "sparse": frozenset({"max", "slope"}),       # over the longest window only
     "counter": frozenset({"slope"}),             # over the longest window only
     "text": frozenset(),
+    "residual": frozenset({"mean"}),
 }
 PER_TICK: Final = frozenset({"slope", "trend", "rate"})
 MANY: Final = 30                                          # plain sensors; above it they get only
@@ -97,10 +98,12 @@ class Facts:
         if sensor.name == NAME:
             return not self.is_lean or stat not in SPREADS
         if self.is_lean:
-            return sensor.rhythm == "plain" and stat in LEAN and window == self.windows[len(self.windows) // 2]
+            wanted = {"plain": LEAN, "residual": RHYTHMS["residual"]}.get(sensor.rhythm, ())
+            return stat in wanted and window == self.windows[len(self.windows) // 2]
         if sensor.rhythm == "plain":
             return not self.is_wide or (is_longest and stat in WIDE)
-        return stat in RHYTHMS[sensor.rhythm] and (sensor.rhythm == "condition" or is_longest)
+        every = sensor.rhythm == "condition" or (sensor.rhythm == "residual" and not self.is_wide)
+        return stat in RHYTHMS[sensor.rhythm] and (every or is_longest)
 
     def feature(self, kind: str, sensor: Sensor, stat: str, window: float | None, text: str) -> Feature:
         """A feature of one sensor, named and described as all are."""

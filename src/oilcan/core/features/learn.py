@@ -25,7 +25,7 @@ SAMPLE: Final = 200_000         # training readings that constants are learned f
 
 def row_columns(contract: Contract, params: FeaturizeParams) -> list[str]:
     """The columns of rows.parquet that are read: key, part, and what the health index is learned from."""
-    target = health_target(contract) if "health" in params.families else None
+    target = health_target(contract) if {"health", "residual"} & set(params.families) else None
     timed = contract.time.kind != "none"
     return ["partition", MACHINE, *([TIME] if timed else []), PART, *([target] if target else [])]
 

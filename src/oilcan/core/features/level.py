@@ -11,9 +11,9 @@ from oilcan.core.features.plan import Feature
 
 
 def propose(facts: Facts) -> Iterator[Feature]:
-    """One feature per sensor; the index alone where it stands for the sensors."""
+    """One feature per sensor that is read, and of the index; the index alone where it stands for the sensors."""
     for sensor in facts.sensors():
-        if facts.is_lean and sensor.name != NAME:
+        if sensor.rhythm == "residual" or (facts.is_lean and sensor.name != NAME):
             continue
         yield facts.feature("level", sensor, "level", None, "newest reading")
 

@@ -11,12 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from oilcan.core.features.health import Health
+from oilcan.core.features.health import NAME, Health
 from oilcan.core.features.regimes import Clusters
+from oilcan.core.features.residuals import Residuals
 from oilcan.core.features.surface import Surface
 from oilcan.errors import IntegrityError
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,14 @@ class Sensor:
     """One telemetry column that the plan reads.
 
     `rhythm` decides which families apply: a `counter` never falls, a `sparse` sensor hardly ever
-    changes, a `condition` describes how the machine is run, `text` is a category, the rest is `plain`.
+    changes, a `condition` describes how the machine is run, `text` is a category, a `residual` is computed from
+    several sensors, the rest is `plain`.
     """
 
     name: str
     unit: str
     description: str
-    rhythm: Literal["plain", "counter", "sparse", "condition", "text"]
+    rhythm: Literal["plain", "counter", "sparse", "condition", "text", "residual"]
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,8 @@ class FeaturePlan:
         How sensors are normalised before anything else is computed; None for not at all.
     health
         How the normalised sensors become the health index, itself a sensor to all families; None for not at all.
+    residuals
+        What normalised sensors say beyond each other, as further sensors; None for not at all.
     """
 
     dataset: str
@@ -113,6 +117,7 @@ class FeaturePlan:
     categories: tuple[Category, ...] = ()
     fleet: tuple[FleetReference, ...] = ()
     health: Health | None = None
+    residuals: Residuals | None = None
     reference: float = 0.0
     version: int = VERSION
 
@@ -120,6 +125,12 @@ class FeaturePlan:
     def names(self) -> list[str]:
         """Names of the features in order."""
         return [feature.name for feature in self.features]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the sensors that families see: those read, then residuals, last the health index."""
+        residuals = self.residuals.names if self.residuals else ()
+        return (*(sensor.name for sensor in self.sensors), *residuals, *([NAME] if self.health else []))
 
     @property
     def hash(self) -> str:
@@ -165,6 +176,7 @@ def _read(values: Any) -> FeaturePlan:
         categories=tuple(Category(**_frozen(entry)) for entry in values["categories"]),
         fleet=tuple(FleetReference(**_frozen(entry)) for entry in values["fleet"]),
         health=None if values["health"] is None else Health(**_frozen(values["health"])),
+        residuals=None if values["residuals"] is None else Residuals(**_frozen(values["residuals"])),
         reference=values["reference"],
     )  # fmt: skip
     if plan.hash != values.get("hash"):
