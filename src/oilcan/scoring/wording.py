@@ -1,5 +1,6 @@
 """How does the crew say what a feature shows? One sentence per reason, in its words and units."""
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -8,6 +9,7 @@ from oilcan.scoring.quantities import number, span, unit_words
 
 _SINGULAR: Final = {"errors": "error", "maintenance": "maintenance", "failures": "failure"}
 _EXPECTED: Final = " above expectation"     # ends the description of a sensor that conditions are taken out of
+_EXPLAINED: Final = re.compile(r": [^,]*,")  # a description that explains its sensor: the sentence needs its name only
 _FLAT: Final = 0.005                        # of the larger number; a smaller gap is none
 _SMALL: Final = 0.1                         # of the value; a smaller normal of a difference is none
 
@@ -32,6 +34,9 @@ def sentence(plan: FeaturePlan, feature: Feature, value: float | None, normal: f
     Vibration, mean of the last 24 h: 46.2 mm/s, 4.1 above its normal
     >>> said("trailing", "mean", "Vibration above expectation, mean of the last 24 h", 1.25, -0.02)
     Vibration, mean of the last 24 h: 1.25 mm/s above expectation, 1.27 above its normal
+    >>> said("trailing", "mean", "Health index: life left that the sensors tell, mean of the last 24 h", 30.0, 90.0,
+    ...      unit="h")
+    Health index, mean of the last 24 h: 30 h, 60 below its normal
     >>> said("trailing", "std", "Vibration, standard deviation of the last 24 h", 0.5, 0.5)
     Vibration, standard deviation of the last 24 h: 0.5 mm/s, its normal
     >>> said("ewm", "ewm", "Vibration, exponential average with half-life 24 h", 3.0, 4.0)
@@ -62,7 +67,8 @@ def sentence(plan: FeaturePlan, feature: Feature, value: float | None, normal: f
         return _events(plan, feature, value, normal)
     if feature.kind == "static":
         return _static(plan, feature, value, normal)
-    subject, _, other = feature.description.replace(_EXPECTED, "", 1).partition(" against ")
+    plain = _EXPLAINED.sub(",", feature.description.replace(_EXPECTED, "", 1), count=1)
+    subject, _, other = plain.partition(" against ")
     if value is None:
         return f"{subject}: missing"
     unit = unit_words(feature.unit)

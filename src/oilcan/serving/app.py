@@ -15,7 +15,7 @@ from oilcan.errors import StoreUnavailable
 from oilcan.serving import schemas
 from oilcan.serving.door import Door
 from oilcan.serving.refusal import Refusal, answer, answer_refusal
-from oilcan.serving.routes import health, model, predict
+from oilcan.serving.routes import health, model, page, predict
 from oilcan.serving.service import Service
 
 
@@ -30,7 +30,7 @@ def create_app(service: Service) -> FastAPI:
     app = FastAPI(title="Oilcan", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
                   redirect_slashes=False, telemetry={"tracing": False, "metrics": False, "logs": False})
     app.state.service = service
-    for module in (predict, health, model):         # the most often asked first
+    for module in (predict, health, model, page):         # the most often asked first
         app.router.routes.extend(module.ROUTES)
     app.add_exception_handler(Refusal, answer_refusal)
     app.add_exception_handler(StoreUnavailable, _store_is_away)

@@ -1,0 +1,69 @@
+// An alarm: since when, who has seen it, what was said about it, and the form to say so.
+
+import { byId, h } from "./dom.js";
+import { moment, percent } from "./words.js";
+
+export const openAlarms = (machine) => (machine.alarms ?? []).filter((alarm) => !alarm.closed_at);
+
+export function strip(alarm) {
+  return h(
+    "p",
+    { class: `strip ${alarm.acknowledged_at ? "seen" : "open"}` },
+    h(
+      "span",
+      {},
+      h("strong", {}, `Alarm since ${moment(alarm.time)}`),
+      ` at ${percent(alarm.p)}; `,
+      alarm.acknowledged_at ? `seen by ${alarm.acknowledged_by}` : "nobody has seen it yet",
+    ),
+    h(
+      "button",
+      { type: "button", onclick: () => byId(`comment-${alarm.id}`).focus() },
+      alarm.acknowledged_at ? "Comment…" : "Acknowledge…",
+    ),
+  );
+}
+
+export function alarmBox(alarm, acknowledge) {
+  const seen = Boolean(alarm.acknowledged_at);
+  const comment = h("textarea", {
+    id: `comment-${alarm.id}`,
+    rows: 2,
+    maxlength: 2000,
+    placeholder: "What did you see or do?",
+  });
+  const said = h("p", { class: "muted", role: "status" });
+  const send = async (event) => {
+    event.preventDefault();
+    said.textContent = "Sending…";
+    said.textContent = (await acknowledge(alarm.id, comment.value.trim())) ?? "";
+  };
+  return h(
+    "section",
+    { class: `alarm ${seen ? "seen" : "open"}`, "aria-label": "Alarm" },
+    h(
+      "h3",
+      {},
+      seen ? `Seen ${moment(alarm.acknowledged_at)} by ${alarm.acknowledged_by}` : "Nobody has seen this alarm yet",
+    ),
+    h(
+      "ul",
+      { class: "comments" },
+      (alarm.comments ?? []).map((entry) =>
+        h("li", {}, h("span", { class: "muted" }, `${entry.said_by}, ${moment(entry.at)}: `), entry.said),
+      ),
+    ),
+    h(
+      "form",
+      { onsubmit: send },
+      h("label", { for: comment.id }, seen ? "Add a comment" : "Seen? Say so, with a comment if you like"),
+      comment,
+      h(
+        "div",
+        { class: "buttons" },
+        h("button", { type: "submit", class: "main" }, seen ? "Comment" : "Acknowledge"),
+        said,
+      ),
+    ),
+  );
+}

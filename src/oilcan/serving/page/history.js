@@ -1,0 +1,107 @@
+// What led to this: the risk and one sensor over time, and the log of what was done to the machine.
+
+import { chart, crossings } from "./chart.js";
+import { h, replace } from "./dom.js";
+import { at, moment, percent, place, title } from "./words.js";
+
+const WORDS = { maintenance: "Maintenance", errors: "Error", failures: "Failure" };
+const UNITS = { degC: "°C", "m3/h": "m³/h", none: "" };
+let sensor = null; // the one last looked at, kept from machine to machine
+
+function unitWords(unit) {
+  const word = UNITS[unit] ?? unit;
+  return word ? ` ${word}` : "";
+}
+
+export function history(machine, fleet) {
+  const past = machine.history ?? { times: [], p: [] };
+  const readings = machine.readings ?? { times: [], columns: [] };
+  const all = [...past.times, ...readings.times].map(place);
+  if (!all.length) return null;
+  const records = machine.records ?? [];
+  const crossed = fleet.threshold === null ? [] : crossings(past.times.map(place), past.p, fleet.threshold);
+  const common = {
+    domain: [Math.min(...all), Math.max(...all)],
+    marks: records.map((record) => ({ ...record, said: `${WORDS[record.table]} ${record.kind}` })),
+    crossed,
+  };
+  return h(
+    "section",
+    { class: "history", "aria-labelledby": "history-title" },
+    h("h3", { id: "history-title" }, "How it came"),
+    crossed.length ? h("p", {}, `Risk reached the threshold ${at(crossed.at(-1))}.`) : null,
+    past.times.length ? riskPart(past, fleet.threshold, common) : null,
+    readings.columns.length ? sensorPart(readings, machine.reasons ?? [], common) : null,
+    h("p", { class: "legend muted" }, "▲ error  ■ maintenance  ✕ failure  ┆ risk reached the threshold"),
+  );
+}
+
+function riskPart(past, threshold, common) {
+  const line = { label: "Risk", times: past.times, values: past.p, threshold, from: 0, shape: percent };
+  return [h("h4", {}, "Risk"), chart({ ...line, ...common })];
+}
+
+// The sensor looked at last, or the first that a reason names.
+function sensorPart({ times, columns }, reasons, common) {
+  const find = (name) => columns.find((column) => column.name === name);
+  const named = reasons.map((reason) => find(reason.sensor)).find(Boolean);
+  const drawing = h("div", {});
+  const draw = (column) => {
+    const label = column.description || title(column.name);
+    replace(drawing, chart({ label, unit: unitWords(column.unit), times, values: column.values, ...common }));
+  };
+  const options = columns.map(({ name, description }) => h("option", { value: name }, description || title(name)));
+  const choice = h("select", { id: "sensor" }, options);
+  choice.addEventListener("change", () => {
+    sensor = choice.value;
+    draw(find(sensor));
+  });
+  const first = find(sensor) ?? named ?? columns[0];
+  choice.value = first.name;
+  draw(first);
+  return [h("p", { class: "pick" }, h("label", {}, h("span", {}, "Sensor"), choice)), drawing];
+}
+
+export function log(machine) {
+  const records = machine.records ?? [];
+  return h(
+    "section",
+    { "aria-labelledby": "log-title" },
+    h("h3", { id: "log-title" }, "Maintenance, errors and failures"),
+    records.length
+      ? h(
+          "table",
+          { class: "log" },
+          h(
+            "thead",
+            {},
+            h(
+              "tr",
+              {},
+              ["When", "What", "Which", ""].map((word) => h("th", { scope: "col" }, word)),
+            ),
+          ),
+          h(
+            "tbody",
+            {},
+            records.slice(0, 100).map((record) =>
+              h(
+                "tr",
+                { class: record.table },
+                h("td", {}, moment(record.time)),
+                h("td", {}, WORDS[record.table]),
+                h("td", {}, title(record.kind)),
+                h(
+                  "td",
+                  { class: "muted" },
+                  Object.values(record.extra ?? {})
+                    .filter((value) => value !== null)
+                    .join(", "),
+                ),
+              ),
+            ),
+          ),
+        )
+      : h("p", { class: "muted" }, "Nothing on record."),
+  );
+}

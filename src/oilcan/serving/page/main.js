@@ -1,0 +1,194 @@
+// The crew's page: asks the service, keeps what it said last, and puts it on the screen.
+
+import * as api from "./api.js";
+import { show, showNothing } from "./detail.js";
+import { byId, h, replace } from "./dom.js";
+import * as list from "./list.js";
+import { countBy, moment, title } from "./words.js";
+
+const EVERY_MS = 30_000;
+const THEMES = ["auto", "light", "dark"];
+let fleet = null; // the last good answer of GET /v1/machines
+let asked = ""; // when that was, by the clock on the wall
+
+function banner(said) {
+  byId("banner").hidden = !said;
+  byId("banner").textContent = said ?? "";
+}
+
+async function guarded(work) {
+  try {
+    const found = await work();
+    banner(null);
+    return found;
+  } catch (err) {
+    if (!(err instanceof api.Refused)) throw err;
+    if (err.status === 401) askKey(api.key.get() ? "This key is not known, or was revoked." : null);
+    else banner(err.status === 0 && fleet ? `${err.message} Shown is what it said last, ${asked}.` : err.message);
+    return null;
+  }
+}
+
+async function refresh() {
+  const found = await guarded(api.machines);
+  if (!found) return;
+  fleet = found;
+  list.setMachines(found.machines, `as of ${moment(found.now)}`);
+  asked = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  facts();
+  staticFilters();
+  applyFilters();
+  await openFromAddress({ keep: true });
+}
+
+function facts() {
+  const machines = fleet.machines;
+  const count = (state) => machines.filter((machine) => list.stateOf(machine) === state).length;
+  const fact = (state, n, word) =>
+    h("li", { class: state }, list.badge(state), h("strong", {}, n.toLocaleString("en")), ` ${word}`);
+  replace(
+    byId("facts"),
+    fact("alarm", count("alarm"), "new alarms"),
+    fact("seen", count("seen"), "seen"),
+    fact("stale", count("stale"), "without fresh data"),
+    fact("calm", count("calm"), "calm"),
+  );
+  document.title = `${count("alarm") ? `(${count("alarm")}) ` : ""}Machines · Oilcan`;
+}
+
+function staticFilters() {
+  const place = byId("statics");
+  const names = Object.keys(fleet.statics ?? {});
+  if (place.dataset.names === names.join()) return;
+  place.dataset.names = names.join();
+  replace(
+    place,
+    names.map((name) =>
+      h(
+        "label",
+        {},
+        h("span", {}, fleet.statics[name].description || title(name)),
+        h(
+          "select",
+          { name, onchange: applyFilters },
+          h("option", { value: "" }, "All"),
+          fleet.statics[name].values.map((value) => h("option", { value }, value)),
+        ),
+      ),
+    ),
+  );
+}
+
+function applyFilters() {
+  const statics = Object.fromEntries(
+    [...byId("statics").querySelectorAll("select")].map((choice) => [choice.name, choice.value]),
+  );
+  list.filter({ q: byId("q").value, statics, alarms: byId("alarms").checked, sort: byId("sort").value });
+}
+
+// The machine that is open stands in the address, so a link leads to it and the back button leaves it.
+const addressed = () => (location.hash.startsWith("#/") ? decodeURIComponent(location.hash.slice(2)) : "");
+
+async function openFromAddress({ keep = false } = {}) {
+  const id = addressed();
+  document.body.classList.toggle("one", Boolean(id));
+  list.mark(id);
+  if (!id) {
+    showNothing("Choose a machine to see why.");
+    return;
+  }
+  if (keep && typing()) return;
+  if (!keep) showNothing("Loading…");
+  const machine = await guarded(() => api.machine(id));
+  if (addressed() !== id) return;
+  if (!machine) {
+    if (!keep) showNothing(`${id} cannot be shown now.`);
+    return;
+  }
+  const top = byId("detail").scrollTop;
+  show(machine, fleet, {
+    acknowledge,
+    back: () => {
+      location.hash = "";
+      byId("list").focus();
+    },
+  });
+  byId("detail").scrollTop = keep ? top : 0;
+  if (!keep) byId("detail").focus({ preventScroll: true });
+}
+
+// Never redraw under somebody's hands.
+function typing() {
+  const at = document.activeElement;
+  return byId("detail").contains(at) && (at.tagName === "SELECT" || (at.tagName === "TEXTAREA" && at.value));
+}
+
+async function acknowledge(id, comment) {
+  try {
+    await api.acknowledge(id, comment);
+  } catch (err) {
+    if (!(err instanceof api.Refused)) throw err;
+    if (err.status === 401) askKey();
+    return err.status === 403 ? "This key may only read. Ask for one that may write." : err.message;
+  }
+  byId("detail").focus({ preventScroll: true });
+  await refresh();
+  return null;
+}
+
+function askKey(said = null) {
+  if (said) byId("key-why").textContent = said;
+  if (!byId("ask-key").open) byId("ask-key").showModal();
+}
+
+function theme(next) {
+  if (next) localStorage.setItem("oilcan.theme", next);
+  const name = localStorage.getItem("oilcan.theme") ?? "auto";
+  document.documentElement.dataset.theme = name;
+  byId("theme").textContent = `Theme: ${name}`;
+  return name;
+}
+
+function start() {
+  theme();
+  list.start((id) => {
+    if (addressed() === id) openFromAddress();
+    else location.hash = `#/${encodeURIComponent(id)}`;
+  });
+  byId("theme").addEventListener("click", () => theme(THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length]));
+  byId("key").addEventListener("click", () => askKey());
+  byId("reload").addEventListener("click", refresh);
+  byId("key-form").addEventListener("submit", (event) => {
+    api.key.set(event.submitter?.value === "forget" ? "" : byId("key-value").value.trim());
+    byId("key-value").value = "";
+    begin();
+  });
+  byId("filters").addEventListener("input", applyFilters);
+  byId("filters").addEventListener("submit", (event) => {
+    event.preventDefault();
+    byId("list").focus();
+  });
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    byId("list").focus();
+  });
+  addEventListener("hashchange", () => openFromAddress());
+  setInterval(() => {
+    if (!document.hidden) refresh();
+  }, EVERY_MS);
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) refresh();
+  });
+  begin();
+}
+
+async function begin() {
+  const card = await guarded(api.model);
+  if (card) {
+    countBy(card.time);
+    byId("dataset").textContent = title(card.dataset);
+    await refresh();
+  }
+}
+
+start();

@@ -1,0 +1,60 @@
+// Numbers, times and lengths of time as the crew says them.
+
+let counts = "instant"; // or "cycle": the contract's kind of time
+const CLOCK = new Intl.DateTimeFormat(undefined, {
+  weekday: "short",
+  day: "numeric",
+  month: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+});
+const DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+
+export function countBy(kind) {
+  counts = kind;
+}
+export const isCycle = () => counts === "cycle";
+
+export function percent(p) {
+  if (p === null || p === undefined) return "?";
+  const value = p * 100;
+  if (value > 0 && value < 1) return "<\u00a01\u202f%";
+  if (value < 100 && value > 99) return ">\u00a099\u202f%";
+  return `${Math.round(value)}\u202f%`;
+}
+
+export function number(value) {
+  if (value === null || value === undefined) return "?";
+  const size = Math.abs(value);
+  if (size >= 100) return Math.round(value).toLocaleString("en");
+  return size < 1e-6 ? "0" : String(Number(value.toPrecision(3)));
+}
+
+// ticks: hours or cycles
+export function span(ticks) {
+  if (ticks === null || ticks === undefined) return "?";
+  if (isCycle()) return `${Math.round(ticks)} ${Math.round(ticks) === 1 ? "cycle" : "cycles"}`;
+  if (ticks < 1 / 60) return "now";
+  if (ticks < 1) return `${Math.round(ticks * 60)} min`;
+  if (ticks < 72) return `${ticks < 10 ? number(Number(ticks.toPrecision(2))) : Math.round(ticks)} h`;
+  return `${Math.round(ticks / 24)} days`;
+}
+
+export function range(low, high) {
+  if (isCycle()) return `${Math.round(low)} to ${Math.round(high)} cycles`;
+  if (high < 72) return `${Math.round(low)} to ${Math.round(high)} h`;
+  if (low < 24) return `${Math.round(low)} h to ${Math.round(high / 24)} days`;
+  return `${Math.round(low / 24)} to ${Math.round(high / 24)} days`;
+}
+
+// position on the axis: hours since 1970, or the cycle itself
+export const place = (time) => (typeof time === "number" ? time : Date.parse(time) / 3.6e6);
+
+export function moment(time) {
+  if (time === null || time === undefined) return "never";
+  return typeof time === "number" ? `cycle ${time}` : CLOCK.format(new Date(time));
+}
+
+export const tick = (at) => (isCycle() ? String(Math.round(at)) : DAY.format(new Date(at * 3.6e6)));
+export const at = (where) => (isCycle() ? `cycle ${Math.round(where)}` : CLOCK.format(new Date(where * 3.6e6)));
+export const title = (name) => (name ? name[0].toUpperCase() + name.slice(1).replaceAll("_", " ") : name);
