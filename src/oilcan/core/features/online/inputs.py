@@ -4,7 +4,7 @@ Impossible readings become missing, a short silence repeats the last reading, de
 computed, sensors are normalised for their conditions, and the health index is added.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -13,7 +13,7 @@ import pandas as pd
 from oilcan.contract import Contract
 from oilcan.core.derived import columns_used, compute_derived
 from oilcan.core.features.arrays import codes
-from oilcan.core.features.health import regime_of
+from oilcan.core.features.compound import processed
 from oilcan.core.features.online.block import Block
 from oilcan.core.features.online.rows import NONE, Taken
 from oilcan.core.features.plan import Category, FeaturePlan
@@ -99,24 +99,13 @@ class Inputs:
         return values, {"held": known[end], "held_time": time[end], "raw": block.values[end]}
 
     def process(self, values: np.ndarray) -> np.ndarray:
-        """Sensors of the plan, normalised, and their health index; shape (n, sensors)."""
+        """Readings as the families see them, shape (n, columns of the plan)."""
         found = dict(zip(self.columns, values.T, strict=True))
         found |= compute_derived(found, self._derived, len(values))
-        out = np.stack([found[sensor.name] for sensor in self._plan.sensors], axis=1)
-        regimes, health = self._plan.regimes, self._plan.health
-        conditions = out
-        if regimes is not None:
-            conditions = np.stack([found[name] for name in regimes.conditions], axis=1)
-            at = self._places(regimes.sensors)
-            out[:, at] = regimes.normalise(out[:, at], conditions)
-        if health is None:
-            return out
-        index = health.index(out[:, self._places(health.sensors)], regime_of(regimes, conditions))
-        return np.column_stack([out, index])
-
-    def _places(self, names: Iterable[str]) -> list[int]:
-        order = {sensor.name: at for at, sensor in enumerate(self._plan.sensors)}
-        return [order[name] for name in names]
+        names = self._plan.regimes.conditions if self._plan.regimes else ()
+        raw, conditions = (np.array([found[name] for name in each]).reshape(len(each), len(values)).T
+                           for each in ([sensor.name for sensor in self._plan.sensors], names))
+        return processed(self._plan, raw, conditions)
 
     def _ticks(self, time: np.ndarray) -> np.ndarray:
         return time.astype(np.float64) / self._per_tick

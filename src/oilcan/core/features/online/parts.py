@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from oilcan.contract import Contract
-from oilcan.core.features.health import NAME
 from oilcan.core.features.online.ewm import Averages
 from oilcan.core.features.online.inputs import Inputs
 from oilcan.core.features.online.life import Lives, periods_of
@@ -24,7 +23,7 @@ class Parts:
     Parameters
     ----------
     sensors
-        Columns of the processed readings: the sensors of the plan, then the health index.
+        Columns of the processed readings, in order of the plan.
     """
 
     plan: FeaturePlan
@@ -41,7 +40,7 @@ class Parts:
     def of(cls, plan: FeaturePlan, contract: Contract, *, fill_periods: int) -> "Parts":
         """The parts for a plan."""
         per_tick = PER_TICK[plan.time]
-        sensors = (*(sensor.name for sensor in plan.sensors), *([NAME] if plan.health else []))
+        sensors = plan.columns
         inputs = Inputs(plan, contract, fill_periods=fill_periods, per_tick=per_tick)
         by_kind = {kind: [f for f in plan.features if f.kind == kind] for kind in ("ewm", "early_life", "events")}
         periods = periods_of(by_kind["early_life"], sensors.index, window_units(plan.reference, per_tick))
