@@ -94,6 +94,15 @@ def test_a_machine_id_that_is_none_is_refused(store, name):
         store.append(batch((name, 1, 1.0)), NOW)
 
 
+def test_the_history_of_a_machine_is_whole_however_far_its_readings_lie_apart(store):
+    times = sorted({0, 1, 2**62, -(2**62), *(at * 10**11 for at in range(200)), *(at * 10**9 for at in range(99))})
+    store.append(batch(("c", 5, 0.0), *((name, time, 0.0) for time in times for name in "ab")), NOW)
+    assert [time for time, _ in voltages(store, "a")] == times
+    assert [time for time, _ in voltages(store, "b", limit=150)] == times[-150:]
+    assert [time for time, _ in voltages(store, "b", since=times[5], until=times[170])] == times[5:170]
+    assert [machine.newest for machine in store.machines()] == [2**62, 2**62, 5]
+
+
 def test_machines_have_static_columns_and_the_time_of_their_newest_reading(store):
     store.put_machines({"ü 1": {"age": 7}, "a": {}}, NOW)
     store.append(batch(("a", 5, 0.0), ("a", 4, 0.0), ("new", 9, 0.0)), NOW + 1)

@@ -24,6 +24,8 @@ PLAIN = Layout("press_line", 2, "instant", ("voltage", "vibration"), ("V", "mm/s
 @pytest.fixture
 def old(tmp_path):
     (tmp_path / "old.db").write_bytes(gzip.decompress(GOLDEN.read_bytes()))
+    with contextlib.closing(sqlite3.connect(tmp_path / "old.db")) as connection:
+        assert connection.execute("SELECT max(number) FROM migrations").fetchall() == [(1,)]
     store = open_store(f"sqlite:///{tmp_path / 'old.db'}")
     store.use_layout(PLAIN, NOW)
     yield store

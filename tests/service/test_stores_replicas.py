@@ -35,10 +35,10 @@ def batch(machine: str, *times: int) -> Readings:
 def test_a_row_that_is_committed_late_is_not_overtaken(opened, postgres):
     url = postgres.fresh()
     slow, quick, reader = opened(url), opened(url), opened(url)
-    machines, began, go_on = slow.numbers_of(["slow"], NOW), threading.Event(), threading.Event()
+    machine, began, go_on = int(slow.numbers_of(["slow"], NOW)[0]), threading.Event(), threading.Event()
 
     def work(tx):
-        slow.database.insert_readings(tx, machines, np.array([1]), [bytes(8)], 1, NOW)
+        slow.database.insert_readings(tx, [(0, machine, 1)], [bytes(8)], 1, NOW)
         began.set()
         go_on.wait(20)
 

@@ -29,6 +29,8 @@ class Layout:
         Name, version and kind of time (`instant`, `cycle`) of the contract.
     columns, units
         Telemetry columns in the order of `Readings.values`, and the unit of each.
+    period
+        Usual step between readings of a machine, in units of time; 0 if nobody knows. Only for speed.
     """
 
     dataset: str
@@ -36,13 +38,17 @@ class Layout:
     time: str
     columns: tuple[str, ...]
     units: tuple[str, ...]
+    period: int = 0
 
 
 def layout_of(contract: Contract, columns: Sequence[str]) -> Layout:
     """The layout of some telemetry columns of a contract, in the order given."""
     known = contract.tables["telemetry"].columns
     units = tuple(known[name].unit if name in known else contract.derived[name].unit for name in columns)
-    return Layout(contract.name, contract.version, contract.time.kind, tuple(columns), units)
+    period = contract.time.period
+    in_hours = 3_600_000_000 if contract.time.kind == "instant" else 1
+    return Layout(contract.name, contract.version, contract.time.kind, tuple(columns), units,
+                  0 if period is None else max(1, round(period.ticks * in_hours)))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 
 Row = tuple[Any, ...]
+Key = tuple[int, int, int]              # bucket, machine, time
 T = TypeVar("T")
 C = TypeVar("C")
 
@@ -51,9 +52,9 @@ class Database(Protocol):
     def write(self, work: Callable[[Transaction], T]) -> T:
         """Do some writing; what it wrote is durable when this returns. `work` may be run again after a collision."""
 
-    def insert_readings(self, tx: Transaction, machines: np.ndarray, times: np.ndarray, blobs: Sequence[bytes],
-                        layout: int, received_at: int) -> np.ndarray:
-        """Insert rows whose (machine, time) is not there yet; bool, shape (n,): was it inserted?
+    def insert_readings(self, tx: Transaction, keys: Sequence[Key], blobs: Sequence[bytes], layout: int,
+                        received_at: int) -> np.ndarray:
+        """Insert rows whose key is not there yet; bool, shape (n,): was it inserted?
 
         The keys are distinct and sorted.
         """

@@ -1,12 +1,13 @@
 """The log of forecasts: what was said of which machine, when, by which bundle. Only ever added to."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
+from oilcan.io.stores.buckets import FORECASTS_WIDTH, newest_of_each, newest_rows
 from oilcan.io.stores.database import Row, Transaction
 from oilcan.io.stores.machines import MachinesPart
 
@@ -53,8 +54,8 @@ class Forecast:
     values: dict[str, float]
 
 
-_SELECT: Final = ("SELECT id, machine, time, made_at, role, bundle, contract_version, columns, numbers "
-                  "FROM forecasts JOIN models USING (model)")
+_COLUMNS: Final = "id, machine, time, made_at, role, bundle, contract_version, columns, numbers"
+_JOIN: Final = "JOIN models USING (model)"
 
 
 class ForecastsPart(MachinesPart):
@@ -72,40 +73,47 @@ class ForecastsPart(MachinesPart):
         numbers = iter(self.numbers_of(named, now).tolist())
         machines = [None if name is None else next(numbers) for name in batch.machine_ids]
         values = np.ascontiguousarray(batch.values, dtype="<f8")
-        rows = zip(np.asarray(batch.ids).tolist(), machines, np.asarray(batch.times).tolist(),
-                   (row.tobytes() for row in values), strict=True)
+        bucket = now // FORECASTS_WIDTH
+        rows = [(key, bucket, machine, time, now, batch.role, row.tobytes()) for key, machine, time, row in zip(
+            np.asarray(batch.ids).tolist(), machines, np.asarray(batch.times).tolist(), values, strict=True)]
 
         def work(tx: Transaction) -> None:
             model = _model(tx, batch)
-            tx.many("INSERT INTO forecasts (id, machine, time, made_at, role, model, numbers) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                    [(key, machine, time, now, batch.role, model, blob) for key, machine, time, blob in list(rows)])
+            tx.many("INSERT INTO forecasts (id, bucket, machine, time, made_at, role, numbers, model) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", [(*row, model) for row in rows])
 
         self.database.write(work)
 
     def forecast(self, forecast_id: int) -> Forecast | None:
         """The forecast of an id; None if there is none, or retention has taken it."""
-        found = self._forecasts(f"{_SELECT} WHERE id = ?", (forecast_id,))
+        sql = f"SELECT {_COLUMNS} FROM forecasts {_JOIN} WHERE id = ?"  # noqa: S608 - our own words
+        found = self._forecasts(lambda tx: tx.rows(sql, (forecast_id,)))
         return found[0] if found else None
 
     def forecasts(self, machine_id: str, *, role: str = "active", since: int | None = None, until: int | None = None,
                   limit: int = 1_000) -> list[Forecast]:
-        """The newest `limit` forecasts of a machine for since <= time < until, ascending in time."""
-        low, high = -(2**63) if since is None else since, 2**63 - 1 if until is None else until
-        sql = f"{_SELECT} WHERE machine = ? AND role = ? AND time >= ? AND time < ? ORDER BY time DESC, id DESC LIMIT ?"
+        """The last `limit` forecasts made of a machine for since <= time < until, in the order of their making."""
+        conditions = {"role = ?": role, "time >= ?": since, "time < ?": until}
         number = self.known([machine_id]).get(machine_id, 0)
-        return self._forecasts(sql, (number, role, low, high, limit))[::-1]
+        return self._forecasts(lambda tx: newest_rows(
+            tx, "forecasts", _COLUMNS, number, conditions=conditions, order="made_at DESC, id DESC", limit=limit,
+            join=_JOIN)[::-1])
 
     def newest_forecasts(self, role: str = "active") -> list[Forecast]:
-        """The newest forecast of every machine that has one, in the order in which machines became known."""
-        sql = (_SELECT + " JOIN (SELECT machine AS known, (SELECT id FROM forecasts AS f WHERE f.machine = "  # noqa: S608
-               "machines.machine AND f.role = ? ORDER BY f.time DESC, f.id DESC LIMIT 1) AS newest FROM machines) "
-               "AS last ON forecasts.id = last.newest ORDER BY last.known")
-        return self._forecasts(sql, (role,))
+        """The last forecast made of every machine that has one."""
+        sql = (f"SELECT {_COLUMNS} FROM forecasts {_JOIN} WHERE bucket = ? AND machine = ? AND made_at = ? "  # noqa: S608
+               "AND role = ? ORDER BY id DESC LIMIT 1")
 
-    def _forecasts(self, sql: str, parameters: Sequence[Any]) -> list[Forecast]:
+        def rows(tx: Transaction) -> list[Row]:
+            newest = newest_of_each(tx, "forecasts", "made_at", "role = ?", role)
+            return [tx.rows(sql, (bucket, machine, made_at, role))[0]
+                    for machine, (bucket, made_at) in sorted(newest.items())]
+
+        return self._forecasts(rows)
+
+    def _forecasts(self, rows: Callable[[Transaction], list[Row]]) -> list[Forecast]:
         def work(tx: Transaction) -> list[Forecast]:
-            found = tx.rows(sql, parameters)
+            found = rows(tx)
             self.names_of(tx, {row[1] for row in found} - {None})
             return [self._as_forecast(row) for row in found]
 

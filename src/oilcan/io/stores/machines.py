@@ -8,7 +8,6 @@ from typing import Any, Final
 import numpy as np
 
 from oilcan.errors import DataError
-from oilcan.io.stores.base import Machine
 from oilcan.io.stores.database import Database, Row, Transaction
 
 _ID_LENGTH: Final = 200
@@ -22,12 +21,6 @@ class MachinesPart:
         self.database = database
         self._numbers: dict[str, int] = {}      # machine id -> number; a number is never changed or given again
         self._names: dict[int, str] = {}
-
-    def machines(self) -> list[Machine]:
-        """All machines, in the order in which they became known."""
-        sql = ("SELECT machine_id, static, first_seen, (SELECT max(time) FROM readings WHERE readings.machine = "
-               "machines.machine) FROM machines ORDER BY machine")
-        return self.database.read(lambda tx: [Machine(row[0], json.loads(row[1]), *row[2:]) for row in tx.rows(sql)])
 
     def put_machines(self, static: Mapping[str, Mapping[str, Any]], now: int) -> None:
         """Store the static columns of machines, known before or not; what was stored of them is replaced."""

@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
 
 from oilcan.errors import StoreError, StoreUnavailable
-from oilcan.io.stores.database import Pool, Row, T, Transaction
+from oilcan.io.stores.database import Key, Pool, Row, T, Transaction
 from oilcan.io.stores.schema import migrate
 
 _CONNECTIONS: Final = 8
@@ -27,10 +27,12 @@ SELECT set_config('search_path', 'oilcan', false), set_config('statement_timeout
        set_config('synchronous_commit', CASE current_setting('synchronous_commit')
                                         WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)
 """
-_INSERT: Final = ("INSERT INTO readings (machine, time, layout, received_at, numbers) SELECT m, t, ?, ?, b FROM "
-                  "unnest(?::bigint[], ?::bigint[], ?::bytea[]) AS new (m, t, b) ON CONFLICT DO NOTHING")
-_MINE: Final = ("SELECT machine, time FROM readings JOIN unnest(?::bigint[], ?::bigint[]) AS sent (m, t) "
-                "ON (machine, time) = (m, t) WHERE transaction_id = pg_current_xact_id()::text::bigint")
+_INSERT: Final = ("INSERT INTO readings (bucket, machine, time, layout, received_at, numbers) SELECT b, m, t, ?, ?, n "
+                  "FROM unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::bytea[]) AS new (b, m, t, n) "
+                  "ON CONFLICT DO NOTHING")
+_MINE: Final = ("SELECT bucket, machine, time FROM readings JOIN unnest(?::bigint[], ?::bigint[], ?::bigint[]) AS "
+                "sent (b, m, t) ON (bucket, machine, time) = (b, m, t) "
+                "WHERE transaction_id = pg_current_xact_id()::text::bigint")
 
 
 class PostgresTransaction:
@@ -88,14 +90,14 @@ class PostgresDatabase:
         """Do some writing; durable when this returns. Run again if it collides with another transaction."""
         return self._repeated("BEGIN", work)
 
-    def insert_readings(self, tx: Transaction, machines: np.ndarray, times: np.ndarray, blobs: Sequence[bytes],
-                        layout: int, received_at: int) -> np.ndarray:
-        """Insert rows whose (machine, time) is not there yet; bool, shape (n,): was it inserted?"""
-        keys = machines.tolist(), times.tolist()
-        if tx.run(_INSERT, (layout, received_at, *keys, list(blobs))) == len(times):
-            return np.ones(len(times), dtype=bool)
-        mine = set(tx.rows(_MINE, keys))
-        return np.fromiter((key in mine for key in zip(*keys, strict=True)), dtype=bool, count=len(times))
+    def insert_readings(self, tx: Transaction, keys: Sequence[Key], blobs: Sequence[bytes], layout: int,
+                        received_at: int) -> np.ndarray:
+        """Insert rows whose key is not there yet; bool, shape (n,): was it inserted?"""
+        columns = [list(column) for column in zip(*keys, strict=True)]
+        if tx.run(_INSERT, (layout, received_at, *columns, list(blobs))) == len(keys):
+            return np.ones(len(keys), dtype=bool)
+        mine = set(tx.rows(_MINE, columns))
+        return np.fromiter((key in mine for key in keys), dtype=bool, count=len(keys))
 
     def reclaim(self) -> None:
         """The server's own autovacuum does it."""

@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from oilcan.errors import StoreError
 from oilcan.io.stores import layouts
-from oilcan.io.stores.base import Appended, Layout, Readings, Refused, StoredReadings
-from oilcan.io.stores.database import Database, Row, Transaction
+from oilcan.io.stores.base import Appended, Layout, Machine, Readings, Refused, StoredReadings
+from oilcan.io.stores.buckets import GREATEST, LEAST, newest_of_each, newest_rows, readings_width
+from oilcan.io.stores.database import Database, Key, Row, Transaction
 from oilcan.io.stores.machines import MachinesPart
 from oilcan.io.stores.refused import keep_aside
 
@@ -22,7 +23,7 @@ class ReadingsPart(MachinesPart):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self._layout: tuple[int, Layout] | None = None
+        self._layout: tuple[int, Layout, int] | None = None     # its number, itself, width of a bucket
 
     @property
     def layout(self) -> Layout:
@@ -43,8 +44,8 @@ class ReadingsPart(MachinesPart):
         StoreError
             If the store holds another data set, counts time otherwise, or has a column in another unit.
         """
-        number = self.database.write(lambda tx: layouts.enter(tx, layout, self.database.name, now))
-        self._layout = number, layout
+        self._layout = self.database.write(lambda tx: (
+            layouts.enter(tx, layout, self.database.name, now), layout, readings_width(tx, layout)))
 
     def append(self, readings: Readings, now: int) -> Appended:
         """Store readings that are not there yet, by machine and time; durable when it returns.
@@ -64,25 +65,26 @@ class ReadingsPart(MachinesPart):
         DataError
             If a machine id is empty, too long or not plain text.
         """
-        number, layout = self._in_use()
+        number, layout, width = self._in_use()
         values = np.ascontiguousarray(readings.values, dtype="<f8").reshape(len(readings), len(layout.columns))
         if not len(readings):
             return Appended(np.zeros(0, dtype=bool), np.zeros(0, dtype=bool))
         machines = self.numbers_of(readings.machine_ids, now)
         times = np.asarray(readings.times, dtype=np.int64)
-        order = np.lexsort((times, machines))       # stable: the first of equal keys stays first
+        buckets = np.floor_divide(times, width)
+        order = np.lexsort((times, machines, buckets))      # stable: the first of equal keys stays first
         step = (np.diff(machines[order]) != 0) | (np.diff(times[order]) != 0)
         first = order[np.concatenate([[True], step])]
+        keys = _keys(buckets[first], machines[first], times[first])
 
         def work(tx: Transaction) -> Appended:
-            inserted = self.database.insert_readings(tx, machines[first], times[first], _packed(values[first]), number,
-                                                     now)
+            inserted = self.database.insert_readings(tx, keys, _packed(values[first]), number, now)
             is_new = np.zeros(len(values), dtype=bool)
             is_new[first[inserted]] = True
             is_conflict = np.zeros(len(values), dtype=bool)
             again = np.flatnonzero(~is_new)
             if len(again):
-                stored = self._stored(tx, machines[again], times[again])
+                stored = self._stored(tx, _keys(buckets[again], machines[again], times[again]))
                 is_conflict[again] = ~_same(values[again], stored)
                 keep_aside(tx, _conflicts(readings, layout, np.flatnonzero(is_conflict)), now)
             return Appended(is_new, is_conflict)
@@ -96,46 +98,61 @@ class ReadingsPart(MachinesPart):
         Of one machine: the newest `limit`, ascending in time. Of all: the first `limit`, ascending in seq, so that
         `after_seq` turns the page.
         """
-        wanted: list[tuple[str, Any]] = [("time >= ?", since), ("time < ?", until), ("seq > ?", after_seq)]
+        conditions = {"time >= ?": since, "time < ?": until, "seq > ?": after_seq}
         if machine_id is not None:
-            wanted.append(("machine = ?", self.known([machine_id]).get(machine_id, 0)))
-        given = [(text, value) for text, value in wanted if value is not None]
-        where = " AND ".join(text for text, _ in given) or "1 = 1"
-        order = "seq" if machine_id is None else "time DESC"
-        sql = f"SELECT {_COLUMNS} FROM readings WHERE {where} ORDER BY {order} LIMIT ?"  # noqa: S608 - our own words
-        parameters = [value for _, value in given]
+            return self._history(machine_id, conditions, limit)
+        given = {sql: value for sql, value in conditions.items() if value is not None}
+        sql = (f"SELECT {_COLUMNS} FROM readings WHERE {' AND '.join(given) or '1 = 1'} "  # noqa: S608 - our own words
+               "ORDER BY seq LIMIT ?")
+        return self.database.read(lambda tx: self.decoded(tx, tx.rows(sql, (*given.values(), limit))))
 
-        def work(tx: Transaction) -> StoredReadings:
-            found = tx.rows(sql, (*parameters, limit))
-            return self.decoded(tx, found if machine_id is None else found[::-1])
+    def machines(self) -> list[Machine]:
+        """All machines, in the order in which they became known."""
+        def work(tx: Transaction) -> list[Machine]:
+            newest = newest_of_each(tx, "readings", "time", "1 = 1")
+            rows = tx.rows("SELECT machine, machine_id, static, first_seen FROM machines ORDER BY machine")
+            return [Machine(name, json.loads(static), first_seen, newest.get(number, (0, None))[1])
+                    for number, name, static, first_seen in rows]
 
         return self.database.read(work)
 
     def decoded(self, tx: Transaction, rows: Sequence[Row]) -> StoredReadings:
         """Rows of the table as a batch in the layout in use."""
-        number, layout = self._in_use()
+        number, layout, _ = self._in_use()
         seqs, machines, times, written, received, blobs = zip(*rows, strict=True) if rows else ((),) * 6
         values = layouts.decode(tx, blobs, np.asarray(written, dtype=np.int64), number, len(layout.columns))
         return StoredReadings(self.names_of(tx, machines), np.array(times, dtype=np.int64), values,
                               np.array(seqs, dtype=np.int64), np.array(received, dtype=np.int64))
 
-    def _in_use(self) -> tuple[int, Layout]:
+    def _history(self, machine_id: str, conditions: dict[str, int | None], limit: int) -> StoredReadings:
+        machine, width = self.known([machine_id]).get(machine_id, 0), self._in_use()[2]
+        since, until = conditions["time >= ?"], conditions["time < ?"]
+        low, high = LEAST if since is None else since // width, GREATEST if until is None else until // width
+        return self.database.read(lambda tx: self.decoded(tx, newest_rows(
+            tx, "readings", _COLUMNS, machine, conditions=conditions, order="time DESC", limit=limit, low=low,
+            high=high)[::-1]))
+
+    def _in_use(self) -> tuple[int, Layout, int]:
         if self._layout is None:
             raise StoreError(f"{self.database.name}: no layout is in use. Call `use_layout` first.")
         return self._layout
 
-    def _stored(self, tx: Transaction, machines: np.ndarray, times: np.ndarray) -> np.ndarray:
+    def _stored(self, tx: Transaction, keys: Sequence[Key]) -> np.ndarray:
         """What is stored under keys that are all there, in the layout in use; float64, shape (n, columns)."""
-        number, layout = self._in_use()
-        keys = list(zip(machines.tolist(), times.tolist(), strict=True))
-        found: dict[tuple[int, int], tuple[int, bytes]] = {}
+        number, layout, _ = self._in_use()
+        found: dict[Key, tuple[int, bytes]] = {}
         for at in range(0, len(keys), _PAGE):
             page = keys[at : at + _PAGE]
-            marks = ", ".join(["(?, ?)"] * len(page))
-            sql = f"SELECT machine, time, layout, numbers FROM readings WHERE (machine, time) IN (VALUES {marks})"  # noqa: S608 - marks only
-            found |= {row[:2]: row[2:] for row in tx.rows(sql, [part for key in page for part in key])}
+            marks = ", ".join(["(?, ?, ?)"] * len(page))
+            sql = (f"WITH sent (b, m, t) AS (VALUES {marks}) SELECT b, m, t, layout, numbers "  # noqa: S608 - marks only
+                   "FROM sent JOIN readings ON bucket = b AND machine = m AND time = t")
+            found |= {row[:3]: row[3:] for row in tx.rows(sql, [part for key in page for part in key])}
         written = np.array([found[key][0] for key in keys], dtype=np.int64)
         return layouts.decode(tx, [found[key][1] for key in keys], written, number, len(layout.columns))
+
+
+def _keys(buckets: np.ndarray, machines: np.ndarray, times: np.ndarray) -> list[Key]:
+    return list(zip(buckets.tolist(), machines.tolist(), times.tolist(), strict=True))
 
 
 def _packed(values: np.ndarray) -> list[bytes]:

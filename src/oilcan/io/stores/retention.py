@@ -6,6 +6,7 @@ open alarms and the forecasts behind alarms, machines, keys, settings, the audit
 
 from typing import Any, Final
 
+from oilcan.io.stores.buckets import FORECASTS_WIDTH
 from oilcan.io.stores.database import Transaction
 from oilcan.io.stores.machines import MachinesPart
 
@@ -41,7 +42,7 @@ class RetentionPart(MachinesPart):
             "alarms": self.database.write(lambda tx: _drop_alarms(tx, stale)),
             "forecasts": 0,
         }
-        while removed := self._change(_FORECASTS, stale, _STEP):
+        while removed := self._change(_FORECASTS, stale // FORECASTS_WIDTH, stale, _STEP):
             counts["forecasts"] += removed
         self.database.reclaim()
         return counts
@@ -80,8 +81,8 @@ DELETE FROM snapshots WHERE engine IN (SELECT engine FROM snapshots GROUP BY eng
 AND EXISTS (SELECT 1 FROM snapshots WHERE saved_at >= ?)"""
 
 _FORECASTS: Final = """
-DELETE FROM forecasts WHERE id IN (SELECT id FROM forecasts AS old WHERE made_at < ? AND NOT EXISTS
-(SELECT 1 FROM alarms WHERE alarms.forecast = old.id) ORDER BY made_at LIMIT ?)"""
+DELETE FROM forecasts WHERE id IN (SELECT id FROM forecasts AS old WHERE bucket <= ? AND made_at < ? AND NOT EXISTS
+(SELECT 1 FROM alarms WHERE alarms.forecast = old.id) LIMIT ?)"""
 
 
 def _drop_alarms(tx: Transaction, before: int) -> int:

@@ -39,9 +39,9 @@ CREATE TABLE machines (
     machine {serial}, machine_id TEXT NOT NULL UNIQUE, static TEXT NOT NULL, first_seen {big} NOT NULL);
 CREATE TABLE readings (
     seq {serial}, {transaction}
-    machine {big} NOT NULL, time {big} NOT NULL, layout {big} NOT NULL, received_at {big} NOT NULL,
-    numbers {bytes} NOT NULL);
-CREATE UNIQUE INDEX readings_key ON readings (machine, time);
+    bucket {big} NOT NULL, machine {big} NOT NULL, time {big} NOT NULL, layout {big} NOT NULL,
+    received_at {big} NOT NULL, numbers {bytes} NOT NULL);
+CREATE UNIQUE INDEX readings_key ON readings (bucket, machine, time);
 CREATE TABLE records (
     seq {serial}, {transaction}
     record_table TEXT NOT NULL, machine {big} NOT NULL REFERENCES machines, time {big} NOT NULL, kind TEXT NOT NULL,
@@ -56,10 +56,9 @@ CREATE TABLE models (
     model {serial}, bundle TEXT NOT NULL, contract_version {big} NOT NULL, columns TEXT NOT NULL,
     UNIQUE (bundle, contract_version, columns));
 CREATE TABLE forecasts (
-    id {big} PRIMARY KEY, machine {big} REFERENCES machines, time {big} NOT NULL, made_at {big} NOT NULL,
-    role TEXT NOT NULL, model {big} NOT NULL REFERENCES models, numbers {bytes} NOT NULL);
-CREATE INDEX forecasts_of_machine ON forecasts (machine, role, time, id);
-CREATE INDEX forecasts_made ON forecasts (made_at);
+    id {big} PRIMARY KEY, bucket {big} NOT NULL, machine {big} REFERENCES machines, time {big} NOT NULL,
+    made_at {big} NOT NULL, role TEXT NOT NULL, model {big} NOT NULL REFERENCES models, numbers {bytes} NOT NULL);
+CREATE INDEX forecasts_of_machine ON forecasts (bucket, machine);
 CREATE TABLE alarms (
     id {serial}, machine {big} NOT NULL REFERENCES machines, task TEXT NOT NULL, time {big} NOT NULL,
     opened_at {big} NOT NULL, p {real} NOT NULL, threshold {real} NOT NULL, reasons TEXT NOT NULL, forecast {big},

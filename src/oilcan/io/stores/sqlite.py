@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from oilcan.errors import StoreError, StoreUnavailable
-from oilcan.io.stores.database import Pool, Row, T, Transaction
+from oilcan.io.stores.database import Key, Pool, Row, T, Transaction
 from oilcan.io.stores.schema import migrate
 
 _READERS: Final = 8
@@ -24,12 +24,13 @@ _WAIT_S: Final = 30.0                   # for another process that writes
 _ON_CONNECT: Final = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA synchronous = FULL",
+    "PRAGMA wal_autocheckpoint = 4000",         # pages: what several commits touch is written to the file once
     "PRAGMA cache_size = -32768",               # KiB
     "PRAGMA journal_size_limit = 67108864",     # a log that once grew large is cut at the next checkpoint
     "PRAGMA temp_store = MEMORY",
 )
-_INSERT: Final = ("INSERT INTO readings (machine, time, layout, received_at, numbers) VALUES (?, ?, ?, ?, ?) "
-                  "ON CONFLICT DO NOTHING")
+_INSERT: Final = ("INSERT INTO readings (bucket, machine, time, layout, received_at, numbers) "
+                  "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
 
 
 class SqliteTransaction:
@@ -101,15 +102,15 @@ class SqliteDatabase:
                     self._writer.execute("ROLLBACK")
             return result
 
-    def insert_readings(self, tx: Transaction, machines: np.ndarray, times: np.ndarray, blobs: Sequence[bytes],
-                        layout: int, received_at: int) -> np.ndarray:
-        """Insert rows whose (machine, time) is not there yet; bool, shape (n,): was it inserted?"""
-        n, keys = len(times), list(zip(machines.tolist(), times.tolist(), strict=True))
+    def insert_readings(self, tx: Transaction, keys: Sequence[Key], blobs: Sequence[bytes], layout: int,
+                        received_at: int) -> np.ndarray:
+        """Insert rows whose key is not there yet; bool, shape (n,): was it inserted?"""
         newest = tx.rows("SELECT coalesce(max(seq), 0) FROM readings")[0][0]
         inserted = tx.many(_INSERT, ((*key, layout, received_at, blob) for key, blob in zip(keys, blobs, strict=True)))
-        if inserted == n:
-            return np.ones(n, dtype=bool)
-        seqs = [tx.rows("SELECT seq FROM readings WHERE machine = ? AND time = ?", key)[0][0] for key in keys]
+        if inserted == len(keys):
+            return np.ones(len(keys), dtype=bool)
+        find = "SELECT seq FROM readings WHERE bucket = ? AND machine = ? AND time = ?"
+        seqs = [tx.rows(find, key)[0][0] for key in keys]
         return np.asarray(seqs, dtype=np.int64) > newest
 
     def reclaim(self) -> None:
