@@ -47,7 +47,7 @@ def killed_writer(url: str, start: int, dice: random.Random) -> int:
 
 def test_acknowledged_readings_survive_kill_9_and_none_is_there_twice(store_url):
     dice, start = random.Random(7), 0
-    for _ in range(4):
+    for _ in range(3):
         last = killed_writer(store_url, start, dice)
         store = open_store(store_url)
         store.use_layout(PLAIN, NOW)

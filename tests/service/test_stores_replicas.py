@@ -38,7 +38,7 @@ def test_a_row_that_is_committed_late_is_not_overtaken(opened, postgres):
     machine, began, go_on = int(slow.numbers_of(["slow"], NOW)[0]), threading.Event(), threading.Event()
 
     def work(tx):
-        slow.database.insert_readings(tx, [(0, machine, 1)], [bytes(8)], 1, NOW)
+        slow.database.insert_readings(tx, np.array([[0, machine, 1]]), np.zeros((1, 1)), 1, NOW)
         began.set()
         go_on.wait(20)
 

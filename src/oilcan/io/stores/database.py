@@ -8,7 +8,6 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 
 Row = tuple[Any, ...]
-Key = tuple[int, int, int]              # bucket, machine, time
 T = TypeVar("T")
 C = TypeVar("C")
 
@@ -52,11 +51,16 @@ class Database(Protocol):
     def write(self, work: Callable[[Transaction], T]) -> T:
         """Do some writing; what it wrote is durable when this returns. `work` may be run again after a collision."""
 
-    def insert_readings(self, tx: Transaction, keys: Sequence[Key], blobs: Sequence[bytes], layout: int,
+    def insert_readings(self, tx: Transaction, keys: np.ndarray, values: np.ndarray, layout: int,
                         received_at: int) -> np.ndarray:
         """Insert rows whose key is not there yet; bool, shape (n,): was it inserted?
 
-        The keys are distinct and sorted.
+        Parameters
+        ----------
+        keys
+            Bucket, machine and time of each row, distinct and sorted; int64, shape (n, 3).
+        values
+            Little-endian float64, shape (n, number of columns), C order.
         """
 
     def reclaim(self) -> None:

@@ -12,10 +12,11 @@ from typing import Any, Final
 import numpy as np
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
 
 from oilcan.errors import StoreError, StoreUnavailable
-from oilcan.io.stores.database import Key, Pool, Row, T, Transaction
+from oilcan.io.stores import arrays
+from oilcan.io.stores.arrays import bigints, byteas
+from oilcan.io.stores.database import Pool, Row, T, Transaction
 from oilcan.io.stores.schema import migrate
 
 _CONNECTIONS: Final = 8
@@ -90,14 +91,14 @@ class PostgresDatabase:
         """Do some writing; durable when this returns. Run again if it collides with another transaction."""
         return self._repeated("BEGIN", work)
 
-    def insert_readings(self, tx: Transaction, keys: Sequence[Key], blobs: Sequence[bytes], layout: int,
+    def insert_readings(self, tx: Transaction, keys: np.ndarray, values: np.ndarray, layout: int,
                         received_at: int) -> np.ndarray:
         """Insert rows whose key is not there yet; bool, shape (n,): was it inserted?"""
-        columns = [list(column) for column in zip(*keys, strict=True)]
-        if tx.run(_INSERT, (layout, received_at, *columns, list(blobs))) == len(keys):
+        columns = [bigints(column) for column in keys.T]
+        if tx.run(_INSERT, (layout, received_at, *columns, byteas(values))) == len(keys):
             return np.ones(len(keys), dtype=bool)
         mine = set(tx.rows(_MINE, columns))
-        return np.fromiter((key in mine for key in keys), dtype=bool, count=len(keys))
+        return np.fromiter((tuple(key) in mine for key in keys.tolist()), dtype=bool, count=len(keys))
 
     def reclaim(self) -> None:
         """The server's own autovacuum does it."""
@@ -108,9 +109,7 @@ class PostgresDatabase:
 
     def _connect(self) -> psycopg.Connection[Row]:
         connection = psycopg.connect(self._url, autocommit=True, application_name="oilcan", connect_timeout=10)
-        # every integer is a bigint: a statement is prepared once, not once per size of its numbers
-        connection.adapters.register_dumper(int, Int8Dumper)
-        connection.adapters.register_dumper(int, Int8BinaryDumper)
+        arrays.register(connection)
         connection.execute(_ON_CONNECT)
         return connection
 

@@ -10,7 +10,7 @@ from oilcan.errors import StoreError
 from oilcan.io.stores import layouts
 from oilcan.io.stores.base import Appended, Layout, Machine, Readings, Refused, StoredReadings
 from oilcan.io.stores.buckets import GREATEST, LEAST, newest_of_each, newest_rows, readings_width
-from oilcan.io.stores.database import Database, Key, Row, Transaction
+from oilcan.io.stores.database import Database, Row, Transaction
 from oilcan.io.stores.machines import MachinesPart
 from oilcan.io.stores.refused import keep_aside
 
@@ -75,16 +75,16 @@ class ReadingsPart(MachinesPart):
         order = np.lexsort((times, machines, buckets))      # stable: the first of equal keys stays first
         step = (np.diff(machines[order]) != 0) | (np.diff(times[order]) != 0)
         first = order[np.concatenate([[True], step])]
-        keys = _keys(buckets[first], machines[first], times[first])
+        keys = np.column_stack([buckets, machines, times])
 
         def work(tx: Transaction) -> Appended:
-            inserted = self.database.insert_readings(tx, keys, _packed(values[first]), number, now)
+            inserted = self.database.insert_readings(tx, keys[first], values[first], number, now)
             is_new = np.zeros(len(values), dtype=bool)
             is_new[first[inserted]] = True
             is_conflict = np.zeros(len(values), dtype=bool)
             again = np.flatnonzero(~is_new)
             if len(again):
-                stored = self._stored(tx, _keys(buckets[again], machines[again], times[again]))
+                stored = self._stored(tx, keys[again])
                 is_conflict[again] = ~_same(values[again], stored)
                 keep_aside(tx, _conflicts(readings, layout, np.flatnonzero(is_conflict)), now)
             return Appended(is_new, is_conflict)
@@ -137,30 +137,18 @@ class ReadingsPart(MachinesPart):
             raise StoreError(f"{self.database.name}: no layout is in use. Call `use_layout` first.")
         return self._layout
 
-    def _stored(self, tx: Transaction, keys: Sequence[Key]) -> np.ndarray:
+    def _stored(self, tx: Transaction, keys: np.ndarray) -> np.ndarray:
         """What is stored under keys that are all there, in the layout in use; float64, shape (n, columns)."""
         number, layout, _ = self._in_use()
-        found: dict[Key, tuple[int, bytes]] = {}
+        found: dict[Row, Row] = {}
         for at in range(0, len(keys), _PAGE):
-            page = keys[at : at + _PAGE]
-            marks = ", ".join(["(?, ?, ?)"] * len(page))
+            page = keys[at : at + _PAGE].ravel().tolist()
+            marks = ", ".join(["(?, ?, ?)"] * (len(page) // 3))
             sql = (f"WITH sent (b, m, t) AS (VALUES {marks}) SELECT b, m, t, layout, numbers "  # noqa: S608 - marks only
                    "FROM sent JOIN readings ON bucket = b AND machine = m AND time = t")
-            found |= {row[:3]: row[3:] for row in tx.rows(sql, [part for key in page for part in key])}
-        written = np.array([found[key][0] for key in keys], dtype=np.int64)
-        return layouts.decode(tx, [found[key][1] for key in keys], written, number, len(layout.columns))
-
-
-def _keys(buckets: np.ndarray, machines: np.ndarray, times: np.ndarray) -> list[Key]:
-    return list(zip(buckets.tolist(), machines.tolist(), times.tolist(), strict=True))
-
-
-def _packed(values: np.ndarray) -> list[bytes]:
-    """Rows of numbers as little-endian bytes, one object each."""
-    if not values.shape[1]:
-        return [b""] * len(values)
-    packed: list[bytes] = np.ascontiguousarray(values).view(f"V{8 * values.shape[1]}").ravel().tolist()
-    return packed
+            found |= {row[:3]: row[3:] for row in tx.rows(sql, page)}
+        written, blobs = zip(*(found[tuple(key)] for key in keys.tolist()), strict=True)
+        return layouts.decode(tx, blobs, np.array(written, dtype=np.int64), number, len(layout.columns))
 
 
 def _same(left: np.ndarray, right: np.ndarray) -> np.ndarray:

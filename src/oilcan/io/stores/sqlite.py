@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from oilcan.errors import StoreError, StoreUnavailable
-from oilcan.io.stores.database import Key, Pool, Row, T, Transaction
+from oilcan.io.stores.database import Pool, Row, T, Transaction
 from oilcan.io.stores.schema import migrate
 
 _READERS: Final = 8
@@ -102,15 +102,17 @@ class SqliteDatabase:
                     self._writer.execute("ROLLBACK")
             return result
 
-    def insert_readings(self, tx: Transaction, keys: Sequence[Key], blobs: Sequence[bytes], layout: int,
+    def insert_readings(self, tx: Transaction, keys: np.ndarray, values: np.ndarray, layout: int,
                         received_at: int) -> np.ndarray:
         """Insert rows whose key is not there yet; bool, shape (n,): was it inserted?"""
+        rows = keys.tolist()
+        sent = zip(rows, _packed(values), strict=True)
         newest = tx.rows("SELECT coalesce(max(seq), 0) FROM readings")[0][0]
-        inserted = tx.many(_INSERT, ((*key, layout, received_at, blob) for key, blob in zip(keys, blobs, strict=True)))
+        inserted = tx.many(_INSERT, ((*key, layout, received_at, blob) for key, blob in sent))
         if inserted == len(keys):
             return np.ones(len(keys), dtype=bool)
         find = "SELECT seq FROM readings WHERE bucket = ? AND machine = ? AND time = ?"
-        seqs = [tx.rows(find, key)[0][0] for key in keys]
+        seqs = [tx.rows(find, key)[0][0] for key in rows]
         return np.asarray(seqs, dtype=np.int64) > newest
 
     def reclaim(self) -> None:
@@ -151,3 +153,11 @@ class SqliteDatabase:
             if isinstance(err, sqlite3.IntegrityError | sqlite3.ProgrammingError):
                 raise                   # a mistake of ours, not of the file
             raise StoreError(f"{self.name}: {err}. Choose another file, or restore it from a copy.") from err
+
+
+def _packed(values: np.ndarray) -> list[bytes]:
+    """The bytes of each row."""
+    if not values.shape[1]:
+        return [b""] * len(values)
+    packed: list[bytes] = values.view(f"V{values.itemsize * values.shape[1]}").ravel().tolist()
+    return packed
