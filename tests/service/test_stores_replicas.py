@@ -108,3 +108,18 @@ def test_writers_of_the_same_rows_in_opposite_orders_agree(opened, store_url):
     for thread in threads:
         thread.join()
     assert sum(new) == len(rows) == len(stores[0].readings())
+
+
+def test_rows_restored_from_a_server_that_counted_further_are_followed_again(opened, postgres):
+    url = postgres.fresh()
+    store = opened(url)
+    store.append(batch("a", 1, 2), NOW)
+    store.add_records("errors", [Record("a", 1, "E")], NOW)
+    for statement in ("UPDATE readings SET transaction_id = ?", "UPDATE records SET transaction_id = ?"):
+        store.database.write(lambda tx, statement=statement: tx.run(statement, (2**50,)))
+    store.snapshots.save("plan", {"a": b""}, Cursor.from_text(f"{2**50}.9.{2**50}.9"), NOW)
+    assert len(store.changes(Cursor()).readings) == 0
+    again = opened(url)
+    assert again.snapshots.load("plan")["a"].upto == Cursor()
+    found = again.changes(Cursor())
+    assert (found.readings.times.tolist(), len(found.records)) == ([1, 2], 1)

@@ -114,10 +114,13 @@ class PostgresDatabase:
         return connection
 
     def _begin(self, tx: Transaction) -> None:
+        tx.run("SET LOCAL statement_timeout = 0")       # a step may rewrite a large table
         tx.rows("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
         if not tx.rows("SELECT 1 FROM pg_namespace WHERE nspname = 'oilcan'"):
             tx.run("CREATE SCHEMA oilcan")
         migrate(tx, "postgresql", self.name, time.time_ns() // 1000)
+        for table in ("readings", "records"):
+            _settle(tx, table)
 
     def _repeated(self, begin: str, work: Callable[[Transaction], T]) -> T:
         for _ in range(_TRIES):
@@ -161,6 +164,17 @@ def _once(connection: psycopg.Connection[Row], begin: str, work: Callable[[Trans
         raise
     connection.execute("COMMIT")        # if this fails nobody knows what became of it: not done again
     return result
+
+
+def _settle(tx: Transaction, table: str) -> None:
+    """Take in rows restored from a server that had counted more transactions: here those are still to come.
+
+    Their order is lost with that count, so whoever follows changes begins anew.
+    """
+    future = f"SELECT 1 FROM {table} WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint"  # noqa: S608
+    if tx.rows(f"{future} LIMIT 1"):
+        tx.run(f"UPDATE {table} SET transaction_id = 0")  # noqa: S608
+        tx.run(f"UPDATE snapshots SET {table}_transaction = 0, {table}_seq = 0")  # noqa: S608
 
 
 def _marked(sql: str) -> str:
