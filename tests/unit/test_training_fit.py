@@ -105,3 +105,12 @@ def test_rows_that_cannot_be_shared_between_classes_make_one_model():
     rows.loc[only[0], "target_broken"] = 1.0
     training = train(contract(INDEPENDENT), training_data((rows, matrix, failures)), train_params(**bagged(3)), COMPUTE)
     assert len(training.fitted.forecasts[0].trees.checkpoints) == 1
+
+
+def test_the_interval_is_drawn_on_training_machines_too_where_few_machines_of_their_own_validate():
+    rows, matrix, failures = fleet()
+    machine = rows["machine_id"].str[1:].astype(int)
+    parted = rows.assign(part=np.select([machine < 7, machine < 10], ["train", "validation"], "test"))
+    for frame, machines in ((rows, 12), (parted, 10)):
+        report = train(contract(), training_data((frame, matrix, failures)), train_params(), COMPUTE).as_json()
+        assert report["targets"]["rul"]["interval"]["machines"] == machines

@@ -1,7 +1,7 @@
-"""How far may a forecast of remaining life be off? 90 % intervals by split conformal prediction.
+"""How far may a forecast of remaining life be off? 90 % intervals by conformal prediction.
 
 Rows of one machine resemble each other, so machines, not rows, are what is exchangeable: each
-validation machine has the same weight in the quantile, however many rows it has, and one machine's
+machine has the same weight in the quantile, however many rows it has, and one machine's
 weight stays with the machine to come (hierarchical conformal prediction: Lee, Barber and Willett,
 *Distribution-free inference with hierarchical data*, arXiv 2306.06342; pooling of machines' distributions:
 Dunn, Wasserman and Ramdas, arXiv 1809.07441). Residuals are taken relative to the error that nine of ten

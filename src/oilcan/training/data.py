@@ -1,12 +1,15 @@
 """What training sees and hands on."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from oilcan.columns import MACHINE
 from oilcan.core.trees import TreeModel
+
+ENOUGH: Final = 100     # machines whose 90 % quantile has a standard error of about 3 %
 
 
 @dataclass(frozen=True)
@@ -33,14 +36,23 @@ class TrainingData:
     machines: pd.DataFrame
 
 
+    @property
+    def validates_on_few(self) -> bool:
+        """Whether machines are parted, and those of the validation part too few to draw an interval on."""
+        train, validation = (set(part.rows[MACHINE]) for part in (self.train, self.validation))
+        return len(validation) < ENOUGH and train.isdisjoint(validation)
+
+
 @dataclass(frozen=True)
 class Grown:
     """Trees of one target, what they say on validation rows, and how well they know training rows.
 
-    `train_quality` is average precision for events, root mean squared error for remaining life.
+    `train_quality` is average precision for events, root mean squared error for remaining life. `out_of_fold` is what
+    trees that learnt from other machines say on training rows, where that was asked for.
     """
 
     trees: TreeModel
     validation: np.ndarray      # (n_validation,)
     n_rows: int
     train_quality: float | None
+    out_of_fold: np.ndarray | None = None       # (n_train,)

@@ -11,7 +11,7 @@ from oilcan.contract import Contract
 from oilcan.core import calibration, intervals, metrics
 from oilcan.core.fitted import EventForecast, Forecast, LifeForecast
 from oilcan.params import TrainParams
-from oilcan.training.data import Grown, TrainingData
+from oilcan.training.data import Grown, Part, TrainingData
 from oilcan.training.leaks import SUSPICIOUS_AUC, Suspicion, suspicious_features
 from oilcan.training.targets import Target, count_events
 from oilcan.training.threshold import Choice, choose_policy
@@ -68,27 +68,35 @@ def _event_report(target: Target, grown: Grown, data: TrainingData, values: np.n
 
 def finish_life(_contract: Contract, target: Target, grown: Grown, data: TrainingData,
                 _params: TrainParams) -> Finished:
-    """Draw the 90 % interval on validation rows; its coverage is measured across machines."""
-    rows = data.validation.rows
-    values = target.values(rows)
-    known = ~np.isnan(values)
-    truth, machines = values[known], rows[MACHINE].to_numpy()[known]
-    life = np.clip(grown.validation[known], 0.0, target.cap)
-    interval = intervals.fit(life, truth, machines, target.cap)
+    """Draw the 90 % interval on machines not learnt from; its coverage is measured across them."""
+    judged = [_judged(target, data.validation, grown.validation)]
+    if grown.out_of_fold is not None:
+        judged.append(_judged(target, data.train, grown.out_of_fold))
+    truth, life, machines = judged[0]
     rmse = metrics.rmse(truth, life)
-    low, high = interval(life)
+    all_truth, all_life, all_machines = (np.concatenate(arrays) for arrays in zip(*judged, strict=True))
+    interval = intervals.fit(all_life, all_truth, all_machines, target.cap)
+    low, high = interval(all_life)
     report = {
         "train": {"n": int((~np.isnan(target.values(data.train.rows))).sum()), "n_fitted": grown.n_rows,
                   "rmse": grown.train_quality},
         "validation": {"n": len(truth), "machines": int(pd.Series(machines).nunique()), "rmse": rmse,
-                       "mae": metrics.mae(truth, life), "coverage_90": _coverage_across(life, truth, machines, target),
-                       "mean_width": float(np.mean(high - low))},
+                       "mae": metrics.mae(truth, life)},
+        "interval": {"machines": int(pd.Series(all_machines).nunique()), "mean_width": float(np.mean(high - low)),
+                     "coverage_90": _coverage_across(all_truth, all_life, all_machines, target)},
         "overfit_gap": _difference(rmse, grown.train_quality),
     }
     return Finished(LifeForecast(target.task, grown.trees, interval), rounded(report))
 
 
-def _coverage_across(life: np.ndarray, truth: np.ndarray, machines: np.ndarray, target: Target) -> float | None:
+def _judged(target: Target, part: Part, said: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Truth, forecast and machine of the rows with a known outcome."""
+    values = target.values(part.rows)
+    known = ~np.isnan(values)
+    return values[known], np.clip(said[known], 0.0, target.cap), part.rows[MACHINE].to_numpy()[known]
+
+
+def _coverage_across(truth: np.ndarray, life: np.ndarray, machines: np.ndarray, target: Target) -> float | None:
     """Share of rows covered by intervals drawn on other machines; None with a single machine."""
     hits = [
         intervals.covered(intervals.fit(life[inside], truth[inside], machines[inside], target.cap),

@@ -10,7 +10,7 @@ from oilcan.contract import Contract
 from oilcan.core import metrics
 from oilcan.core.fitted import EventForecast, Fitted
 from oilcan.params import ComputeParams, TrainParams
-from oilcan.training.cross import Choice, choose_family
+from oilcan.training.cross import Choice, choose_family, out_of_fold
 from oilcan.training.data import Grown, TrainingData
 from oilcan.training.finish import Finished, finish_event, finish_life
 from oilcan.training.growing import grow
@@ -74,7 +74,8 @@ def train(contract: Contract, data: TrainingData, params: TrainParams, compute: 
     jobs = compute.jobs // workers
     done: list[Any] = joblib.Parallel(n_jobs=workers, backend=compute.backend)([
         *(joblib.delayed(_grow)(target, target.values(data.train.rows), machines, matrix, data.validation.matrix,
-                                params, recipes[target.task], jobs) for target in targets),
+                                params, recipes[target.task], jobs,
+                                folds=target.kind == "rul" and data.validates_on_few) for target in targets),
         *(joblib.delayed(grow_outlook)(each, Waits.of(data.train.rows, each.task), machines, matrix, params,
                                        recipes[each.task], jobs) for each in horizons),
     ])
@@ -108,11 +109,12 @@ def _finish(contract: Contract, target: Target, grown: Grown, data: TrainingData
 
 
 def _grow(target: Target, values: np.ndarray, machines: np.ndarray, matrix: np.ndarray, validation: np.ndarray,
-          params: TrainParams, recipe: Recipe, jobs: int) -> Grown:
-    """Runs in a worker: thin the rows, fit, score the validation part."""
+          params: TrainParams, recipe: Recipe, jobs: int, *, folds: bool) -> Grown:
+    """Runs in a worker: thin the rows, fit, score the validation part; with `folds`, training rows out of fold too."""
     trees, n_rows = grow(target, values, machines, matrix, params, recipe, jobs)
     known = np.flatnonzero(~np.isnan(values))
     seen = known[:: max(1, -(-len(known) // _GAP_ROWS))]
     quality = metrics.rmse if target.kind == "rul" else metrics.pr_auc
     train_quality = quality(values[seen], trees.predict(matrix[seen], jobs))
-    return Grown(trees, trees.predict(validation, jobs), n_rows, train_quality)
+    unseen = out_of_fold(target, values, machines, matrix, params, recipe, jobs=jobs) if folds else None
+    return Grown(trees, trees.predict(validation, jobs), n_rows, train_quality, unseen)
