@@ -28,12 +28,14 @@ SELECT set_config('search_path', 'oilcan', false), set_config('statement_timeout
        set_config('synchronous_commit', CASE current_setting('synchronous_commit')
                                         WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)
 """
+_FOLLOWED: Final = ("readings", "records")
+_BEFORE: Final = "(SELECT value FROM counters WHERE name = 'transactions_before')"      # see `_settle`
 _INSERT: Final = ("INSERT INTO readings (bucket, machine, time, layout, received_at, numbers) SELECT b, m, t, ?, ?, n "
                   "FROM unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::bytea[]) AS new (b, m, t, n) "
                   "ON CONFLICT DO NOTHING")
-_MINE: Final = ("SELECT bucket, machine, time FROM readings JOIN unnest(?::bigint[], ?::bigint[], ?::bigint[]) AS "
+_MINE: Final = ("SELECT bucket, machine, time FROM readings JOIN unnest(?::bigint[], ?::bigint[], ?::bigint[]) AS "  # noqa: S608
                 "sent (b, m, t) ON (bucket, machine, time) = (b, m, t) "
-                "WHERE transaction_id = pg_current_xact_id()::text::bigint")
+                "WHERE transaction_id = pg_current_xact_id()::text::bigint + " + _BEFORE)
 
 
 class PostgresTransaction:
@@ -68,7 +70,7 @@ class PostgresDatabase:
     """
 
     after = "(transaction_id, seq) > (?, ?)"
-    final = "transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+    final = f"transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint + {_BEFORE}"
     order = "transaction_id, seq"
     position = "transaction_id, seq"
 
@@ -119,8 +121,7 @@ class PostgresDatabase:
         if not tx.rows("SELECT 1 FROM pg_namespace WHERE nspname = 'oilcan'"):
             tx.run("CREATE SCHEMA oilcan")
         migrate(tx, "postgresql", self.name, time.time_ns() // 1000)
-        for table in ("readings", "records"):
-            _settle(tx, table)
+        _settle(tx)
 
     def _repeated(self, begin: str, work: Callable[[Transaction], T]) -> T:
         for _ in range(_TRIES):
@@ -166,15 +167,18 @@ def _once(connection: psycopg.Connection[Row], begin: str, work: Callable[[Trans
     return result
 
 
-def _settle(tx: Transaction, table: str) -> None:
-    """Take in rows restored from a server that had counted more transactions: here those are still to come.
+def _settle(tx: Transaction) -> None:
+    """Go on counting transactions where a server that was restored from left off.
 
-    Their order is lost with that count, so whoever follows changes begins anew.
+    A server with a shorter life would give numbers that lie before those of rows and cursors that are there.
     """
-    future = f"SELECT 1 FROM {table} WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint"  # noqa: S608
-    if tx.rows(f"{future} LIMIT 1"):
-        tx.run(f"UPDATE {table} SET transaction_id = 0")  # noqa: S608
-        tx.run(f"UPDATE snapshots SET {table}_transaction = 0, {table}_seq = 0")  # noqa: S608
+    tx.run("INSERT INTO counters (name, value) VALUES ('transactions_before', 0) ON CONFLICT DO NOTHING")
+    newest = max(tx.rows(f"SELECT coalesce(max(transaction_id), 0) FROM {table}")[0][0] for table in _FOLLOWED)  # noqa: S608
+    if tx.rows(f"SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint + {_BEFORE}")[0][0] <= newest:
+        tx.run("UPDATE counters SET value = ? WHERE name = 'transactions_before'", (newest,))
+        for table in _FOLLOWED:
+            tx.run(f"ALTER TABLE {table} ALTER COLUMN transaction_id SET DEFAULT (pg_current_xact_id()::text::bigint "
+                   f"+ {int(newest)})")
 
 
 def _marked(sql: str) -> str:
