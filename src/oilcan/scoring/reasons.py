@@ -10,7 +10,7 @@ import numpy as np
 
 from oilcan.core.contributions import Contributions
 from oilcan.core.features.plan import Feature, FeaturePlan
-from oilcan.core.fitted import Forecast, LifeForecast
+from oilcan.core.fitted import EventForecast, LifeForecast
 from oilcan.scoring.drivers import IndexDrivers, is_index
 from oilcan.scoring.normals import Normals
 from oilcan.scoring.wording import sentence
@@ -60,12 +60,14 @@ class Explainer:
         What each feature usually is.
     """
 
-    def __init__(self, forecast: Forecast, plan: FeaturePlan, normals: Normals) -> None:
+    def __init__(self, forecast: EventForecast | LifeForecast, plan: FeaturePlan, normals: Normals) -> None:
         self._sign = -1.0 if isinstance(forecast, LifeForecast) else 1.0
         self._contributions = Contributions(forecast.trees)
         self._plan, self._normals = plan, normals
         self._drivers = IndexDrivers(plan)
-        causes = [_cause(feature) for feature in plan.features]
+        residuals = plan.residuals
+        of = dict(zip(residuals.names, residuals.sensors, strict=True)) if residuals else {}
+        causes = [_cause(feature, of) for feature in plan.features]
         self._cause = np.array([sorted(set(causes)).index(cause) for cause in causes])
 
     def __call__(self, matrix: np.ndarray, top: int = 3) -> list[tuple[Reason, ...]]:
@@ -103,10 +105,10 @@ class Explainer:
         return text if driver is None else f"{text}. Mostly by: {self._text(driver, values, normals)}"
 
 
-def _cause(feature: Feature) -> tuple[str, str]:
+def _cause(feature: Feature, residual_of: dict[str, str]) -> tuple[str, str]:
     if feature.value is None and feature.sensor in _RECORDS:
         return "renewals", ""           # any maintenance or failure: the same history
-    return feature.sensor, feature.value or ""
+    return residual_of.get(feature.sensor, feature.sensor), feature.value or ""
 
 
 def _known(value: float) -> float | None:
