@@ -3,8 +3,6 @@
 import { byId, h } from "./dom.js";
 import { moment, percent } from "./words.js";
 
-export const openAlarms = (machine) => (machine.alarms ?? []).filter((alarm) => !alarm.closed_at);
-
 export function strip(alarm) {
   return h(
     "p",
@@ -50,7 +48,7 @@ export function alarmBox(alarm, acknowledge) {
       "ul",
       { class: "comments" },
       (alarm.comments ?? []).map((entry) =>
-        h("li", {}, h("span", { class: "muted" }, `${entry.said_by}, ${moment(entry.at)}: `), entry.said),
+        h("li", {}, h("span", { class: "muted" }, `${entry.by}, ${moment(entry.at)}: `), entry.said),
       ),
     ),
     h(

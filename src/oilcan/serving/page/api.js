@@ -1,7 +1,7 @@
 // The service's JSON API: the one place that knows its addresses and shapes.
 
 const KEY = "oilcan.key";
-const PAGE = 1000;
+const PAGE = 500; // the most the service gives at once
 
 export class Refused extends Error {
   constructor(status, said) {
@@ -37,20 +37,96 @@ async function ask(path, options = {}) {
   return content;
 }
 
-export const model = () => ask("/v1/model");
-
-// All machines, page after page: the list is filtered and sorted here, at once, without asking again.
-export async function machines() {
-  const first = await ask(`/v1/machines?limit=${PAGE}&offset=0`);
-  while (first.machines.length < first.total) {
-    const more = await ask(`/v1/machines?limit=${PAGE}&offset=${first.machines.length}`);
-    if (!more.machines.length) break;
-    first.machines.push(...more.machines);
-  }
-  return first;
+// The card, in the page's words: which columns hold what.
+export async function model() {
+  const card = await ask("/v1/model");
+  const headline = card.forecasts.find((forecast) => forecast.name === card.headline);
+  const life = card.forecasts.find((forecast) => forecast.kind === "life");
+  const of = (kind) => card.forecasts.filter((forecast) => forecast.kind === kind && forecast.task === headline.task);
+  return {
+    ...card,
+    threshold: headline.threshold,
+    horizon: card.tasks[headline.task].horizon,
+    leadTime: card.tasks[headline.task].lead_time,
+    life: life ? { column: `rul_${life.name}`, cap: card.tasks[life.task].cap } : null,
+    modes: of("event").filter((forecast) => forecast.mode),
+    outlook: of("outlook")[0] ?? null,
+  };
 }
 
-export const machine = (id) => ask(`/v1/machines/${encodeURIComponent(id)}`);
+function lifeOf(entry, card) {
+  const value = card.life ? entry[card.life.column] : null;
+  if (value === null || value === undefined) return null;
+  const [low, high] = ["low", "high"].map((end) => entry[`${card.life.column}_${end}`]);
+  return { value, low, high, capped: card.life.cap !== null && value >= card.life.cap };
+}
+
+function shaped(entry, card, alarm) {
+  const p = entry[`p_${card.headline}`] ?? null;
+  const age = entry.data_age_s === null ? null : Math.max(0, entry.data_age_s) / 3600;
+  return {
+    id: entry.machine_id,
+    static: entry.static,
+    newest: entry.time,
+    age,
+    stale: age !== null && card.time.max_gap_s !== null && age * 3600 > card.time.max_gap_s,
+    p,
+    component: entry.component,
+    life: lifeOf(entry, card),
+    alarm: alarm ? { id: alarm.id, acknowledged: alarm.acknowledged_at !== null } : null,
+  };
+}
+
+// All machines, page after page: the list is filtered and sorted here, at once, without asking again.
+export async function machines(card) {
+  const [first, { alarms }] = await Promise.all([
+    ask(`/v1/machines?size=${PAGE}`),
+    ask("/v1/alarms?state=open&limit=1000"),
+  ]);
+  const pages = Array.from({ length: Math.ceil(first.total / PAGE) - 1 }, (_, at) => at + 2);
+  const more = await Promise.all(pages.map((page) => ask(`/v1/machines?size=${PAGE}&page=${page}`)));
+  const open = new Map(alarms.map((alarm) => [alarm.id, alarm]));
+  const all = [first, ...more].flatMap((page) => page.machines);
+  return {
+    filters: first.filters,
+    machines: all.map((entry) =>
+      shaped(entry, card, entry.alarm && (open.get(entry.alarm) ?? { id: entry.alarm, acknowledged_at: null })),
+    ),
+  };
+}
+
+// since: the time from which the past is told
+export async function machine(id, card, since) {
+  const entry = await ask(
+    `/v1/machines/${encodeURIComponent(id)}${since ? `?since=${encodeURIComponent(since)}` : ""}`,
+  );
+  const alarms = entry.alarms ?? [];
+  return {
+    ...shaped(
+      entry,
+      card,
+      alarms.find((alarm) => alarm.id === entry.alarm),
+    ),
+    alarms: alarms.filter((alarm) => !alarm.closed_at),
+    reasons: entry.reasons ?? [],
+    components: card.modes
+      .map(({ name, mode }) => ({ name: mode, p: entry[`p_${name}`] }))
+      .filter(({ p }) => p !== undefined),
+    outlook: (card.outlook?.horizons ?? []).map((by) => ({ by, p: entry[`${card.outlook.name}_${by}`] })),
+    history: { times: entry.history.time, p: entry.history[`p_${card.headline}`] ?? [] },
+    readings: {
+      times: entry.sensors.time,
+      columns: Object.entries(entry.sensors.columns).map(([name, found]) => ({
+        name,
+        ...card.sensors[name],
+        ...found,
+      })),
+    },
+    records: Object.entries(entry.records)
+      .flatMap(([table, records]) => records.map((record) => ({ table, ...record })))
+      .sort((a, b) => (a.time < b.time ? 1 : -1)),
+  };
+}
 
 export const acknowledge = (id, comment) =>
   ask(`/v1/alarms/${id}/acknowledge`, { method: "POST", body: JSON.stringify({ comment }) });

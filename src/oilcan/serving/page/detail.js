@@ -1,6 +1,6 @@
 // One machine: how sure, which component, how long left, why, what its sensors did, what was done to it.
 
-import { alarmBox, openAlarms, strip } from "./alarm.js";
+import { alarmBox, strip } from "./alarm.js";
 import { byId, h, replace } from "./dom.js";
 import { history, log } from "./history.js";
 import { badge, stateOf } from "./list.js";
@@ -10,15 +10,15 @@ export function showNothing(said) {
   replace(byId("detail"), h("p", { class: "empty" }, said));
 }
 
-// fleet: what GET /v1/machines says of all (horizon, lead_time, threshold, now)
-export function show(machine, fleet, { acknowledge, back }) {
+// card: what GET /v1/model says (horizon, leadTime, threshold)
+export function show(machine, card, { acknowledge, back }) {
   replace(
     byId("detail"),
     h(
       "div",
       { class: "head" },
       h("button", { type: "button", class: "back", onclick: back }, "‹ All machines"),
-      h("h2", { id: "machine-title" }, badge(stateOf(machine)), ` ${machine.machine_id}`),
+      h("h2", { id: "machine-title" }, badge(stateOf(machine)), ` ${machine.id}`),
       h(
         "p",
         { class: "muted" },
@@ -28,12 +28,12 @@ export function show(machine, fleet, { acknowledge, back }) {
       ),
       age(machine),
     ),
-    openAlarms(machine).map(strip),
-    h("div", { class: "cards" }, riskCard(machine, fleet), lifeCard(machine), componentCard(machine)),
+    machine.alarms.map(strip),
+    h("div", { class: "cards" }, riskCard(machine, card), lifeCard(machine), componentCard(machine)),
     why(machine),
-    openAlarms(machine).map((alarm) => alarmBox(alarm, acknowledge)),
+    machine.alarms.map((alarm) => alarmBox(alarm, acknowledge)),
     outlook(machine),
-    history(machine, fleet),
+    history(machine, card),
     log(machine),
   );
 }
@@ -50,7 +50,7 @@ function age(machine) {
   );
 }
 
-function card(name, ...children) {
+function box(name, ...children) {
   return h("section", { class: "card", "aria-label": name }, h("h3", {}, name), children);
 }
 
@@ -65,17 +65,18 @@ function meter(p, threshold, label) {
   return bar;
 }
 
-function riskCard(machine, fleet) {
+function riskCard(machine, card) {
+  if (machine.p === null) return null;
   const spaced = (length) => length.replace(/(\d)([a-z])/, "$1\u00a0$2");
   const when =
-    !fleet.lead_time || fleet.lead_time.startsWith("0")
-      ? `in the next ${spaced(fleet.horizon)}`
-      : `in the ${spaced(fleet.horizon)} after the next ${spaced(fleet.lead_time)}`;
-  const cut = fleet.threshold === null ? "" : `; alarm from ${percent(fleet.threshold)}`;
-  return card(
+    !card.leadTime || card.leadTime.startsWith("0")
+      ? `in the next ${spaced(card.horizon)}`
+      : `in the ${spaced(card.horizon)} after the next ${spaced(card.leadTime)}`;
+  const cut = card.threshold === null ? "" : `; alarm from ${percent(card.threshold)}`;
+  return box(
     "How sure",
     h("p", { class: "big" }, percent(machine.p)),
-    meter(machine.p, fleet.threshold, `${percent(machine.p)}${cut}`),
+    meter(machine.p, card.threshold, `${percent(machine.p)}${cut}`),
     h("p", { class: "muted" }, `chance of a failure ${when}${cut}`),
   );
 }
@@ -83,7 +84,7 @@ function riskCard(machine, fleet) {
 function lifeCard(machine) {
   const life = machine.life;
   if (!life) return null;
-  return card(
+  return box(
     "How long left",
     h(
       "p",
@@ -100,9 +101,9 @@ function lifeCard(machine) {
 }
 
 function componentCard(machine) {
-  const parts = [...(machine.components ?? [])].sort((a, b) => b.p - a.p);
+  const parts = [...machine.components].sort((a, b) => b.p - a.p);
   if (!parts.length) return null;
-  return card(
+  return box(
     "Which component",
     h(
       "ul",
@@ -121,7 +122,7 @@ function componentCard(machine) {
 }
 
 function why(machine) {
-  const reasons = machine.reasons?.length ? machine.reasons : (machine.life_reasons ?? []);
+  const { reasons } = machine;
   if (!reasons.length) return null;
   return h(
     "section",
@@ -163,7 +164,7 @@ function reasonRow(reason) {
 }
 
 function outlook(machine) {
-  const steps = machine.outlook ?? [];
+  const steps = machine.outlook;
   if (!steps.length) return null;
   return h(
     "section",
@@ -182,7 +183,7 @@ function outlook(machine) {
             h("span", { class: "bar", style: { height: `${Math.max(2, step.p * 100)}%` } }),
           ),
           h("strong", {}, percent(step.p)),
-          h("span", { class: "muted" }, span(step.horizon)),
+          h("span", { class: "muted" }, step.by.replace(/(\d)([a-z])/, "$1\u00a0$2")),
         ),
       ),
     ),

@@ -13,13 +13,13 @@ function unitWords(unit) {
   return word ? ` ${word}` : "";
 }
 
-export function history(machine, fleet) {
-  const past = machine.history ?? { times: [], p: [] };
-  const readings = machine.readings ?? { times: [], columns: [] };
+export function history(machine, card) {
+  const past = machine.history;
+  const readings = machine.readings;
   const all = [...past.times, ...readings.times].map(place);
   if (!all.length) return null;
-  const records = machine.records ?? [];
-  const crossed = fleet.threshold === null ? [] : crossings(past.times.map(place), past.p, fleet.threshold);
+  const records = machine.records;
+  const crossed = card.threshold === null ? [] : crossings(past.times.map(place), past.p, card.threshold);
   const common = {
     domain: [Math.min(...all), Math.max(...all)],
     marks: records.map((record) => ({ ...record, said: `${WORDS[record.table]} ${record.kind}` })),
@@ -30,8 +30,8 @@ export function history(machine, fleet) {
     { class: "history", "aria-labelledby": "history-title" },
     h("h3", { id: "history-title" }, "How it came"),
     crossed.length ? h("p", {}, `Risk reached the threshold ${at(crossed.at(-1))}.`) : null,
-    past.times.length ? riskPart(past, fleet.threshold, common) : null,
-    readings.columns.length ? sensorPart(readings, machine.reasons ?? [], common) : null,
+    past.times.length ? riskPart(past, card.threshold, common) : null,
+    readings.columns.length ? sensorPart(readings, machine.reasons, common) : null,
     h("p", { class: "legend muted" }, "▲ error  ■ maintenance  ✕ failure  ┆ risk reached the threshold"),
   );
 }
@@ -48,7 +48,17 @@ function sensorPart({ times, columns }, reasons, common) {
   const drawing = h("div", {});
   const draw = (column) => {
     const label = column.description || title(column.name);
-    replace(drawing, chart({ label, unit: unitWords(column.unit), times, values: column.values, ...common }));
+    replace(
+      drawing,
+      chart({
+        label,
+        unit: unitWords(column.unit),
+        times,
+        values: column.mean,
+        band: [column.min, column.max],
+        ...common,
+      }),
+    );
   };
   const options = columns.map(({ name, description }) => h("option", { value: name }, description || title(name)));
   const choice = h("select", { id: "sensor" }, options);
@@ -63,7 +73,7 @@ function sensorPart({ times, columns }, reasons, common) {
 }
 
 export function log(machine) {
-  const records = machine.records ?? [];
+  const records = machine.records;
   return h(
     "section",
     { "aria-labelledby": "log-title" },

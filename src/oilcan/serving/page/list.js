@@ -22,7 +22,7 @@ let open = () => {};
 
 export function stateOf(machine) {
   if (machine.alarm) return machine.alarm.acknowledged ? "seen" : "alarm";
-  return machine.stale || machine.p === null ? "stale" : "calm";
+  return machine.stale || (machine.p === null && !machine.life) ? "stale" : "calm";
 }
 
 export function badge(state) {
@@ -60,16 +60,17 @@ export function setMachines(all, said) {
   asOf = said;
   machines = all.map((machine) => ({
     ...machine,
-    search: [machine.machine_id, ...Object.values(machine.static ?? {})].join(" ").toLowerCase(),
+    search: [machine.id, ...Object.values(machine.static ?? {})].join(" ").toLowerCase(),
   }));
 }
 
 const last = (value) => value ?? Infinity;
+const compare = (a, b) => (a < b ? -1 : Number(a > b));
 const ORDERS = {
-  risk: (a, b) => Boolean(b.alarm) - Boolean(a.alarm) || (b.p ?? -1) - (a.p ?? -1),
-  life: (a, b) => last(a.life?.value) - last(b.life?.value),
+  risk: (a, b) => Boolean(b.alarm) - Boolean(a.alarm) || (b.p ?? -1) - (a.p ?? -1) || ORDERS.life(a, b),
+  life: (a, b) => compare(last(a.life?.value), last(b.life?.value)),
   machine_id: () => 0,
-  age: (a, b) => last(b.age) - last(a.age),
+  age: (a, b) => compare(last(b.age), last(a.age)),
 };
 const NAMES = new Intl.Collator("en", { numeric: true });
 
@@ -81,12 +82,12 @@ export function filter({ q, statics, alarms, sort }) {
       words.every((word) => machine.search.includes(word)) &&
       Object.entries(statics).every(([name, value]) => !value || String(machine.static?.[name]) === value),
   );
-  kept.sort((a, b) => ORDERS[sort](a, b) || NAMES.compare(a.machine_id, b.machine_id));
-  const before = shown[active]?.machine_id;
+  kept.sort((a, b) => ORDERS[sort](a, b) || NAMES.compare(a.id, b.id));
+  const before = shown[active]?.id;
   shown = kept;
   active = Math.max(
     0,
-    shown.findIndex((machine) => machine.machine_id === before),
+    shown.findIndex((machine) => machine.id === before),
   );
   const [some, whole] = [shown.length, machines.length].map((n) => n.toLocaleString("en"));
   byId("count").textContent = `${some === whole ? whole : `${some} of ${whole}`} machines, ${asOf}`;
@@ -95,7 +96,7 @@ export function filter({ q, statics, alarms, sort }) {
 
 export function mark(id) {
   chosen = id;
-  const at = shown.findIndex((machine) => machine.machine_id === id);
+  const at = shown.findIndex((machine) => machine.id === id);
   if (at >= 0) active = at;
   if (id) draw();
   else intoView(); // a list that was hidden has forgotten how far it was scrolled
@@ -134,7 +135,7 @@ function row(machine, at) {
       id: `row-${at}`,
       "data-at": at,
       role: "option",
-      "aria-selected": String(machine.machine_id === chosen),
+      "aria-selected": String(machine.id === chosen),
       "aria-posinset": at + 1,
       "aria-setsize": shown.length,
       class: `row ${state}${at === active ? " active" : ""}`,
@@ -144,7 +145,7 @@ function row(machine, at) {
     h(
       "span",
       { class: "who" },
-      h("strong", {}, machine.machine_id),
+      h("strong", {}, machine.id),
       h(
         "span",
         { class: "muted" },
@@ -166,7 +167,7 @@ function row(machine, at) {
           life.capped ? `over ${span(life.value)} left` : `${range(life.low, life.high)} left`,
         ),
     ),
-    h("span", { class: "risk" }, percent(machine.p)),
+    h("span", { class: "risk" }, machine.p === null && life ? span(life.value) : percent(machine.p)),
   );
 }
 
@@ -193,5 +194,5 @@ function intoView() {
 function choose(at) {
   if (!shown[at]) return;
   active = at;
-  open(shown[at].machine_id);
+  open(shown[at].id);
 }

@@ -7,7 +7,9 @@ import * as list from "./list.js";
 import { countBy, moment, title } from "./words.js";
 
 const EVERY_MS = 30_000;
+const PAST_MS = 14 * 24 * 3600 * 1000;
 const THEMES = ["auto", "light", "dark"];
+let card = null; // what the model is
 let fleet = null; // the last good answer of GET /v1/machines
 let asked = ""; // when that was, by the clock on the wall
 
@@ -30,15 +32,27 @@ async function guarded(work) {
 }
 
 async function refresh() {
-  const found = await guarded(api.machines);
+  const found = await guarded(() => api.machines(card));
   if (!found) return;
   fleet = found;
-  list.setMachines(found.machines, `as of ${moment(found.now)}`);
+  list.setMachines(found.machines, newest(found.machines));
   asked = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   facts();
   staticFilters();
   applyFilters();
   await openFromAddress({ keep: true });
+}
+
+function newest(machines) {
+  const times = machines.map((machine) => machine.newest).filter((time) => time !== null);
+  return times.length ? `newest reading ${moment(times.reduce((a, b) => (a > b ? a : b)))}` : "no reading yet";
+}
+
+// The past is told from here on: two weeks, or 200 cycles, before the machine's newest reading.
+function since(id) {
+  const time = fleet?.machines.find((machine) => machine.id === id)?.newest;
+  if (time === null || time === undefined) return null;
+  return typeof time === "number" ? Math.max(0, time - 200) : new Date(Date.parse(time) - PAST_MS).toISOString();
 }
 
 function facts() {
@@ -58,7 +72,7 @@ function facts() {
 
 function staticFilters() {
   const place = byId("statics");
-  const names = Object.keys(fleet.statics ?? {});
+  const names = Object.keys(fleet.filters);
   if (place.dataset.names === names.join()) return;
   place.dataset.names = names.join();
   replace(
@@ -67,12 +81,12 @@ function staticFilters() {
       h(
         "label",
         {},
-        h("span", {}, fleet.statics[name].description || title(name)),
+        h("span", {}, card.statics[name] || title(name)),
         h(
           "select",
           { name, onchange: applyFilters },
           h("option", { value: "" }, "All"),
-          fleet.statics[name].values.map((value) => h("option", { value }, value)),
+          fleet.filters[name].map((value) => h("option", { value }, value)),
         ),
       ),
     ),
@@ -99,14 +113,14 @@ async function openFromAddress({ keep = false } = {}) {
   }
   if (keep && typing()) return;
   if (!keep) showNothing("Loading…");
-  const machine = await guarded(() => api.machine(id));
+  const machine = await guarded(() => api.machine(id, card, since(id)));
   if (addressed() !== id) return;
   if (!machine) {
     if (!keep) showNothing(`${id} cannot be shown now.`);
     return;
   }
   const top = byId("detail").scrollTop;
-  show(machine, fleet, {
+  show(machine, card, {
     acknowledge,
     back: () => {
       location.hash = "";
@@ -183,9 +197,9 @@ function start() {
 }
 
 async function begin() {
-  const card = await guarded(api.model);
+  card = await guarded(api.model);
   if (card) {
-    countBy(card.time);
+    countBy(card.time.kind);
     byId("dataset").textContent = title(card.dataset);
     await refresh();
   }
