@@ -61,7 +61,7 @@ class OnlineFeatures:
         self.raw, self.moved = Log(len(self.columns)), Rows(until=np.array(NONE))
         self._codec = Codec(f"{plan.hash} {fill_periods} {self.lateness} {self.columns}",
                             (self.base, self.moved, self.parts.statics.rows),
-                            [len(self.columns), *(len(group.columns) for group in self.parts.sliding.groups)])
+                            [log.width for log in (self.raw, *self.parts.sliding.logs)])
         self._slots: dict[str, int] = {}
         at = {kind: [i for i, f in enumerate(plan.features) if f.kind == kind] for kind in ONLINE}
         self._families = [(at[kind], make(self.parts, [plan.features[i] for i in at[kind]]))
@@ -153,6 +153,10 @@ class OnlineFeatures:
             self.now.put(held.slots, self.recursion.absorb(self.base.take(held.slots), held)[0])
         records.trim(self._records_needed)
         return status
+
+    def newest(self, slots: np.ndarray) -> np.ndarray:
+        """Time of the newest reading of machines, shape (m,); `NONE` of one that has sent none."""
+        return self.now["newest"][slots]
 
     def features(self, slots: np.ndarray, times: np.ndarray | None = None) -> np.ndarray:
         """The features of some machines, shape (m, features of the plan), float32; NaN where not known.

@@ -6,6 +6,7 @@ import numpy as np
 
 from oilcan.core.features.ewm import FADED
 from oilcan.core.features.online.block import Block
+from oilcan.core.features.online.processed import Processed
 from oilcan.core.features.online.rows import Taken
 
 
@@ -29,11 +30,12 @@ class Averages:
         """State of a machine that has sent nothing: sums of weights, and of weighted readings, at the newest."""
         return {"weights": np.zeros(len(self._columns)), "weighted": np.zeros(len(self._columns))}
 
-    def absorb(self, state: Taken, block: Block, processed: np.ndarray) -> Taken:
+    def absorb(self, state: Taken, block: Block, processed: Processed) -> Taken:
         """The sums at the newest of the readings."""
         kept = self._decay(block.newest - state["newest"])
         share = self._decay(block.newest[block.machine] - block.time)
-        values = processed[:, self._columns]
+        values, counts = processed.values[:, self._columns], processed.weights(self._columns)
+        share = share if counts is None else share * counts
         there = ~np.isnan(values)
         weights = np.add.reduceat(np.where(there, share, 0.0), block.starts, axis=0)
         weighted = np.add.reduceat(np.where(there, share * values, 0.0), block.starts, axis=0)

@@ -14,7 +14,9 @@ from oilcan.contract import Contract
 from oilcan.core.derived import columns_used, compute_derived
 from oilcan.core.features.arrays import codes
 from oilcan.core.features.compound import processed
+from oilcan.core.features.health import regime_of
 from oilcan.core.features.online.block import Block
+from oilcan.core.features.online.processed import Processed
 from oilcan.core.features.online.rows import NONE, Taken
 from oilcan.core.features.plan import Category, FeaturePlan
 
@@ -98,14 +100,17 @@ class Inputs:
         end = block.ends - 1
         return values, {"held": known[end], "held_time": time[end], "raw": block.values[end]}
 
-    def process(self, values: np.ndarray) -> np.ndarray:
-        """Readings as the families see them, shape (n, columns of the plan)."""
+    def process(self, values: np.ndarray) -> Processed:
+        """Readings as the families see them."""
         found = dict(zip(self.columns, values.T, strict=True))
         found |= compute_derived(found, self._derived, len(values))
-        names = self._plan.regimes.conditions if self._plan.regimes else ()
+        regimes, health = self._plan.regimes, self._plan.health
         raw, conditions = (np.array([found[name] for name in each]).reshape(len(each), len(values)).T
-                           for each in ([sensor.name for sensor in self._plan.sensors], names))
-        return processed(self._plan, raw, conditions)
+                           for each in ([s.name for s in self._plan.sensors], regimes.conditions if regimes else ()))
+        out = processed(self._plan, raw, conditions)
+        if health is None or health.is_even:
+            return Processed(out)
+        return Processed(out, np.array(health.precision)[regime_of(regimes, conditions)])
 
     def _ticks(self, time: np.ndarray) -> np.ndarray:
         return time.astype(np.float64) / self._per_tick

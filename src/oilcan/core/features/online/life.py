@@ -7,6 +7,7 @@ import numpy as np
 
 from oilcan.core.features.early_life import ENDLESS, PERIODS
 from oilcan.core.features.online.block import Block
+from oilcan.core.features.online.processed import Processed
 from oilcan.core.features.online.rows import NONE, Taken
 from oilcan.core.features.online.stretches import Stretch, as_moments, empty, fields_for, join, some_of
 from oilcan.core.features.plan import Feature
@@ -64,7 +65,9 @@ class Lives:
             key: each for period in self.periods.values() for key, each in period.stored(period.nothing()).items()
         }
 
-    def absorb(self, state: Taken, block: Block, processed: np.ndarray, first: np.ndarray, began: np.ndarray) -> Taken:
+    def absorb(
+        self, state: Taken, block: Block, processed: Processed, first: np.ndarray, began: np.ndarray
+    ) -> Taken:
         """The moments after the readings.
 
         Parameters
@@ -81,7 +84,9 @@ class Lives:
             inside = (block.time > start[block.machine]) & (block.time - start[block.machine] <= period.length)
             some = np.flatnonzero(np.logical_or.reduceat(inside, block.starts))
             if len(some):
-                found = pieces(processed[inside][:, period.columns], ticks[inside], block.only(inside).starts)
+                part = processed.where(inside)
+                found = pieces(part.values[:, period.columns], ticks[inside], block.only(inside).starts,
+                               part.weights(period.columns))
                 joined = join({key: each[some] for key, each in past.items()}, some_of(found, period.kept))
                 past = {key: each.copy() for key, each in past.items()}
                 for key, each in joined.items():

@@ -48,6 +48,11 @@ class Log:
         self._left = 0
 
     @property
+    def width(self) -> int:
+        """Columns of a reading."""
+        return self.values.shape[2]
+
+    @property
     def pages(self) -> int:
         """Pages in use."""
         return len(self.following) - self._left

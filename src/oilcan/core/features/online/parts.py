@@ -43,10 +43,11 @@ class Parts:
         sensors = plan.columns
         inputs = Inputs(plan, contract, fill_periods=fill_periods, per_tick=per_tick)
         by_kind = {kind: [f for f in plan.features if f.kind == kind] for kind in ("ewm", "early_life", "events")}
+        even = plan.health is None or plan.health.is_even
         periods = periods_of(by_kind["early_life"], sensors.index, window_units(plan.reference, per_tick))
         return cls(
             plan, sensors, per_tick, inputs,
-            sliding=Sliding(plan.features, sensors.index, per_tick),
+            sliding=Sliding(plan.features, sensors.index, per_tick, None if even else NAME),
             averages=Averages([sensors.index(f.sensor) for f in by_kind["ewm"]],
                               [f.window or 0.0 for f in by_kind["ewm"]], per_tick),
             lives=Lives(periods, per_tick),

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from oilcan.core.features.online.block import Block
+from oilcan.core.features.online.pages import Log
+from oilcan.core.features.online.processed import Processed
 from oilcan.core.features.online.rows import NONE, Taken
 from oilcan.core.features.online.stretches import NEEDS, as_moments, fields_for
 from oilcan.core.features.online.windows import Windows
@@ -27,9 +29,12 @@ class Sliding:
         Sensor -> column of the processed readings.
     per_tick
         Whole units in a tick.
+    weighted
+        The sensor whose readings count by their precision.
     """
 
-    def __init__(self, features: Iterable[Feature], column: Callable[[str], int], per_tick: int) -> None:
+    def __init__(self, features: Iterable[Feature], column: Callable[[str], int], per_tick: int,
+                 weighted: str | None = None) -> None:  # fmt: skip
         needed: dict[Pair, set[str]] = defaultdict(set)
         for feature in features:
             if feature.kind in NEEDED_BY and feature.window:
@@ -41,14 +46,15 @@ class Sliding:
         for lengths, sensors in _together(needed):
             kept = fields_for({name for s in sensors for w in lengths for name in needed[s, w]})
             units = np.array([window_units(each, per_tick) for each in lengths])
-            self.groups.append(Windows([column(name) for name in sensors], units, kept, per_tick))
+            at = sensors.index(weighted) if weighted in sensors else None
+            self.groups.append(Windows([column(name) for name in sensors], units, kept, per_tick, at))
             for each in lengths:
                 self._pairs |= {(name, each): len(self._pairs) + at for at, name in enumerate(sensors)}
 
     @property
-    def longest(self) -> int:
-        """Whole units of the longest window; 0 without any."""
-        return max((int(group.lengths[-1]) for group in self.groups), default=0)
+    def logs(self) -> list[Log]:
+        """Where each group holds its readings."""
+        return [group.log for group in self.groups]
 
     def pair(self, feature: Feature) -> int:
         """Position of a feature's sensor and window among the columns of `statistics`."""
@@ -59,7 +65,7 @@ class Sliding:
         for group in self.groups:
             group.grow(n)
 
-    def push(self, block: Block, processed: np.ndarray, first: np.ndarray) -> None:
+    def push(self, block: Block, processed: Processed, first: np.ndarray) -> None:
         """Slide all windows to the newest readings; see `Windows.push`."""
         for group in self.groups:
             group.push(block, processed, first)

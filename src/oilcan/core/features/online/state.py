@@ -8,6 +8,7 @@ import numpy as np
 
 from oilcan.core.features.online.block import Block
 from oilcan.core.features.online.parts import Parts
+from oilcan.core.features.online.processed import Processed
 from oilcan.core.features.online.rows import NONE, Rows, Taken
 
 
@@ -22,8 +23,8 @@ class Recursion:
         return Rows(first=np.array(NONE), newest=np.array(NONE), level=np.full(len(self._parts.sensors), np.nan),
                     **self._parts.inputs.empty, **self._parts.averages.empty, **self._parts.lives.empty)
 
-    def absorb(self, state: Taken, block: Block) -> tuple[Taken, np.ndarray]:
-        """State after the readings, and the readings processed, shape (n, sensors).
+    def absorb(self, state: Taken, block: Block) -> tuple[Taken, Processed]:
+        """State after the readings, and the readings processed.
 
         Parameters
         ----------
@@ -34,7 +35,7 @@ class Recursion:
         processed = self._parts.inputs.process(values)
         first = np.where(state["first"] == NONE, block.time[block.starts], state["first"])
         began = self._parts.records.lives(block.slots, block.newest)
-        after = {"first": first, "newest": block.newest, "level": processed[block.ends - 1], **held}
+        after = {"first": first, "newest": block.newest, "level": processed.values[block.ends - 1], **held}
         after |= self._parts.averages.absorb(state, block, processed)
         after |= self._parts.lives.absorb(state, block, processed, first, np.where(began == NONE, first - 1, began))
         return after, processed

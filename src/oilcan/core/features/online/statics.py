@@ -40,7 +40,7 @@ class Statics:
         if self._kinds[name] == "code":
             return codes(column, self._categories[name])
         if self._kinds[name] == "age":
-            return np.where(column.isna(), np.nan, exact(column))
+            return np.where(column.isna(), np.nan, exact(column))      # 2^53 microseconds are 285 years
         return column.to_numpy(np.float64, na_value=np.nan)
 
     def column(self, name: str, slots: np.ndarray, raw: np.ndarray) -> np.ndarray:

@@ -6,14 +6,14 @@ from typing import Final
 
 import numpy as np
 
-from oilcan.core.features.scan import Moments
+from oilcan.core.features.scan import TINY, Moments
 
 Stretch = dict[str, np.ndarray]     # field of `Moments` -> (..., sensors)
 
 FIELDS: Final = tuple(field.name for field in fields(Moments))
 NEEDS: Final = {                    # what a statistic is computed from
     "mean": {"count", "mean"},
-    "std": {"count", "mean", "square"},
+    "std": {"count", "mean", "square", "t_mean", "t_square"},
     "min": {"low"},
     "max": {"high"},
     "slope": {"count", "mean", "t_mean", "t_square", "cross"},
@@ -53,7 +53,7 @@ def join(left: Stretch, right: Stretch) -> Stretch:
     return some_of(as_moments(left).joined(as_moments(right)), left)
 
 
-def of_rows(values: np.ndarray, ticks: np.ndarray, kept: Iterable[str]) -> Stretch:
+def of_rows(values: np.ndarray, ticks: np.ndarray, kept: Iterable[str], weights: np.ndarray | None = None) -> Stretch:
     """Stretches of a few rows side by side; arrays of shape (n, sensors).
 
     Sums are of distances from the lowest reading, so what is subtracted from a sum of squares is no larger
@@ -61,26 +61,28 @@ def of_rows(values: np.ndarray, ticks: np.ndarray, kept: Iterable[str]) -> Stret
 
     Parameters
     ----------
-    values, ticks
-        Shapes (rows, n, sensors), NaN where missing, and (rows, n).
+    values, ticks, weights
+        Shapes (rows, n, sensors), NaN where missing, (rows, n), and what each reading counts, (rows, n, sensors).
     """
-    there = ~np.isnan(values)
-    weight = there.astype(np.float64)
-    count, low = np.einsum("rns->ns", weight), values[0].copy()
+    there, low = ~np.isnan(values), values[0].copy()
     for row in values[1:]:
         np.fmin(low, row, out=low)
     gap = np.where(there, values - low, 0.0)
-    share, total = 1.0 / np.maximum(count, 1.0), np.einsum("rns->ns", gap)
+    counts = there.astype(np.float64) if weights is None else there * weights
+    counted = gap if weights is None else gap * weights
+    count, total = np.einsum("rns->ns", counts), np.einsum("rns->ns", counted)
+    share = 1.0 / np.maximum(count, TINY)
     found = {"count": count, "mean": np.where(count > 0, low + total * share, 0.0), "low": low}
     if "high" in kept:
         found["high"] = np.fmax.reduce(values, axis=0)
     if "square" in kept:
-        found["square"] = np.maximum(np.einsum("rns,rns->ns", gap, gap) - total * total * share, 0.0)
+        found["square"] = np.maximum(np.einsum("rns,rns->ns", gap, counted) - total * total * share, 0.0)
+    if "t_square" in kept:
+        later = ticks - ticks[-1]                           # any of the instants will do
+        t_total = np.einsum("rn,rns->ns", later, counts)
+        t_square = np.einsum("rn,rns->ns", later * later, counts) - t_total * t_total * share
+        found["t_mean"] = np.where(count > 0, ticks[-1][:, None] + t_total * share, 0.0)
+        found["t_square"] = np.where(np.einsum("rns->ns", there, dtype=np.int64) > 1, t_square, 0.0)
     if "cross" in kept:
-        origin = ticks.min(axis=0)
-        later = ticks - origin
-        t_total = np.einsum("rn,rns->ns", later, weight)
-        found["t_mean"] = np.where(count > 0, origin[:, None] + t_total * share, 0.0)
-        found["t_square"] = np.einsum("rn,rns->ns", later * later, weight) - t_total * t_total * share
-        found["cross"] = np.einsum("rn,rns->ns", later, gap) - total * t_total * share
+        found["cross"] = np.einsum("rn,rns->ns", later, counted) - total * t_total * share
     return {name: found[name] for name in kept}

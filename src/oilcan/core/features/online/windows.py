@@ -14,6 +14,7 @@ import numpy as np
 
 from oilcan.core.features.online.block import Block
 from oilcan.core.features.online.pages import Log
+from oilcan.core.features.online.processed import Processed, weights_of
 from oilcan.core.features.online.rows import NONE, Rows
 from oilcan.core.features.online.stretches import Stretch, empty, join, of_rows, some_of
 from oilcan.core.features.scan import pieces
@@ -34,6 +35,8 @@ class Windows:
         Fields of moments that statistics need.
     per_tick
         Whole units in a tick.
+    weighted
+        Which of the columns is a health index whose readings count by their precision, held behind the sensors.
 
     Attributes
     ----------
@@ -43,10 +46,11 @@ class Windows:
         Moments of the readings since the turn, by field.
     """
 
-    def __init__(self, columns: Sequence[int], lengths: np.ndarray, kept: tuple[str, ...], per_tick: int) -> None:
+    def __init__(self, columns: Sequence[int], lengths: np.ndarray, kept: tuple[str, ...], per_tick: int,
+                 weighted: int | None = None) -> None:  # fmt: skip
         self.columns, self.lengths, self.kept, self.per_tick = list(columns), lengths, kept, per_tick
-        n, sensors = len(lengths), len(columns)
-        self.log = Log(sensors, dict.fromkeys(kept, (n, sensors)))
+        self.weighted, n, sensors = weighted, len(lengths), len(columns)
+        self.log = Log(sensors + (weighted is not None), dict.fromkeys(kept, (n, sensors)))
         self.state = Rows(oldest=np.full(n, -1), turn=np.full(n, NONE))
         self.since = Rows(**empty(kept, n, sensors))
 
@@ -55,19 +59,21 @@ class Windows:
         for rows in (self.state, self.since, self.log.machines):
             rows.grow(n)
 
-    def push(self, block: Block, processed: np.ndarray, first: np.ndarray) -> None:
+    def push(self, block: Block, processed: Processed, first: np.ndarray) -> None:
         """Slide the windows to the newest of these readings, all newer than what is held.
 
         Parameters
         ----------
         processed
-            Of all sensors, shape (n, sensors).
+            Of all sensors.
         first
             First reading of each machine, shape (m,): where ticks begin.
         """
-        values, slots = processed[:, self.columns], block.slots
-        self.log.push(block.with_values(values))
-        added = some_of(pieces(values, self._ticks(block.time, first[block.machine]), block.starts), self.kept)
+        values, weights, slots = processed.values[:, self.columns], processed.weights(self.columns), block.slots
+        held = values if weights is None else np.column_stack([values, weights[:, self.weighted]])
+        self.log.push(block.with_values(held))
+        ticks = self._ticks(block.time, first[block.machine])
+        added = some_of(pieces(values, ticks, block.starts, weights), self.kept)
         self.since.put(slots, join(self.since.take(slots), {name: each[:, None] for name, each in added.items()}))
         oldest = self.state["oldest"][slots]
         oldest = np.where(oldest < 0, self.log.machines["first"][slots][:, None], oldest)
@@ -112,7 +118,10 @@ class Windows:
         values = self.log.values[:, page]
         values[~inside] = np.nan
         time = np.where(inside, time, np.where(inside, time, NONE).max(axis=0))     # others count for nothing
-        return of_rows(values, self._ticks(time, first), self.kept)
+        if self.weighted is None:
+            return of_rows(values, self._ticks(time, first), self.kept)
+        weights = weights_of(np.where(inside, values[:, :, -1], 1.0), self.weighted, len(self.columns))
+        return of_rows(values[:, :, :-1], self._ticks(time, first), self.kept, weights)
 
     def _turn(self, slots: np.ndarray, cut: np.ndarray, newest: np.ndarray, first: np.ndarray) -> None:
         """Turn the windows that have slid past their last turn."""

@@ -1,0 +1,40 @@
+"""Readings as the families see them: normalised sensors, the health index, and what its readings count."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Processed:
+    """Readings of the sensors of a plan, the health index last.
+
+    Parameters
+    ----------
+    values
+        Shape (n, sensors), NaN where missing.
+    precision
+        What a reading of the health index counts, shape (n,); None where all count 1, as other sensors do.
+    """
+
+    values: np.ndarray
+    precision: np.ndarray | None = None
+
+    def weights(self, columns: Sequence[int]) -> np.ndarray | None:
+        """What readings of some columns count, shape (n, columns); None where all count 1."""
+        health = self.values.shape[1] - 1
+        if self.precision is None or health not in columns:
+            return None
+        return weights_of(self.precision, columns.index(health), len(columns))
+
+    def where(self, kept: np.ndarray) -> "Processed":
+        """Some of the readings; `kept` has shape (n,), bool."""
+        return Processed(self.values[kept], None if self.precision is None else self.precision[kept])
+
+
+def weights_of(precision: np.ndarray, health: int, sensors: int) -> np.ndarray:
+    """Weights of all sensors, shape (..., sensors): 1, but for column `health`."""
+    out = np.ones((*precision.shape, sensors))
+    out[..., health] = precision
+    return out
