@@ -133,4 +133,6 @@ def plan_for(seed: int, windows: str) -> tuple[FeaturePlan, Tables]:
     ready = prepared(tables, known, 0)
     learned = features.learn(known, ready.telemetry, ready.rows, keep_every=1)
     everything = {name: getattr(tables, name) for name in features.FLEET_TABLES}
-    return features.build_plan(known, frames.PARAMS, features.merge([learned]), everything), tables
+    plan = features.build_plan(known, frames.PARAMS, features.merge([learned]), everything)
+    precision = tuple(np.linspace(0.4, 1.6, len(plan.health.precision)))        # so few readings teach none
+    return replace(plan, health=replace(plan.health, precision=precision)), tables

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from oilcan.contract import Contract
+from oilcan.core.features.health import NAME
 from oilcan.core.features.online.ewm import Averages
 from oilcan.core.features.online.inputs import Inputs
 from oilcan.core.features.online.life import Lives, periods_of

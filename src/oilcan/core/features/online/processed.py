@@ -26,15 +26,13 @@ class Processed:
         health = self.values.shape[1] - 1
         if self.precision is None or health not in columns:
             return None
-        return weights_of(self.precision, columns.index(health), len(columns))
+        return weights_of(self.precision, [column == health for column in columns])
 
     def where(self, kept: np.ndarray) -> "Processed":
         """Some of the readings; `kept` has shape (n,), bool."""
         return Processed(self.values[kept], None if self.precision is None else self.precision[kept])
 
 
-def weights_of(precision: np.ndarray, health: int, sensors: int) -> np.ndarray:
-    """Weights of all sensors, shape (..., sensors): 1, but for column `health`."""
-    out = np.ones((*precision.shape, sensors))
-    out[..., health] = precision
-    return out
+def weights_of(precision: np.ndarray, is_health: Sequence[bool]) -> np.ndarray:
+    """Weights of some columns, shape (..., columns): 1, but for those of the health index."""
+    return np.where(is_health, precision[..., None], 1.0)

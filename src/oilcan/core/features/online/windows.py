@@ -120,7 +120,8 @@ class Windows:
         time = np.where(inside, time, np.where(inside, time, NONE).max(axis=0))     # others count for nothing
         if self.weighted is None:
             return of_rows(values, self._ticks(time, first), self.kept)
-        weights = weights_of(np.where(inside, values[:, :, -1], 1.0), self.weighted, len(self.columns))
+        is_health = [at == self.weighted for at in range(len(self.columns))]
+        weights = weights_of(np.where(inside, values[:, :, -1], 1.0), is_health)
         return of_rows(values[:, :, :-1], self._ticks(time, first), self.kept, weights)
 
     def _turn(self, slots: np.ndarray, cut: np.ndarray, newest: np.ndarray, first: np.ndarray) -> None:
