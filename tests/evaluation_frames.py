@@ -79,6 +79,9 @@ split: {by: row, validation: 0.2, test: 0.3}
 costs: {missed_failure_eur: 100, false_alarm_eur: 5, planned_repair_eur: 20}
 slices: [kind]
 """
+EXPLAINED: dict[str, Any] = {"failure": {"metric": "pr_auc", "whole": 0.8, "n": 500, "features": {}, "sensors": {
+    "age": {"loss": 0.02, "spread": 0.01, "words": "Age of the machine"},
+    "heat": {"loss": 0.4, "spread": 0.02, "words": "Heat"}}}}
 PARAMS = EvaluateParams(seed=7, bootstrap=40, min_slice_machines=3)
 
 
@@ -112,7 +115,7 @@ def fleet(machines: int = 12, days: int = 120, seed: int = 0, params: EvaluatePa
         failures=_stamped(frame),
         machines=pd.DataFrame({"machine_id": ids, "site": np.where(np.arange(machines) % 4 == 0, "north", "south"),
                                "first_time": START, "last_time": START + pd.Timedelta(hours=hours)}),
-        model={"policies": {"failure": AlarmPolicy.plain(0.4, 60.0).as_json()}},
+        model={"policies": {"failure": AlarmPolicy.plain(0.4, 60.0).as_json()}}, explained=EXPLAINED,
     )
 
 
@@ -162,7 +165,7 @@ def lots(n: int = 400, seed: int = 0) -> Evidence:
                              "failures": nothing.assign(mode="")}
     return Evidence(contract=parse_contract(ROWS, "lots.yaml"), params=PARAMS,
                     predictions=rows[rows["part"] != "train"], rows=rows, readings=kind,
-                    machines=rows[["machine_id"]], **empty,
+                    machines=rows[["machine_id"]], **empty, explained={},
                     model={"policies": {"failed": AlarmPolicy.plain(0.3).as_json()}})
 
 

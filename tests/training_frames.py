@@ -166,7 +166,8 @@ def write(folder: Path, frames: tuple[pd.DataFrame, np.ndarray, pd.DataFrame], t
              "params": folder / "params.yaml", "review": folder / "review.json",
              "model": folder / "models/model.joblib",
              "description": folder / "models/model.json", "metrics": folder / "metrics/train.json",
-             "predictions": folder / "predictions", "bundle": folder / "models/bundle"}
+             "predictions": folder / "predictions", "explained": folder / "metrics/explain.json",
+             "bundle": folder / "models/bundle"}
     folder.mkdir(exist_ok=True)
     paths["contract"].write_text(text)
     files.write_table(rows, paths["prepared"] / "rows.parquet")
@@ -180,7 +181,8 @@ def write(folder: Path, frames: tuple[pd.DataFrame, np.ndarray, pd.DataFrame], t
     paths["features"].joinpath("plan.json").write_text(json.dumps(features.to_json()))
     files.write_json({"decision": "promote", "reasons": ["first model"]}, paths["review"])
     values = {"train": train_params(**train).model_dump(), "compute": COMPUTE.model_dump(),
-              "predict": {"rows_per_batch": 100}, "package": {"check_rows": 20},
+              "predict": {"rows_per_batch": 100}, "explain": {"seed": 1, "rows": 300, "repeats": 2},
+              "package": {"check_rows": 20},
               "prepare": {"seed": 1, "fill_gap_periods": 2}}
     paths["params"].write_text(yaml.safe_dump(values))
     return {name: str(path) for name, path in paths.items()}

@@ -139,6 +139,14 @@ class PredictParams(Section):
     rows_per_batch: int = pydantic.Field(ge=1)
 
 
+class ExplainParams(Section):
+    """Importance of sensors and features."""
+
+    seed: int = pydantic.Field(ge=0)
+    rows: int = pydantic.Field(ge=100)                           # at most, evenly spread; a third for lives
+    repeats: int = pydantic.Field(ge=2)                          # times a sensor is shuffled
+
+
 class EvaluateParams(Section):
     """Intervals and slices."""
 
@@ -193,6 +201,7 @@ class Params(Section):
     featurize: FeaturizeParams
     train: TrainParams
     predict: PredictParams
+    explain: ExplainParams
     evaluate: EvaluateParams
     review: ReviewParams
     package: PackageParams

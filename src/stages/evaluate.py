@@ -1,6 +1,6 @@
 """Forecasts -> how good they are: by row, by event and by money, with intervals, slices, plots and a report.
 
-Reads   the data-set contract, data/prepared, data/predictions, models/model.json
+Reads   the data-set contract, data/prepared, data/predictions, models/model.json, metrics/explain.json
 Params  evaluate
 Writes  metrics/evaluate.json, metrics/slices.json, plots/*.csv, reports/evaluation.html
 """
@@ -19,8 +19,8 @@ _TABLES = ("rows", "errors", "maintenance", "failures", "machines")
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Evaluate what the arguments name."""
-    args = stage.parse(__doc__, "contract", "prepared", "predictions", "model", "metrics", "slices", "plots", "report",
-                       argv=argv)
+    args = stage.parse(__doc__, "contract", "prepared", "predictions", "model", "explained", "metrics", "slices",
+                       "plots", "report", argv=argv)
     p = files.read_params(params.EvaluateParams, args.params, "evaluate")
     contract = files.read_contract(args.contract)
     wanted = wanted_readings(contract)
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     tables = {name: files.read_table(args.prepared / f"{name}.parquet") for name in _TABLES}
     predictions = files.read_table(args.predictions / "predictions.parquet")
     evidence = Evidence(contract=contract, params=p, predictions=predictions, readings=readings,
-                        model=files.read_json(args.model), **tables)
+                        model=files.read_json(args.model), explained=files.read_json(args.explained), **tables)
 
     found = evaluate.evaluate(evidence)
     page = report.page(evidence, found)

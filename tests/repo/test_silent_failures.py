@@ -17,7 +17,7 @@ import yaml
 
 pytestmark = pytest.mark.slow
 
-STAGES = ("ingest", "validate", "prepare", "featurize", "train", "predict", "evaluate", "review", "package")
+STAGES = ("ingest", "validate", "prepare", "featurize", "train", "predict", "explain", "evaluate", "review", "package")
 
 
 @contextmanager

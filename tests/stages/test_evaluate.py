@@ -25,6 +25,7 @@ def _write(evidence: Evidence, contract: str, folder: Path) -> None:
     (folder / f"{evidence.contract.name}.yaml").write_text(contract)
     (folder / "params.yaml").write_text(PARAMS)
     (folder / "model.json").write_text(json.dumps(evidence.model))
+    (folder / "explain.json").write_text(json.dumps(evidence.explained))
     for name in ("rows", "errors", "maintenance", "failures", "machines"):
         getattr(evidence, name).to_parquet(prepared / f"{name}.parquet", index=False)
     evidence.readings.to_parquet(prepared / "telemetry" / "part-0000.parquet", index=False)
@@ -32,7 +33,7 @@ def _write(evidence: Evidence, contract: str, folder: Path) -> None:
 
 
 def _run(folder: Path, name: str, out: str = "out") -> Path:
-    places = [f"{name}.yaml", "prepared", "predictions", "model.json", f"{out}/metrics/evaluate.json",
+    places = [f"{name}.yaml", "prepared", "predictions", "model.json", "explain.json", f"{out}/metrics/evaluate.json",
               f"{out}/metrics/slices.json", f"{out}/plots", f"{out}/reports/evaluation.html"]
     run_stage("evaluate", *(folder / place for place in places), params=folder / "params.yaml")
     return folder / out

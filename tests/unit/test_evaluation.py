@@ -283,3 +283,37 @@ def test_the_report_says_in_words_what_was_announced_and_what_is_weak(evidence: 
 def test_text_of_a_contract_cannot_break_the_report(evidence: Evidence, found: Evaluation) -> None:
     contract = evidence.contract.model_copy(update={"description": "<script>alert(1)</script>"})
     assert "<script>" not in page(dataclasses.replace(evidence, contract=contract), found)
+
+
+def _with_outlook(evidence: Evidence) -> Evidence:
+    rows = evidence.predictions
+    wait = rows["next_failure_failure"].where(np.isfinite(rows["next_failure_failure"])) - 12.0
+    said = {f"by_failure_{hours}h": np.where(wait <= hours, 0.9, 0.1) for hours in (24, 48, 96)}
+    return dataclasses.replace(evidence, predictions=rows.assign(
+        wait_failure=wait, seen_failure=(rows["bound_rul"] - 12.0).clip(lower=0.0), **said))
+
+
+def test_each_horizon_is_judged_on_the_rows_watched_for_so_long(evidence: Evidence) -> None:
+    judged = _with_outlook(evidence)
+    found = evaluate(judged)
+    test = judged.part("test")
+    assert list(found.metrics["outlook"]) == ["24h", "48h", "96h"]
+    for hours in (24, 48, 96):
+        assert found.metrics["outlook"][f"{hours}h"]["n"] == (test["seen_failure"] >= hours).sum()
+        assert found.metrics["outlook"][f"{hours}h"]["brier"] == pytest.approx(0.01)
+    assert found.tables["outlook"]["horizon"].tolist() == [24.0, 48.0, 96.0]
+
+
+def test_the_report_draws_what_the_forecast_rests_on_in_the_crews_words(evidence: Evidence) -> None:
+    judged = _with_outlook(evidence)
+    html = page(judged, evaluate(judged))
+    assert html.index("Heat") < html.index("Age of the machine")
+    for heading in ("What the forecast rests on", "<h3>When</h3>", "for every site?"):
+        assert heading in html
+
+
+def test_a_forecast_without_outlook_or_importance_leaves_both_out() -> None:
+    found = evaluate(lots())
+    assert "outlook" not in found.metrics
+    assert found.tables["outlook"].empty
+    assert found.tables["importance"].empty

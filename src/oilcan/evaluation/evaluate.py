@@ -15,7 +15,7 @@ import pandas as pd
 from oilcan.core import bootstrap
 from oilcan.core.policy import AlarmPolicy
 from oilcan.errors import DataError
-from oilcan.evaluation import baselines, classified, machines, plots, remaining, slices
+from oilcan.evaluation import baselines, classified, importance, machines, outlook, plots, remaining, slices
 from oilcan.evaluation.achievable import achievable
 from oilcan.evaluation.evidence import EventRows, Evidence
 
@@ -58,6 +58,7 @@ def evaluate(evidence: Evidence) -> Evaluation:
         if first:
             _merge(sliced, by_slice)
             tables |= drawn
+    tables["importance"] = importance.table(evidence.explained, evidence.contract.headline()[0])
     test = numbers["test"]
     test.setdefault("n", test.get("n_rul", 0))
     return Evaluation(_tidy(numbers), _tidy(sliced), tables)
@@ -83,6 +84,7 @@ def _event_task(evidence: Evidence, task: str) -> tuple[Numbers, Numbers, dict[s
     numbers["achievable"] = achievable(test, p)
     did = {name: rule.counts(test) for name, rule in rules.items()}
     drawn = plots.event_tables(validation, test, p_validation, p, policy, period_at, did, evidence.unit)
+    numbers["outlook"], drawn["outlook"] = outlook.outlook(test.frame, task)
     if test.windows is not None:
         numbers["per_machine"], drawn["machines_pr"] = machines.per_machine(test, p, rules.get("limits"), weights)
     return numbers, slices.event_slices(evidence, task, test, p, policy), drawn

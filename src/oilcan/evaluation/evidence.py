@@ -29,6 +29,8 @@ class Evidence:
         machine_id, time and the columns of `wanted_readings`; empty without them.
     model
         models/model.json.
+    explained
+        metrics/explain.json: what each task's forecast rests on; may be empty.
     """
 
     contract: Contract
@@ -41,6 +43,7 @@ class Evidence:
     failures: pd.DataFrame
     machines: pd.DataFrame
     model: dict[str, Any]
+    explained: dict[str, Any]
 
     @property
     def has_time(self) -> bool:

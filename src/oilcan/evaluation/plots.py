@@ -15,7 +15,7 @@ from oilcan.contract import Costs
 from oilcan.core import costs, metrics
 from oilcan.core.events import EventCounts
 from oilcan.core.policy import AlarmPolicy
-from oilcan.evaluation import machines
+from oilcan.evaluation import importance, machines, outlook
 from oilcan.evaluation.classified import false_alarm_rate
 from oilcan.evaluation.evidence import EventRows
 from oilcan.evaluation.remaining import LifeRows
@@ -30,6 +30,8 @@ COLUMNS: Final[dict[str, list[str]]] = {
     "cost_ratio": ["missed_over_false_alarm", "model", *POLICIES],
     "alarms_curve": ["false_alarms", "detected_share", "threshold"],
     "machines_pr": machines.COLUMNS,
+    "importance": importance.COLUMNS,
+    "outlook": outlook.COLUMNS,
     "lead_time": ["lead_time", "failures"],
     "score_histogram": ["p", "no_failure", "failure"],
     "confusion": ["actual", "forecast", "n"],

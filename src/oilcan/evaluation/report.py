@@ -16,6 +16,7 @@ from oilcan.evaluation.evaluate import Evaluation
 from oilcan.evaluation.evidence import Evidence
 
 _HIDDEN = "_ci95"
+_SENSORS = 15               # named in the picture of what the forecast rests on
 _POLICIES = {"never": "Run to failure", "always": "Always alarm", "age": "Age rule", "error_codes": "Error-code rule",
              "limits": "Sensor limits"}
 
@@ -36,7 +37,9 @@ def page(evidence: Evidence, found: Evaluation) -> str:
         tiles=_tiles(metrics, unit),
         policies=_policies(metrics),
         weaknesses=words.weaknesses(metrics, found.slices, unit),
-        charts=charts(found.tables, metrics, unit),
+        charts=charts(found, unit),
+        importance=_importance(found),
+        importance_basis=_importance_basis(evidence),
         blocks=_blocks(metrics),
         rules=_rules(metrics, unit),
         groups=_groups(metrics, found.slices, unit),
@@ -105,14 +108,34 @@ def _policies(metrics: dict[str, Any]) -> list[tuple[str, str, float, str]]:
     return [(name, words.eur(cost), round(100.0 * cost / longest, 1), style) for name, cost, style in ordered]
 
 
+def _importance(found: Evaluation) -> list[tuple[str, str, float]]:
+    """What the crew calls a sensor, what is lost without it, and length of its bar in percent; dearest first."""
+    table = found.tables["importance"].head(_SENSORS)
+    longest = float(table["loss"].max()) if len(table) else 0.0
+    if longest <= 0:
+        return []
+    lines = zip(table["words"], table["loss"], table["loss"] - table["low"], strict=True)
+    return [(words, f"{loss:.3g} (\u00b1 {spread:.1g})", round(max(loss, 0.0) / longest * 100.0, 1))
+            for words, loss, spread in lines]
+
+
+def _importance_basis(evidence: Evidence) -> str:
+    explained = evidence.explained.get(evidence.contract.headline()[0], {})
+    what = ("the average precision of the warnings" if explained.get("metric") == "pr_auc"
+            else "the typical error of the remaining life")
+    return (f"What is lost of {what} (undisturbed {explained['whole']:.3g}) when the readings of a sensor are shuffled "
+            f"among {explained['n']:,} rows that training never saw. Below zero: the sensor misled there."
+            if explained else "")
+
+
 def _blocks(metrics: dict[str, Any]) -> list[tuple[str, list[tuple[str, str, str, str]]]]:
     """Name of a block, and lines: name, value, interval, value on validation."""
     before = metrics.get("validation", {})
     blocks = []
-    for block in ("test", "events", "costs", "achievable"):
+    for block in ("test", "events", "costs", "per_machine", "achievable"):
         values = metrics.get(block, {})
         lines = [(key, _number(value), _pair(values.get(f"{key}{_HIDDEN}")),
-                  _number(before[key]) if block != "achievable" and key in before else "")
+                  _number(before[key]) if block not in {"achievable", "per_machine"} and key in before else "")
                  for key, value in sorted(values.items()) if not key.endswith(_HIDDEN)]
         if lines:
             blocks.append((block, lines))

@@ -21,6 +21,15 @@ _BOTTOM: Final = 46.0
 
 
 @dataclass(frozen=True)
+class Chart:
+    """A picture with its heading and how to read it."""
+
+    heading: str
+    caption: str
+    svg: str
+
+
+@dataclass(frozen=True)
 class Series:
     """A named line or set of points; `style` is a class of the page, led by its colour."""
 

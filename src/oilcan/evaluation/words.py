@@ -146,6 +146,8 @@ def _weak_events(metrics: Numbers) -> list[str]:
     if events["missed"]:
         late = f"; {events['late_alarms']} alarms came too late to act" if events.get("late_alarms") else ""
         lines.append(f"{events['missed']} failures came without a timely warning{late}.")
+    if events.get("held_back"):
+        lines.append(f"{events['held_back']} alarms were held back because a crew had its number for the week.")
     if (events.get("alarm_precision") or 1.0) < 0.5:
         lines.append(f"More alarms are false than true: {events['false_alarms']} of {events['alarms']}.")
     if events["n_failures"] < _FEW_FAILURES:
@@ -194,6 +196,8 @@ def _weak_rows(metrics: Numbers, unit: str) -> list[str]:
     lines = []
     if test.get("ece", 0.0) > _ECE_LIMIT:
         lines.append(f"Probabilities are off by {100 * test['ece']:.1f} points on average (ECE; good is below 2).")
+    if test.get("brier", 0.0) > test.get("brier_uncalibrated", 1.0):
+        lines.append("Calibration made the probabilities worse on these rows (Brier score).")
     coverage = test.get("coverage_90")
     if coverage is not None and not 0.87 <= coverage <= 0.93:
         which = "narrow" if coverage < 0.9 else "wide"

@@ -1,0 +1,150 @@
+"""What does the forecast rest on? Importance by permutation on the validation part, by sensor and by feature.
+
+A column is shuffled over rows that training did not see, and the loss in quality is measured: average precision for
+events, root mean squared error for remaining life (Breiman 2001, *Random forests*, section 10; with the model as it
+is). Features of one sensor hold much the same news, so each alone may look dispensable: the loss that counts for
+people is that of all features of a sensor shuffled together, as whole rows.
+"""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from oilcan.contract import Contract
+from oilcan.core import metrics
+from oilcan.core.features.plan import FeaturePlan
+from oilcan.core.fitted import EventForecast, Fitted, LifeForecast
+from oilcan.core.leaf_paths import leaf_paths
+from oilcan.core.trees import TreeModel
+from oilcan.params import ExplainParams
+
+COLUMNS: Final = ["words", "sensor", "loss", "low", "high"]
+_LISTED: Final = 12             # features that are shuffled alone: those the trees lean on most
+_LIFE_SHARE: Final = 3          # every row of a remaining life tells much: a third of the rows does
+_WORDS: Final = {"errors": "Error codes logged", "maintenance": "Maintenance done", "failures": "Failures so far",
+                 "renewals": "Time since it was last as new", "age": "Age of the machine",
+                 "health_index": "Health index over all sensors"}
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Rows on which one forecast is judged.
+
+    `lost` is how much worse a score is than the undisturbed one, above 0 if worse.
+    """
+
+    forecast: EventForecast | LifeForecast
+    matrix: np.ndarray              # (n, n_features), its own copy
+    target: np.ndarray              # (n,)
+    jobs: int
+
+    @property
+    def metric(self) -> str:
+        """`pr_auc` or `rmse`."""
+        return "rmse" if isinstance(self.forecast, LifeForecast) else "pr_auc"
+
+    def quality(self) -> float:
+        """The metric of the matrix as it stands."""
+        raw = self.forecast.trees.predict(self.matrix, self.jobs)
+        if isinstance(self.forecast, LifeForecast):
+            return metrics.rmse(self.target, self.forecast.interval.clip(raw)) or 0.0
+        return metrics.pr_auc(self.target, raw) or 0.0
+
+    def lost(self, columns: np.ndarray, whole: float, orders: Sequence[np.ndarray]) -> np.ndarray:
+        """Quality lost with `columns` in each of the orders of rows, shape (repeats,)."""
+        kept = self.matrix[:, columns].copy()
+        found = []
+        for order in orders:
+            self.matrix[:, columns] = kept[order]
+            found.append(self.quality())
+        self.matrix[:, columns] = kept
+        return (np.array(found) - whole) * (1.0 if self.metric == "rmse" else -1.0)
+
+
+def importance(contract: Contract, plan: FeaturePlan, fitted: Fitted, rows: pd.DataFrame, matrix: np.ndarray,
+               params: ExplainParams, *, jobs: int = 1) -> dict[str, Any]:
+    """Loss by sensor and by feature, of each task's forecast as a whole.
+
+    Parameters
+    ----------
+    rows, matrix
+        The validation part: as in rows.parquet, and its features, shape (n, n_features).
+
+    Returns
+    -------
+    Task -> `metric`, `whole` (the metric undisturbed), `n`, `sensors` and `features` (those the trees lean on most):
+    name -> `loss` (mean over the repeats), `spread` (their standard deviation), `words`. Tasks of which the rows hold
+    one class only are left out.
+    """
+    found = {}
+    for forecast in fitted.forecasts:
+        if isinstance(forecast, EventForecast | LifeForecast) and getattr(forecast, "mode", None) is None:
+            ground = _ground(contract, forecast, rows, matrix, params, jobs)
+            if len(ground.target) and (ground.metric == "rmse" or np.ptp(ground.target) > 0):
+                found[forecast.name] = _explained(contract, plan, ground, params)
+    return found
+
+
+def _ground(contract: Contract, forecast: EventForecast | LifeForecast, rows: pd.DataFrame, matrix: np.ndarray,
+            params: ExplainParams, jobs: int) -> Ground:
+    target = rows[f"target_{forecast.name}"].to_numpy(dtype=np.float64)
+    at = np.flatnonzero(~np.isnan(target))
+    most = params.rows // (_LIFE_SHARE if isinstance(forecast, LifeForecast) else 1)
+    at = at[:: max(1, -(-len(at) // most))]                     # every k-th row: all machines, all times
+    cap = contract.tasks[forecast.task].cap
+    return Ground(forecast, matrix[at].copy(), np.minimum(target[at], cap.ticks if cap else np.inf), jobs)
+
+
+def _explained(contract: Contract, plan: FeaturePlan, ground: Ground, params: ExplainParams) -> dict[str, Any]:
+    seed = np.random.SeedSequence([params.seed, zlib.crc32(ground.forecast.name.encode())])
+    draws = np.random.default_rng(seed)
+    orders = [draws.permutation(len(ground.target)) for _ in range(params.repeats)]
+    whole = ground.quality()
+    of_sensor: dict[str, list[int]] = {}
+    for at, feature in enumerate(plan.features):
+        of_sensor.setdefault(feature.sensor, []).append(at)
+    lost_sensors = [(name, ground.lost(np.array(at), whole, orders), _words(contract, name))
+                    for name, at in of_sensor.items()]
+    first = _leant_on(ground.forecast.trees)
+    lost_features = [(plan.names[at], ground.lost(np.array([at]), whole, orders), plan.features[at].description)
+                     for at in first]
+    return {"metric": ground.metric, "whole": round(whole, 6), "n": len(ground.target),
+            "sensors": dict(_entries(lost_sensors)), "features": dict(_entries(lost_features))}
+
+
+def _leant_on(trees: TreeModel) -> list[int]:
+    """Features on which the leaves that move the forecast most put a condition, at most 12."""
+    weight = np.zeros(trees.n_features)
+    for paths in leaf_paths(trees)[1]:
+        moved = np.abs(paths.value) * paths.share.prod(axis=0)                  # (leaves,)
+        weight += np.bincount(paths.feature.ravel(), np.tile(moved, paths.k), minlength=trees.n_features)
+    return [int(at) for at in np.argsort(-weight, kind="stable")[:_LISTED] if weight[at] > 0]
+
+
+def _entries(lost: Sequence[tuple[str, np.ndarray, str]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, losses, words in lost:
+        yield name, {"loss": round(float(losses.mean()), 6), "spread": round(float(losses.std(ddof=1)), 6),
+                     "words": words}
+
+
+def _words(contract: Contract, sensor: str) -> str:
+    """What the crew calls it: the contract's description, or what Oilcan calls its own columns."""
+    said = {name: derived.description for name, derived in contract.derived.items()}
+    for table in ("machines", "telemetry"):
+        if table in contract.tables:
+            said |= {name: column.description for name, column in contract.tables[table].columns.items()}
+    return said.get(sensor) or _WORDS.get(sensor, sensor)
+
+
+def table(explained: dict[str, Any], task: str | None) -> pd.DataFrame:
+    """Sensors of one task as lines, the dearest first; empty if the task was not explained."""
+    sensors = explained.get(task, {}).get("sensors", {}) if task else {}
+    lines = [(entry["words"], name, entry["loss"], entry["loss"] - entry["spread"], entry["loss"] + entry["spread"])
+             for name, entry in sensors.items()]
+    ordered = sorted(lines, key=lambda line: (-line[2], line[1]))
+    return pd.DataFrame(ordered, columns=COLUMNS).astype({"words": "object", "sensor": "object"})
+
