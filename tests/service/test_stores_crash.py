@@ -1,7 +1,10 @@
 """kill -9 of a writer, and of the server below it: what was acknowledged is there, once."""
 
+import contextlib
 import os
 import random
+import resource
+import sqlite3
 import subprocess
 import sys
 import time
@@ -74,4 +77,37 @@ def test_acknowledged_readings_survive_the_crash_of_the_server_and_the_store_goe
     postgres.stop("immediate")
     postgres.start()                    # between two requests: nobody notices
     assert len(store.readings()) == 2 * ROWS
+    store.close()
+
+
+def test_a_full_disk_is_told_and_costs_nothing_that_was_acknowledged(tmp_path):
+    store = open_store(f"sqlite:///{tmp_path / 'service.db'}")
+    store.use_layout(PLAIN, NOW)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, before[1]))     # as a disk that fills up in the middle
+    done, said = 0, None
+    while said is None and done < 100:
+        try:
+            store.append(batch(done), NOW)
+            done += 1
+        except StoreUnavailable as err:
+            said = str(err)
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "Check the disk" in said
+    assert done > 0
+    assert len(store.readings(limit=10**6)) == done * ROWS
+    assert store.append(batch(done), NOW).is_new.all()
+    store.close()
+
+
+def test_a_file_that_another_program_keeps_locked_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("oilcan.io.stores.sqlite._WAIT_S", 0.05)
+    store = open_store(f"sqlite:///{tmp_path / 'service.db'}")
+    store.use_layout(PLAIN, NOW)
+    with contextlib.closing(sqlite3.connect(tmp_path / "service.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable, match="database is locked"):
+            store.append(batch(0), NOW)
+        assert len(store.readings()) == 0           # readers do not wait for writers
+    assert store.append(batch(0), NOW).is_new.all()
     store.close()

@@ -4,6 +4,7 @@ Write-ahead log with a sync of the disk at every commit: what was acknowledged s
 writes, behind a lock; readers have connections of their own and never wait for it.
 """
 
+import itertools
 import sqlite3
 import threading
 import time
@@ -27,10 +28,12 @@ _ON_CONNECT: Final = (
     "PRAGMA wal_autocheckpoint = 4000",         # pages: what several commits touch is written to the file once
     "PRAGMA cache_size = -32768",               # KiB
     "PRAGMA journal_size_limit = 67108864",     # a log that once grew large is cut at the next checkpoint
+    "PRAGMA query_only = ON",
     "PRAGMA temp_store = MEMORY",
 )
-_INSERT: Final = ("INSERT INTO readings (bucket, machine, time, layout, received_at, numbers) "
-                  "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
+_INSERT: Final = "INSERT INTO readings (bucket, machine, time, layout, received_at, numbers) VALUES "
+_MARKS: Final = "(?, ?, ?, ?, ?, ?)"
+_TOGETHER: Final = 20                   # rows of one statement: a quarter less work than one by one; more gains nothing
 
 
 class SqliteTransaction:
@@ -74,7 +77,7 @@ class SqliteDatabase:
         with self._told():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)      # it holds hashes of keys; the log beside it gets the same rights
-            self._writer = self._connect()
+            self._writer = self._connect_writer()
         try:
             self.write(self._begin)
         except BaseException:
@@ -105,14 +108,17 @@ class SqliteDatabase:
     def insert_readings(self, tx: Transaction, keys: np.ndarray, values: np.ndarray, layout: int,
                         received_at: int) -> np.ndarray:
         """Insert rows whose key is not there yet; bool, shape (n,): was it inserted?"""
-        rows = keys.tolist()
-        sent = zip(rows, _packed(values), strict=True)
         newest = tx.rows("SELECT coalesce(max(seq), 0) FROM readings")[0][0]
-        inserted = tx.many(_INSERT, ((*key, layout, received_at, blob) for key, blob in sent))
+        columns = *keys.T.tolist(), itertools.repeat(layout), itertools.repeat(received_at), _packed(values)
+        rows = zip(*columns, strict=False)      # two of them have no end
+        inserted = 0
+        while page := list(itertools.islice(rows, _TOGETHER)):
+            inserted += tx.run(_INSERT + ", ".join([_MARKS] * len(page)) + " ON CONFLICT DO NOTHING",
+                               list(itertools.chain.from_iterable(page)))
         if inserted == len(keys):
             return np.ones(len(keys), dtype=bool)
         find = "SELECT seq FROM readings WHERE bucket = ? AND machine = ? AND time = ?"
-        seqs = [tx.rows(find, key)[0][0] for key in rows]
+        seqs = [tx.rows(find, key)[0][0] for key in keys.tolist()]
         return np.asarray(seqs, dtype=np.int64) > newest
 
     def reclaim(self) -> None:
@@ -128,10 +134,15 @@ class SqliteDatabase:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")      # takes effect in an empty file only
-        connection.execute("PRAGMA journal_mode = WAL").fetchall()
         for pragma in _ON_CONNECT:
             connection.execute(pragma)
+        return connection
+
+    def _connect_writer(self) -> sqlite3.Connection:
+        connection = self._connect()
+        connection.execute("PRAGMA query_only = OFF")
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")      # takes effect in an empty file only
+        connection.execute("PRAGMA journal_mode = WAL").fetchall()
         return connection
 
     def _begin(self, tx: SqliteTransaction) -> None:
