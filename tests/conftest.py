@@ -7,11 +7,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
+_LEFT_OUT = pytest.StashKey[str]()
+_NO_PARAMETERS = SimpleNamespace(params={})
+PROGRAMS = {"postgres": ("initdb", "postgresql"), "browser": ("chromium", "chromium")}   # fixture: program, package
 
 SMALL = {
     "simulate": {"machines": 24, "days": 150},
@@ -23,6 +27,36 @@ SMALL = {
     },
     "evaluate": {"bootstrap": 20},
 }
+
+
+def program(name: str) -> Path | None:
+    """A program of the system; PostgreSQL's stand in a folder of their own on Debian."""
+    found = shutil.which(name)
+    return Path(found) if found else max(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), default=None)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, and say so, what needs a program that is not here; in CI (OILCAN_TEST_EVERYTHING) it fails instead."""
+    missing = {fixture for fixture, (name, _) in PROGRAMS.items() if program(name) is None}
+    if not missing or "OILCAN_TEST_EVERYTHING" in os.environ:
+        return
+    out = [item for item in items if missing & _fixtures(item)]
+    items[:] = [item for item in items if item not in out]
+    config.hook.pytest_deselected(items=out)
+    config.stash[_LEFT_OUT] = f"{len(out)} tests left out: apt-get install " + " ".join(
+        sorted(PROGRAMS[fixture][1] for fixture in missing))
+
+
+def _fixtures(item: pytest.Item) -> set[str]:
+    of_parameters = {"postgres"} if "postgresql" in getattr(item, "callspec", _NO_PARAMETERS).params.values() else set()
+    return of_parameters | set(getattr(item, "fixturenames", ()))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out."""
+    if _LEFT_OUT in terminalreporter.config.stash:
+        terminalreporter.section(terminalreporter.config.stash[_LEFT_OUT])
+
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
