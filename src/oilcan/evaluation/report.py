@@ -38,7 +38,7 @@ def page(evidence: Evidence, found: Evaluation) -> str:
         policies=_policies(metrics),
         weaknesses=words.weaknesses(metrics, found.slices, unit),
         charts=charts(found, unit),
-        importance=_importance(found),
+        importance=_importance(evidence, found),
         importance_basis=_importance_basis(evidence),
         blocks=_blocks(metrics),
         rules=_rules(metrics, unit),
@@ -108,24 +108,26 @@ def _policies(metrics: dict[str, Any]) -> list[tuple[str, str, float, str]]:
     return [(name, words.eur(cost), round(100.0 * cost / longest, 1), style) for name, cost, style in ordered]
 
 
-def _importance(found: Evaluation) -> list[tuple[str, str, float]]:
-    """What the crew calls a sensor, what is lost without it, and length of its bar in percent; dearest first."""
+def _importance(evidence: Evidence, found: Evaluation) -> list[tuple[str, str, float]]:
+    """What the crew calls a sensor, the share lost without it, and length of its bar in percent; dearest first."""
     table = found.tables["importance"].head(_SENSORS)
     longest = float(table["loss"].max()) if len(table) else 0.0
     if longest <= 0:
         return []
+    whole = evidence.explained[evidence.contract.headline()[0]]["whole"] / 100.0
     lines = zip(table["words"], table["loss"], table["loss"] - table["low"], strict=True)
-    return [(words, f"{loss:.3g} (\u00b1 {spread:.1g})", round(max(loss, 0.0) / longest * 100.0, 1))
+    return [(words, f"{loss / whole:.1f} % (\u00b1 {spread / whole:.1f})", round(max(loss, 0.0) / longest * 100.0, 1))
             for words, loss, spread in lines]
 
 
 def _importance_basis(evidence: Evidence) -> str:
     explained = evidence.explained.get(evidence.contract.headline()[0], {})
-    what = ("the average precision of the warnings" if explained.get("metric") == "pr_auc"
-            else "the typical error of the remaining life")
-    return (f"What is lost of {what} (undisturbed {explained['whole']:.3g}) when the readings of a sensor are shuffled "
-            f"among {explained['n']:,} rows that training never saw. Below zero: the sensor misled there."
-            if explained else "")
+    if not explained:
+        return ""
+    what = (f"The share of the average precision ({explained['whole']:.2g}) that is lost"
+            if explained["metric"] == "pr_auc" else "How much the typical error of the remaining life grows")
+    return (f"{what} when the readings of a sensor are shuffled among {explained['n']:,} rows that training never saw. "
+            f"What is no larger than its \u00b1 is chance; sensors that say the same cover for each other.")
 
 
 def _blocks(metrics: dict[str, Any]) -> list[tuple[str, list[tuple[str, str, str, str]]]]:
