@@ -14,8 +14,9 @@ class Rate:
     Examples
     --------
     >>> rate = Rate(per_s=1.0)
-    >>> rate.take("a", now=0.0) or rate.take("a", now=0.0)
     >>> rate.take("a", now=0.0)
+    >>> rate.take("a", now=0.0)
+    >>> rate.take("a", now=0.5)
     Traceback (most recent call last):
     oilcan.serving.refusal.Refusal: requests: found more than 1 per second, wanted at most 1. Wait 1 s...
     """
