@@ -90,6 +90,18 @@ class RecordsPart(ReadingsPart):
 
         return self.database.read(work)
 
+    def end(self) -> Cursor:
+        """Where a reader of `changes` stands who has met every row that is final now."""
+        db = self.database
+        last = ", ".join(f"{column} DESC" for column in db.order.split(", "))
+
+        def work(tx: Transaction) -> Cursor:
+            found = [tx.rows(f"SELECT {db.position} FROM {table} WHERE {db.final} ORDER BY {last} LIMIT 1")  # noqa: S608
+                     for table in ("readings", "records")]
+            return Cursor(*(Position(*rows[0]) if rows else Position() for rows in found))
+
+        return self.database.read(work)
+
     def _page(self, tx: Transaction, table: str, columns: str, after: Position,
               limit: int) -> tuple[list[Row], Position]:
         """Rows of a table after a position, each beginning with its own, and the position of the last."""
