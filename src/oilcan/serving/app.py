@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,7 +16,7 @@ from oilcan.errors import StoreUnavailable
 from oilcan.serving import schemas
 from oilcan.serving.door import Door
 from oilcan.serving.refusal import Refusal, answer, answer_refusal
-from oilcan.serving.routes import health, model, page, predict
+from oilcan.serving.routes import health, machines, model, page, predict, telemetry
 from oilcan.serving.service import Service
 
 
@@ -30,10 +31,11 @@ def create_app(service: Service) -> FastAPI:
     app = FastAPI(title="Oilcan", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
                   redirect_slashes=False, telemetry={"tracing": False, "metrics": False, "logs": False})
     app.state.service = service
-    for module in (predict, health, model, page):         # the most often asked first
+    for module in (predict, telemetry, health, machines, model, page):         # the most often asked first
         app.router.routes.extend(module.ROUTES)
     app.add_exception_handler(Refusal, answer_refusal)
     app.add_exception_handler(StoreUnavailable, _store_is_away)
+    app.add_exception_handler(RequestValidationError, _wrong_parameter)
     app.add_exception_handler(HTTPException, _no_such_route)
     app.add_exception_handler(Exception, _bug)
     app.add_middleware(Door, service=service)
@@ -58,6 +60,14 @@ async def _no_such_route(request: Request, err: Exception) -> Response:
     refusal = Refusal(status, "request", found=f"{request.method} {request.url.path}", wanted="a route of this service",
                       do="GET /openapi.json lists them.")
     return answer(refusal.content, status, headers)
+
+
+async def _wrong_parameter(_request: Request, err: Exception) -> Response:
+    assert isinstance(err, RequestValidationError)  # noqa: S101  # for mypy: it is registered for this class alone
+    first = err.errors()[0]
+    where = ".".join(str(step) for step in first["loc"])
+    refusal = Refusal(422, where, found=repr(first.get("input")), wanted=first["msg"], do="Look at /openapi.json.")
+    return answer(refusal.content, 422)
 
 
 async def _store_is_away(_request: Request, _err: Exception) -> Response:

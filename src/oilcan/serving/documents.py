@@ -20,7 +20,7 @@ Document = dict[str, Any]
 
 
 def of(answer: str, summary: str, *, body: str | None = None, refusals: tuple[int, ...] = (),
-       also: Mapping[int, str] | None = None, open_to_all: bool = False) -> Document:
+       also: Mapping[int, str] | None = None, path: tuple[str, ...] = (), open_to_all: bool = False) -> Document:
     """Keyword arguments of a FastAPI route.
 
     Parameters
@@ -31,6 +31,8 @@ def of(answer: str, summary: str, *, body: str | None = None, refusals: tuple[in
         Status codes of refusals beside those every route of its kind may give.
     also
         Other status codes with an answer of a schema of their own.
+    path
+        Parameters in the path that FastAPI does not see.
     open_to_all
         No key is wanted.
     """
@@ -41,6 +43,9 @@ def of(answer: str, summary: str, *, body: str | None = None, refusals: tuple[in
     extra: Document = {"security": [] if open_to_all else [{"key": []}]}
     if body:
         extra["requestBody"] = {"required": True, "content": _json(body)}
+    if path:
+        extra["parameters"] = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+                               for name in path]
     return {"summary": summary, "responses": responses, "openapi_extra": extra}
 
 

@@ -3,6 +3,10 @@
 from typing import Any, Final
 
 from oilcan.contract import Column, Contract
+from oilcan.io.stores.base import RecordTable
+from oilcan.serving.feedback import KINDS, extra_columns
+from oilcan.serving.intake import stored_columns
+from oilcan.serving.roster import static_columns
 from oilcan.serving.served import Served
 
 Schema = dict[str, Any]
@@ -11,6 +15,10 @@ NUMBER_OR_NULL: Final[Schema] = {"type": ["number", "null"]}
 WHOLE: Final[Schema] = {"type": "integer"}
 FLAG: Final[Schema] = {"type": "boolean"}
 MACHINE_ID: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": 200}
+
+ANY: Final[Schema] = {"type": "object"}
+ANY_OR_NULL: Final[Schema] = {"type": ["object", "null"]}
+TEXT_OR_NULL: Final[Schema] = {"type": ["string", "null"]}
 
 
 def record(properties: dict[str, Schema], *, optional: tuple[str, ...] = (), **more: Any) -> Schema:
@@ -24,11 +32,7 @@ def listed(entry: Schema, **more: Any) -> Schema:
     return {"type": "array", "items": entry} | more
 
 
-def ref(name: str) -> Schema:
-    """The schema of that name."""
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
+REFUSED: Final = record({"row": WHOLE, "where": TEXT, "found": TEXT, "wanted": TEXT})
 STAMP: Final[dict[str, Schema]] = {
     "model": {"type": "string", "description": "sha256 of the bundle's manifest"},
     "contract": record({"name": TEXT, "version": WHOLE}),
@@ -44,8 +48,8 @@ def time_schema(contract: Contract) -> Schema:
 
 def column_schema(column: Column) -> Schema:
     """A cell of a table: type, unit, range."""
-    kind: Schema = {"number": {"type": ["number", "null"]}, "integer": {"type": ["integer", "null"]},
-                    "flag": {"type": ["boolean", "null"]}}.get(column.type, {"type": ["string", "null"]})
+    said_as = {"number": "number", "integer": "integer", "flag": "boolean"}.get(column.type, "string")
+    kind: Schema = {"type": [said_as, "null"]} | ({"format": "date-time"} if column.type == "instant" else {})
     said = f"{column.description} [{column.unit}]" + ("" if column.range is None else f", physically possible "
                                                       f"{column.range[0]} to {column.range[1]}")
     if column.values:
@@ -54,30 +58,106 @@ def column_schema(column: Column) -> Schema:
         {} if column.range is None else {"x-range": list(column.range)})
 
 
-def _forecast(served: Served) -> Schema:
-    """Columns of a forecast, all optional: which are there depends on what was asked for."""
-    columns = {name: {"type": ["number", "null"]} for name in served.columns}
-    return record({"id": TEXT, "row": WHOLE, "machine_id": MACHINE_ID, "time": {}} | columns
-                  | {"alarm": record(dict.fromkeys(served.thresholds, FLAG), optional=tuple(served.thresholds))},
-                  optional=("machine_id", "time", *columns))
-
-
 def components(served: Served, max_rows: int) -> dict[str, Schema]:
     """Every named schema of the OpenAPI document."""
-    plan = served.bundle.plan
-    features = {f.name: NUMBER_OR_NULL | {"description": f"{f.description} [{f.unit}]"} for f in plan.features}
-    names = listed({"type": "string", "enum": list(served.by_name)}, minItems=1,
-                   description="Which forecasts to make; all without it")
-    refused = listed(record({"row": WHOLE, "where": TEXT, "found": TEXT, "wanted": TEXT}))
-    rows = listed(record(features), minItems=1, maxItems=max_rows)
+    contract = served.bundle.contract
+    timed = contract.time.kind != "none"
+    return _common() | _of_predict(served, max_rows) | (_of_machines(served, max_rows) if timed else {})
+
+
+def _common() -> dict[str, Schema]:
+    said = record({"where": TEXT, "found": TEXT, "wanted": TEXT, "do": TEXT})
     return {
-        "refusal": record({"error": record({"where": TEXT, "found": TEXT, "wanted": TEXT, "do": TEXT})}),
+        "refusal": record({"error": said}),
         "health": record({"status": {"const": "alive"}}),
         "readiness": record({"status": {"enum": ["starting", "ready"]}, "waiting_for": listed(TEXT)} | STAMP),
-        "predict": record({"rows": rows, "forecasts": names}, optional=("forecasts",)),
-        "predictions": record(STAMP | {"forecasts": listed(_forecast(served)), "refused": refused}),
         "model": record(STAMP | {
-            "dataset": TEXT, "lineage": {"type": "object"}, "libraries": {"type": "object"},
-            "review": {"type": "object"}, "headline": TEXT, "forecasts": listed({"type": "object"}), "plan_hash": TEXT,
+            "dataset": TEXT, "lineage": ANY, "libraries": ANY, "review": ANY, "headline": TEXT, "plan_hash": TEXT,
+            "forecasts": listed(record({
+                "name": TEXT, "kind": {"enum": ["event", "life", "outlook"]}, "task": TEXT, "mode": TEXT_OR_NULL,
+                "threshold": NUMBER_OR_NULL, "policy": ANY_OR_NULL, "horizons": {"type": ["array", "null"]}})),
             "features": listed(record({"name": TEXT, "unit": TEXT, "description": TEXT}))}),
     }
+
+
+def _of_predict(served: Served, max_rows: int) -> dict[str, Schema]:
+    features = {f.name: NUMBER_OR_NULL | {"description": f"{f.description} [{f.unit}]"}
+                for f in served.bundle.plan.features}
+    names = listed({"type": "string", "enum": list(served.by_name)}, minItems=1,
+                   description="Which forecasts to make; all without it")
+    alarm = record(dict.fromkeys(served.thresholds, FLAG), optional=tuple(served.thresholds))
+    columns = dict.fromkeys(served.columns, NUMBER_OR_NULL)
+    forecast = record({"id": TEXT, "row": WHOLE} | columns | {"alarm": alarm}, optional=tuple(columns))
+    return {
+        "predict": record({"rows": listed(record(features), minItems=1, maxItems=max_rows), "forecasts": names},
+                          optional=("forecasts",)),
+        "predictions": record(STAMP | {"forecasts": listed(forecast), "refused": listed(REFUSED)}),
+    }
+
+
+def _of_machines(served: Served, max_rows: int) -> dict[str, Schema]:
+    contract = served.bundle.contract
+    time, columns = time_schema(contract), dict.fromkeys(served.columns, NUMBER_OR_NULL)
+    cells = {name: column_schema(column) for name, column in stored_columns(contract).items()}
+    when = {"anyOf": [time, {"type": "null"}]}
+    reading = record({"machine_id": MACHINE_ID, "time": time} | cells, optional=tuple(cells))
+    lists = record({name: listed(cell, maxItems=max_rows) for name, cell in cells.items()}, optional=tuple(cells))
+    columnar = record({"machine_id": listed(MACHINE_ID, minItems=1, maxItems=max_rows),
+                       "time": listed(time, minItems=1, maxItems=max_rows), "columns": lists})
+    risk = record({"machine_id": MACHINE_ID, "time": when, "id": TEXT_OR_NULL} | columns
+                  | {"alarm": {"type": ["integer", "null"]}}, optional=tuple(columns))
+    shown = {"static": ANY, "component": TEXT_OR_NULL, "data_age_s": NUMBER_OR_NULL}
+    listed_risk = record(risk["properties"] | shown, optional=tuple(columns))
+    refused = record({"count": WHOLE, "rows": listed(REFUSED)})
+    counts = dict.fromkeys(("accepted", "duplicates", "conflicts"), WHOLE)
+    aside = record({"count": WHOLE, "values": listed(record({"row": WHOLE, "column": TEXT, "value": {},
+                                                            "wanted": TEXT}))})
+    statics = {name: column_schema(column) for name, column in static_columns(contract).items()}
+    entry = record({"time": time, "kind": TEXT, "extra": ANY})
+    alarm = _alarm(time)
+    return {
+        "telemetry": {"anyOf": [record({"readings": listed(reading, minItems=1, maxItems=max_rows)}), columnar]},
+        "taken": record(STAMP | counts | {"too_late": WHOLE, "refused": refused, "set_aside": aside,
+                                          "machines": listed(risk)}),
+        "noted": record(STAMP | counts | {"refused": refused, "machines": listed(risk)}),
+        **{table: _records(contract, table, max_rows) for table in KINDS},
+        "machines": record({"machines": listed(record({"machine_id": MACHINE_ID} | statics, optional=tuple(statics)),
+                                               minItems=1, maxItems=max_rows)}),
+        "described": record(STAMP | {"accepted": WHOLE, "machines": listed(risk)}),
+        "fleet": record(STAMP | {"total": WHOLE, "page": WHOLE, "size": WHOLE, "headline": TEXT,
+                                 "filters": {"type": "object", "additionalProperties": listed(TEXT)},
+                                 "machines": listed(listed_risk)}),
+        "machine": record(STAMP | listed_risk["properties"] | {
+            "reasons": listed(ANY), "history": ANY, "sensors": ANY, "alarms": listed(alarm),
+            "records": record(dict.fromkeys(("maintenance", "errors", "failures"), listed(entry))),
+            "last_maintenance": {"anyOf": [record({"time": time, "component": TEXT}), {"type": "null"}]},
+        }, optional=tuple(columns)),
+        "alarms": record(STAMP | {"alarms": listed(alarm)}),
+        "acknowledge": record({"comment": {"type": "string", "maxLength": 2_000}}, optional=("comment",)),
+        "acknowledged": record(STAMP | {"alarm": alarm}),
+        "logged": record(STAMP | {"forecast": record({
+            "id": TEXT, "machine_id": TEXT_OR_NULL, "time": {"type": ["string", "integer"]}, "made_at": TEXT,
+            "role": {"enum": ["active", "shadow", "asked"]}, "bundle": TEXT, "contract_version": WHOLE,
+            "values": {"type": "object", "additionalProperties": NUMBER_OR_NULL}, "lineage": ANY_OR_NULL})}),
+    }
+
+
+def _records(contract: Contract, table: RecordTable, max_rows: int) -> Schema:
+    """The body with records of one table."""
+    columns = contract.tables[table].columns if table in contract.tables else {}
+    kind = KINDS[table]
+    values = columns[kind].values if kind in columns else None
+    extras = {name: column_schema(column) for name, column in extra_columns(contract, table).items()}
+    kind_schema = {"type": "string", "enum": values} if values else MACHINE_ID
+    row = record({"machine_id": MACHINE_ID, "time": time_schema(contract), kind: kind_schema} | extras,
+                 optional=tuple(extras))
+    return record({"records": listed(row, minItems=1, maxItems=max_rows)})
+
+
+def _alarm(time: Schema) -> Schema:
+    comment = record({"at": TEXT, "by": TEXT, "said": TEXT})
+    return record({
+        "id": WHOLE, "machine_id": MACHINE_ID, "task": TEXT, "time": time, "opened_at": TEXT,
+        "p": {"type": "number"}, "threshold": {"type": "number"}, "reasons": listed(ANY), "forecast": TEXT_OR_NULL,
+        "acknowledged_at": TEXT_OR_NULL, "acknowledged_by": TEXT_OR_NULL, "closed_at": TEXT_OR_NULL,
+        "comments": listed(comment)})

@@ -1,21 +1,19 @@
-"""One service: the bundle in service, the store, who may ask, and what was counted."""
+"""One service: the bundle in service, the store, its machines, who may ask, and what was counted."""
 
-import time
 from typing import Any
 
 from oilcan.io.stores import Store
+from oilcan.io.stores.forecasts import Forecast
 from oilcan.serving.auth import Auth, Caller
 from oilcan.serving.forecastlog import ForecastLog
 from oilcan.serving.limits import Rate
+from oilcan.serving.live import Live, wall_clock
 from oilcan.serving.metrics import Metrics
+from oilcan.serving.moments import Moments, written
 from oilcan.serving.predictor import Predictor
+from oilcan.serving.refusal import Refusal
 from oilcan.serving.served import Served
 from oilcan.serving.settings import ServiceSettings
-
-
-def wall_clock() -> int:
-    """Microseconds since 1970-01-01 UTC."""
-    return time.time_ns() // 1000
 
 
 class Service:
@@ -25,6 +23,8 @@ class Service:
     ----------
     served
         The bundle in service; replaced as a whole, so a request that began with the old one ends with it.
+    live
+        Its machines; None where the data set has no time: then there is no telemetry, and only `predict` is served.
     """
 
     def __init__(self, settings: ServiceSettings, served: Served, store: Store) -> None:
@@ -35,24 +35,55 @@ class Service:
         self.auth = Auth(self._caller, self.has_keys, may_be_open=settings.is_loopback and not settings.require_keys)
         self.log = ForecastLog(store, wall_clock, self.metrics.forecasts.labels("lost").inc)
         self.predictor = Predictor(lambda: self.served, self.log, self.metrics, wall_clock, settings.max_rows)
+        timed = served.bundle.contract.time.kind != "none"
+        self.live = Live(settings, served, store, self.log, self.metrics) if timed else None
+
+    def of_machines(self) -> Live:
+        """The part that knows machines.
+
+        Raises
+        ------
+        Refusal
+            404 if the data set has no time, 503 if it is still being restored.
+        """
+        if self.live is None:
+            raise Refusal(404, "request", found="a data set without time", wanted="one with telemetry",
+                          do="Ask POST /v1/predict: each row stands alone.")
+        if not self.live.is_ready:
+            raise Refusal(503, "service", found="a service that is starting", wanted="one that is ready",
+                          do="Ask again in a moment; /readyz says when.", headers={"Retry-After": "1"})
+        return self.live
 
     def waiting_for(self) -> list[str]:
         """What is not ready yet."""
-        return []
+        return ["the state of the machines"] if self.live is not None and not self.live.is_ready else []
 
     def card(self) -> dict[str, Any]:
         """The model's card."""
         return self.served.card()
 
+    def traced(self, forecast: Forecast) -> dict[str, Any]:
+        """A forecast of the log with the way back to its bundle, and from there to code and data."""
+        moments = self.live.moments if self.live and forecast.machine_id is not None else Moments("instant")
+        known = forecast.bundle == self.served.digest
+        return {
+            "id": str(forecast.id), "machine_id": forecast.machine_id, "time": moments.write(forecast.time),
+            "made_at": written(forecast.made_at), "role": forecast.role, "bundle": forecast.bundle,
+            "contract_version": forecast.contract_version, "values": forecast.values,
+            "lineage": self.served.bundle.manifest["lineage"] if known else None,
+        }
+
     def close(self) -> None:
         """Write what waits, and let go of the store."""
+        if self.live is not None:
+            self.live.close()
         self.log.flush()
         self.store.close()
-
-    def _caller(self, secret: str) -> Caller | None:
-        key = self.store.keys.find(secret)
-        return None if key is None else Caller(key.name, key.scope)
 
     def has_keys(self) -> bool:
         """Is there any key that is not revoked?"""
         return any(key.revoked_at is None for key in self.store.keys.all())
+
+    def _caller(self, secret: str) -> Caller | None:
+        key = self.store.keys.find(secret)
+        return None if key is None else Caller(key.name, key.scope)

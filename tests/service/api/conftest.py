@@ -1,6 +1,7 @@
 """The service around the bundle of the small fleet: in this process, or as a server of its own."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 from fastapi import FastAPI
 
+from oilcan.core.cleaning import remove_quarantined
 from oilcan.io.bundle import Bundle, load_bundle
 from oilcan.serving.server import make_app
 from oilcan.serving.settings import read_settings
@@ -33,9 +35,27 @@ class Client:
     def post(self, path: str, **request: Any) -> httpx.Response:
         return self.ask("POST", path, **request)
 
+    def wait_ready(self) -> None:
+        while self.get("/readyz").status_code != 200:
+            time.sleep(0.01)
+
+    def send(self, readings: pd.DataFrame) -> dict[str, Any]:
+        """Telemetry in columns, as a gateway would send it."""
+        answer = self.post("/v1/telemetry", json=columnar(readings))
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
     def close(self) -> None:
         self._runner.close()
         self.service.close()
+
+
+def columnar(readings: pd.DataFrame) -> dict[str, Any]:
+    """The body of a batch: NaN as null, times as ISO 8601."""
+    cells = readings.drop(columns=["machine_id", "time"]).astype(object)
+    cells = cells.where(cells.notna(), None)
+    return {"machine_id": readings["machine_id"].tolist(), "time": [at.isoformat() for at in readings["time"]],
+            "columns": {name: cells[name].tolist() for name in cells}}
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +68,23 @@ def bundle(bundle_folder) -> Bundle:
     return load_bundle(bundle_folder)
 
 
+@pytest.fixture(scope="session")
+def fleet(_small_repo) -> dict[str, pd.DataFrame]:
+    """Canonical tables of the small fleet, readings that validate quarantined taken out."""
+    data = _small_repo.path / "data"
+    telemetry = pd.concat([pd.read_parquet(part) for part in sorted((data / "canonical/telemetry").glob("*.parquet"))])
+    telemetry, _ = remove_quarantined(telemetry, pd.read_parquet(data / "quarantine.parquet"))
+    tables = {name: pd.read_parquet(data / f"canonical/{name}.parquet")
+              for name in ("errors", "maintenance", "failures", "machines")}
+    return tables | {"telemetry": telemetry}
+
+
+@pytest.fixture(scope="session")
+def predicted(_small_repo) -> pd.DataFrame:
+    """What the stage `predict` wrote."""
+    return pd.read_parquet(_small_repo.path / "data/predictions/predictions.parquet")
+
+
 @pytest.fixture
 def start(bundle_folder, tmp_path) -> Iterator[Callable[..., Client]]:
     """A client of a service that is started with the settings given; ended with the test."""
@@ -56,6 +93,8 @@ def start(bundle_folder, tmp_path) -> Iterator[Callable[..., Client]]:
     def begin(**options: Any) -> Client:
         settings = {"bundle": bundle_folder, "store": f"sqlite:///{tmp_path}/service.db"} | options
         clients.append(Client(make_app(read_settings({}, **settings))))
+        if not settings.get("require_keys"):
+            clients[-1].wait_ready()
         return clients[-1]
 
     yield begin

@@ -1,0 +1,185 @@
+"""The one owner of what the service knows of its machines: readings and records in, risks out.
+
+Durable first: a batch is in the store before it is applied, and applied before it is answered. Everything that changes
+or reads features happens on the engine's thread of the pipeline; the store is written on the writer's.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from oilcan.io.stores import Store
+from oilcan.io.stores.base import Appended, Cursor, Machine, Readings, Record
+from oilcan.io.stores.forecasts import Forecasts
+from oilcan.serving.alarming import Alarming
+from oilcan.serving.board import Board
+from oilcan.serving.forecastlog import ForecastLog
+from oilcan.serving.metrics import Metrics
+from oilcan.serving.moments import NO_TIME
+from oilcan.serving.restoring import follow, restore
+from oilcan.serving.served import Served
+from oilcan.serving.track import Track, changed
+
+_WHOLE: Final = 64              # machines of which all forecasts are made at once; of more the headline, until asked
+
+
+class Engine:
+    """Tracks, board and alarms.
+
+    Attributes
+    ----------
+    active, shadow
+        The bundle that answers, and one that is only watched; both with their features.
+    board
+        What was last said of every machine.
+    """
+
+    def __init__(self, active: Track, store: Store, log: ForecastLog, metrics: Metrics,
+                 clock: Callable[[], int]) -> None:
+        self.active = active
+        self.shadow: Track | None = None
+        self._store, self._log, self._metrics, self._clock = store, log, metrics, clock
+        self.board = Board(active.served.columns)
+        self.cursor = Cursor()
+        self._dirty: dict[str, None] = {}
+        self.alarming: Alarming
+
+    def start(self) -> None:
+        """Take up where the last process left off."""
+        self.cursor = restore(self.active, self._store)
+        self._meet_stored()
+        self.use(self.active)
+
+    def use(self, track: Track) -> None:
+        """Answer from a track that knows every machine of the board; new forecasts for all of them."""
+        self.active = track
+        self.board.restart(track.served.columns)
+        self.alarming = Alarming(track.served, self._store, self.board)
+        told = [each for each in self._store.newest_forecasts() if each.bundle == track.served.digest]
+        newest = dict(zip(self.board.machine_ids, track.newest(self.board.machine_ids).tolist(), strict=True))
+        for each in told:
+            if each.machine_id in newest and newest[each.machine_id] == each.time:
+                self._recall(each.machine_id, each.time, each.id, each.values)
+                del newest[each.machine_id]
+        self.forecast([name for name, time in newest.items() if time != NO_TIME])
+
+    def take(self, batch: Readings, appended: Appended) -> np.ndarray:
+        """Take in a batch that was just stored; what became of each row (`NEW`, ... ; 255 for one not taken)."""
+        status = np.full(len(batch), 255, dtype=np.uint8)
+        new = np.flatnonzero(appended.is_new)
+        fresh = batch if len(new) == len(batch) else Readings(
+            [batch.machine_ids[at] for at in new.tolist()], batch.times[new], batch.values[new])
+        self.board.add(batch.machine_ids)
+        if len(new):
+            status[new] = self.active.take(fresh)
+            if self.shadow is not None and self.shadow.features is not self.active.features:
+                self.shadow.take(fresh)
+        touched = list(dict.fromkeys(batch.machine_ids[at] for at in np.flatnonzero(changed(status)).tolist()))
+        self.board.received[[self.board.slot[name] for name in touched]] = self._clock()
+        self._dirty.update(dict.fromkeys(touched))
+        self.forecast(touched)
+        return status
+
+    def note(self, table: str, records: Sequence[Record]) -> None:
+        """Take in records that were just stored, and forecast their machines anew."""
+        names = list(dict.fromkeys(record.machine_id for record in records))
+        self.board.add(names)
+        for track in self._tracks():
+            track.note(table, records)
+        self._again(names)
+
+    def describe(self, static: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take in static columns of machines that were just stored."""
+        self.board.add(static)
+        for name, columns in static.items():
+            self.board.static[self.board.slot[name]] = dict(columns)
+        for track in self._tracks():
+            track.register([Machine(name, dict(columns), 0, None) for name, columns in static.items()])
+        self._again(list(static))
+
+    def forecast(self, names: list[str]) -> None:
+        """New forecasts of machines, on the board and in the log; alarms that follow from them."""
+        if not names:
+            return
+        board, served = self.board, self.active.served
+        slots = np.array([board.slot[name] for name in names])
+        order = np.argsort(slots)
+        slots, names = slots[order], [names[at] for at in order.tolist()]
+        matrix, times = self.active.matrix(names), self.active.newest(names)
+        wanted = None if len(names) <= _WHOLE else (served.headline.name,)
+        columns = served.score(matrix, wanted)
+        ids = self._log.ids(len(names))
+        board.say(slots, times, ids, columns)
+        self._remember(served, "active", columns, ids, names, times)
+        self._metrics.alarms.inc(self.alarming.judge(slots, matrix, self._clock()))
+        if self.shadow is not None:
+            self._watch(self.shadow, names, times, matrix, columns)
+        self._metrics.machines.set(len(board))
+
+    def complete(self, names: list[str]) -> None:
+        """Make all forecasts of machines of which only the headline is on the board."""
+        names = [name for name in names if not self.board.whole[self.board.slot[name]]
+                 and self.board.time[self.board.slot[name]] != NO_TIME]
+        if names:
+            slots = np.array([self.board.slot[name] for name in names])
+            self.board.fill(slots, self.active.served.score(self.active.matrix(names)))
+
+    def take_dirty(self) -> list[str]:
+        """Machines that changed since this was asked before."""
+        names, self._dirty = list(self._dirty), {}
+        return names
+
+    def catch_up(self) -> None:
+        """Take in what other replicas stored."""
+        before = dict(zip(self.board.machine_ids, self.active.newest(self.board.machine_ids).tolist(), strict=True))
+        if self.shadow is not None and self.shadow.features is not self.active.features:
+            follow(self.shadow, self._store, self.cursor)
+        self.cursor = follow(self.active, self._store, self.cursor)
+        self._meet_stored()
+        newest = self.active.newest(self.board.machine_ids).tolist()
+        self.forecast([name for name, time in zip(self.board.machine_ids, newest, strict=True)
+                       if time != before.get(name, NO_TIME)])
+
+    def _again(self, names: list[str]) -> None:
+        """Forecast machines anew, those that have sent anything."""
+        self._dirty.update(dict.fromkeys(names))
+        newest = self.active.newest(names).tolist()
+        self.forecast([name for name, time in zip(names, newest, strict=True) if time != NO_TIME])
+
+    def _meet_stored(self) -> None:
+        machines = self._store.machines()
+        self.board.add([each.machine_id for each in machines])
+        for each in machines:
+            self.board.static[self.board.slot[each.machine_id]] = each.static
+
+    def _recall(self, name: str, time: int, forecast: int, values: dict[str, float]) -> None:
+        board, slot = self.board, np.array([self.board.slot[name]])
+        board.say(slot, np.array([time]), np.array([forecast]),
+                  {column: np.array([value]) for column, value in values.items() if column in board.values})
+        board.stride[slot] = time // self.alarming.stride
+
+    def _remember(self, served: Served, role: str, columns: dict[str, np.ndarray], ids: np.ndarray,
+                  names: list[str], times: np.ndarray) -> None:
+        self._log.add(Forecasts(served.digest, served.bundle.contract.version, role, tuple(columns), ids, names, times,
+                                np.column_stack(list(columns.values()))))
+        self._metrics.forecasts.labels(role).inc(len(ids))
+
+    def _watch(self, shadow: Track, names: list[str], times: np.ndarray, matrix: np.ndarray,
+               said: dict[str, np.ndarray]) -> None:
+        """What the challenger would have said: logged and compared, never answered."""
+        served = shadow.served
+        own = matrix if shadow.features is self.active.features else shadow.matrix(names)
+        columns = served.score(own, (served.headline.name,))
+        self._remember(served, "shadow", columns, self._log.ids(len(names)), names, times)
+        mine, other = (self.active.served.headline_column, served.headline_column)
+        for gap in np.abs(columns[other] - said[mine]).tolist():
+            self._metrics.shadow_gap.observe(gap)
+        mine_on, other_on = (each.would_alarm(values[each.headline_column]) for each, values in (
+            (self.active.served, said), (served, columns)))
+        self._metrics.shadow_disagrees.inc(int((mine_on != other_on).sum()))
+
+    def _tracks(self) -> list[Track]:
+        """Tracks with features of their own."""
+        shared = self.shadow is None or self.shadow.features is self.active.features
+        return [self.active] if shared else [self.active, self.shadow]      # type: ignore[list-item]

@@ -1,0 +1,132 @@
+"""The part of the service that knows machines: intake, pipeline, engine, views, snapshots."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from oilcan.io.stores import Store
+from oilcan.io.stores.base import RECORD_TABLES, RecordTable, layout_of
+from oilcan.serving.engine import Engine
+from oilcan.serving.feedback import Feedback
+from oilcan.serving.forecastlog import ForecastLog
+from oilcan.serving.ingest import Ingest
+from oilcan.serving.intake import Intake, stored_columns
+from oilcan.serving.jsonrows import Row
+from oilcan.serving.metrics import Metrics
+from oilcan.serving.moments import UNITS_PER_S, Moments
+from oilcan.serving.pipeline import Busy, Job, Pipeline
+from oilcan.serving.refusal import Refusal
+from oilcan.serving.roster import Roster
+from oilcan.serving.saving import Saver
+from oilcan.serving.served import Served
+from oilcan.serving.settings import ServiceSettings
+from oilcan.serving.texts import Texts, from_setting
+from oilcan.serving.track import Track
+from oilcan.serving.views import Views
+
+T = TypeVar("T")
+_DAY: Final = 86_400 * UNITS_PER_S
+
+
+def wall_clock() -> int:
+    """Microseconds since 1970-01-01 UTC."""
+    return time.time_ns() // 1000
+
+
+class Live:
+    """Machines and what is known of them.
+
+    Attributes
+    ----------
+    is_ready
+        Whether the state of the last process was taken up.
+    is_shared
+        Whether other replicas write to the same store.
+    """
+
+    def __init__(self, settings: ServiceSettings, served: Served, store: Store, log: ForecastLog, metrics: Metrics
+                 ) -> None:
+        contract = served.bundle.contract
+        self.settings, self.store, self.moments, self.is_ready = settings, store, Moments(contract.time.kind), False
+        self.is_shared = settings.store.startswith("postgresql")
+        self.columns = stored_columns(contract)
+        store.use_layout(layout_of(contract, list(self.columns)), wall_clock())
+        self.texts = Texts(from_setting(store.settings.get("texts")),
+                           lambda known: store.settings.set("texts", known, wall_clock()))
+        self.engine = Engine(Track(served, list(self.columns), self.texts), store, log, metrics, wall_clock)
+        self.views = Views(self.engine, store, self.moments, self.now)
+        skew = None if contract.time.kind == "cycle" else round(settings.clock_skew_s * UNITS_PER_S)
+        self._intake = Intake(contract, self.moments, self.texts.encode, max_rows=settings.max_rows, skew=skew)
+        self._feedback = {table: Feedback(contract, table, self.moments, max_rows=settings.max_rows, skew=skew)
+                          for table in RECORD_TABLES}
+        self._roster = Roster(contract, settings.max_rows)
+        ingest = Ingest(self.engine, store, settings, metrics, wall_clock, self.views.risks)
+        self.pipeline = Pipeline(
+            {"readings": ingest.write_readings, "records": ingest.write_records, "machines": ingest.write_machines,
+             "mark": self._mark_end},
+            {"readings": ingest.apply_readings, "records": ingest.apply_records, "machines": ingest.apply_machines,
+             "mark": self._marked})
+        self.saver = Saver(store, mark=lambda: self.pipeline.submit("mark", ()).result(), clock=wall_clock,
+                           dump=lambda track, names: self.pipeline.call(lambda: track.dump(names)).result(),
+                           every_s=settings.snapshot_every_s, also=self._forget)
+        self.restored = self.pipeline.call(self._restore)
+        self.saver.start()
+
+    async def take_readings(self, body: bytes) -> Row:
+        """Store and apply a batch of telemetry; the answer with the new risks."""
+        return await self._through("readings", self._intake.read(body, wall_clock()))
+
+    async def take_records(self, table: RecordTable, body: bytes) -> Row:
+        """Store and apply errors, maintenance or failures."""
+        return await self._through("records", self._feedback[table].read(body, wall_clock()))
+
+    async def put_machines(self, body: bytes) -> Row:
+        """Store and apply static columns of machines."""
+        return await self._through("machines", self._roster.read(body))
+
+    async def on_engine(self, work: Callable[[], T]) -> T:
+        """What some work on the engine's thread returns."""
+        return await asyncio.wrap_future(self.pipeline.call(work))
+
+    def now(self) -> int:
+        """The present in whole units: of the clock, or the newest reading of all where a replay sets the time."""
+        if self.settings.clock == "wall" and self.moments.kind == "instant":
+            return wall_clock()
+        return int(self.engine.board.time.max(initial=0))
+
+    def close(self) -> None:
+        """Finish what waits and save everything."""
+        self.restored.exception()
+        if self.is_ready:
+            self.saver.stop()
+        self.pipeline.stop()
+
+    async def _through(self, kind: str, content: Any) -> Row:
+        try:
+            return await self.pipeline.run(kind, content)
+        except Busy:
+            raise Refusal(503, "service", found="too many batches at once", wanted="fewer",
+                          headers={"Retry-After": "1"}, do="Send it again after a moment; sent twice it counts once."
+                          ) from None
+
+    def _restore(self) -> None:
+        self.engine.start()
+        self.is_ready = True
+
+    def _mark_end(self, jobs: list[Job]) -> None:
+        """On the writer's thread: all that is stored up to here was handed to the engine before."""
+        for job in jobs:
+            job.written = self.store.end()
+
+    def _marked(self, jobs: list[Job]) -> None:
+        if self.is_shared:
+            self.engine.catch_up()
+        for job in jobs:
+            self.engine.cursor = self.engine.cursor if self.is_shared else job.written
+            job.finish((self.engine.active, self.engine.take_dirty(), self.engine.cursor))
+
+    def _forget(self) -> None:
+        if self.settings.retention_days:
+            kept = round(self.settings.retention_days * _DAY)
+            self.store.retain(wall_clock(), readings_for=kept, forecasts_for=kept)

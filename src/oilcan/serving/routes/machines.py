@@ -1,0 +1,146 @@
+"""The fleet by risk, one machine, the alarms, one forecast of the log."""
+
+import asyncio
+from typing import Annotated, Literal
+
+import pydantic
+from fastapi import Query
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+
+from oilcan.errors import StoreError
+from oilcan.serving import documents
+from oilcan.serving.door import BODY, CALLER
+from oilcan.serving.jsonrows import kind_of, read_body
+from oilcan.serving.live import wall_clock
+from oilcan.serving.refusal import Refusal, answer
+from oilcan.serving.routes.direct import DirectRoute, service_of
+from oilcan.serving.views import shown_alarm
+
+_SAID = 2_000               # characters of a comment
+_WHOLE = 2**63 - 1
+
+
+class Asked(pydantic.BaseModel):
+    """Query parameters: no unknown ones."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+
+class FleetAsked(Asked):
+    """Which page of which machines."""
+
+    alarm: bool | None = pydantic.Field(default=None, description="Only machines with an open alarm, or without")
+    filter: list[str] = pydantic.Field(default=[], max_length=10, description="column:value of the machines table")
+    page: int = pydantic.Field(default=1, ge=1, le=1_000_000)
+    size: int = pydantic.Field(default=50, ge=1, le=500)
+
+
+class PastAsked(Asked):
+    """How far back."""
+
+    since: str | None = pydantic.Field(default=None, max_length=40, description="Moment from which history is told")
+
+
+class AlarmsAsked(Asked):
+    """Which alarms."""
+
+    state: Literal["open", "all"] = "open"
+    machine_id: str | None = pydantic.Field(default=None, max_length=200)
+    limit: int = pydantic.Field(default=200, ge=1, le=1_000)
+
+
+async def machines(request: Request, asked: Annotated[FleetAsked, Query()]) -> Response:
+    """The fleet, the riskiest machine first."""
+    service = service_of(request)
+    live = service.of_machines()
+    filters = dict(_filter(text) for text in asked.filter)
+
+    def page() -> dict[str, object]:
+        order = live.views.order(filters=filters, alarm=asked.alarm)
+        shown = order[(asked.page - 1) * asked.size : asked.page * asked.size]
+        names = [live.engine.board.machine_ids[slot] for slot in shown.tolist()]
+        return {"total": len(order), "page": asked.page, "size": asked.size, "machines": live.views.listed(names),
+                "headline": live.engine.active.served.headline_column, "filters": live.views.choices()}
+
+    return answer(service.served.stamp() | await live.on_engine(page))
+
+
+async def machine(request: Request, machine_id: str, asked: Annotated[PastAsked, Query()]) -> Response:
+    """All that is known of one machine."""
+    service = service_of(request)
+    live = service.of_machines()
+    if machine_id not in live.engine.board.slot:
+        raise Refusal(404, "path.machine_id", found=repr(machine_id[:200]), wanted="a machine that has sent readings",
+                      do="GET /v1/machines lists them.")
+    since = live.moments.parse(asked.since, "query.since")
+    await asyncio.to_thread(service.log.flush)          # so that the newest forecast is in the history
+    return answer(service.served.stamp() | await live.on_engine(lambda: live.views.machine(machine_id, since)))
+
+
+async def alarms(request: Request, asked: Annotated[AlarmsAsked, Query()]) -> Response:
+    """Alarms, the newest first."""
+    service = service_of(request)
+    live = service.of_machines()
+    found = await asyncio.to_thread(live.store.alarms, machine_id=asked.machine_id, open_only=asked.state == "open",
+                                    limit=asked.limit)
+    return answer(service.served.stamp() | {"alarms": [shown_alarm(alarm, live.moments) for alarm in found]})
+
+
+async def acknowledge(request: Request) -> Response:
+    """Say that an alarm was seen, with a comment."""
+    service = service_of(request)
+    live = service.of_machines()
+    comment = read_body(request.scope[BODY], ("comment",)).get("comment", "")
+    if type(comment) is not str or len(comment) > _SAID:
+        raise Refusal(422, "body.comment", found=kind_of(comment), wanted=f"a text of at most {_SAID:,} characters",
+                      do="Shorten it.")
+    number = _number(request.path_params["alarm_id"], "path.alarm_id")
+    try:
+        alarm = await asyncio.to_thread(live.store.acknowledge, number, request.scope[CALLER].name, wall_clock(),
+                                        comment)
+    except StoreError:
+        raise Refusal(404, "path.alarm_id", found=str(number), wanted="an alarm of GET /v1/alarms",
+                      do="Look at the list again.") from None
+    return answer(service.served.stamp() | {"alarm": shown_alarm(alarm, live.moments)})
+
+
+async def forecast(request: Request, forecast_id: str) -> Response:
+    """A forecast of the log, and where it comes from."""
+    service = service_of(request)
+    number = _number(forecast_id, "path.forecast_id")
+    await asyncio.to_thread(service.log.flush)
+    found = await asyncio.to_thread(service.store.forecast, number)
+    if found is None:
+        raise Refusal(404, "path.forecast_id", found=forecast_id[:40], wanted="a forecast that is still kept",
+                      do="Forecasts older than the retention are gone.")
+    return answer(service.served.stamp() | {"forecast": service.traced(found)})
+
+
+def _filter(text: str) -> tuple[str, str]:
+    column, found, value = text.partition(":")
+    if not found:
+        raise Refusal(422, "query.filter", found=repr(text[:60]), wanted="column:value", do="For example site:north.")
+    return column, value
+
+
+def _number(text: str, where: str) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text[:20]) > _WHOLE:
+        raise Refusal(404, where, found=repr(text[:40]), wanted="a whole number", do="Ids are numbers.")
+    return int(text)
+
+
+ROUTES = [
+    APIRoute("/v1/machines", machines, methods=["GET"],
+             **documents.of("fleet", "The fleet, the riskiest machine first.", refusals=(404, 422, 503))),
+    APIRoute("/v1/machines/{machine_id:path}", machine, methods=["GET"],
+             **documents.of("machine", "All that is known of one machine.", refusals=(404, 422, 503))),
+    APIRoute("/v1/alarms", alarms, methods=["GET"],
+             **documents.of("alarms", "Alarms, the newest first.", refusals=(404, 422, 503))),
+    DirectRoute("/v1/alarms/{alarm_id}/acknowledge", acknowledge, methods=["POST"],
+                **documents.of("acknowledged", "Say that an alarm was seen, with a comment.", body="acknowledge",
+                               refusals=(404, 503), path=("alarm_id",))),
+    APIRoute("/v1/forecasts/{forecast_id}", forecast, methods=["GET"],
+             **documents.of("logged", "A forecast of the log, and where it comes from.", refusals=(404, 422, 503))),
+]

@@ -1,0 +1,62 @@
+"""Snapshots of the features of machines that changed, a few at a time, so that a start has little to replay."""
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from oilcan.errors import StoreError
+from oilcan.io.stores import Store
+from oilcan.io.stores.base import Cursor
+from oilcan.serving.track import Track
+
+_AT_ONCE: Final = 50            # machines dumped between two groups of work
+
+
+class Saver:
+    """Saves every so often, and when told to.
+
+    Parameters
+    ----------
+    mark
+        The track in service, the machines that changed since it was asked before, and up to where all is in them.
+    dump
+        States of a few machines of a track.
+    also
+        What else is to be done every so often.
+    """
+
+    def __init__(self, store: Store, *, mark: Callable[[], tuple[Track, list[str], Cursor]],
+                 dump: Callable[[Track, list[str]], dict[str, bytes]], clock: Callable[[], int], every_s: float,
+                 also: Callable[[], None]) -> None:
+        self._store, self._mark, self._dump, self._clock = store, mark, dump, clock
+        self._every_s, self._also = every_s, also
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="saver", daemon=True)
+
+    def start(self) -> None:
+        """Begin to save every so often."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Save once more, and end."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self.save()
+
+    def save(self) -> int:
+        """Save what changed; how many machines."""
+        track, machines, upto = self._mark()
+        for begin in range(0, len(machines), _AT_ONCE):
+            states = self._dump(track, machines[begin : begin + _AT_ONCE])
+            self._store.snapshots.save(track.engine, states, upto, self._clock())
+        self._store.settings.set(f"upto {track.engine}", upto.as_text(), self._clock())
+        return len(machines)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._every_s):
+            try:
+                self.save()
+                self._also()
+            except StoreError:          # the store is away: the next round saves more
+                continue
