@@ -39,7 +39,8 @@ class Served:
         self.features = bundle.fitted.features
         self.by_name: dict[str, Forecast] = {forecast.name: forecast for forecast in bundle.fitted.forecasts}
         name, _ = bundle.contract.headline()
-        self.headline = self.by_name[name]
+        self.headline = next(forecast for forecast in bundle.fitted.forecasts
+                             if not isinstance(forecast, OutlookForecast) and forecast.name == name)
         self.headline_column = ("rul_" if isinstance(self.headline, LifeForecast) else "p_") + name
         self.per_tick = 1 if bundle.contract.time.kind == "cycle" else US_PER_H
         self.thresholds = bundle.fitted.thresholds()
