@@ -79,8 +79,8 @@ class ForecastsPart(MachinesPart):
 
         def work(tx: Transaction) -> None:
             model = _model(tx, batch)
-            tx.many("INSERT INTO forecasts (id, bucket, machine, time, made_at, role, numbers, model) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", [(*row, model) for row in rows])
+            tx.insert("forecasts (id, bucket, machine, time, made_at, role, numbers, model)",
+                   ((*row, model) for row in rows), "ON CONFLICT DO NOTHING")
 
         self.database.write(work)
 

@@ -24,11 +24,10 @@ class MachinesPart:
 
     def put_machines(self, static: Mapping[str, Mapping[str, Any]], now: int) -> None:
         """Store the static columns of machines, known before or not; what was stored of them is replaced."""
-        numbers = self.numbers_of(list(static), now)
-        rows = sorted((int(number), json.dumps(columns, allow_nan=False))
-                      for number, columns in zip(numbers, static.values(), strict=True))
-        self.database.write(lambda tx: tx.many("UPDATE machines SET static = ? WHERE machine = ?",
-                                               [(text, number) for number, text in rows]))
+        _check_ids(static)
+        rows = [(name, json.dumps(columns, allow_nan=False), now) for name, columns in sorted(static.items())]
+        self.database.write(lambda tx: tx.insert("machines (machine_id, static, first_seen)", rows,
+                                                 "ON CONFLICT (machine_id) DO UPDATE SET static = excluded.static"))
 
     def numbers_of(self, machine_ids: Sequence[str], now: int) -> np.ndarray:
         """Numbers of machines, int64, shape (n,); unknown ones are made known, in a transaction of their own."""
@@ -37,13 +36,11 @@ class MachinesPart:
         except KeyError:
             known = self.known(machine_ids)
         missing = sorted(set(machine_ids) - set(known))     # one order in every process: no deadlock
-        for name in missing:
-            if not _is_id(name):
-                raise DataError(f"machine_id: {name[:40]!r} is none (wanted 1 to {_ID_LENGTH} printable characters).")
+        _check_ids(missing)
         if missing:
-            self.database.write(lambda tx: tx.many(
-                "INSERT INTO machines (machine_id, static, first_seen) VALUES (?, '{}', ?) ON CONFLICT DO NOTHING",
-                [(name, now) for name in missing]))
+            self.database.write(lambda tx: tx.insert(
+                "machines (machine_id, static, first_seen)", [(name, "{}", now) for name in missing],
+                "ON CONFLICT DO NOTHING"))
             known |= self.known(missing)
         return np.array([known[name] for name in machine_ids], dtype=np.int64)
 
@@ -65,6 +62,12 @@ class MachinesPart:
 def _numbers(tx: Transaction, page: Sequence[str]) -> list[Row]:
     marks = ", ".join("?" * len(page))
     return tx.rows(f"SELECT machine_id, machine FROM machines WHERE machine_id IN ({marks})", page)  # noqa: S608
+
+
+def _check_ids(names: Iterable[str]) -> None:
+    for name in names:
+        if not _is_id(name):
+            raise DataError(f"machine_id: {name[:40]!r} is none (wanted 1 to {_ID_LENGTH} printable characters).")
 
 
 def _is_id(name: str) -> bool:

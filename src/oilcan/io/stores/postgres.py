@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from oilcan.errors import StoreError, StoreUnavailable
 from oilcan.io.stores import arrays
 from oilcan.io.stores.arrays import bigints, byteas
-from oilcan.io.stores.database import Pool, Row, T, Transaction
+from oilcan.io.stores.database import Pool, Row, T, Transaction, marks
 from oilcan.io.stores.schema import migrate
 
 _CONNECTIONS: Final = 8
@@ -52,8 +52,9 @@ class PostgresTransaction:
         """Run one statement; the number of rows it changed."""
         return self._cursor.execute(_marked(sql), parameters).rowcount
 
-    def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
-        """Run one statement for each row; the number of rows changed in all."""
+    def insert(self, into: str, rows: Iterable[Sequence[Any]], conflict: str = "") -> int:
+        """Insert rows, one after the other without waiting for an answer; the number inserted or changed."""
+        sql = f"INSERT INTO {into} VALUES {marks(into)} {conflict}"  # noqa: S608 - our own words
         self._cursor.executemany(_marked(sql), rows)
         return self._cursor.rowcount
 

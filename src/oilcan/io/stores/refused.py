@@ -14,9 +14,9 @@ def keep_aside(tx: Transaction, rows: Sequence[Refused], now: int) -> None:
     """Store refused rows and drop the oldest beyond the bound."""
     if not rows:
         return
-    tx.many("INSERT INTO refused (received_at, source, machine_id, time, reason, content) VALUES (?, ?, ?, ?, ?, ?)",
-            [(now, row.source, _plain(row.machine_id), row.time, _plain(row.reason), _plain(row.content))
-             for row in rows])
+    tx.insert("refused (received_at, source, machine_id, time, reason, content)",
+           ((now, row.source, _plain(row.machine_id), row.time, _plain(row.reason), _plain(row.content))
+            for row in rows))
     tx.run("DELETE FROM refused WHERE id <= (SELECT max(id) FROM refused) - ?", (KEPT,))
 
 

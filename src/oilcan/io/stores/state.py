@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from oilcan.io.stores.audit import write_down
 from oilcan.io.stores.base import Cursor, Position
@@ -34,6 +34,9 @@ class Settings:
         self._db.write(work)
 
 
+_REST: Final = ("state", "readings_transaction", "readings_seq", "records_transaction", "records_seq", "saved_at")
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """The engine's state of a machine: all changes up to a cursor are in it, later ones perhaps."""
@@ -53,18 +56,14 @@ class Snapshots:
         """Keep states of machines that include every change up to a cursor; older ones are replaced."""
         numbers = self._machines.numbers_of(list(states), now).tolist()
         rows = sorted((number, state) for number, state in zip(numbers, states.values(), strict=True))
-        self._db.write(lambda tx: tx.many(
-            "INSERT INTO snapshots (engine, machine, state, readings_transaction, readings_seq, records_transaction, "
-            "records_seq, saved_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (engine, machine) DO UPDATE SET "
-            "state = excluded.state, readings_transaction = excluded.readings_transaction, "
-            "readings_seq = excluded.readings_seq, records_transaction = excluded.records_transaction, "
-            "records_seq = excluded.records_seq, saved_at = excluded.saved_at",
-            [(engine, number, state, *upto.readings, *upto.records, now) for number, state in rows]))
+        self._db.write(lambda tx: tx.insert(f"snapshots (engine, machine, {', '.join(_REST)})", (
+            (engine, number, state, *upto.readings, *upto.records, now) for number, state in rows),
+            f"ON CONFLICT (engine, machine) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _REST)}"))
 
     def load(self, engine: str) -> dict[str, Snapshot]:
         """States by machine. Follow `changes` from the smallest cursor; rows met again must be harmless."""
-        sql = ("SELECT machine_id, state, readings_transaction, readings_seq, records_transaction, records_seq, "
-               "saved_at FROM snapshots JOIN machines USING (machine) WHERE engine = ? ORDER BY machine")
+        sql = (f"SELECT machine_id, {', '.join(_REST)} FROM snapshots JOIN machines USING (machine) "  # noqa: S608
+               "WHERE engine = ? ORDER BY machine")
         return self._db.read(lambda tx: {
             row[0]: Snapshot(bytes(row[1]), Cursor(Position(*row[2:4]), Position(*row[4:6])), row[6])
             for row in tx.rows(sql, (engine,))})
