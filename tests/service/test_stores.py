@@ -287,3 +287,18 @@ def test_many_threads_append_at_once_and_nothing_is_lost(store):
         thread.join()
     assert voltages(store, "shared") == [(time, float(time)) for time in range(20)]
     assert len(store.readings()) == 7 * 20
+
+
+def test_numbers_of_any_size_and_text_of_any_kind_do_no_harm(store):
+    store.append(batch(("a", 1, 1.0)), NOW)
+    assert voltages(store, "a", since=-(2**70), until=2**70, after_seq=-(2**70)) == [(1, 1.0)]
+    assert store.forecast(2**70) is None
+    assert store.forecasts("a\0", since=2**70) == store.records("errors", "\ud800", until=-(2**70)) == []
+    assert store.keys.find("\0\ud800") is None
+    with pytest.raises(StoreError, match="there is none"):
+        store.alarm(2**70)
+    key, _ = store.open_alarm(NewAlarm("a", "failure", 7, 0.9, 0.5, []), NOW)
+    assert store.comment(key, "ann", "a\0b\ud800", NOW).comments[0].said == "a\ufffdb?"
+    for record in (Record("a", 2**63, "E7"), Record("a", 1, "\0")):
+        with pytest.raises(DataError):
+            store.add_records("errors", [record], NOW)

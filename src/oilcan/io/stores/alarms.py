@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from oilcan.errors import StoreError
 from oilcan.io.stores.database import Transaction
+from oilcan.io.stores.hostile import clamped, plain
 from oilcan.io.stores.machines import MachinesPart
 
 
@@ -73,7 +74,7 @@ class AlarmsPart(MachinesPart):
     def close_alarm(self, alarm_id: int, now: int) -> bool:
         """Close an alarm; False if it is closed already, or none."""
         sql = "UPDATE alarms SET closed_at = ? WHERE id = ? AND closed_at IS NULL"
-        return self.database.write(lambda tx: tx.run(sql, (now, alarm_id))) == 1
+        return self.database.write(lambda tx: tx.run(sql, (now, clamped(alarm_id)))) == 1
 
     def acknowledge(self, alarm_id: int, by: str, now: int, comment: str = "") -> Alarm:
         """Say that somebody has seen an alarm; the first one counts, a comment is added each time.
@@ -113,7 +114,7 @@ class AlarmsPart(MachinesPart):
         StoreError
             If there is no such alarm.
         """
-        found = self._alarms(f"{_SELECT} WHERE id = ?", (alarm_id,))
+        found = self._alarms(f"{_SELECT} WHERE id = ?", (clamped(alarm_id),))
         if not found:
             raise StoreError(f"alarm {alarm_id}: there is none. List them with `GET /v1/alarms`.")
         return found[0]
@@ -121,7 +122,7 @@ class AlarmsPart(MachinesPart):
     def alarms(self, *, machine_id: str | None = None, open_only: bool = False, since: int | None = None,
                limit: int = 1_000) -> list[Alarm]:
         """The newest alarms, newest first; `since` is compared with the moment of opening."""
-        wanted: list[tuple[str, Any]] = [("opened_at >= ?", since)]
+        wanted: list[tuple[str, Any]] = [("opened_at >= ?", clamped(since))]
         if machine_id is not None:
             wanted.append(("machine = ?", self.known([machine_id]).get(machine_id, 0)))
         given = [(text, value) for text, value in wanted if value is not None]
@@ -145,4 +146,4 @@ class AlarmsPart(MachinesPart):
 
 
 def _say(tx: Transaction, alarm_id: int, by: str, said: str, now: int) -> None:
-    tx.run("INSERT INTO comments (alarm, at, said_by, said) VALUES (?, ?, ?, ?)", (alarm_id, now, by, said))
+    tx.run("INSERT INTO comments (alarm, at, said_by, said) VALUES (?, ?, ?, ?)", (alarm_id, now, by, plain(said)))

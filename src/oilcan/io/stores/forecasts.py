@@ -9,6 +9,7 @@ import numpy as np
 
 from oilcan.io.stores.buckets import FORECASTS_WIDTH, newest_of_each, newest_rows
 from oilcan.io.stores.database import Row, Transaction
+from oilcan.io.stores.hostile import clamped
 from oilcan.io.stores.machines import MachinesPart
 
 ROLES: Final = ("active", "shadow", "asked")       # of the readings; of a challenger; of a stateless question
@@ -87,13 +88,13 @@ class ForecastsPart(MachinesPart):
     def forecast(self, forecast_id: int) -> Forecast | None:
         """The forecast of an id; None if there is none, or retention has taken it."""
         sql = f"SELECT {_COLUMNS} FROM forecasts {_JOIN} WHERE id = ?"  # noqa: S608 - our own words
-        found = self._forecasts(lambda tx: tx.rows(sql, (forecast_id,)))
+        found = self._forecasts(lambda tx: tx.rows(sql, (clamped(forecast_id),)))
         return found[0] if found else None
 
     def forecasts(self, machine_id: str, *, role: str = "active", since: int | None = None, until: int | None = None,
                   limit: int = 1_000) -> list[Forecast]:
         """The last `limit` forecasts made of a machine for since <= time < until, in the order of their making."""
-        conditions = {"role = ?": role, "time >= ?": since, "time < ?": until}
+        conditions = {"role = ?": role, "time >= ?": clamped(since), "time < ?": clamped(until)}
         number = self.known([machine_id]).get(machine_id, 0)
         return self._forecasts(lambda tx: newest_rows(
             tx, "forecasts", _COLUMNS, number, conditions=conditions, order="made_at DESC, id DESC", limit=limit,

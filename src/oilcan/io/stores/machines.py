@@ -7,10 +7,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from oilcan.errors import DataError
 from oilcan.io.stores.database import Database, Row, Transaction
+from oilcan.io.stores.hostile import check_name, is_name
 
-_ID_LENGTH: Final = 200
 _PAGE: Final = 400                      # ids in one statement; databases limit the number of parameters
 
 
@@ -24,7 +23,8 @@ class MachinesPart:
 
     def put_machines(self, static: Mapping[str, Mapping[str, Any]], now: int) -> None:
         """Store the static columns of machines, known before or not; what was stored of them is replaced."""
-        _check_ids(static)
+        for name in static:
+            check_name("machine_id", name)
         rows = [(name, json.dumps(columns, allow_nan=False), now) for name, columns in sorted(static.items())]
         self.database.write(lambda tx: tx.insert("machines (machine_id, static, first_seen)", rows,
                                                  "ON CONFLICT (machine_id) DO UPDATE SET static = excluded.static"))
@@ -36,7 +36,8 @@ class MachinesPart:
         except KeyError:
             known = self.known(machine_ids)
         missing = sorted(set(machine_ids) - set(known))     # one order in every process: no deadlock
-        _check_ids(missing)
+        for name in missing:
+            check_name("machine_id", name)
         if missing:
             self.database.write(lambda tx: tx.insert(
                 "machines (machine_id, static, first_seen)", [(name, "{}", now) for name in missing],
@@ -53,7 +54,7 @@ class MachinesPart:
 
     def known(self, machine_ids: Sequence[str]) -> dict[str, int]:
         """Numbers of those machines that the store knows."""
-        missing = sorted(name for name in set(machine_ids) - self._numbers.keys() if _is_id(name))
+        missing = sorted(name for name in set(machine_ids) - self._numbers.keys() if is_name(name))
         for at in range(0, len(missing), _PAGE):
             self._numbers.update(self.database.read(partial(_numbers, page=missing[at : at + _PAGE])))
         return {name: self._numbers[name] for name in machine_ids if name in self._numbers}
@@ -62,13 +63,3 @@ class MachinesPart:
 def _numbers(tx: Transaction, page: Sequence[str]) -> list[Row]:
     marks = ", ".join("?" * len(page))
     return tx.rows(f"SELECT machine_id, machine FROM machines WHERE machine_id IN ({marks})", page)  # noqa: S608
-
-
-def _check_ids(names: Iterable[str]) -> None:
-    for name in names:
-        if not _is_id(name):
-            raise DataError(f"machine_id: {name[:40]!r} is none (wanted 1 to {_ID_LENGTH} printable characters).")
-
-
-def _is_id(name: str) -> bool:
-    return 0 < len(name) <= _ID_LENGTH and name.isprintable()

@@ -11,6 +11,7 @@ from oilcan.io.stores import layouts
 from oilcan.io.stores.base import Appended, Layout, Machine, Readings, Refused, StoredReadings
 from oilcan.io.stores.buckets import GREATEST, LEAST, newest_of_each, newest_rows, readings_width
 from oilcan.io.stores.database import Database, Row, Transaction
+from oilcan.io.stores.hostile import clamped
 from oilcan.io.stores.machines import MachinesPart
 from oilcan.io.stores.refused import keep_aside
 
@@ -98,7 +99,7 @@ class ReadingsPart(MachinesPart):
         Of one machine: the newest `limit`, ascending in time. Of all: the first `limit`, ascending in seq, so that
         `after_seq` turns the page.
         """
-        conditions = {"time >= ?": since, "time < ?": until, "seq > ?": after_seq}
+        conditions = {"time >= ?": clamped(since), "time < ?": clamped(until), "seq > ?": clamped(after_seq)}
         if machine_id is not None:
             return self._history(machine_id, conditions, limit)
         given = {sql: value for sql, value in conditions.items() if value is not None}

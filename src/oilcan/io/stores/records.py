@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from oilcan.errors import StoreError
+from oilcan.errors import DataError, StoreError
 from oilcan.io.stores.base import (
     RECORD_TABLES,
     Appended,
@@ -19,6 +19,7 @@ from oilcan.io.stores.base import (
     StoredRecord,
 )
 from oilcan.io.stores.database import Row, Transaction
+from oilcan.io.stores.hostile import check_name, clamped
 from oilcan.io.stores.readings import ReadingsPart
 from oilcan.io.stores.refused import keep_aside
 
@@ -38,10 +39,14 @@ class RecordsPart(ReadingsPart):
         StoreError
             If there is no such table.
         DataError
-            If a machine id is empty, too long or not plain text.
+            If a machine id or a kind is empty, too long or not plain text, or a time has more than 64 bits.
         """
         if table not in RECORD_TABLES:
             raise StoreError(f"records: {table!r} is no table of records (wanted one of {', '.join(RECORD_TABLES)}).")
+        for row in rows:
+            check_name("kind", row.kind)
+            if clamped(row.time) != row.time:
+                raise DataError(f"time: {row.time} is none (wanted a whole number of 64 bits).")
         machines = self.numbers_of([row.machine_id for row in rows], now).tolist()
         extras = [json.dumps(row.extra, sort_keys=True, allow_nan=False) for row in rows]
         keys = [(machine, table, row.time, row.kind) for machine, row in zip(machines, rows, strict=True)]
@@ -65,7 +70,7 @@ class RecordsPart(ReadingsPart):
     def records(self, table: RecordTable | None = None, machine_id: str | None = None, *, since: int | None = None,
                 until: int | None = None, limit: int = 100_000) -> list[StoredRecord]:
         """The newest `limit` records with since <= time < until, ascending in time."""
-        wanted = [("record_table = ?", table), ("time >= ?", since), ("time < ?", until)]
+        wanted = [("record_table = ?", table), ("time >= ?", clamped(since)), ("time < ?", clamped(until))]
         if machine_id is not None:
             wanted.append(("machine = ?", self.known([machine_id]).get(machine_id, 0)))
         given = [(text, value) for text, value in wanted if value is not None]

@@ -5,9 +5,9 @@ from typing import Final
 
 from oilcan.io.stores.base import Refused
 from oilcan.io.stores.database import Database, Transaction
+from oilcan.io.stores.hostile import clamped, plain
 
 KEPT: Final = 100_000                   # rows
-_LONGEST: Final = 2_000                 # characters of one row
 
 
 def keep_aside(tx: Transaction, rows: Sequence[Refused], now: int) -> None:
@@ -15,14 +15,9 @@ def keep_aside(tx: Transaction, rows: Sequence[Refused], now: int) -> None:
     if not rows:
         return
     tx.insert("refused (received_at, source, machine_id, time, reason, content)",
-           ((now, row.source, _plain(row.machine_id), row.time, _plain(row.reason), _plain(row.content))
+           ((now, row.source, plain(row.machine_id), clamped(row.time), plain(row.reason), plain(row.content))
             for row in rows))
     tx.run("DELETE FROM refused WHERE id <= (SELECT max(id) FROM refused) - ?", (KEPT,))
-
-
-def _plain(text: str) -> str:
-    """Text that every database takes: no NUL, no half characters, not endless."""
-    return text[:_LONGEST].replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
 class RefusedPart:
