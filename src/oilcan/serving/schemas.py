@@ -32,6 +32,11 @@ def listed(entry: Schema, **more: Any) -> Schema:
     return {"type": "array", "items": entry} | more
 
 
+def mapping(entry: Schema) -> Schema:
+    """An object of such entries by name."""
+    return {"type": "object", "additionalProperties": entry}
+
+
 REFUSED: Final = record({"row": WHOLE, "where": TEXT, "found": TEXT, "wanted": TEXT})
 STAMP: Final[dict[str, Schema]] = {
     "model": {"type": "string", "description": "sha256 of the bundle's manifest"},
@@ -76,7 +81,11 @@ def _common() -> dict[str, Schema]:
             "forecasts": listed(record({
                 "name": TEXT, "kind": {"enum": ["event", "life", "outlook"]}, "task": TEXT, "mode": TEXT_OR_NULL,
                 "threshold": NUMBER_OR_NULL, "policy": ANY_OR_NULL, "horizons": {"type": ["array", "null"]}})),
-            "features": listed(record({"name": TEXT, "unit": TEXT, "description": TEXT}))}),
+            "features": listed(record({"name": TEXT, "unit": TEXT, "description": TEXT})),
+            "time": record({"kind": {"enum": ["instant", "cycle", "none"]}, "max_gap_s": NUMBER_OR_NULL}),
+            "tasks": mapping(record({"kind": TEXT, "horizon": TEXT_OR_NULL, "lead_time": TEXT_OR_NULL,
+                                     "cap": NUMBER_OR_NULL})),
+            "sensors": mapping(record({"unit": TEXT, "description": TEXT})), "statics": mapping(TEXT)}),
     }
 
 

@@ -12,6 +12,7 @@ from oilcan.scoring.check import check
 from oilcan.scoring.normals import Normals
 from oilcan.scoring.reasons import Explainer, Reason
 from oilcan.scoring.score import columns
+from oilcan.serving.contractfacts import described
 
 US_PER_H: Final = 3_600_000_000
 
@@ -111,7 +112,7 @@ class Served:
             "forecasts": [_described(forecast) for forecast in self.bundle.fitted.forecasts],
             "plan_hash": plan.hash,
             "features": [{"name": f.name, "unit": f.unit, "description": f.description} for f in plan.features],
-        }
+        } | described(self.bundle.contract)
 
 
 def shown_reason(reason: Reason) -> dict[str, Any]:
