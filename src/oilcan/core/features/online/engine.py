@@ -26,6 +26,7 @@ from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.features.timeline import window_units
 
 AT_ONCE: Final = 256        # machines whose base moves together
+VIEWED: Final = 1024        # machines whose features are computed together: bounds what is needed meanwhile
 LAGS: Final = 4             # the base moves once it is this part of the lateness behind what it may be
 
 
@@ -172,14 +173,15 @@ class OnlineFeatures:
 
     def exact(self, slots: np.ndarray, times: np.ndarray | None = None) -> np.ndarray:
         """`features` before they are rounded, float64."""
-        state = self.now.take(slots)
-        now = state["newest"] if times is None else times
-        if (now < state["newest"]).any():
+        now = self.newest(slots) if times is None else times
+        if (now < self.newest(slots)).any():
             raise ValueError("features are wanted at a time before the machine's newest reading")
-        view = View(self.parts, slots, now, state)
         out = np.empty((len(slots), len(self.plan.features)), order="F")      # written by column
-        for at, columns in self._families:
-            out[:, at] = columns(view)
+        for begin in range(0, len(slots), VIEWED):
+            few = slice(begin, begin + VIEWED)
+            view = View(self.parts, slots[few], now[few], self.now.take(slots[few]))
+            for at, columns in self._families:
+                out[few, at] = columns(view)
         return out
 
     def dump(self, slot: int) -> bytes:
@@ -188,7 +190,8 @@ class OnlineFeatures:
         since = self.base["newest"][one]
         readings = [self.raw.readings(one, since), *self.parts.sliding.readings(one, since)]
         base = self.base.take(one) | self.moved.take(one) | self.parts.statics.rows.take(one)
-        return self._codec.encode(Snapshot(base, readings, *self.parts.records.of(one)[1:]))
+        records = self.parts.records.one(slot, int(self._records_needed(one)[0]))
+        return self._codec.encode(Snapshot(base, readings, *records))
 
     def load(self, slot: int, dump: bytes) -> None:
         """Take up a machine where `dump` left it; `load_many` is quicker for many."""

@@ -12,7 +12,7 @@ import numpy as np
 from oilcan.core.features.online.block import Block
 from oilcan.core.features.online.rows import Rows
 
-ROWS: Final = 8            # per page: fewer cost memory for what is noted per page, more cost time per window
+ROWS: Final = 12            # per page: fewer cost memory for what is noted per page, more cost time per window
 NEVER: Final = 2**62        # time of a row that is not used yet: after every instant
 
 

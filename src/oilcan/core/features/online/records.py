@@ -102,12 +102,21 @@ class Records:
         if len(self._slot) + sum(len(new[0]) for new in self._new) < 2 * self._settled_at + SLACK:
             return
         self._settle()
-        old = self._time <= needed(self._slot)
-        superseded = np.zeros(len(old), dtype=bool)
-        superseded[:-1] = old[1:] & (self._slot[1:] == self._slot[:-1]) & (self._key[1:] == self._key[:-1])
-        superseded &= ~np.isin(self._key, self._all_kept)
-        self._slot, self._key, self._time = (each[~superseded] for each in (self._slot, self._key, self._time))
+        kept = self._needed(self._slot, self._key, self._time, needed(self._slot))
+        self._slot, self._key, self._time = self._slot[kept], self._key[kept], self._time[kept]
         self._settled_at = len(self._slot)
+
+    def one(self, slot: int, needed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Keys and times of the records of one machine, without those that are no longer needed; see `trim`."""
+        machine, key, time = self.of(np.array([slot]))
+        kept = self._needed(machine, key, time, np.full(len(time), needed))
+        return key[kept], time[kept]
+
+    def _needed(self, slot: np.ndarray, key: np.ndarray, time: np.ndarray, since: np.ndarray) -> np.ndarray:
+        """Which records features can still ask for: those after `since`, and the last before it."""
+        superseded = np.zeros(len(time), dtype=bool)
+        superseded[:-1] = (time <= since)[1:] & (slot[1:] == slot[:-1]) & (key[1:] == key[:-1])
+        return ~superseded | np.isin(key, self._all_kept)
 
     def _settle(self) -> None:
         if not self._new:

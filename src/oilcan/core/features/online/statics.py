@@ -31,7 +31,10 @@ class Statics:
         self.rows = Rows(machine=np.full(len(self._kinds), np.nan))
 
     def register(self, slots: np.ndarray, machines: pd.DataFrame) -> None:
-        """Take static columns from rows of the machines table, one per slot; columns it lacks stay as they are."""
+        """Take static columns from rows of the machines table, one per slot; columns it lacks stay as they are.
+
+        Instants may be written as ISO 8601.
+        """
         for name, at in self._place.items():
             if name in machines:
                 self.rows["machine"][slots, at] = self._numbers(name, machines[name])
@@ -40,7 +43,8 @@ class Statics:
         if self._kinds[name] == "code":
             return codes(column, self._categories[name])
         if self._kinds[name] == "age":
-            return np.where(column.isna(), np.nan, exact(column))      # 2^53 microseconds are 285 years
+            instants = pd.to_datetime(column, utc=True, format="ISO8601")
+            return np.where(column.isna(), np.nan, exact(instants))    # exact: 2^53 microseconds are 285 years
         return column.to_numpy(np.float64, na_value=np.nan)
 
     def column(self, name: str, slots: np.ndarray, raw: np.ndarray) -> np.ndarray:
