@@ -14,7 +14,7 @@ from typing import Final
 from oilcan import __version__
 from oilcan.errors import OilcanError, disk_trouble
 
-GROUPS: Final = ("summary", "dataset", "verify", "ready", "fresh", "governance", "keys", "serve", "score")
+GROUPS: Final = ("summary", "dataset", "verify", "ready", "fresh", "governance", "keys", "serve", "score", "tune")
 
 
 def parser() -> argparse.ArgumentParser:

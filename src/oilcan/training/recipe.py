@@ -50,14 +50,24 @@ def recipe_of(target: Target, params: TrainParams, family: Family, features: Seq
         If a pattern of `train.monotone` names no feature, or two contradict each other.
     """
     signs = monotone_signs(params.monotone or {}, features)
+    forest, boosting = (getattr(params, section_of(target, kind))
+                        for kind in ("random_forest", "hist_gradient_boosting"))
     is_life = target.kind == "rul"
-    return Recipe(
-        family,
-        params.label_forest if target.kind == "label" else params.random_forest,
-        params.life_boosting if is_life else params.hist_gradient_boosting,
-        is_life,
-        tuple(-sign for sign in signs) if is_life else signs,        # what is never safer never lengthens a life
-    )
+    return Recipe(family, forest, boosting, is_life,
+                  tuple(-sign for sign in signs) if is_life else signs)    # what is never safer never lengthens a life
+
+
+def section_of(target: Target, family: str) -> str:
+    """The section of `train` by which `family` is grown for `target`.
+
+    Examples
+    --------
+    >>> section_of(Target("rul", "rul"), "hist_gradient_boosting"), section_of(Target("rul", "rul"), "extra_trees")
+    ('life_boosting', 'random_forest')
+    """
+    if family == "hist_gradient_boosting":
+        return "life_boosting" if target.kind == "rul" else "hist_gradient_boosting"
+    return "label_forest" if target.kind == "label" else "random_forest"
 
 
 def monotone_signs(patterns: Mapping[str, int], features: Sequence[str]) -> tuple[int, ...]:
