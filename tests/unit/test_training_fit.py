@@ -114,3 +114,15 @@ def test_the_interval_is_drawn_on_training_machines_too_where_few_machines_of_th
     for frame, machines in ((rows, 12), (parted, 10)):
         report = train(contract(), training_data((frame, matrix, failures)), train_params(), COMPUTE).as_json()
         assert report["targets"]["rul"]["interval"]["machines"] == machines
+
+
+def test_remaining_life_is_judged_by_failures_that_were_seen_as_evaluate_does():
+    data = training_data(fleet())
+    training = train(contract(), data, train_params(), COMPUTE)
+    rows, truth = data.validation.rows, data.validation.rows["target_rul"].to_numpy()
+    seen = ~np.isnan(truth)
+    said = training.fitted.forecasts[-1].columns(training.fitted.forecasts[-1].trees.predict(data.validation.matrix))
+    wanted = np.sqrt(np.mean((np.minimum(truth, 240.0) - said["rul_rul"])[seen] ** 2))
+    report = training.as_json()["targets"]["rul"]["validation"]
+    assert report["rmse"] == pytest.approx(wanted, abs=1e-6)
+    assert (report["n"], report["outlasting"]) == (seen.sum(), (~seen & (rows["bound_rul"] >= 240.0)).sum())

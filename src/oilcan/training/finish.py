@@ -72,7 +72,8 @@ def finish_life(_contract: Contract, target: Target, grown: Grown, data: Trainin
     judged = [_judged(target, data.validation, grown.validation)]
     if grown.out_of_fold is not None:
         judged.append(_judged(target, data.train, grown.out_of_fold))
-    truth, life, machines = judged[0]
+    is_seen = target.seen(data.validation.rows)[~np.isnan(target.values(data.validation.rows))]
+    truth, life, machines = (array[is_seen] for array in judged[0])
     rmse = metrics.rmse(truth, life)
     all_truth, all_life, all_machines = (np.concatenate(arrays) for arrays in zip(*judged, strict=True))
     interval = intervals.fit(all_life, all_truth, all_machines, target.cap)
@@ -80,8 +81,8 @@ def finish_life(_contract: Contract, target: Target, grown: Grown, data: Trainin
     report = {
         "train": {"n": int((~np.isnan(target.values(data.train.rows))).sum()), "n_fitted": grown.n_rows,
                   "rmse": grown.train_quality},
-        "validation": {"n": len(truth), "machines": int(pd.Series(machines).nunique()), "rmse": rmse,
-                       "mae": metrics.mae(truth, life)},
+        "validation": {"n": len(truth), "outlasting": int((~is_seen).sum()), "rmse": rmse,
+                       "machines": int(pd.Series(machines).nunique()), "mae": metrics.mae(truth, life)},
         "interval": {"machines": int(pd.Series(all_machines).nunique()), "mean_width": float(np.mean(high - low)),
                      "coverage_90": _coverage_across(all_truth, all_life, all_machines, target)},
         "overfit_gap": _difference(rmse, grown.train_quality),

@@ -73,8 +73,8 @@ def train(contract: Contract, data: TrainingData, params: TrainParams, compute: 
     workers = min(compute.jobs, len(targets) + len(horizons))
     jobs = compute.jobs // workers
     done: list[Any] = joblib.Parallel(n_jobs=workers, backend=compute.backend)([
-        *(joblib.delayed(_grow)(target, target.values(data.train.rows), machines, matrix, data.validation.matrix,
-                                params, recipes[target.task], jobs,
+        *(joblib.delayed(_grow)(target, target.values(data.train.rows), target.seen(data.train.rows), machines, matrix,
+                                data.validation.matrix, params, recipes[target.task], jobs,
                                 folds=target.kind == "rul" and data.validates_on_few) for target in targets),
         *(joblib.delayed(grow_outlook)(each, Waits.of(data.train.rows, each.task), machines, matrix, params,
                                        recipes[each.task], jobs) for each in horizons),
@@ -108,12 +108,12 @@ def _finish(contract: Contract, target: Target, grown: Grown, data: TrainingData
     return replace(done, report=done.report | {"model": choice.as_json()})
 
 
-def _grow(target: Target, values: np.ndarray, machines: np.ndarray, matrix: np.ndarray, validation: np.ndarray,
-          params: TrainParams, recipe: Recipe, jobs: int, *, folds: bool) -> Grown:
+def _grow(target: Target, values: np.ndarray, is_seen: np.ndarray, machines: np.ndarray, matrix: np.ndarray,
+          validation: np.ndarray, params: TrainParams, recipe: Recipe, jobs: int, *, folds: bool) -> Grown:
     """Runs in a worker: thin the rows, fit, score the validation part; with `folds`, training rows out of fold too."""
     trees, n_rows = grow(target, values, machines, matrix, params, recipe, jobs)
-    known = np.flatnonzero(~np.isnan(values))
-    seen = known[:: max(1, -(-len(known) // _GAP_ROWS))]
+    seen = np.flatnonzero(is_seen)
+    seen = seen[:: max(1, -(-len(seen) // _GAP_ROWS))]
     quality = metrics.rmse if target.kind == "rul" else metrics.pr_auc
     train_quality = quality(values[seen], trees.predict(matrix[seen], jobs))
     unseen = out_of_fold(target, values, machines, matrix, params, recipe, jobs=jobs) if folds else None

@@ -39,6 +39,13 @@ class Target:
         outlasts = np.isnan(values) & (rows[f"bound_{self.name}"].to_numpy(dtype=np.float64) >= self.cap)
         return np.where(outlasts, self.cap, np.minimum(values, self.cap))
 
+    def seen(self, rows: pd.DataFrame) -> np.ndarray:
+        """Rows whose own outcome was seen, shape (n,), bool: what quality is measured on, here and by `evaluate`.
+
+        A life that is known only to outlast the cap is learnt from, and judges nobody.
+        """
+        return rows[f"target_{self.name}"].notna().to_numpy()
+
     def seed(self, base: int) -> int:
         """A seed of its own, so that adding a task does not change the others."""
         return int(np.random.SeedSequence([base, zlib.crc32(self.name.encode())]).generate_state(1)[0] >> 1)

@@ -141,6 +141,7 @@ def judge(search: Search, values: Mapping[str, float | int], part: Part, feature
     """
     params = search.with_values(values)
     target, outcome, machines = search.target, search.target.values(part.rows), part.machine_codes()
+    is_seen = target.seen(part.rows)
     recipe = recipe_of(target, params, search.family, features)
     quality = metrics.rmse if target.kind == "rul" else metrics.pr_auc
     scores = []
@@ -148,6 +149,7 @@ def judge(search: Search, values: Mapping[str, float | int], part: Part, feature
         if target.kind != "rul" and min(np.ptp(outcome[learnt]), np.ptp(outcome[judged])) == 0:
             continue
         trees, _ = grow(target, outcome[learnt], machines[learnt], part.matrix[learnt], params, recipe, jobs)
+        judged = judged[is_seen[judged]]
         score = quality(outcome[judged], trees.predict(part.matrix[judged], jobs))
         scores.append(float(score) if score is not None else np.nan)
     if not scores:
