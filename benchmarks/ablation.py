@@ -19,9 +19,9 @@ FEATURES: Final[dict[str, dict[str, Any]]] = {
     "with constant and double columns": {"featurize.drop_constant": False},
 }
 CHOICES: Final[dict[str, dict[str, Any]]] = {
-    "random forest": {"train.model": "random_forest"},
-    "extra trees": {"train.model": "extra_trees"},
-    "boosting": {"train.model": "hist_gradient_boosting"},
+    "random forest": {"train.model": "random_forest", "train.label_model": "random_forest"},
+    "extra trees": {"train.model": "extra_trees", "train.label_model": "extra_trees"},
+    "boosting": {"train.model": "hist_gradient_boosting", "train.label_model": "hist_gradient_boosting"},
     "without calibration": {"train.calibration": "none"},
     "isotonic calibration": {"train.calibration": "isotonic"},
     "classes weighted equally": {"train.class_weight": "balanced"},

@@ -133,7 +133,8 @@ class Chosen:
 def choose_rows(values: np.ndarray, target: Target, params: TrainParams, *, boosted: bool) -> Chosen:
     """The rows to learn from.
 
-    Negatives above `negatives_per_positive` are drawn at random. So that probabilities stay right, the kept
+    Negatives of machines in time above `negatives_per_positive` are drawn at random: their neighbours say the same,
+    while each independent row tells something of its own. So that probabilities stay right, the kept
     ones count for those left out: forests by weight, boosting by a shift of the log-odds by
     log(share of negatives kept) (prior correction: King and Zeng, *Logistic regression in rare events data*,
     2001), because scikit-learn takes six times as long to bin weighted rows. Above `max_rows`, every k-th row
@@ -148,7 +149,7 @@ def choose_rows(values: np.ndarray, target: Target, params: TrainParams, *, boos
     """
     at = np.flatnonzero(~np.isnan(values))
     share = 1.0
-    if target.kind != "rul" and params.negatives_per_positive > 0:
+    if target.kind == "failure_within" and params.negatives_per_positive > 0:
         at, share = _thin_negatives(at, values, params.negatives_per_positive, target.seed(params.seed))
     if params.max_rows and len(at) > params.max_rows:
         at = at[:: -(-len(at) // params.max_rows)]
