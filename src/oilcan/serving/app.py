@@ -1,5 +1,7 @@
 """The application: routes around one service."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from oilcan import __version__
-from oilcan.errors import StoreUnavailable
+from oilcan.errors import OilcanError, StoreUnavailable
 from oilcan.serving import schemas
 from oilcan.serving.door import Door
 from oilcan.serving.refusal import Refusal, answer, answer_refusal
@@ -25,8 +27,10 @@ def create_app(service: Service) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        getting_ready = asyncio.create_task(_get_ready(service))
         yield
-        service.close()
+        await getting_ready
+        await asyncio.to_thread(service.close)
 
     app = FastAPI(title="Oilcan", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
                   redirect_slashes=False, telemetry={"tracing": False, "metrics": False, "logs": False})
@@ -43,14 +47,21 @@ def create_app(service: Service) -> FastAPI:
     return app
 
 
+async def _get_ready(service: Service) -> None:
+    try:
+        await service.ready()
+    except OilcanError as err:
+        logging.getLogger("oilcan").error("the service cannot start: %s", err)     # /readyz goes on saying so
+
+
 def _document(app: FastAPI, service: Service) -> dict[str, Any]:
-    if app.openapi_schema is None:
+    if app.openapi_schema is None or app.state.described != service.served.digest:
         document = get_openapi(title=app.title, version=app.version, routes=app.routes,
                                description=service.served.bundle.contract.description)
         parts = document.setdefault("components", {})
         parts["schemas"] = schemas.components(service.served, service.settings.max_rows)
         parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-        app.openapi_schema = document
+        app.openapi_schema, app.state.described = document, service.served.digest
     return app.openapi_schema
 
 

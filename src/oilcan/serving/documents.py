@@ -9,6 +9,7 @@ _REFUSALS: Final = {
     403: "The key's scope is not enough.",
     404: "There is no such thing.",
     408: "The body took too long to arrive.",
+    409: "It cannot be done now.",
     413: "The body or the batch is too large.",
     415: "The body is not declared as JSON.",
     422: "The request breaks the contract; nothing of it was kept.",

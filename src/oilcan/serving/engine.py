@@ -17,7 +17,7 @@ from oilcan.serving.board import Board
 from oilcan.serving.forecastlog import ForecastLog
 from oilcan.serving.metrics import Metrics
 from oilcan.serving.moments import NO_TIME
-from oilcan.serving.restoring import follow, restore
+from oilcan.serving.restoring import follow, note_all, restore
 from oilcan.serving.served import Served
 from oilcan.serving.track import Track, changed
 
@@ -27,6 +27,11 @@ _WHOLE: Final = 64              # machines of which all forecasts are made at on
 class Engine:
     """Tracks, board and alarms.
 
+    Parameters
+    ----------
+    is_shared
+        Whether other replicas write to the same store.
+
     Attributes
     ----------
     active, shadow
@@ -35,9 +40,9 @@ class Engine:
         What was last said of every machine.
     """
 
-    def __init__(self, active: Track, store: Store, log: ForecastLog, metrics: Metrics,
-                 clock: Callable[[], int]) -> None:
-        self.active = active
+    def __init__(self, active: Track, store: Store, log: ForecastLog, metrics: Metrics, clock: Callable[[], int], *,
+                 is_shared: bool) -> None:
+        self.active, self._is_shared = active, is_shared
         self.shadow: Track | None = None
         self._store, self._log, self._metrics, self._clock = store, log, metrics, clock
         self.board = Board(active.served.columns)
@@ -64,8 +69,32 @@ class Engine:
                 del newest[each.machine_id]
         self.forecast([name for name, time in newest.items() if time != NO_TIME])
 
+    def switch(self, track: Track, cursor: Cursor | None) -> None:
+        """Answer from another track from now on; `cursor` is up to where its own features are, if it has any."""
+        self._catch_up_with(track, cursor)
+        if self.shadow is track:
+            self.shadow = None
+        self.use(track)
+        self._dirty.update(dict.fromkeys(self.board.machine_ids))
+
+    def watch(self, track: Track, cursor: Cursor | None) -> None:
+        """Let a challenger say what it would say from now on."""
+        self._catch_up_with(track, cursor)
+        self.shadow = track
+
+    def unwatch(self) -> None:
+        """Let the challenger go."""
+        self.shadow = None
+
+    def _catch_up_with(self, track: Track, cursor: Cursor | None) -> None:
+        if cursor is not None:
+            track.register(self._store.machines())
+            follow(track, self._store, cursor)
+
     def take(self, batch: Readings, appended: Appended) -> np.ndarray:
         """Take in a batch that was just stored; what became of each row (`NEW`, ... ; 255 for one not taken)."""
+        if self._is_shared:
+            self.catch_up()
         status = np.full(len(batch), 255, dtype=np.uint8)
         new = np.flatnonzero(appended.is_new)
         fresh = batch if len(new) == len(batch) else Readings(
@@ -131,15 +160,24 @@ class Engine:
         return names
 
     def catch_up(self) -> None:
-        """Take in what other replicas stored."""
-        before = dict(zip(self.board.machine_ids, self.active.newest(self.board.machine_ids).tolist(), strict=True))
-        if self.shadow is not None and self.shadow.features is not self.active.features:
-            follow(self.shadow, self._store, self.cursor)
-        self.cursor = follow(self.active, self._store, self.cursor)
-        self._meet_stored()
-        newest = self.active.newest(self.board.machine_ids).tolist()
-        self.forecast([name for name, time in zip(self.board.machine_ids, newest, strict=True)
-                       if time != before.get(name, NO_TIME)])
+        """Take in what other replicas stored, and forecast its machines."""
+        touched: dict[str, None] = {}
+        more = True
+        while more:
+            page = self._store.changes(self.cursor)
+            names = dict.fromkeys([*page.readings.machine_ids, *(record.machine_id for record in page.records)])
+            if not self.board.slot.keys() >= names.keys():
+                self._meet_stored()
+            before = self.active.newest(list(names))
+            for track in self._tracks():
+                track.take(page.readings)
+                note_all(track, page.records)
+            moved = self.active.newest(list(names)) != before
+            touched |= dict.fromkeys(name for name, has in zip(names, moved.tolist(), strict=True) if has)
+            touched |= dict.fromkeys(record.machine_id for record in page.records)
+            self.cursor, more = page.cursor, page.more
+        if touched:
+            self._again(list(touched))
 
     def _again(self, names: list[str]) -> None:
         """Forecast machines anew, those that have sent anything."""

@@ -89,7 +89,7 @@ class Ingest:
                       "conflicts": int(appended.is_conflict.sum())}
             for outcome, count in (counts | {"refused": batch.n_refused}).items():
                 self._metrics.records.labels(batch.table, outcome).inc(count)
-            job.finish(counts | {"refused": {"count": batch.n_refused, "rows": batch.refused},
+            job.finish(self._stamp() | counts | {"refused": {"count": batch.n_refused, "rows": batch.refused},
                                  "machines": self._shown(dict.fromkeys(record.machine_id for record in batch.records))})
 
     def write_machines(self, jobs: list[Job]) -> None:
@@ -102,7 +102,7 @@ class Ingest:
         """Take static columns into the features and answer with the new risks."""
         for job in jobs:
             self._engine.describe(job.content)
-            job.finish({"accepted": len(job.content), "machines": self._shown(job.content)})
+            job.finish(self._stamp() | {"accepted": len(job.content), "machines": self._shown(job.content)})
 
     def _said(self, batch: Batch, appended: Appended, status: np.ndarray) -> Row:
         counts = {"accepted": int(appended.is_new.sum()), "duplicates": appended.duplicates,
@@ -111,9 +111,13 @@ class Ingest:
             self._metrics.readings.labels(outcome).inc(count)
         for column, count in Counter(entry["column"] for entry in batch.aside).items():
             self._metrics.set_aside.labels(column).inc(count)
-        return counts | {"refused": {"count": batch.n_refused, "rows": batch.refused},
+        return self._stamp() | counts | {"refused": {"count": batch.n_refused, "rows": batch.refused},
                          "set_aside": {"count": len(batch.aside), "values": batch.aside[:TOLD]},
                          "machines": self._shown(dict.fromkeys(batch.machine_ids))}
+
+    def _stamp(self) -> Row:
+        """Whose forecasts these are; the bundle may be another one than when the request came in."""
+        return self._engine.active.served.stamp()
 
     def _of_known(self, batch: Batch) -> Batch:
         """The rows of machines that may be stored."""

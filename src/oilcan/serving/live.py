@@ -54,13 +54,10 @@ class Live:
         store.use_layout(layout_of(contract, list(self.columns)), wall_clock())
         self.texts = Texts(from_setting(store.settings.get("texts")),
                            lambda known: store.settings.set("texts", known, wall_clock()))
-        self.engine = Engine(Track(served, list(self.columns), self.texts), store, log, metrics, wall_clock)
+        self.engine = Engine(Track(served, list(self.columns), self.texts), store, log, metrics, wall_clock,
+                             is_shared=self.is_shared)
         self.views = Views(self.engine, store, self.moments, self.now)
-        skew = None if contract.time.kind == "cycle" else round(settings.clock_skew_s * UNITS_PER_S)
-        self._intake = Intake(contract, self.moments, self.texts.encode, max_rows=settings.max_rows, skew=skew)
-        self._feedback = {table: Feedback(contract, table, self.moments, max_rows=settings.max_rows, skew=skew)
-                          for table in RECORD_TABLES}
-        self._roster = Roster(contract, settings.max_rows)
+        self.adopt(served)
         ingest = Ingest(self.engine, store, settings, metrics, wall_clock, self.views.risks)
         self.pipeline = Pipeline(
             {"readings": ingest.write_readings, "records": ingest.write_records, "machines": ingest.write_machines,
@@ -72,6 +69,15 @@ class Live:
                            every_s=settings.snapshot_every_s, also=self._forget)
         self.restored = self.pipeline.call(self._restore)
         self.saver.start()
+
+    def adopt(self, served: Served) -> None:
+        """Read bodies by the contract of a bundle."""
+        contract, most = served.bundle.contract, self.settings.max_rows
+        skew = None if contract.time.kind == "cycle" else round(self.settings.clock_skew_s * UNITS_PER_S)
+        self._intake = Intake(contract, self.moments, self.texts.encode, max_rows=most, skew=skew)
+        self._feedback = {table: Feedback(contract, table, self.moments, max_rows=most, skew=skew)
+                          for table in RECORD_TABLES}
+        self._roster = Roster(contract, most)
 
     async def take_readings(self, body: bytes) -> Row:
         """Store and apply a batch of telemetry; the answer with the new risks."""

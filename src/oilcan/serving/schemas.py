@@ -16,6 +16,8 @@ WHOLE: Final[Schema] = {"type": "integer"}
 FLAG: Final[Schema] = {"type": "boolean"}
 MACHINE_ID: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": 200}
 
+BUNDLE: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": 200,
+                         "description": "Name of a folder beside the bundle in service"}
 ANY: Final[Schema] = {"type": "object"}
 ANY_OR_NULL: Final[Schema] = {"type": ["object", "null"]}
 TEXT_OR_NULL: Final[Schema] = {"type": ["string", "null"]}
@@ -76,7 +78,11 @@ def _common() -> dict[str, Schema]:
         "refusal": record({"error": said}),
         "health": record({"status": {"const": "alive"}}),
         "readiness": record({"status": {"enum": ["starting", "ready"]}, "waiting_for": listed(TEXT)} | STAMP),
+        "activate": record({"bundle": BUNDLE}),
+        "watch": record({"bundle": {"anyOf": [BUNDLE, {"type": "null"}]}}),
+        "nothing": record({}),
         "model": record(STAMP | {
+            "previous": TEXT_OR_NULL, "shadow": TEXT_OR_NULL,
             "dataset": TEXT, "lineage": ANY, "libraries": ANY, "review": ANY, "headline": TEXT, "plan_hash": TEXT,
             "forecasts": listed(record({
                 "name": TEXT, "kind": {"enum": ["event", "life", "outlook"]}, "task": TEXT, "mode": TEXT_OR_NULL,

@@ -62,6 +62,12 @@ class Served:
         check(bundle.fitted, bundle.check_rows, str(folder))
         return cls(bundle)
 
+    def warm(self) -> None:
+        """Make one forecast and its reasons, so that the first request need not wait."""
+        row = np.full((1, len(self.features)), np.nan, dtype=np.float32)
+        self.score(row)
+        self.explain(row)
+
     def score(self, matrix: np.ndarray, names: Collection[str] | None = None) -> dict[str, np.ndarray]:
         """Columns of the named forecasts, or of all, as `oilcan score` writes them; each of shape (n,).
 

@@ -13,9 +13,9 @@ from granian.server.embed import Server
 from oilcan.errors import OilcanError, ParamsError
 from oilcan.io.stores import open_store
 from oilcan.serving.app import create_app
-from oilcan.serving.served import Served
 from oilcan.serving.service import Service
 from oilcan.serving.settings import ServiceSettings
+from oilcan.serving.swap import first_served
 
 _HEADERS: Final = HTTP1Settings(header_read_timeout=15_000)     # [ms] a client slower than this is let go
 
@@ -32,9 +32,10 @@ def make_app(settings: ServiceSettings) -> FastAPI:
     ParamsError
         If it would listen to a network without a key.
     """
-    served, store = Served.load(settings.bundle), open_store(settings.store)
+    store = open_store(settings.store)
     try:
-        service = Service(settings, served, store)
+        served, models = first_served(settings, store)
+        service = Service(settings, served, store, models)
         if not settings.is_loopback and not service.has_keys():
             raise ParamsError(f"host {settings.host}: others could reach it, and there is no key (found 0, wanted at "
                               f"least one). Create one with `oilcan keys create`, or listen on 127.0.0.1.")

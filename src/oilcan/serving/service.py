@@ -1,5 +1,6 @@
 """One service: the bundle in service, the store, its machines, who may ask, and what was counted."""
 
+import asyncio
 from typing import Any
 
 from oilcan.io.stores import Store
@@ -12,8 +13,10 @@ from oilcan.serving.metrics import Metrics
 from oilcan.serving.moments import Moments, written
 from oilcan.serving.predictor import Predictor
 from oilcan.serving.refusal import Refusal
+from oilcan.serving.replica import Replica
 from oilcan.serving.served import Served
 from oilcan.serving.settings import ServiceSettings
+from oilcan.serving.swap import Models, Swap
 
 
 class Service:
@@ -27,7 +30,7 @@ class Service:
         Its machines; None where the data set has no time: then there is no telemetry, and only `predict` is served.
     """
 
-    def __init__(self, settings: ServiceSettings, served: Served, store: Store) -> None:
+    def __init__(self, settings: ServiceSettings, served: Served, store: Store, models: Models) -> None:
         self.settings, self.served, self.store = settings, served, store
         self.metrics = Metrics()
         self.metrics.bundle.labels(served.digest, "active").set(1)
@@ -37,6 +40,16 @@ class Service:
         self.predictor = Predictor(lambda: self.served, self.log, self.metrics, wall_clock, settings.max_rows)
         timed = served.bundle.contract.time.kind != "none"
         self.live = Live(settings, served, store, self.log, self.metrics) if timed else None
+        self.swap = Swap(self, models)
+        self._replica = Replica(self._catch_up, self.swap.follow_store)
+
+    async def ready(self) -> None:
+        """Wait until the state of the last process was taken up, then go on watching what was watched."""
+        if self.live is not None:
+            await asyncio.wrap_future(self.live.restored)
+        await asyncio.to_thread(self.swap.resume)
+        if self.live is not None and self.live.is_shared:
+            self._replica.start()
 
     def of_machines(self) -> Live:
         """The part that knows machines.
@@ -59,8 +72,10 @@ class Service:
         return ["the state of the machines"] if self.live is not None and not self.live.is_ready else []
 
     def card(self) -> dict[str, Any]:
-        """The model's card."""
-        return self.served.card()
+        """The model's card, and what else the store remembers: the bundle before, the challenger."""
+        models = self.swap.models
+        return self.served.card() | {"previous": models.previous.digest if models.previous else None,
+                                     "shadow": models.shadow.digest if models.shadow else None}
 
     def traced(self, forecast: Forecast) -> dict[str, Any]:
         """A forecast of the log with the way back to its bundle, and from there to code and data."""
@@ -75,6 +90,7 @@ class Service:
 
     def close(self) -> None:
         """Write what waits, and let go of the store."""
+        self._replica.stop()
         if self.live is not None:
             self.live.close()
         self.log.flush()
@@ -83,6 +99,10 @@ class Service:
     def has_keys(self) -> bool:
         """Is there any key that is not revoked?"""
         return any(key.revoked_at is None for key in self.store.keys.all())
+
+    def _catch_up(self) -> None:
+        if self.live is not None:
+            self.live.pipeline.call(self.live.engine.catch_up).result()
 
     def _caller(self, secret: str) -> Caller | None:
         key = self.store.keys.find(secret)

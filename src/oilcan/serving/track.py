@@ -60,6 +60,8 @@ class Track:
 
     def take(self, readings: Readings) -> np.ndarray:
         """Take in readings; what became of each."""
+        if not len(readings):
+            return np.zeros(0, dtype=np.uint8)
         slots = self.features.register(readings.machine_ids)
         values = readings.values[:, self._at]
         for place in self._text:

@@ -83,7 +83,7 @@ class Views:
         entry = self.listed([name])[0]
         if entry["time"] is not None:
             entry |= {"reasons": served.reasons(engine.active.matrix([name]))}
-        return entry | self._past(name, since, served)
+        return served.stamp() | entry | self._past(name, since, served)
 
     def _past(self, name: str, since: int | None, served: Served) -> Row:
         forecasts = self._store.forecasts(name, since=since, limit=_FORECASTS)

@@ -1,6 +1,9 @@
 """The service around the bundle of the small fleet: in this process, or as a server of its own."""
 
 import asyncio
+import dataclasses
+import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +15,10 @@ import pytest
 from fastapi import FastAPI
 
 from oilcan.core.cleaning import remove_quarantined
-from oilcan.io.bundle import Bundle, load_bundle
+from oilcan.core.features.plan import FeaturePlan
+from oilcan.io import files
+from oilcan.io.bundle import MANIFEST, SEAL, Bundle, load_bundle
+from oilcan.io.digests import sha256
 from oilcan.serving.server import make_app
 from oilcan.serving.settings import read_settings
 
@@ -21,7 +27,7 @@ class Client:
     """Asks an application in this process, one request after the other."""
 
     def __init__(self, app: FastAPI) -> None:
-        self.service = app.state.service
+        self.app, self.service = app, app.state.service
         self._runner = asyncio.Runner()
         self._http = httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False),
                                        base_url="http://127.0.0.1")
@@ -61,6 +67,38 @@ def columnar(readings: pd.DataFrame) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def bundle_folder(_small_repo) -> Path:
     return _small_repo.path / "models/bundle"
+
+
+def repackaged(source: Path, target: Path, *, other_plan: bool = False, threshold: float | None = None) -> Path:
+    """The same bundle under another digest; with a plan of another hash, or another threshold, if asked."""
+    shutil.copytree(source, target)
+    forecasts = json.loads((target / "forecasts.json").read_text())
+    if other_plan:
+        plan = FeaturePlan.from_json(json.loads((target / "plan.json").read_text()))
+        first = dataclasses.replace(plan.features[0], description="in other words")
+        plan = dataclasses.replace(plan, features=(first, *plan.features[1:]))
+        files.write_json(plan.to_json(), target / "plan.json")
+        forecasts["plan_hash"] = plan.hash
+    if threshold is not None:
+        forecasts["forecasts"][0]["policy"] |= {"threshold": threshold, "release": threshold}
+    files.write_json(forecasts, target / "forecasts.json")
+    manifest = json.loads((target / MANIFEST).read_text()) | {"dataset": f"demo_fleet, {target.name}"}
+    for name in ("plan.json", "forecasts.json"):
+        manifest["files"][name] = {"sha256": sha256(target / name), "bytes": (target / name).stat().st_size}
+    files.write_json(manifest, target / MANIFEST)
+    files.write_text(f"{sha256(target / MANIFEST)}  {MANIFEST}\n", target / SEAL)
+    return target
+
+
+@pytest.fixture
+def bundles(bundle_folder, tmp_path) -> Path:
+    """A folder of three bundles: `first`, `second` of the same plan, `third` of another one."""
+    home = tmp_path / "bundles"
+    home.mkdir()
+    shutil.copytree(bundle_folder, home / "first")
+    repackaged(bundle_folder, home / "second", threshold=0.0)
+    repackaged(bundle_folder, home / "third", other_plan=True)
+    return home
 
 
 @pytest.fixture(scope="session")

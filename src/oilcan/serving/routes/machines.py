@@ -53,18 +53,19 @@ class AlarmsAsked(Asked):
 
 async def machines(request: Request, asked: Annotated[FleetAsked, Query()]) -> Response:
     """The fleet, the riskiest machine first."""
-    service = service_of(request)
-    live = service.of_machines()
+    live = service_of(request).of_machines()
     filters = dict(_filter(text) for text in asked.filter)
 
     def page() -> dict[str, object]:
         order = live.views.order(filters=filters, alarm=asked.alarm)
         shown = order[(asked.page - 1) * asked.size : asked.page * asked.size]
         names = [live.engine.board.machine_ids[slot] for slot in shown.tolist()]
-        return {"total": len(order), "page": asked.page, "size": asked.size, "machines": live.views.listed(names),
-                "headline": live.engine.active.served.headline_column, "filters": live.views.choices()}
+        served = live.engine.active.served
+        return served.stamp() | {
+            "total": len(order), "page": asked.page, "size": asked.size, "machines": live.views.listed(names),
+            "headline": served.headline_column, "filters": live.views.choices()}
 
-    return answer(service.served.stamp() | await live.on_engine(page))
+    return answer(await live.on_engine(page))
 
 
 async def machine(request: Request, machine_id: str, asked: Annotated[PastAsked, Query()]) -> Response:
@@ -76,7 +77,7 @@ async def machine(request: Request, machine_id: str, asked: Annotated[PastAsked,
                       do="GET /v1/machines lists them.")
     since = live.moments.parse(asked.since, "query.since")
     await asyncio.to_thread(service.log.flush)          # so that the newest forecast is in the history
-    return answer(service.served.stamp() | await live.on_engine(lambda: live.views.machine(machine_id, since)))
+    return answer(await live.on_engine(lambda: live.views.machine(machine_id, since)))
 
 
 async def alarms(request: Request, asked: Annotated[AlarmsAsked, Query()]) -> Response:

@@ -1,11 +1,17 @@
-"""GET /v1/model: what is in service, and where it comes from."""
+"""What is in service, where it comes from, and another one in its place."""
+
+import asyncio
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from oilcan.serving import documents
-from oilcan.serving.refusal import answer
+from oilcan.serving.door import BODY, CALLER
+from oilcan.serving.jsonrows import kind_of, read_body
+from oilcan.serving.refusal import Refusal, answer
 from oilcan.serving.routes.direct import DirectRoute, service_of
+
+_LONGEST = 200
 
 
 async def model(request: Request) -> Response:
@@ -13,7 +19,42 @@ async def model(request: Request) -> Response:
     return answer(service_of(request).card())
 
 
+async def activate(request: Request) -> Response:
+    """Serve another bundle from now on."""
+    service, name = service_of(request), _bundle_name(request)
+    if name is None:
+        raise Refusal(422, "body.bundle", found="null", wanted="the name of a folder", do="Name the bundle.")
+    await asyncio.to_thread(service.swap.activate, name, request.scope[CALLER].name)
+    return answer(service.card())
+
+
+async def rollback(request: Request) -> Response:
+    """Serve again what was served before."""
+    service = service_of(request)
+    read_body(request.scope[BODY], ())
+    await asyncio.to_thread(service.swap.rollback, request.scope[CALLER].name)
+    return answer(service.card())
+
+
+async def shadow(request: Request) -> Response:
+    """Watch a challenger on live traffic without answering from it; null ends that."""
+    service = service_of(request)
+    await asyncio.to_thread(service.swap.shadow, _bundle_name(request), request.scope[CALLER].name)
+    return answer(service.card())
+
+
+def _bundle_name(request: Request) -> str | None:
+    content = read_body(request.scope[BODY], ("bundle",))
+    name = content.get("bundle", 0)
+    if name is not None and (type(name) is not str or not 0 < len(name) <= _LONGEST or not name.isprintable()):
+        raise Refusal(422, "body.bundle", found=kind_of(name), wanted="the name of a folder", do="Name the bundle.")
+    return name
+
+
 ROUTES = [
     DirectRoute("/v1/model", model, methods=["GET"],
                 **documents.of("model", "The model's card: lineage, forecasts, thresholds, features.")),
+    *(DirectRoute(f"/v1/model/{call.__name__}", call, methods=["POST"],
+                  **documents.of("model", call.__doc__ or "", body=body, refusals=(409,)))
+      for call, body in ((activate, "activate"), (rollback, "nothing"), (shadow, "watch"))),
 ]

@@ -12,8 +12,7 @@ from oilcan.serving.routes.direct import DirectRoute, service_of
 
 async def telemetry(request: Request) -> Response:
     """Store readings, each machine and time once, and answer with the new risks."""
-    service = service_of(request)
-    return answer(service.served.stamp() | await service.of_machines().take_readings(request.scope[BODY]))
+    return answer(await service_of(request).of_machines().take_readings(request.scope[BODY]))
 
 
 async def errors(request: Request) -> Response:
@@ -33,13 +32,11 @@ async def failures(request: Request) -> Response:
 
 async def machines(request: Request) -> Response:
     """Store what does not change of machines: model, site, day of commissioning."""
-    service = service_of(request)
-    return answer(service.served.stamp() | await service.of_machines().put_machines(request.scope[BODY]))
+    return answer(await service_of(request).of_machines().put_machines(request.scope[BODY]))
 
 
 async def _records(request: Request, table: RecordTable) -> Response:
-    service = service_of(request)
-    return answer(service.served.stamp() | await service.of_machines().take_records(table, request.scope[BODY]))
+    return answer(await service_of(request).of_machines().take_records(table, request.scope[BODY]))
 
 
 ROUTES = [
