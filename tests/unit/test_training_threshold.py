@@ -91,3 +91,13 @@ def test_a_part_too_short_to_judge_a_failure_leaves_the_choice_to_the_prices():
     choice = choose_policy(spec, spec.tasks["failure"], rows[short], target[short], np.zeros(5), failures, MACHINES)
     assert choice.policy.threshold == 800 / (800 + 20000 - 4000)
     assert choice.counts.n_failures == 0
+
+
+def test_of_a_flat_valley_the_middle_is_taken_and_not_the_edge():
+    p = np.full(100, 0.02)
+    p[51:59] = np.linspace(0.2, 0.9, 8)
+    rows, target, failures = _one_machine(p)
+    spec = contract(FLEET)
+    choice = choose_policy(spec, spec.tasks["failure"], rows, target, p, failures, MACHINES)
+    assert choice.counts.detected == 1
+    assert 0.2 < choice.policy.threshold < 0.9

@@ -2,7 +2,8 @@
 
 Costs are those of events (missed failures, false alarms, planned repairs), never of rows, except where rows
 are independent and each is its own event. A threshold that misses as many failures as a higher one is
-never taken: so a dearer miss can only lower the threshold. A release below the threshold, and more rows to confirm,
+never taken. Around the cheapest the cost is often flat; its edge is an accident of these failures, so the middle of the
+valley is taken. A release below the threshold, and more rows to confirm,
 are taken only where they save more than resampling the machines explains. Where no failure of the part can be judged,
 the prices alone decide: alarm where it is cheaper than silence on average, if p is right.
 """
@@ -24,6 +25,8 @@ from oilcan.core.policy import AlarmPolicy
 _RELEASES: Final = (0.8, 0.6, 0.4)          # of the threshold
 _CONFIRMS: Final = (2, 3, 4)                # rows in a row
 _NOISE: Final = 2.5                         # standard errors; one in twenty for six tries (Bonferroni: 0.05 / 6)
+_VALLEY: Final = 0.01                       # of what the cheapest saves over no alarms: as cheap as the cheapest
+_EDGE: Final = 1e-9                         # thresholds have log-odds from here to 1 - here
 _CUTS: Final = 25                           # thresholds tried again with each of them
 
 
@@ -55,7 +58,7 @@ class Judge:
 
     def cheapest(self, policies: Sequence[AlarmPolicy]) -> Choice:
         """The choice among policies that differ in the threshold alone."""
-        return cheapest(policies, cost_rules.policy_curve(self.windows, self.p, policies, self.crew), self.costs)
+        return central(policies, cost_rules.policy_curve(self.windows, self.p, policies, self.crew), self.costs)
 
     def gain(self, old: AlarmPolicy, new: AlarmPolicy) -> tuple[float, float]:
         """What `new` saves in EUR, and how much of that a draw of other machines explains.
@@ -86,7 +89,7 @@ def choose_policy(contract: Contract, task: Task, rows: pd.DataFrame, target: np
     plain = [crews.plain_policy(contract, task, float(cut)) for cut in cost_rules.candidate_thresholds(p)]
     if task.horizon is None or task.lead_time is None:
         counts = [cost_rules.row_counts(target, p >= policy.threshold) for policy in plain]
-        return cheapest(plain, counts, contract.costs)
+        return central(plain, counts, contract.costs)
     windows = events.lay_out(rows[MACHINE].to_numpy(), ticks(rows[TIME]), failures,
                              task.lead_time.ticks, task.horizon.ticks)
     judge = Judge(windows, p, crews.crews(contract, machines, rows[MACHINE]), contract.costs)
@@ -115,6 +118,34 @@ def _with(policy: AlarmPolicy, word: str, value: float) -> AlarmPolicy:
     if word == "release":
         return replace(policy, release=value * policy.threshold)
     return replace(policy, confirm=int(value))
+
+
+def central(policies: Sequence[AlarmPolicy], counts: Sequence[EventCounts], costs: Costs) -> Choice:
+    """The middle, in log-odds of the threshold, of the valley around the cheapest policy.
+
+    The valley holds the neighbours, one after the other, that cost at most 1 % of the saving over no alarms more.
+    On its upper edge, where `cheapest` stands, the next failure with a slightly lower p would be missed.
+
+    Parameters are those of `cheapest`.
+
+    Examples
+    --------
+    >>> costs = Costs(missed_failure_eur=100.0, false_alarm_eur=1.0, planned_repair_eur=5.0)
+    >>> good, never = EventCounts(2, 2, 0, 2, 2, 0, np.zeros(0)), EventCounts(2, 0, 2, 0, 0, 0, np.zeros(0))
+    >>> policies = [AlarmPolicy.plain(cut) for cut in (0.2, 0.5, 0.8, 0.9)]
+    >>> central(policies, [good, good, good, never], costs).policy.threshold
+    0.5
+    """
+    best = cheapest(policies, counts, costs)
+    cost = np.array([cost_rules.policy_cost(count, costs) for count in counts])
+    limit = best.cost + _VALLEY * max(cost_rules.run_to_failure(best.counts.n_failures, costs) - best.cost, 0.0)
+    at = policies.index(best.policy)
+    dear = np.flatnonzero(cost > limit)
+    low, high = dear[dear < at].max(initial=-1) + 1, dear[dear > at].min(initial=len(cost)) - 1
+    inside = np.clip([policy.threshold for policy in policies], _EDGE, 1.0 - _EDGE)
+    odds = np.log(inside) - np.log1p(-inside)
+    middle = int(np.argmin(np.abs(odds - (odds[low] + odds[high]) / 2)))
+    return Choice(policies[middle], float(cost[middle]), counts[middle])
 
 
 def cheapest(policies: Sequence[AlarmPolicy], counts: Sequence[EventCounts], costs: Costs) -> Choice:
