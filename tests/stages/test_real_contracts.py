@@ -107,3 +107,10 @@ class TestRealData:
         tables = canonical("azure_pdm_daily")[2].tables
         assert tables["telemetry"]["time"].min().isoformat() == "2015-01-02T00:00:00+00:00"
         assert tables["maintenance"]["time"].min().isoformat() == "2014-06-01T06:00:00+00:00"
+
+
+def test_the_four_turbofan_contracts_differ_in_files_and_words_alone():
+    texts = {(ROOT / f"datasets/cmapss_fd00{n}.yaml").read_text().replace(f"FD00{n}", "FD").replace(f"fd00{n}", "fd")
+             for n in (1, 2, 3, 4)}
+    settings = [text[text.index("time: {kind"):].replace("hpc_or_fan", "hpc") for text in texts]
+    assert len(set(settings)) == 1

@@ -1,0 +1,154 @@
+"""Which configuration for C-MAPSS? Cross-validation by engine, on training engines alone; no test file is looked at.
+
+    python benchmarks/select_rul.py                 # a few configurations, both subsets; about ten minutes
+    python benchmarks/select_rul.py --folds 10 --only committed
+
+Everything learned (regimes, health index, choice of features, trees) is learned anew in each fold, by the
+project's own functions. A held-out engine is judged as if its record were cut uniformly between cycle 30 and
+its end, as test engines are, every engine counting once. RMSE is in cycles, PHM08 per 100 engines; `below` is
+the coverage of 90 % intervals, drawn on the other half of the engines, where the failure is nearer than the cap.
+"""
+
+import argparse
+import sys
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from runs import ROOT, checkout
+
+from oilcan.columns import MACHINE, TIME
+from oilcan.contract import Contract, parse_contract
+from oilcan.core import features, intervals, metrics
+from oilcan.core.calibration import machine_folds
+from oilcan.io import files
+from oilcan.params import Params
+from oilcan.training.growing import grow
+from oilcan.training.recipe import recipe_of
+from oilcan.training.targets import Target, targets_of
+
+SUBSETS: Final = ("cmapss_fd001", "cmapss_fd002")
+FIRST_CUT: Final = 30       # no test engine is cut much before
+WINDOWS: Final = "5 cycles, 15 cycles, 30 cycles"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What differs from the committed configuration."""
+
+    words: str
+    featurize: dict[str, Any] = field(default_factory=dict)
+    boosting: dict[str, Any] = field(default_factory=dict)
+    windows: str = WINDOWS
+    even: bool = False              # readings of all regimes count the same in the health index
+
+
+def variants(params: Params) -> list[Variant]:
+    """The configurations compared."""
+    families = params.featurize.families
+    return [
+        Variant("committed"),
+        Variant("all regimes count the same", even=True),
+        Variant("no health index", {"families": [name for name in families if name != "health"]}),
+        Variant("no normalising by regime", {"regimes": False}),
+        Variant("with cross-sensor residuals", {"families": [*families, "residual"]}),
+        Variant("windows 5, 20, 30", windows="5 cycles, 20 cycles, 30 cycles"),
+        Variant("windows 10, 20, 30", windows="10 cycles, 20 cycles, 30 cycles"),
+        Variant("one bag", boosting={"bags": 1}),
+        Variant("24 leaves", boosting={"max_leaf_nodes": 24}),
+        Variant("500 iterations at 0.03", boosting={"iterations": 500, "learning_rate": 0.03}),
+    ]
+
+
+class Lives:
+    """Training engines of one subset: their readings, rows, capped remaining life, and what each row counts."""
+
+    def __init__(self, prepared: Path) -> None:
+        rows = files.read_table(prepared / "rows.parquet")
+        self.rows = rows[rows["part"] != "test"].reset_index(drop=True)
+        tables = {name: files.read_table(prepared / f"{name}.parquet") for name in features.FLEET_TABLES}
+        readings = pd.concat([files.read_table(path) for path in files.partitions(prepared / "telemetry")])
+        mine = set(self.rows[MACHINE])
+        self.telemetry, *known = (table[table[MACHINE].isin(mine)].reset_index(drop=True)
+                                  for table in (readings, *tables.values()))
+        self.fleet = dict(zip(tables, known, strict=True))
+        self.machine = self.rows[MACHINE].to_numpy()
+        last = self.rows.groupby(MACHINE)[TIME].transform("max").to_numpy()
+        cycle = self.rows[TIME].to_numpy()
+        self.weight = np.where(cycle >= FIRST_CUT, 1.0 / np.maximum(last - FIRST_CUT + 1, 1), 0.0)
+
+    def matrix(self, contract: Contract, params: Params, variant: Variant, held_out: np.ndarray,
+               ) -> tuple[np.ndarray, list[str]]:
+        """Features of all rows by a plan learned on the engines not held out."""
+        rows = self.rows.assign(part=np.where(held_out, "validation", "train"))
+        chosen = params.featurize.model_copy(update=variant.featurize)
+        learned = features.learn(contract, self.telemetry, rows, keep_every=1)
+        plan = features.build_plan(contract, chosen, learned, self.fleet)
+        if variant.even and plan.health:
+            even = (1.0,) * len(plan.health.precision)
+            plan = replace(plan, health=replace(plan.health, precision=even))
+        matrix = features.compute_matrix(plan, features.Tables(telemetry=self.telemetry, rows=rows, **self.fleet))
+        kept = features.useful(plan, [features.Screen.of(matrix[~held_out])])
+        return matrix[:, [plan.names.index(name) for name in kept]], kept
+
+    def forecasts(self, contract: Contract, params: Params, variant: Variant, folds: int) -> tuple[Target, np.ndarray]:
+        """Remaining life of every row, by trees that have not seen its engine."""
+        boosting = params.train.life_boosting.model_copy(update=variant.boosting)
+        train = params.train.model_copy(update={"life_boosting": boosting})
+        target = targets_of(contract, self.rows, self.rows, 1)[0][0]
+        said = np.empty(len(self.rows))
+        for learnt, held_out in machine_folds(self.machine, folds):
+            matrix, names = self.matrix(contract, params, variant, held_out)
+            recipe = recipe_of(target, train, "hist_gradient_boosting", names)
+            values, codes = target.values(self.rows), pd.factorize(self.machine)[0]
+            trees, _ = grow(target, values[learnt], codes[learnt], matrix[learnt], train, recipe, 1)
+            said[held_out] = np.clip(trees.predict(matrix[held_out]), 0, target.cap)
+        return target, said
+
+    def scores(self, target: Target, said: np.ndarray) -> list[float]:
+        """RMSE, PHM08 per 100 engines, coverage, coverage below the cap, mean width."""
+        values = target.values(self.rows)
+        covered, width = np.zeros(len(said), dtype=bool), np.zeros(len(said))
+        for inside, outside in machine_folds(self.machine, 2):
+            interval = intervals.fit(said[inside], values[inside], self.machine[inside], target.cap)
+            covered[outside] = intervals.covered(interval, said[outside], values[outside])
+            low, high = interval(said[outside])
+            width[outside] = high - low
+        def mean(what: np.ndarray, of: Any = slice(None)) -> float:
+            return float(np.average(what[of], weights=self.weight[of]))
+
+        return [np.sqrt(mean((said - values) ** 2)), 100 * mean(metrics.phm_penalties(values, said)),
+                100 * mean(covered), 100 * mean(covered, values < (target.cap or np.inf)), mean(width)]
+
+
+def main() -> None:
+    """Print one line per configuration and subset."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--only", help="the configuration whose words contain this")
+    args = parser.parse_args()
+    params = files.read_all_params(ROOT / "params.yaml")
+    chosen = [variant for variant in variants(params) if (args.only or "") in variant.words]
+    print("| subset | configuration | RMSE | PHM08 | coverage % | below % | width | s |")
+    print("|---|---|---|---|---|---|---|---|", flush=True)
+    for subset in SUBSETS:
+        with checkout(subset) as here:
+            here.choose({})
+            here.repro("prepare")
+            lives = Lives(here.folder / "data/prepared")
+        for variant in chosen:
+            text = (ROOT / f"datasets/{subset}.yaml").read_text(encoding="utf-8").replace(WINDOWS, variant.windows)
+            started = time.monotonic()
+            numbers = lives.scores(*lives.forecasts(parse_contract(text, subset), params, variant, args.folds))
+            print(f"| {subset} | {variant.words} | " + " | ".join(f"{number:.2f}" for number in numbers)
+                  + f" | {time.monotonic() - started:.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
