@@ -9,8 +9,9 @@ rows near that level of forecast stay below (a local quantile, weights of a Gaus
 failures are forecast less sharply than near ones.
 
 Where the target has a cap, healthy rows are covered almost for nothing, and how many of them there are is
-an accident of the record. So nine of ten are promised of all rows and of those below the cap too (coverage
-given the class of the label: Vovk, *Conditional validity of inductive conformal predictors*, arXiv 1209.2673).
+an accident of the record. So nine of ten are promised of all rows and of those below the cap too, and the
+local quantile is the greater of theirs: else rows forecast near the cap would pay for all others (coverage given
+the class of the label: Vovk, *Conditional validity of inductive conformal predictors*, arXiv 1209.2673).
 """
 
 from dataclasses import dataclass
@@ -83,12 +84,15 @@ def fit(forecast: np.ndarray, target: np.ndarray, groups: np.ndarray, cap: float
     True
     """
     error = np.abs(target - forecast)
-    levels, usual = _usual_error(forecast, error, _weights(groups))
+    levels = _levels(forecast)
+    rows = [np.arange(len(target))]             # of which nine of ten are promised: all, and those below the cap
+    below = np.flatnonzero(target < (np.inf if cap is None else cap))
+    if 0 < len(below) < len(target):
+        rows.append(below)
+    usual = np.max([_usual_error(levels, forecast[at], error[at], _weights(groups[at])) for at in rows], axis=0)
+    usual = np.maximum(usual, max(float(error.mean()) * 0.05, 1e-9))    # without error there, nothing to divide by
     relative = error / np.interp(forecast, levels, usual)
-    factor = _machine_quantile(relative, groups)
-    below = np.ones(len(target), dtype=bool) if cap is None else target < cap
-    if below.any():
-        factor = max(factor, _machine_quantile(relative[below], groups[below]))
+    factor = max(_machine_quantile(relative[at], groups[at]) for at in rows)
     return Interval(tuple(map(float, levels)), tuple(map(float, usual)), factor, cap)
 
 
@@ -104,18 +108,21 @@ def _weights(groups: np.ndarray) -> np.ndarray:
     return np.asarray(1.0 / rows[code])
 
 
-def _usual_error(forecast: np.ndarray, error: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The local quantile of the absolute error at even steps between the lowest and the highest forecast."""
+def _levels(forecast: np.ndarray) -> np.ndarray:
+    """Even steps between the lowest and the highest forecast."""
     low, high = float(forecast.min()), float(forecast.max())
-    levels = np.linspace(low, high, _KNOTS if high > low else 1)
+    return np.linspace(low, high, _KNOTS if high > low else 1)
+
+
+def _usual_error(levels: np.ndarray, forecast: np.ndarray, error: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The local quantile of the absolute error at these levels of the forecast."""
     order = np.argsort(error, kind="stable")
-    width = max((high - low) * _BANDWIDTH, 1e-9)
+    width = max((levels[-1] - levels[0]) * _BANDWIDTH, 1e-9)
     usual = np.empty(len(levels))
     for at, level in enumerate(levels):
         near = np.cumsum(weight[order] * np.exp(-0.5 * ((forecast[order] - level) / width) ** 2))
         usual[at] = error[order[int(np.searchsorted(near, COVERAGE * near[-1]))]]
-    floor = max(float(error.mean()) * 0.05, 1e-9)       # a level without error must not divide by nothing
-    return levels, np.maximum(usual, floor)
+    return usual
 
 
 def _machine_quantile(relative: np.ndarray, groups: np.ndarray) -> float:
