@@ -44,7 +44,11 @@ class Feedback:
         Refusal
             If it is not JSON, has an unknown field, is too long, or none of its rows can be stored.
         """
-        rows = row_list(read_body(body, ("records",)).get("records"), "body.records", self._max_rows)
+        return self.take(read_body(body, ("records",)).get("records"), "body.records", now)
+
+    def take(self, content: Any, where: str, now: int) -> RecordBatch:
+        """The records of a list of rows; see `read`."""
+        rows = row_list(content, where, self._max_rows)
         good: list[Record] = []
         refused: list[Row] = []
         for at, row in enumerate(rows):

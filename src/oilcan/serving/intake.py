@@ -14,6 +14,7 @@ from oilcan.serving.refusal import Refusal, shown
 
 TOLD: Final = 100               # refused rows and values told one by one; the rest is counted
 _KEY: Final = ("machine_id", "time")
+_COLUMNAR: Final = (*_KEY, "columns")
 _TYPES: Final[dict[str, frozenset[type]]] = {
     "number": frozenset({int, float, type(None)}), "integer": frozenset({int, float, type(None)}),
     "flag": frozenset({bool, type(None)}), "text": frozenset({str, type(None)}),
@@ -77,13 +78,15 @@ class Intake:
         Refusal
             If it is not JSON, has an unknown field, is too long, or none of its rows can be stored.
         """
-        content = read_body(body, ("readings", "machine_id", "time", "columns"))
-        if "readings" in content:
-            known_keys(content, ("readings",), "body")
-            ids, times, columns, wrong = self._of_rows(row_list(content["readings"], "body.readings", self._max_rows))
-        else:
-            ids, times, columns, wrong = self._of_columns(content)
-        return self._checked(ids, times, columns, wrong, now)
+        content = read_body(body, ("readings", *_COLUMNAR))
+        if "readings" not in content:
+            return self._checked(*self._of_columns(content), now)
+        known_keys(content, ("readings",), "body")
+        return self.take(content["readings"], "body.readings", now)
+
+    def take(self, rows: Any, where: str, now: int) -> Batch:
+        """The readings of a list of rows; see `read`."""
+        return self._checked(*self._of_rows(row_list(rows, where, self._max_rows)), now)
 
     def _of_rows(self, rows: list[Any]) -> tuple[list[Any], list[Any], dict[str, list[Any]], dict[int, Row]]:
         allowed = {*_KEY, *self.columns}

@@ -1,4 +1,7 @@
-"""Stateless forecasts: rows of features in, columns of forecasts out, each with an id of the log."""
+"""Stateless forecasts: rows of features or a window of history in, forecasts out, each with an id of the log.
+
+Nothing of it is kept but the log, where such a forecast has no machine: the store knows machines by their readings.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -8,8 +11,10 @@ import numpy as np
 
 from oilcan.io.stores.forecasts import Forecasts
 from oilcan.serving.forecastlog import ForecastLog
+from oilcan.serving.history import History
 from oilcan.serving.jsonrows import NumberRows, Row, kind_of, read_body, row_list
 from oilcan.serving.metrics import Metrics
+from oilcan.serving.moments import Moments
 from oilcan.serving.refusal import Refusal
 from oilcan.serving.served import Served
 
@@ -28,8 +33,12 @@ class Predictor:
     async def predict(self, body: bytes) -> Row:
         """The answer to a body."""
         served = self._served()
-        content = read_body(body, ("rows", "forecasts"))
+        content = read_body(body, ("rows", "history", "forecasts"))
         names = forecast_names(content.get("forecasts"), served)
+        if "history" in content:
+            if "rows" in content:
+                raise Refusal(422, "body", found="rows and history", wanted="one of them", do="Ask twice.")
+            return await asyncio.to_thread(self._of_history, served, content["history"], names)
         rows = row_list(content.get("rows"), "body.rows", self._max_rows)
         if len(rows) <= _INLINE:
             return self._of_rows(served, rows, names)
@@ -39,11 +48,20 @@ class Predictor:
         matrix, refused, good = self._numbers(served).read(rows, "body.rows")
         if not len(good):
             first = refused[0]
-            raise Refusal(422, first["where"],
-                          found=first["found"], wanted=first["wanted"], do="Mend the rows; none of them could be used.")
+            raise Refusal(422, first["where"], found=first["found"], wanted=first["wanted"],
+                          do="Mend the rows; none of them could be used.")
         columns = served.score(matrix, names)
         ids = self._remember(served, columns, [None] * len(good), np.full(len(good), self._clock()))
         forecasts = [{"id": str(key), "row": row} for key, row in zip(ids.tolist(), good.tolist(), strict=True)]
+        return served.stamp() | {"forecasts": shaped(served, columns, forecasts), "refused": refused}
+
+    def _of_history(self, served: Served, content: Any, names: tuple[str, ...] | None) -> Row:
+        matrix, machines, times, refused = History(served.bundle, max_rows=self._max_rows).read(content)
+        columns = served.score(matrix, names)
+        ids = self._remember(served, columns, [None] * len(machines), np.full(len(machines), self._clock()))
+        moments = Moments(served.bundle.contract.time.kind)
+        forecasts = [{"id": str(key), "machine_id": name, "time": moments.write(time)}
+                     for key, name, time in zip(ids.tolist(), machines, times.tolist(), strict=True)]
         return served.stamp() | {"forecasts": shaped(served, columns, forecasts), "refused": refused}
 
     def _remember(self, served: Served, columns: dict[str, np.ndarray], machines: list[str | None],

@@ -1,7 +1,9 @@
 """The body of POST /v1/machines -> static columns of machines: model, site, day of commissioning."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
+
+import pandas as pd
 
 from oilcan.columns import MACHINE
 from oilcan.contract import Column, Contract
@@ -27,15 +29,18 @@ class Roster:
         Refusal
             If anything in it is not as the contract says.
         """
-        rows = row_list(read_body(body, ("machines",)).get("machines"), "body.machines", self._max_rows)
+        return self.take(read_body(body, ("machines",)).get("machines"), "body.machines")
+
+    def take(self, content: Any, where: str) -> dict[str, Row]:
+        """Static columns of a list of rows; see `read`."""
         found = {}
-        for at, row in enumerate(rows):
-            where = f"body.machines[{at}]"
-            known_keys(row, (MACHINE, *self._columns), where)
-            _check(row.get(MACHINE), _is_text, "1 to 200 printable characters", f"{where}.{MACHINE}")
+        for at, row in enumerate(row_list(content, where, self._max_rows)):
+            here = f"{where}[{at}]"
+            known_keys(row, (MACHINE, *self._columns), here)
+            _check(row.get(MACHINE), _is_text, "1 to 200 printable characters", f"{here}.{MACHINE}")
             for name, column in self._columns.items():
                 if row.get(name) is not None:
-                    _check(row[name], *_fit(column), f"{where}.{name}")
+                    _check(row[name], *_fit(column), f"{here}.{name}")
             found[row[MACHINE]] = {name: row[name] for name in self._columns if row.get(name) is not None}
         return found
 
@@ -45,6 +50,15 @@ def static_columns(contract: Contract) -> dict[str, Column]:
     listed = contract.tables["machines"].columns if "machines" in contract.tables else {}
     return {name: column for name, column in listed.items()
             if name != MACHINE and column.role != "ignore" and column.personal is None}
+
+
+def canonical(contract: Contract, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows of machine_id and static columns as the canonical machines table has them."""
+    table = pd.DataFrame(rows)
+    columns = static_columns(contract)
+    for name in table.columns.intersection([name for name, column in columns.items() if column.type == "instant"]):
+        table[name] = pd.to_datetime(table[name], utc=True, format="ISO8601")
+    return table
 
 
 def _check(content: Any, is_right: Callable[[Any], bool], wanted: str, where: str) -> None:

@@ -102,12 +102,38 @@ def _of_predict(served: Served, max_rows: int) -> dict[str, Schema]:
                    description="Which forecasts to make; all without it")
     alarm = record(dict.fromkeys(served.thresholds, FLAG), optional=tuple(served.thresholds))
     columns = dict.fromkeys(served.columns, NUMBER_OR_NULL)
-    forecast = record({"id": TEXT, "row": WHOLE} | columns | {"alarm": alarm}, optional=tuple(columns))
+    forecast = record({"id": TEXT, "row": WHOLE, "machine_id": TEXT, "time": {}} | columns | {"alarm": alarm},
+                      optional=("row", "machine_id", "time", *columns))
+    rows = {"rows": listed(record(features), minItems=1, maxItems=max_rows), "forecasts": names}
+    bodies = [record(rows, optional=("forecasts",))]
+    if served.bundle.contract.time.kind != "none":
+        window = record({"history": _history(served.bundle.contract, max_rows), "forecasts": names},
+                        optional=("forecasts",))
+        bodies.append(window)
     return {
-        "predict": record({"rows": listed(record(features), minItems=1, maxItems=max_rows), "forecasts": names},
-                          optional=("forecasts",)),
+        "predict": {"anyOf": bodies},
         "predictions": record(STAMP | {"forecasts": listed(forecast), "refused": listed(REFUSED)}),
     }
+
+
+def _reading(contract: Contract) -> Schema:
+    """A row of telemetry."""
+    cells = {name: column_schema(column) for name, column in stored_columns(contract).items()}
+    return record({"machine_id": MACHINE_ID, "time": time_schema(contract)} | cells, optional=tuple(cells))
+
+
+def _machine(contract: Contract) -> Schema:
+    """A row of the machines table."""
+    statics = {name: column_schema(column) for name, column in static_columns(contract).items()}
+    return record({"machine_id": MACHINE_ID} | statics, optional=tuple(statics))
+
+
+def _history(contract: Contract, max_rows: int) -> Schema:
+    """Tables of the past of some machines."""
+    tables = {"telemetry": listed(_reading(contract), minItems=1, maxItems=max_rows),
+              "machines": listed(_machine(contract), minItems=1, maxItems=max_rows)}
+    tables |= {table: _records(contract, table, max_rows)["properties"]["records"] for table in KINDS}
+    return record(tables, optional=(*KINDS, "machines"))
 
 
 def _of_machines(served: Served, max_rows: int) -> dict[str, Schema]:
@@ -115,7 +141,7 @@ def _of_machines(served: Served, max_rows: int) -> dict[str, Schema]:
     time, columns = time_schema(contract), dict.fromkeys(served.columns, NUMBER_OR_NULL)
     cells = {name: column_schema(column) for name, column in stored_columns(contract).items()}
     when = {"anyOf": [time, {"type": "null"}]}
-    reading = record({"machine_id": MACHINE_ID, "time": time} | cells, optional=tuple(cells))
+    reading = _reading(contract)
     lists = record({name: listed(cell, maxItems=max_rows) for name, cell in cells.items()}, optional=tuple(cells))
     columnar = record({"machine_id": listed(MACHINE_ID, minItems=1, maxItems=max_rows),
                        "time": listed(time, minItems=1, maxItems=max_rows), "columns": lists})
@@ -127,7 +153,6 @@ def _of_machines(served: Served, max_rows: int) -> dict[str, Schema]:
     counts = dict.fromkeys(("accepted", "duplicates", "conflicts"), WHOLE)
     aside = record({"count": WHOLE, "values": listed(record({"row": WHOLE, "column": TEXT, "value": {},
                                                             "wanted": TEXT}))})
-    statics = {name: column_schema(column) for name, column in static_columns(contract).items()}
     entry = record({"time": time, "kind": TEXT, "extra": ANY})
     alarm = _alarm(time)
     return {
@@ -136,8 +161,7 @@ def _of_machines(served: Served, max_rows: int) -> dict[str, Schema]:
                                           "machines": listed(risk)}),
         "noted": record(STAMP | counts | {"refused": refused, "machines": listed(risk)}),
         **{table: _records(contract, table, max_rows) for table in KINDS},
-        "machines": record({"machines": listed(record({"machine_id": MACHINE_ID} | statics, optional=tuple(statics)),
-                                               minItems=1, maxItems=max_rows)}),
+        "machines": record({"machines": listed(_machine(contract), minItems=1, maxItems=max_rows)}),
         "described": record(STAMP | {"accepted": WHOLE, "machines": listed(risk)}),
         "fleet": record(STAMP | {"total": WHOLE, "page": WHOLE, "size": WHOLE, "headline": TEXT,
                                  "filters": {"type": "object", "additionalProperties": listed(TEXT)},

@@ -13,7 +13,7 @@ from granian.server.embed import Server
 from oilcan.errors import OilcanError, ParamsError
 from oilcan.io.stores import open_store
 from oilcan.serving.app import create_app
-from oilcan.serving.service import Service
+from oilcan.serving.service import Service, has_keys
 from oilcan.serving.settings import ServiceSettings
 from oilcan.serving.swap import first_served
 
@@ -34,15 +34,14 @@ def make_app(settings: ServiceSettings) -> FastAPI:
     """
     store = open_store(settings.store)
     try:
-        served, models = first_served(settings, store)
-        service = Service(settings, served, store, models)
-        if not settings.is_loopback and not service.has_keys():
+        if not settings.is_loopback and not has_keys(store):
             raise ParamsError(f"host {settings.host}: others could reach it, and there is no key (found 0, wanted at "
                               f"least one). Create one with `oilcan keys create`, or listen on 127.0.0.1.")
+        served, models = first_served(settings, store)
+        return create_app(Service(settings, served, store, models))
     except OilcanError:
         store.close()
         raise
-    return create_app(service)
 
 
 def serve(settings: ServiceSettings) -> None:

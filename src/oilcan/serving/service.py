@@ -35,7 +35,8 @@ class Service:
         self.metrics = Metrics()
         self.metrics.bundle.labels(served.digest, "active").set(1)
         self.rate = Rate(settings.rate_per_s)
-        self.auth = Auth(self._caller, self.has_keys, may_be_open=settings.is_loopback and not settings.require_keys)
+        may_be_open = settings.is_loopback and not settings.require_keys
+        self.auth = Auth(self._caller, lambda: has_keys(store), may_be_open=may_be_open)
         self.log = ForecastLog(store, wall_clock, self.metrics.forecasts.labels("lost").inc)
         self.predictor = Predictor(lambda: self.served, self.log, self.metrics, wall_clock, settings.max_rows)
         timed = served.bundle.contract.time.kind != "none"
@@ -96,10 +97,6 @@ class Service:
         self.log.flush()
         self.store.close()
 
-    def has_keys(self) -> bool:
-        """Is there any key that is not revoked?"""
-        return any(key.revoked_at is None for key in self.store.keys.all())
-
     def _catch_up(self) -> None:
         if self.live is not None:
             self.live.pipeline.call(self.live.engine.catch_up).result()
@@ -107,3 +104,8 @@ class Service:
     def _caller(self, secret: str) -> Caller | None:
         key = self.store.keys.find(secret)
         return None if key is None else Caller(key.name, key.scope)
+
+
+def has_keys(store: Store) -> bool:
+    """Is there any key that is not revoked?"""
+    return any(key.revoked_at is None for key in store.keys.all())

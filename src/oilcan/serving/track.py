@@ -1,13 +1,13 @@
 """A bundle at work: its forecasts, and the features of every machine that it wants."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from oilcan.core.features.online import LATE, NEW, OnlineFeatures
 from oilcan.io.stores.base import Machine, Readings, Record
+from oilcan.serving.roster import canonical
 from oilcan.serving.served import Served
 from oilcan.serving.texts import Texts
 
@@ -47,16 +47,8 @@ class Track:
     def register(self, machines: Sequence[Machine]) -> None:
         """Make machines known with their static columns, in this order."""
         rows = [{"machine_id": each.machine_id} | each.static for each in machines if each.static]
-        self.features.register([each.machine_id for each in machines], self._canonical(rows) if rows else None)
-
-    def _canonical(self, rows: list[dict[str, Any]]) -> pd.DataFrame:
-        """Static columns as the canonical machines table has them."""
-        tables = self.served.bundle.contract.tables
-        listed = tables["machines"].columns if "machines" in tables else {}
-        table = pd.DataFrame(rows)
-        for name in table.columns.intersection([name for name, column in listed.items() if column.type == "instant"]):
-            table[name] = pd.to_datetime(table[name], utc=True, format="ISO8601")
-        return table
+        table = canonical(self.served.bundle.contract, rows) if rows else None
+        self.features.register([each.machine_id for each in machines], table)
 
     def take(self, readings: Readings) -> np.ndarray:
         """Take in readings; what became of each."""

@@ -104,5 +104,5 @@ def test_a_changed_bundle_is_refused(start, bundle_folder, tmp_path):
 def test_the_document_describes_every_route_and_every_feature(client, bundle):
     document = client.get("/openapi.json").json()
     assert {"/healthz", "/readyz", "/metrics", "/v1/model", "/v1/predict"} <= set(document["paths"])
-    row = document["components"]["schemas"]["predict"]["properties"]["rows"]["items"]
+    row = document["components"]["schemas"]["predict"]["anyOf"][0]["properties"]["rows"]["items"]
     assert row["required"] == list(bundle.fitted.features)

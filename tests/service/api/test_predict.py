@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 
@@ -11,6 +12,11 @@ def test_the_service_says_what_the_batch_stage_says_to_the_last_bit(client, rows
     for at, forecast in enumerate(answer["forecasts"]):
         assert forecast["row"] == at
         assert {name: forecast[name] for name in expected} == expected.iloc[at].to_dict()
+
+
+def rows_of(readings):
+    table = readings.assign(time=[at.isoformat() for at in readings["time"]]).astype(object)
+    return table.where(table.notna(), None).to_dict("records")
 
 
 def test_one_row_says_the_same_as_a_batch(client, rows, expected):
@@ -83,3 +89,26 @@ def test_a_body_that_is_too_long_is_refused(start):
 def test_a_body_that_is_not_said_to_be_json_is_refused(client):
     answer = client.post("/v1/predict", content=json.dumps({"rows": []}), headers={"Content-Type": "text/plain"})
     assert answer.status_code == 415
+
+
+def test_a_window_of_history_says_what_telemetry_says(client, fleet):
+    telemetry = fleet["telemetry"]
+    recent = telemetry[(telemetry["time"] > telemetry["time"].max() - np.timedelta64(5, "D"))
+                       & telemetry["machine_id"].isin(["M001", "M002"])]
+    records = [{"machine_id": "M001", "time": recent["time"].min().isoformat(), "component": "bearing"}]
+    machines = [{"machine_id": "M001", "model": "P100", "site": "coast", "commissioned": "2023-04-29T00:00:00Z"}]
+    client.post("/v1/machines", json={"machines": machines})
+    client.post("/v1/maintenance", json={"records": records})
+    client.send(recent)
+    kept = client.get("/v1/machines").json()["machines"]
+    stateless = client.post("/v1/predict", json={"history": {
+        "telemetry": rows_of(recent), "maintenance": records, "machines": machines}}).json()["forecasts"]
+    for said in stateless:
+        same = next(entry for entry in kept if entry["machine_id"] == said["machine_id"])
+        assert said["time"] == same["time"]
+        assert said["p_failure"] == pytest.approx(same["p_failure"], rel=1e-6)
+
+
+@pytest.mark.parametrize("history", [{}, {"telemetry": []}, {"telemetry": [{"machine_id": "a"}]}, {"weather": []}, 1])
+def test_a_history_that_is_not_of_the_contract_is_refused(client, history):
+    assert client.post("/v1/predict", json={"history": history}).status_code == 422

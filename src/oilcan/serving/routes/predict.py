@@ -1,4 +1,4 @@
-"""POST /v1/predict: forecasts for rows of features; nothing is kept but the log."""
+"""POST /v1/predict: forecasts for rows of features or a window of history; nothing is kept but the log."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,11 +10,11 @@ from oilcan.serving.routes.direct import DirectRoute, service_of
 
 
 async def predict(request: Request) -> Response:
-    """Forecast rows of features."""
+    """Forecast rows of features, or a window of history."""
     return answer(await service_of(request).predictor.predict(request.scope[BODY]))
 
 
 ROUTES = [
     DirectRoute("/v1/predict", predict, methods=["POST"],
-                **documents.of("predictions", "Forecast rows of features.", body="predict")),
+                **documents.of("predictions", "Forecast rows of features, or a window of history.", body="predict")),
 ]

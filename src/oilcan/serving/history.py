@@ -1,0 +1,99 @@
+"""A window of history in the body of POST /v1/predict -> features of the newest reading of each machine.
+
+The batch engine computes them, so the answer is what `dvc repro` would say of the same readings.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from oilcan.columns import EVENT_KEYS, MACHINE, TIME
+from oilcan.core.features import Tables, compute_matrix
+from oilcan.core.preparing import clean_readings
+from oilcan.io.bundle import Bundle
+from oilcan.io.stores.base import RECORD_TABLES, Record, RecordTable
+from oilcan.serving.feedback import KINDS, Feedback
+from oilcan.serving.intake import Batch, Intake, stored_columns
+from oilcan.serving.jsonrows import Row, known_keys
+from oilcan.serving.moments import Moments
+from oilcan.serving.refusal import Refusal
+from oilcan.serving.roster import Roster, canonical, static_columns
+from oilcan.serving.texts import Texts
+
+_PARTS: Final = ("telemetry", *RECORD_TABLES, "machines")
+
+
+class History:
+    """Reads histories of one bundle.
+
+    Parameters
+    ----------
+    max_rows
+        Of each table.
+    """
+
+    def __init__(self, bundle: Bundle, *, max_rows: int) -> None:
+        contract = bundle.contract
+        self._bundle = bundle
+        self._texts = Texts({}, keep=lambda _known: None)
+        self._is_instant = contract.time.kind == "instant"
+        moments = Moments(contract.time.kind)
+        self._intake = Intake(contract, moments, self._texts.encode, max_rows=max_rows, skew=None)
+        self._feedback = {table: Feedback(contract, table, moments, max_rows=max_rows, skew=None)
+                          for table in RECORD_TABLES}
+        self._roster = Roster(contract, max_rows)
+
+    def read(self, content: Any) -> tuple[np.ndarray, list[str], np.ndarray, list[Row]]:
+        """Features of each machine at its newest reading.
+
+        Returns
+        -------
+        float32 (machines, n_features), machines, whole units of their newest readings, refused rows.
+
+        Raises
+        ------
+        Refusal
+            422 if it is not of the contract.
+        """
+        if self._bundle.contract.time.kind == "none":
+            raise Refusal(422, "body.history", found="a data set without time", wanted="rows of features",
+                          do="Send `rows`: each stands alone.")
+        parts = known_keys(content, _PARTS, "body.history")
+        batch = self._intake.take(parts.get("telemetry"), "body.history.telemetry", now=0)
+        records = {table: self._feedback[table].take(parts[table], f"body.history.{table}", now=0).records
+                   if table in parts else [] for table in RECORD_TABLES}
+        static = self._roster.take(parts["machines"], "body.history.machines") if "machines" in parts else {}
+        telemetry = self._telemetry(batch)
+        rows = telemetry.groupby(MACHINE, sort=True, as_index=False)[TIME].max()
+        past = {table: self._records(table, records[table]) for table in RECORD_TABLES}
+        matrix = compute_matrix(self._bundle.plan, Tables(
+            telemetry, rows, past["errors"], past["maintenance"], past["failures"],
+            self._machines(rows[MACHINE].tolist(), static)))
+        newest = np.array([batch.times[np.array(batch.machine_ids) == name].max() for name in rows[MACHINE]])
+        return matrix, rows[MACHINE].tolist(), newest, batch.refused
+
+    def _telemetry(self, batch: Batch) -> pd.DataFrame:
+        """Readings cleaned as `prepare` cleans them, of each machine and time the first."""
+        table = pd.DataFrame({MACHINE: batch.machine_ids, TIME: self._times(batch.times)})
+        for at, (name, column) in enumerate(stored_columns(self._bundle.contract).items()):
+            table[name] = batch.values[:, at]
+            if column.type == "text":
+                table[name] = self._texts.decode(name, batch.values[:, at])
+        table = table.drop_duplicates([MACHINE, TIME]).sort_values([MACHINE, TIME], ignore_index=True)
+        return clean_readings(table, self._bundle.contract, fill_periods=self._bundle.fill_periods)[0]
+
+    def _records(self, table: RecordTable, records: Sequence[Record]) -> pd.DataFrame:
+        kind = KINDS[table]
+        return pd.DataFrame({
+            MACHINE: [record.machine_id for record in records],
+            TIME: self._times(np.array([record.time for record in records], dtype=np.int64)),
+            kind: [record.kind for record in records]}).astype({MACHINE: object, kind: object})[EVENT_KEYS[table]]
+
+    def _machines(self, names: list[str], static: dict[str, Row]) -> pd.DataFrame:
+        columns = dict.fromkeys(static_columns(self._bundle.contract))
+        return canonical(self._bundle.contract, [{MACHINE: name} | columns | static.get(name, {}) for name in names])
+
+    def _times(self, times: np.ndarray) -> pd.Series:
+        return pd.Series(pd.to_datetime(times, unit="us", utc=True) if self._is_instant else times)
