@@ -60,7 +60,8 @@ class Alarming:
         due = np.flatnonzero(stride > board.stride[slots])
         if not len(due):
             return 0
-        slots, board.stride[slots[due]] = slots[due], stride[due]
+        slots = slots[due]
+        board.stride[slots] = stride[due]
         if len(board) > len(self._state.run):
             self._state.grow(len(board))
         p, ticks = board.values[self._column][slots], board.time[slots] / self._per_tick

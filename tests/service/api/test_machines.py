@@ -111,3 +111,10 @@ def test_a_parameter_that_is_none_is_refused(client, path):
 @pytest.mark.parametrize("path", ["/v1/forecasts/999999", "/v1/forecasts/x", "/v1/forecasts/" + "9" * 40])
 def test_a_forecast_that_is_not_kept_is_not_found(client, path):
     assert client.get(path).status_code == 404
+
+
+def test_a_batch_may_take_one_machine_into_its_next_stride_and_leave_others(alarming):
+    for hour_of_m2 in (8, 14):
+        readings = [{"machine_id": name, "time": f"2025-01-01T{hour:02}:30:00Z", "vibration_mm_s": 2.0}
+                    for name, hour in (("m1", 8), ("m2", hour_of_m2))]
+        assert alarming.post("/v1/telemetry", json={"readings": readings}).status_code == 200
