@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -45,13 +46,32 @@ def make_app(settings: ServiceSettings) -> FastAPI:
 
 
 def serve(settings: ServiceSettings) -> None:
-    """Listen until a signal says to stop; requests in flight are answered first."""
+    """Listen until a signal says to stop; requests in flight are answered first.
+
+    Raises
+    ------
+    ParamsError
+        If another program listens there, or the address is none of this computer's.
+    """
+    _check_free(settings)
     app = make_app(settings)
     options: dict[str, Any] = {}
     if settings.tls_certificate is not None:
         options = {"ssl_cert": settings.tls_certificate, "ssl_key": settings.tls_key}
     asyncio.run(_serve(Server(app, settings.host, settings.port, interface=Interfaces.ASGI, websockets=False,
                               backlog=1024, http1_settings=_HEADERS, log_level=LogLevels.error, **options)))
+
+
+def _check_free(settings: ServiceSettings) -> None:
+    """Granian shares a port with another granian; readings would go to either by chance."""
+    where = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(where[0], socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(where[4])
+        except OSError as err:
+            raise ParamsError(f"port {settings.port} of {settings.host}: cannot be listened on ({err.strerror}). "
+                              f"End the program that listens there, or choose another with --port.") from err
 
 
 async def _serve(server: Server) -> None:

@@ -1,0 +1,26 @@
+"""One service on one port: a second one is refused in words, whatever the kernel would allow."""
+
+import socket
+
+import pytest
+
+from oilcan.errors import ParamsError
+from oilcan.serving import server
+from oilcan.serving.settings import ServiceSettings
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_port_that_is_taken_is_refused(shared):
+    with socket.socket() as taken:
+        if shared:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ParamsError, match=rf"port {port} of 127.0.0.1: cannot be listened on"):
+            server.serve(ServiceSettings(port=port))
+
+
+def test_an_address_of_another_computer_is_refused():
+    with pytest.raises(ParamsError, match=r"port 8080 of 192\.0\.2\.1: cannot be listened on"):
+        server.serve(ServiceSettings(host="192.0.2.1"))
