@@ -122,6 +122,7 @@ class TrainParams(Section):
     monotone: dict[str, Literal[-1, 1]] | None                   # feature or pattern: 1 if more of it is never safer
     calibration: Literal["none", "sigmoid", "isotonic"]
     negatives_per_positive: float = pydantic.Field(ge=0)         # 0 keeps all rows; else thin and reweight
+    min_rows: int = pydantic.Field(ge=0)                         # thinning negatives leaves at least so many rows
     max_rows: int = pydantic.Field(ge=0)                         # 0 keeps all; else every k-th row of each machine
     class_weight: Literal["none", "balanced"]
     min_mode_failures: int = pydantic.Field(ge=1)                # a rarer failure mode gets no forecast of its own

@@ -23,6 +23,11 @@ def test_thinning_keeps_every_positive_and_the_stated_negatives():
     assert (_values()[chosen] == 0).sum() == 30
 
 
+def test_thinning_leaves_at_least_the_stated_rows():
+    chosen = choose_rows(_values(), FAILURE, train_params(negatives_per_positive=1.0, min_rows=70), boosted=True)
+    assert (len(chosen.at), chosen.shift) == (70, pytest.approx(np.log(60 / 90)))
+
+
 def test_a_forest_weighs_kept_negatives_for_those_left_out():
     chosen = choose_rows(_values(), FAILURE, train_params(negatives_per_positive=3.0), boosted=False)
     assert chosen.weight is not None

@@ -133,9 +133,9 @@ class Chosen:
 def choose_rows(values: np.ndarray, target: Target, params: TrainParams, *, boosted: bool) -> Chosen:
     """The rows to learn from.
 
-    Negatives of machines in time above `negatives_per_positive` are drawn at random: their neighbours say the same,
-    while each independent row tells something of its own. So that probabilities stay right, the kept
-    ones count for those left out: forests by weight, boosting by a shift of the log-odds by
+    Negatives of machines in time above `negatives_per_positive`, and above `min_rows` in all, are drawn at random:
+    their neighbours say the same, while each independent row tells something of its own. So that probabilities stay
+    right, the kept ones count for those left out: forests by weight, boosting by a shift of the log-odds by
     log(share of negatives kept) (prior correction: King and Zeng, *Logistic regression in rare events data*,
     2001), because scikit-learn takes six times as long to bin weighted rows. Above `max_rows`, every k-th row
     is kept. `balanced` lets both classes weigh the same; calibration undoes that.
@@ -150,7 +150,7 @@ def choose_rows(values: np.ndarray, target: Target, params: TrainParams, *, boos
     at = np.flatnonzero(~np.isnan(values))
     share = 1.0
     if target.kind == "failure_within" and params.negatives_per_positive > 0:
-        at, share = _thin_negatives(at, values, params.negatives_per_positive, target.seed(params.seed))
+        at, share = _thin_negatives(at, values, params, target.seed(params.seed))
     if params.max_rows and len(at) > params.max_rows:
         at = at[:: -(-len(at) // params.max_rows)]
     negative = values[at] == 0
@@ -165,10 +165,10 @@ def choose_rows(values: np.ndarray, target: Target, params: TrainParams, *, boos
     return Chosen(at, weight / weight.mean())
 
 
-def _thin_negatives(at: np.ndarray, values: np.ndarray, per_positive: float, seed: int) -> tuple[np.ndarray, float]:
+def _thin_negatives(at: np.ndarray, values: np.ndarray, params: TrainParams, seed: int) -> tuple[np.ndarray, float]:
     """Positions kept, and the share of the negatives among them that was kept."""
     negative, positive = at[values[at] == 0], at[values[at] == 1]
-    wanted = int(np.ceil(per_positive * len(positive)))
+    wanted = max(int(np.ceil(params.negatives_per_positive * len(positive))), params.min_rows - len(positive))
     if wanted >= len(negative):
         return at, 1.0
     drawn = np.random.default_rng(seed).choice(negative, wanted, replace=False)
