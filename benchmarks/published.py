@@ -49,6 +49,8 @@ FIGURES: Final[dict[str, list[tuple[str, ...]]]] = {
         ("test.ece", "expected calibration error", "", ""),
     ],
     "backblaze_2013": [
+        ("per_machine.pr_auc", "average precision, drives", "more than the rule", "the line below"),
+        ("per_machine.rule_pr_auc", "the same of the rule: any of SMART 5, 187, 188, 197, 198 above 0", "", ""),
         ("test.pr_auc", "average precision, drive-days", "", "prevalence is the chance level"),
         ("test.prevalence", "prevalence", "", ""),
         ("test.roc_auc", "ROC AUC, drive-days", "", "random row splits give 0.95+ and mean nothing"),
