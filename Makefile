@@ -92,5 +92,10 @@ results: install  ## the main job on every public data set present; writes docs/
 bench: install  ## time and memory of every stage against the floor of reading and writing its files
 	python benchmarks/stages.py
 
+serve: $(VENV)/.serve  ## the demo fleet live at http://127.0.0.1:8080: the service, and the last days played into it
+	@trap 'kill $$(jobs -p) 2>/dev/null; wait' EXIT; trap 'exit 0' INT TERM; \
+	mkdir -p .oilcan; rm -f .oilcan/demo.db*; \
+	oilcan serve --clock data --store sqlite:///.oilcan/demo.db & oilcan replay-stream & wait -n && wait
+
 readme: install  ## put what the commands print into the README
 	python tests/repo/readme.py
