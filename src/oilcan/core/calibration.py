@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
-from sklearn.isotonic import IsotonicRegression
 
 Method = Literal["none", "sigmoid", "isotonic"]
 _TILT: Final = 1e-3             # share of the score mixed into isotonic steps, so that ties keep the ranking
@@ -93,6 +92,8 @@ def fit(method: Method, score: np.ndarray, target: np.ndarray) -> Calibrator:
     if method == "none" or positives in (0, len(target)):
         return Calibrator()
     if method == "isotonic":
+        from sklearn.isotonic import IsotonicRegression  # here: a service that fits nothing starts without it
+
         steps = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(score, target)
         return Calibrator("isotonic", knots_x=tuple(map(float, steps.X_thresholds_)),
                           knots_y=tuple(map(float, steps.y_thresholds_)))
