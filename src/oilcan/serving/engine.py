@@ -11,7 +11,6 @@ import numpy as np
 
 from oilcan.io.stores import Store
 from oilcan.io.stores.base import Appended, Cursor, Machine, Readings, Record
-from oilcan.io.stores.forecasts import Forecasts
 from oilcan.serving.alarming import Alarming
 from oilcan.serving.board import Board
 from oilcan.serving.forecastlog import ForecastLog
@@ -138,9 +137,8 @@ class Engine:
         matrix, times = self.active.matrix(names), self.active.newest(names)
         wanted = None if len(names) <= _WHOLE else (served.headline.name,)
         columns = served.score(matrix, wanted)
-        ids = self._log.ids(len(names))
-        board.say(slots, times, ids, columns)
-        self._remember(served, "active", columns, ids, names, times)
+        ids = self._remember(served, "active", columns, names, times)
+        board.say(slots, times, np.arange(ids.start, ids.stop), columns)
         self._metrics.alarms.inc(self.alarming.judge(slots, matrix, self._clock()))
         if self.shadow is not None:
             self._watch(self.shadow, names, times, matrix, columns)
@@ -197,11 +195,10 @@ class Engine:
                   {column: np.array([value]) for column, value in values.items() if column in board.values})
         board.stride[slot] = time // self.alarming.stride
 
-    def _remember(self, served: Served, role: str, columns: dict[str, np.ndarray], ids: np.ndarray,
-                  names: list[str], times: np.ndarray) -> None:
-        self._log.add(Forecasts(served.digest, served.bundle.contract.version, role, tuple(columns), ids, names, times,
-                                np.column_stack(list(columns.values()))))
-        self._metrics.forecasts.labels(role).inc(len(ids))
+    def _remember(self, served: Served, role: str, columns: dict[str, np.ndarray], names: list[str],
+                  times: np.ndarray) -> range:
+        self._metrics.forecasts.labels(role).inc(len(names))
+        return self._log.add(served.digest, served.bundle.contract.version, role, columns, names, times)
 
     def _watch(self, shadow: Track, names: list[str], times: np.ndarray, matrix: np.ndarray,
                said: dict[str, np.ndarray]) -> None:
@@ -209,7 +206,7 @@ class Engine:
         served = shadow.served
         own = matrix if shadow.features is self.active.features else shadow.matrix(names)
         columns = served.score(own, (served.headline.name,))
-        self._remember(served, "shadow", columns, self._log.ids(len(names)), names, times)
+        self._remember(served, "shadow", columns, names, times)
         mine, other = (self.active.served.headline_column, served.headline_column)
         for gap in np.abs(columns[other] - said[mine]).tolist():
             self._metrics.shadow_gap.observe(gap)

@@ -2,8 +2,8 @@
 
 import queue
 import threading
-from collections.abc import Callable
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -35,21 +35,30 @@ class ForecastLog:
         self._store, self._clock, self._lost = store, clock, lost
         self._ids: range = range(0)
         self._lock, self._hurry = threading.Lock(), threading.Event()
-        self._queue: queue.Queue[Forecasts | threading.Event] = queue.Queue(_WAITING)
+        self._queue: queue.Queue[Said | threading.Event] = queue.Queue(_WAITING)
         self._thread = threading.Thread(target=self._write, name="forecast-log", daemon=True)
         self._thread.start()
 
-    def ids(self, n: int) -> np.ndarray:
-        """`n` fresh ids, int64."""
+    def add(self, bundle: str, version: int, role: str, columns: dict[str, np.ndarray],
+            machines: Sequence[str] | None, times: np.ndarray | int) -> range:
+        """Hand forecasts over to be written; their ids.
+
+        Parameters
+        ----------
+        bundle, version
+            Digest of the bundle and version of its contract.
+        columns
+            Each of shape (n,), one at least.
+        machines, times
+            Of each row; None and one time for rows of no machine.
+        """
+        n = len(next(iter(columns.values())))
         with self._lock:
             if len(self._ids) < n:
                 self._ids = self._store.forecast_ids(max(n, _BLOCK))
-            taken, self._ids = self._ids[:n], self._ids[n:]
-        return np.arange(taken.start, taken.stop, dtype=np.int64)
-
-    def add(self, batch: Forecasts) -> None:
-        """Hand over a batch to be written."""
-        self._queue.put(batch)
+            ids, self._ids = self._ids[:n], self._ids[n:]
+        self._queue.put(Said((bundle, version, role, tuple(columns)), ids, machines, times, list(columns.values())))
+        return ids
 
     def flush(self) -> None:
         """Wait until everything handed over is written."""
@@ -61,12 +70,12 @@ class ForecastLog:
 
     def _write(self) -> None:
         while True:
-            batches = [self._queue.get()]
+            batches: list[Said | threading.Event] = [self._queue.get()]
             self._hurry.wait(_GATHER_S)
             while not self._queue.empty():
                 batches.append(self._queue.get_nowait())
             events = [entry for entry in batches if isinstance(entry, threading.Event)]
-            for batch in together([entry for entry in batches if isinstance(entry, Forecasts)]):
+            for batch in together([entry for entry in batches if isinstance(entry, Said)]):
                 try:
                     self._store.log_forecasts(batch, self._clock())
                 except StoreError:
@@ -75,15 +84,29 @@ class ForecastLog:
                 event.set()
 
 
-def together(batches: list[Forecasts]) -> list[Forecasts]:
+class Said(NamedTuple):
+    """Forecasts as they were handed over; made ready for the store on the thread that writes."""
+
+    kind: tuple[str, int, str, tuple[str, ...]]
+    ids: range
+    machines: Sequence[str] | None
+    times: np.ndarray | int
+    columns: list[np.ndarray]
+
+    def names(self) -> Sequence[str | None]:
+        """Machine of each row."""
+        return [None] * len(self.ids) if self.machines is None else self.machines
+
+
+def together(batches: list[Said]) -> list[Forecasts]:
     """Batches of one bundle, role and set of columns as one, so that they share a transaction."""
-    kinds: dict[tuple[str, int, str, tuple[str, ...]], list[Forecasts]] = {}
+    kinds: dict[tuple[str, int, str, tuple[str, ...]], list[Said]] = {}
     for batch in batches:
-        kinds.setdefault((batch.bundle, batch.contract_version, batch.role, batch.columns), []).append(batch)
+        kinds.setdefault(batch.kind, []).append(batch)
     return [
-        same[0] if len(same) == 1 else Forecasts(
-            *kind, np.concatenate([batch.ids for batch in same]),
-            [machine for batch in same for machine in batch.machine_ids],
-            np.concatenate([batch.times for batch in same]), np.concatenate([batch.values for batch in same]))
+        Forecasts(*kind, np.concatenate([np.arange(said.ids.start, said.ids.stop) for said in same]),
+                  [name for said in same for name in said.names()],
+                  np.concatenate([np.broadcast_to(said.times, len(said.ids)) for said in same]),
+                  np.concatenate([np.column_stack(said.columns) for said in same]))
         for kind, same in kinds.items()
     ]

@@ -69,12 +69,12 @@ class Wrong(NamedTuple):
 
 
 class NumberRows:
-    """Rows of numbers by name, every name there, null where a number is not known.
+    """Rows of numbers: by name, every name there; or lists in the order of the names. Null where one is not known.
 
     Parameters
     ----------
     names
-        Two or more, in the order of the columns of the array.
+        In the order of the columns of the array.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -82,7 +82,7 @@ class NumberRows:
         self._get = itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
         self._order = list(names)
 
-    def read(self, rows: list[Any], where: str) -> tuple[np.ndarray, list[Row], np.ndarray]:
+    def read(self, rows: list[Any], where: str) -> tuple[np.ndarray, list[Row], list[int]]:
         """Numbers of the good rows, what is wrong with the others, and which rows are good.
 
         Returns
@@ -92,31 +92,38 @@ class NumberRows:
         values, refused, good = [], [], []
         for at, row in enumerate(rows):
             taken = self._take(row)
-            if not isinstance(taken, Wrong):
+            if type(taken) is Wrong:
+                refused.append({"row": at, "where": f"{where}[{at}]{taken.place}"} | taken.said)
+            else:
                 values.append(taken)
                 good.append(at)
-            else:
-                place, said = taken
-                refused.append({"row": at, "where": f"{where}[{at}]{place}"} | said)
-        if not good:
-            return np.zeros((0, len(self._order)), np.float32), refused, np.zeros(0, np.int64)
-        return np.array(values, dtype=np.float64).astype(np.float32), refused, np.array(good)
+        return np.array(values, dtype=np.float32).reshape(len(good), len(self._order)), refused, good
 
-    def _take(self, row: Any) -> "tuple[Any, ...] | Wrong":
-        if type(row) is not dict or row.keys() != self._names:
+    def _take(self, row: Any) -> "np.ndarray | Wrong":
+        values: Sequence[Any]
+        if type(row) is dict and row.keys() == self._names:
+            values = self._get(row)
+        elif type(row) is list and len(row) == len(self._order):
+            values = row
+        else:
             return self._wrong_names(row)
-        values: tuple[Any, ...] = self._get(row)
         if not _NUMBERS.issuperset(map(type, values)):
-            wrong = next(name for name in self._order if type(row[name]) not in _NUMBERS)
-            return Wrong(f".{wrong}", {"found": kind_of(row[wrong]), "wanted": "a number or null"})
-        for name, value in zip(self._order, values, strict=True):
-            if value is not None and not -_LARGEST <= value <= _LARGEST:
-                return Wrong(f".{name}", {"found": shown(str(value), 40), "wanted": "at most 3.4e38 in size"})
-        return values
+            at = next(at for at, value in enumerate(values) if type(value) not in _NUMBERS)
+            return Wrong(f".{self._order[at]}", {"found": kind_of(values[at]), "wanted": "a number or null"})
+        numbers = np.array(values, dtype=np.float64)
+        if np.abs(numbers).max(initial=0.0) <= _LARGEST:       # False for NaN too: then look at each
+            return numbers
+        large = np.flatnonzero(np.abs(numbers) > _LARGEST)
+        if not len(large):
+            return numbers
+        return Wrong(f".{self._order[large[0]]}", {"found": f"the number {numbers[large[0]]:g}",
+                                                   "wanted": "at most 3.4e38 in size"})
 
     def _wrong_names(self, row: Any) -> "Wrong":
+        if isinstance(row, list):
+            return Wrong("", {"found": f"{len(row)} values", "wanted": f"{len(self._order)}, one for each feature"})
         if not isinstance(row, dict):
-            return Wrong("", {"found": kind_of(row), "wanted": "an object"})
+            return Wrong("", {"found": kind_of(row), "wanted": "an object or a list"})
         strangers, missing = sorted(row.keys() - self._names), sorted(self._names - row.keys())
         said = [f"unknown {some(strangers)}"] * bool(strangers) + [f"missing {some(missing)}"] * bool(missing)
         return Wrong("", {"found": "; ".join(said), "wanted": "every feature of GET /v1/model, null if not known"})

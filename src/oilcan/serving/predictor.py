@@ -9,10 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from oilcan.io.stores.forecasts import Forecasts
 from oilcan.serving.forecastlog import ForecastLog
 from oilcan.serving.history import History
-from oilcan.serving.jsonrows import NumberRows, Row, kind_of, read_body, row_list
+from oilcan.serving.jsonrows import NumberRows, Row, kind_of, known_keys, read_body, row_list
 from oilcan.serving.metrics import Metrics
 from oilcan.serving.moments import Moments
 from oilcan.serving.refusal import Refusal
@@ -33,42 +32,41 @@ class Predictor:
     async def predict(self, body: bytes) -> Row:
         """The answer to a body."""
         served = self._served()
-        content = read_body(body, ("rows", "history", "forecasts"))
+        content = read_body(body, ("rows", "plan_hash", "history", "forecasts"))
         names = forecast_names(content.get("forecasts"), served)
         if "history" in content:
-            if "rows" in content:
-                raise Refusal(422, "body", found="rows and history", wanted="one of them", do="Ask twice.")
+            known_keys(content, ("history", "forecasts"), "body")
             return await asyncio.to_thread(self._of_history, served, content["history"], names)
         rows = row_list(content.get("rows"), "body.rows", self._max_rows)
+        if type(rows[0]) is list and content.get("plan_hash") != served.bundle.fitted.plan_hash:
+            raise Refusal(422, "body.plan_hash", found=kind_of(content.get("plan_hash")),
+                          wanted=f"{served.bundle.fitted.plan_hash!r}",
+                          do="Rows without names count on the order of GET /v1/model; send the hash it names.")
         if len(rows) <= _INLINE:
             return self._of_rows(served, rows, names)
         return await asyncio.to_thread(self._of_rows, served, rows, names)
 
     def _of_rows(self, served: Served, rows: list[Any], names: tuple[str, ...] | None) -> Row:
         matrix, refused, good = self._numbers(served).read(rows, "body.rows")
-        if not len(good):
+        if not good:
             first = refused[0]
             raise Refusal(422, first["where"], found=first["found"], wanted=first["wanted"],
                           do="Mend the rows; none of them could be used.")
         columns = served.score(matrix, names)
-        ids = self._remember(served, columns, [None] * len(good), np.full(len(good), self._clock()))
-        forecasts = [{"id": str(key), "row": row} for key, row in zip(ids.tolist(), good.tolist(), strict=True)]
+        forecasts = [{"id": str(key), "row": row}
+                     for key, row in zip(self._remember(served, columns), good, strict=True)]
         return served.stamp() | {"forecasts": shaped(served, columns, forecasts), "refused": refused}
 
     def _of_history(self, served: Served, content: Any, names: tuple[str, ...] | None) -> Row:
         matrix, machines, times, refused = History(served.bundle, max_rows=self._max_rows).read(content)
         columns = served.score(matrix, names)
-        ids = self._remember(served, columns, [None] * len(machines), np.full(len(machines), self._clock()))
         moments = Moments(served.bundle.contract.time.kind)
-        forecasts = [{"id": str(key), "machine_id": name, "time": moments.write(time)}
-                     for key, name, time in zip(ids.tolist(), machines, times.tolist(), strict=True)]
+        forecasts = [{"id": str(key), "machine_id": name, "time": moments.write(time)} for key, name, time in zip(
+            self._remember(served, columns), machines, times.tolist(), strict=True)]
         return served.stamp() | {"forecasts": shaped(served, columns, forecasts), "refused": refused}
 
-    def _remember(self, served: Served, columns: dict[str, np.ndarray], machines: list[str | None],
-                  times: np.ndarray) -> np.ndarray:
-        ids = self._log.ids(len(times))
-        self._log.add(Forecasts(served.digest, served.bundle.contract.version, "asked", tuple(columns), ids, machines,
-                                times, np.column_stack(list(columns.values()))))
+    def _remember(self, served: Served, columns: dict[str, np.ndarray]) -> range:
+        ids = self._log.add(served.digest, served.bundle.contract.version, "asked", columns, None, self._clock())
         self._count.inc(len(ids))
         return ids
 

@@ -104,8 +104,12 @@ def _of_predict(served: Served, max_rows: int) -> dict[str, Schema]:
     columns = dict.fromkeys(served.columns, NUMBER_OR_NULL)
     forecast = record({"id": TEXT, "row": WHOLE, "machine_id": TEXT, "time": {}} | columns | {"alarm": alarm},
                       optional=("row", "machine_id", "time", *columns))
-    rows = {"rows": listed(record(features), minItems=1, maxItems=max_rows), "forecasts": names}
-    bodies = [record(rows, optional=("forecasts",))]
+    rows = listed(record(features), minItems=1, maxItems=max_rows)
+    plain = listed(listed(NUMBER_OR_NULL, minItems=len(features), maxItems=len(features)), minItems=1,
+                   maxItems=max_rows, description="In the order of the features of GET /v1/model")
+    bodies = [record({"rows": rows, "plan_hash": TEXT, "forecasts": names}, optional=("plan_hash", "forecasts")),
+              record({"rows": plain, "plan_hash": {"const": served.bundle.fitted.plan_hash}, "forecasts": names},
+                     optional=("forecasts",))]
     if served.bundle.contract.time.kind != "none":
         window = record({"history": _history(served.bundle.contract, max_rows), "forecasts": names},
                         optional=("forecasts",))

@@ -24,6 +24,16 @@ def test_one_row_says_the_same_as_a_batch(client, rows, expected):
     assert {name: answer[name] for name in expected} == expected.iloc[3].to_dict()
 
 
+def test_rows_without_names_count_on_the_plan(client, rows, expected, bundle):
+    plain = [list(row.values()) for row in rows[3:5]]
+    body = {"rows": plain, "plan_hash": bundle.plan.hash}
+    answer = client.post("/v1/predict", json=body).json()["forecasts"][0]
+    assert {name: answer[name] for name in expected} == expected.iloc[3].to_dict()
+    assert client.post("/v1/predict", json={"rows": plain}).status_code == 422
+    assert client.post("/v1/predict", json=body | {"plan_hash": "0"}).status_code == 422
+    assert client.post("/v1/predict", json=body | {"rows": [plain[0][1:]]}).status_code == 422
+
+
 def test_every_answer_names_model_and_contract(client, rows, bundle):
     for answer in (client.post("/v1/predict", json={"rows": rows[:1]}), client.get("/v1/model"),
                    client.get("/readyz")):
