@@ -17,7 +17,7 @@ WINDOWS = st.sampled_from(["3h, 10h, 30h", "15min, 1h", "7h", "2h, 200h"])
 
 def stream(seed: int, windows: str, fill: int, lateness: float | None = None) -> frames.Stream:
     plan, tables = frames.plan_for(seed, windows)
-    return frames.Stream(plan, tables, windows, fill, lateness)
+    return frames.Stream(plan, tables, frames.contract(windows), fill, lateness)
 
 
 def deliveries(live: frames.Stream, rng: np.random.Generator, delays: list[float]) -> list[tuple[str, np.ndarray]]:

@@ -15,7 +15,7 @@ WINDOWS = "3h, 10h, 30h"
 @pytest.fixture(scope="module")
 def live() -> frames.Stream:
     plan, tables = frames.plan_for(1, WINDOWS)
-    stream = frames.Stream(plan, tables, WINDOWS, 1, None)
+    stream = frames.Stream(plan, tables, frames.contract(WINDOWS), 1, None)
     for table in frames.RECORDS:
         stream.tell(table, np.arange(len(getattr(tables, table))))
     stream.send(np.arange(len(tables.telemetry)))
