@@ -12,8 +12,11 @@ from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from page import write
 from runs import Checkout, checkout, look_up, text
 
+INTRO: Final = ("Each feature family and each modelling choice off, one at a time, judged on the validation part "
+                "(`python benchmarks/ablation.py`).")
 FEATURES: Final[dict[str, dict[str, Any]]] = {
     "without operating regimes": {"featurize.regimes": False},
     "with constant and double columns": {"featurize.drop_constant": False},
@@ -39,20 +42,16 @@ JUDGED: Final = {
 }
 
 
-def tables() -> str:
-    """The section of docs/results.md."""
-    parts = ["## Ablation", "", "Each feature family and each modelling choice off, one at a time, judged on the "
-             "validation part (`python benchmarks/ablation.py`).", ""]
-    for dataset in JUDGED:
-        parts.append(table(dataset))
-        print(parts[-1], flush=True)
-    return "\n".join(parts)
+def main(names: list[str]) -> None:
+    """Run the data sets named and write their tables to docs/results.md."""
+    for name in names:
+        write(f"Ablation on {name}", f"{INTRO}\n\n{table(name)}")
 
 
 def table(dataset: str) -> str:
     """One data set: the figure as configured, and with one thing changed."""
     dotted, words = JUDGED[dataset]
-    lines = [f"### {dataset}", "", f"| change | {words} | difference |", "|---|---|---|"]
+    lines = [f"| change | {words} | difference |", "|---|---|---|"]
     with checkout(dataset) as here:
         here.choose({})
         here.repro("train")
@@ -84,4 +83,4 @@ def measure(here: Checkout, changes: dict[str, Any], dotted: str) -> float | Non
 
 
 if __name__ == "__main__":
-    print("\n".join(table(name) for name in sys.argv[1:] or JUDGED))
+    main(sys.argv[1:] or [*JUDGED])

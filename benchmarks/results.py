@@ -1,11 +1,11 @@
 """The main job on every data set, five seeds each, its figures beside the published ones.
 
-    make results                                        # all; about half an hour on two cores
-    python benchmarks/results.py ai4i2020 cmapss_fd001  # some, to the screen
+    make results                                        # all, and the ablations; an hour on two cores
+    python benchmarks/results.py ai4i2020 cmapss_fd001  # some: their sections of the page are written anew
 
 Each data set runs as a user would run it: a checkout of what git holds, `oilcan dataset place`,
 `dvc repro`; then again with other seeds (of training; of demo_fleet, of the fleet too). Test parts
-are read by `evaluate` alone. With all data sets it writes docs/results.md, then the ablations.
+are read by `evaluate` alone. Writes docs/results.md.
 """
 
 import argparse
@@ -18,35 +18,31 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import ablation
 import folds
+from page import write
 from published import FIGURES
-from runs import ROOT, Checkout, checkout, look_up, text
+from runs import Checkout, checkout, look_up, text
 
-PAGE: Final = ROOT / "docs/results.md"
 SEEDS: Final = 5
 POLICIES: Final = ("detected_share", "false_alarms_per_machine_month", "cost", "rmse")
 
 
 def main() -> None:
-    """Run the data sets named, or all, and write the page."""
+    """Run the data sets named, or all, and write their sections of the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=list(FIGURES), help="data sets; default all")
-    parser.add_argument("--seeds", type=int, default=SEEDS)
-    args = parser.parse_args()
-    sections = []
-    for name in args.names:
-        sections.append(section(name, args.seeds))
-        print(sections[-1], flush=True)
-    if set(args.names) == set(FIGURES) and args.seeds == SEEDS:
-        PAGE.write_text(page(sections, ablation.tables()), encoding="utf-8")
-        print(f"wrote {PAGE.relative_to(ROOT)}")
+    names = parser.parse_args().names
+    for name in names:
+        write(name, section(name))
+    if set(names) == set(FIGURES):
+        ablation.main([*ablation.JUDGED])
 
 
-def section(name: str, seeds: int) -> str:
+def section(name: str) -> str:
     """One data set: its figures over the seeds, the simple policies, and what is measured over folds."""
     with checkout(name) as here:
-        found = [run(here, seed) for seed in range(seeds)]
+        found = [run(here, seed) for seed in range(SEEDS)]
         repeated = folds.repeated(here) if name == "ai4i2020" else ""
-    lines = [f"## {name}", "", f"| figure | mean of {seeds} seeds | spread | 95 % interval, first seed | asked | "
+    lines = [f"| figure | mean of {SEEDS} seeds | spread | 95 % interval, first seed | asked | "
              f"beside it |", "|---|---|---|---|---|---|"]
     for dotted, words, asked, beside in FIGURES[name]:
         values = [value for value in (look_up(metrics, dotted) for metrics in found) if value is not None]
@@ -77,22 +73,6 @@ def _policies(baselines: dict[str, Any]) -> list[str]:
 def _interval(metrics: dict[str, Any], dotted: str) -> str:
     pair = look_up(metrics, f"{dotted}_ci95")
     return f"{text(pair[0])} to {text(pair[1])}" if pair else ""
-
-
-def page(sections: list[str], ablations: str) -> str:
-    """The whole of docs/results.md."""
-    intro = """# Results
-
-Written by `make results`: every data set of [datasets](../datasets) whose files are at hand, run by the same
-pipeline with the parameters of [params.yaml](../params.yaml), in a checkout of its own, with five seeds. Models,
-calibration and thresholds are chosen on training and validation parts; in a run the test part is read by
-`evaluate` alone. What the figures mean stands in [evaluation.md](evaluation.md); how often test parts were looked
-at while this was built, in [decisions/0012](decisions/0012-who-has-seen-the-test-parts.md). Figures of others come
-from secondary tables unless said otherwise; protocols differ, so read them as a scale, not as a race. The spread
-is the standard deviation over the seeds.
-
-"""
-    return intro + "\n".join(sections) + "\n" + ablations
 
 
 if __name__ == "__main__":
