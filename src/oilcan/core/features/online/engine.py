@@ -4,7 +4,7 @@ For every machine it holds the *present* state, a *base* state that lags behind,
 since the base. A reading that comes late is sorted in, and the machine is replayed from its base.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -13,11 +13,12 @@ import pandas as pd
 from oilcan.columns import MACHINE
 from oilcan.contract import Contract
 from oilcan.core.features.online.block import Block
-from oilcan.core.features.online.codec import Codec, Snapshot
+from oilcan.core.features.online.codec import Codec
 from oilcan.core.features.online.families import ONLINE
 from oilcan.core.features.online.pages import Log
 from oilcan.core.features.online.parts import Parts
 from oilcan.core.features.online.records import LIVES
+from oilcan.core.features.online.restart import dump, in_parts, load_many
 from oilcan.core.features.online.rows import NONE, Rows
 from oilcan.core.features.online.state import Recursion
 from oilcan.core.features.online.status import LATE, NEW, TOO_LATE, judge
@@ -25,7 +26,6 @@ from oilcan.core.features.online.view import View
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.features.timeline import window_units
 
-AT_ONCE: Final = 256        # machines whose base moves together
 VIEWED: Final = 1024        # machines whose features are computed together: bounds what is needed meanwhile
 LAGS: Final = 4             # the base moves once it is this part of the lateness behind what it may be
 
@@ -60,7 +60,7 @@ class OnlineFeatures:
         self.recursion = Recursion(self.parts)
         self.now, self.base = self.recursion.rows(), self.recursion.rows()
         self.raw, self.moved = Log(len(self.columns)), Rows(until=np.array(NONE))
-        self._codec = Codec(f"{plan.hash} {fill_periods} {self.lateness} {self.columns}",
+        self.codec = Codec(f"{plan.hash} {fill_periods} {self.lateness} {self.columns}",
                             (self.base, self.moved, self.parts.statics.rows),
                             [log.width for log in (self.raw, *self.parts.sliding.logs)])
         self._slots: dict[str, int] = {}
@@ -152,7 +152,7 @@ class OnlineFeatures:
             again = np.unique(slots[status == LATE])
             held = self.raw.readings(again, self.base["newest"][again])
             self.now.put(held.slots, self.recursion.absorb(self.base.take(held.slots), held)[0])
-        records.trim(self._records_needed)
+        records.trim(self.records_needed)
         return status
 
     def newest(self, slots: np.ndarray) -> np.ndarray:
@@ -186,16 +186,11 @@ class OnlineFeatures:
 
     def dump(self, slot: int) -> bytes:
         """All that is known of a machine, as bytes."""
-        one = np.array([slot])
-        since = self.base["newest"][one]
-        readings = [self.raw.readings(one, since), *self.parts.sliding.readings(one, since)]
-        base = self.base.take(one) | self.moved.take(one) | self.parts.statics.rows.take(one)
-        records = self.parts.records.one(slot, int(self._records_needed(one)[0]))
-        return self._codec.encode(Snapshot(base, readings, *records))
+        return dump(self, slot)
 
-    def load(self, slot: int, dump: bytes) -> None:
+    def load(self, slot: int, state: bytes) -> None:
         """Take up a machine where `dump` left it; `load_many` is quicker for many."""
-        self.load_many(np.array([slot]), [dump])
+        self.load_many(np.array([slot]), [state])
 
     def load_many(self, slots: np.ndarray, dumps: Sequence[bytes]) -> None:
         """Take up machines where `dump` left them, in place of what is known of them here.
@@ -205,27 +200,7 @@ class OnlineFeatures:
         IntegrityError
             If one of them is cut, changed, or of another version, plan or setting; then nothing is changed.
         """
-        found = [self._codec.decode(dump) for dump in dumps]
-        order = np.argsort(slots)
-        for few in _few(order):
-            self._restore(slots[few], [found[at] for at in few])
-
-    def _restore(self, slots: np.ndarray, found: list[Snapshot]) -> None:
-        base = {name: np.concatenate([each.base[name] for each in found]) for name in found[0].base}
-        for rows in (self.base, self.moved, self.parts.statics.rows):
-            rows.put(slots, {name: base[name] for name in rows.empty})
-        self.now.put(slots, self.base.take(slots))
-        raw, *older = (Block.stacked(slots, blocks) for blocks in zip(*(s.readings for s in found), strict=True))
-        n = [len(each.keys) for each in found]
-        self.parts.records.replace(np.repeat(slots, n), np.concatenate([each.keys for each in found]),
-                                   np.concatenate([each.times for each in found]), slots)
-        self.parts.sliding.restore(slots, older)
-        self.raw.clear(slots)
-        if len(raw.slots):
-            state, processed = self.recursion.absorb(self.base.take(raw.slots), raw)
-            self.now.put(raw.slots, state)
-            self.parts.sliding.push(raw, processed, state["first"])
-            self.raw.push(raw)
+        load_many(self, slots, dumps)
 
     def _advance(self, block: Block) -> None:
         """Readings newer than all of their machines."""
@@ -252,20 +227,15 @@ class OnlineFeatures:
         until = self.now["newest"][slots] - self.lateness
         due = until - self.moved["until"][slots] >= max(1, self.lateness // LAGS)
         self.moved.put(slots[due], {"until": until[due]})
-        for some in _few(np.flatnonzero(due)):
+        for some in in_parts(np.flatnonzero(due)):
             gone = self.raw.readings(slots[some], self.base["newest"][slots[some]], until[some])
             if len(gone.slots):
                 self.base.put(gone.slots, self.recursion.absorb(self.base.take(gone.slots), gone)[0])
                 first = self.raw.machines["first"][gone.slots]
                 self.raw.drop(gone.slots, self.raw.skip(first, gone.newest))
 
-    def _records_needed(self, slots: np.ndarray) -> np.ndarray:
+    def records_needed(self, slots: np.ndarray) -> np.ndarray:
         """Instants that no feature looks back behind, except for the last record before."""
         counted = max((f.window or 0.0 for f in self.plan.features if f.kind == "events"), default=0.0)
         longest = window_units(counted, self.parts.per_tick)
         return np.minimum(self.base["newest"][slots], self.now["newest"][slots] - longest)
-
-
-def _few(at: np.ndarray) -> Iterator[np.ndarray]:
-    """Positions, `AT_ONCE` at a time."""
-    return (at[begin : begin + AT_ONCE] for begin in range(0, len(at), AT_ONCE))
