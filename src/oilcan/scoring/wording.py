@@ -33,7 +33,7 @@ def sentence(plan: FeaturePlan, feature: Feature, value: float | None, normal: f
     >>> said("trailing", "mean", "Vibration, mean of the last 24 h", 46.2, 42.1)
     Vibration, mean of the last 24 h: 46.2 mm/s, 4.1 above its normal
     >>> said("trailing", "mean", "Vibration above expectation, mean of the last 24 h", 1.25, -0.02)
-    Vibration, mean of the last 24 h: 1.25 mm/s above expectation, 1.27 above its normal
+    Vibration, mean of the last 24 h: 1.25 mm/s above expectation, normally equal
     >>> said("trailing", "mean", "Health index: life left that the sensors tell, mean of the last 24 h", 30.0, 90.0,
     ...      unit="h")
     Health index, mean of the last 24 h: 30 h, 60 below its normal
@@ -78,7 +78,9 @@ def sentence(plan: FeaturePlan, feature: Feature, value: float | None, normal: f
     if other:
         return f"{subject}: {_side(value, unit, other)}{_normally(value, normal, _side)}"
     expected = _EXPECTED in feature.description and feature.statistic != "std"
-    return f"{subject}: {_side(value, unit, 'expectation') if expected else number(value) + unit}{_gap(value, normal)}"
+    if expected:
+        return f"{subject}: {_side(value, unit, 'expectation')}{_normally(value, normal, _side)}"
+    return f"{subject}: {number(value)}{unit}{_gap(value, normal)}"
 
 
 def _is_same(value: float, normal: float) -> bool:

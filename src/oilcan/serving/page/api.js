@@ -45,6 +45,8 @@ export async function model() {
   const of = (kind) => card.forecasts.filter((forecast) => forecast.kind === kind && forecast.task === headline.task);
   return {
     ...card,
+    column: `${headline.kind === "life" ? "rul" : "p"}_${headline.name}`,
+    saysLife: headline.kind === "life",
     threshold: headline.threshold,
     horizon: card.tasks[headline.task].horizon,
     leadTime: card.tasks[headline.task].lead_time,
@@ -66,7 +68,7 @@ function shaped(entry, card, alarm) {
   const age = entry.data_age_s === null ? null : Math.max(0, entry.data_age_s) / 3600;
   return {
     id: entry.machine_id,
-    static: entry.static,
+    static: Object.fromEntries(Object.keys(card.statics).map((name) => [name, entry.static[name] ?? null])),
     newest: entry.time,
     age,
     stale: age !== null && card.time.max_gap_s !== null && age * 3600 > card.time.max_gap_s,
@@ -88,7 +90,7 @@ export async function machines(card) {
   const open = new Map(alarms.map((alarm) => [alarm.id, alarm]));
   const all = [first, ...more].flatMap((page) => page.machines);
   return {
-    filters: first.filters,
+    filters: Object.fromEntries(Object.entries(first.filters).filter(([name]) => name in card.statics)),
     machines: all.map((entry) =>
       shaped(entry, card, entry.alarm && (open.get(entry.alarm) ?? { id: entry.alarm, acknowledged_at: null })),
     ),
@@ -113,7 +115,7 @@ export async function machine(id, card, since) {
       .map(({ name, mode }) => ({ name: mode, p: entry[`p_${name}`] }))
       .filter(({ p }) => p !== undefined),
     outlook: (card.outlook?.horizons ?? []).map((by) => ({ by, p: entry[`${card.outlook.name}_${by}`] })),
-    history: { times: entry.history.time, p: entry.history[`p_${card.headline}`] ?? [] },
+    history: { times: entry.history.time, values: entry.history[card.column] },
     readings: {
       times: entry.sensors.time,
       columns: Object.entries(entry.sensors.columns).map(([name, found]) => ({

@@ -39,10 +39,8 @@ export function show(machine, card, { acknowledge, back }) {
 }
 
 function age(machine) {
-  const said =
-    machine.newest === null
-      ? "No reading yet."
-      : `Newest reading ${moment(machine.newest)}${isCycle() ? "" : `, ${span(machine.age)} ago`}.`;
+  const ago = isCycle() ? "" : machine.age < 1 / 60 ? ", just now" : `, ${span(machine.age)} ago`;
+  const said = machine.newest === null ? "No reading yet." : `Newest reading ${moment(machine.newest)}${ago}.`;
   return h(
     "p",
     { class: machine.stale ? "old" : "muted" },

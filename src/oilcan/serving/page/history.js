@@ -2,7 +2,7 @@
 
 import { chart, crossings } from "./chart.js";
 import { h, replace } from "./dom.js";
-import { at, moment, percent, place, title } from "./words.js";
+import { at, moment, percent, place, span, title } from "./words.js";
 
 const WORDS = { maintenance: "Maintenance", errors: "Error", failures: "Failure" };
 const UNITS = { degC: "°C", "m3/h": "m³/h", none: "" };
@@ -19,7 +19,7 @@ export function history(machine, card) {
   const all = [...past.times, ...readings.times].map(place);
   if (!all.length) return null;
   const records = machine.records;
-  const crossed = card.threshold === null ? [] : crossings(past.times.map(place), past.p, card.threshold);
+  const crossed = card.threshold === null ? [] : crossings(past.times.map(place), past.values, card.threshold);
   const common = {
     domain: [Math.min(...all), Math.max(...all)],
     marks: records.map((record) => ({ ...record, said: `${WORDS[record.table]} ${record.kind}` })),
@@ -30,15 +30,16 @@ export function history(machine, card) {
     { class: "history", "aria-labelledby": "history-title" },
     h("h3", { id: "history-title" }, "How it came"),
     crossed.length ? h("p", {}, `Risk reached the threshold ${at(crossed.at(-1))}.`) : null,
-    past.times.length ? riskPart(past, card.threshold, common) : null,
+    past.times.length ? headlinePart(past, card, common) : null,
     readings.columns.length ? sensorPart(readings, machine.reasons, common) : null,
     h("p", { class: "legend muted" }, "▲ error  ■ maintenance  ✕ failure  ┆ risk reached the threshold"),
   );
 }
 
-function riskPart(past, threshold, common) {
-  const line = { label: "Risk", times: past.times, values: past.p, threshold, from: 0, shape: percent };
-  return [h("h4", {}, "Risk"), chart({ ...line, ...common })];
+function headlinePart({ times, values }, card, common) {
+  const label = card.saysLife ? "Life left" : "Risk";
+  const line = { label, times, values, threshold: card.threshold, from: 0, shape: card.saysLife ? span : percent };
+  return [h("h4", {}, label), chart({ ...line, ...common })];
 }
 
 // The sensor looked at last, or the first that a reason names.

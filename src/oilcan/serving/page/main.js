@@ -62,7 +62,7 @@ function facts() {
     h("li", { class: state }, list.badge(state), h("strong", {}, n.toLocaleString("en")), ` ${word}`);
   replace(
     byId("facts"),
-    fact("alarm", count("alarm"), "new alarms"),
+    fact("alarm", count("alarm"), count("alarm") === 1 ? "new alarm" : "new alarms"),
     fact("seen", count("seen"), "seen"),
     fact("stale", count("stale"), "without fresh data"),
     fact("calm", count("calm"), "calm"),

@@ -41,9 +41,10 @@ export function span(ticks) {
 }
 
 export function range(low, high) {
-  if (isCycle()) return `${Math.round(low)} to ${Math.round(high)} cycles`;
+  if (low < 0.5) return `up to ${span(high)}`;
+  if (isCycle()) return `${Math.round(low)} to ${span(high)}`;
   if (high < 72) return `${Math.round(low)} to ${Math.round(high)} h`;
-  if (low < 24) return `${Math.round(low)} h to ${Math.round(high / 24)} days`;
+  if (low < 24) return `${Math.round(low)} h – ${Math.round(high / 24)} days`;
   return `${Math.round(low / 24)} to ${Math.round(high / 24)} days`;
 }
 
