@@ -3,13 +3,19 @@
 import os
 import pwd
 import shutil
+import socket
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
+
+OILCAN = str(Path(sys.executable).with_name("oilcan"))
 
 
 class PostgresServer:
@@ -65,3 +71,63 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'service.db'}"
     return request.getfixturevalue("postgres").fresh()
+
+
+class Server:
+    """`oilcan serve` as a process of its own on a port of its own; the tests may stop, kill and start it."""
+
+    def __init__(self, bundle: Path, folder: Path, **settings: object) -> None:
+        self.store, self._log = f"sqlite:///{folder / 'service.db'}", folder / "server.log"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        named = {"bundle": bundle, "store": self.store, "port": self.port, "rate_per_s": 0} | settings
+        self._environment = {name: value for name, value in os.environ.items() if not name.startswith("OILCAN_")} | {
+            f"OILCAN_{name.upper()}": str(value) for name, value in named.items()}
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen([OILCAN, "serve"], env=self._environment,
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        while not self.is_ready():
+            assert self.process.poll() is None, self._log.read_text()
+            time.sleep(0.02)
+
+    def is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=10).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(30)
+
+    def key(self, scope: str) -> dict[str, str]:
+        """Headers with a new key."""
+        words = ["keys", "create", "--name", scope, "--scope", scope, "--store", self.store]
+        done = subprocess.run([OILCAN, *words], env=self._environment, capture_output=True, text=True, check=True)
+        return {"Authorization": f"Bearer {done.stdout.split()[-1]}"}
+
+    def log(self) -> str:
+        return self._log.read_text()
+
+
+@pytest.fixture
+def serve(_small_repo, tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Starts a server on the bundle of the small fleet with the settings given; stopped with the test."""
+    servers: list[Server] = []
+
+    def begin(**settings: object) -> Server:
+        servers.append(Server(_small_repo.path / "models/bundle", tmp_path, **settings))
+        servers[-1].start()
+        return servers[-1]
+
+    yield begin
+    for server in servers:
+        server.stop()

@@ -14,6 +14,8 @@ _UTC: Final = datetime.UTC
 _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=_UTC)
 _MICROSECOND: Final = datetime.timedelta(microseconds=1)
 _CYCLES: Final = 2**53
+_FIRST: Final = -2_208_988_800_000_000         # 1900, and the end of 2199: whoever says another year is mistaken
+_END: Final = 7_258_118_400_000_000
 UNITS_PER_S: Final = 1_000_000
 NO_TIME: Final = NONE          # before a machine's first reading, as the online features have it
 
@@ -30,7 +32,7 @@ class Moments:
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.wanted = ("a whole number of cycles from 0" if kind == "cycle" else
-                       "ISO 8601 with Z or an offset, e.g. '2026-01-31T12:00:00Z'")
+                       "ISO 8601 of 1900 to 2199 with Z or an offset, e.g. '2026-01-31T12:00:00Z'")
 
     def read(self, content: Any) -> int | None:
         """Whole units of one moment; None if it is none.
@@ -50,7 +52,10 @@ class Moments:
             moment = datetime.datetime.fromisoformat(content)
         except ValueError:
             return None
-        return None if moment.tzinfo is None else (moment - _EPOCH) // _MICROSECOND
+        if moment.tzinfo is None:
+            return None
+        time = (moment - _EPOCH) // _MICROSECOND
+        return time if _FIRST <= time < _END else None
 
     def parse(self, text: str | None, where: str) -> int | None:
         """Whole units of a moment in an address; Refusal 422 if it is none."""

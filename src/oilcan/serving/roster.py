@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from oilcan.columns import MACHINE
@@ -57,7 +58,9 @@ def canonical(contract: Contract, rows: Sequence[Mapping[str, Any]]) -> pd.DataF
     table = pd.DataFrame(rows)
     columns = static_columns(contract)
     for name in table.columns.intersection([name for name, column in columns.items() if column.type == "instant"]):
-        table[name] = pd.to_datetime(table[name], utc=True, format="ISO8601")
+        times = [_INSTANTS.read(cell) for cell in table[name]]      # pandas reads fewer forms of ISO 8601 than we take
+        table[name] = pd.to_datetime(np.array(["NaT" if time is None else time for time in times], "datetime64[us]"),
+                                     utc=True)
     return table
 
 

@@ -128,3 +128,17 @@ def test_feedback_is_stored_once_and_changes_the_risk(client):
 def test_a_record_of_an_unknown_component_is_refused(client):
     record = {"machine_id": "m1", "time": "2025-01-01T00:00:00Z", "component": "door"}
     assert "one of" in client.post("/v1/maintenance", json={"records": [record]}).json()["error"]["wanted"]
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "1899-12-31T23:59:59Z", "9999-12-31T23:59:59-01:00"])
+def test_a_year_that_no_clock_shows_is_refused(client, time):
+    answer = client.post("/v1/maintenance", json={"records": [
+        {"machine_id": "M001", "time": time, "component": "seal"}]})
+    assert answer.status_code == 422
+    assert "of 1900 to 2199" in answer.text
+
+
+def test_every_form_of_iso_8601_is_the_same_day_of_a_machine(client):
+    for day in ("2026-01-31T00:00:00Z", "20260131T000000+0000", "2026-W05-6T00:00:00Z"):
+        answer = client.post("/v1/machines", json={"machines": [{"machine_id": "M001", "commissioned": day}]})
+        assert answer.status_code == 200, answer.text
