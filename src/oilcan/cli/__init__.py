@@ -14,8 +14,8 @@ from typing import Final
 from oilcan import __version__
 from oilcan.errors import OilcanError, disk_trouble
 
-GROUPS: Final = ("summary", "dataset", "verify", "ready", "fresh", "governance", "keys", "serve", "score", "tune",
-                 "replay_stream")
+GROUPS: Final = ("summary", "dataset", "verify", "ready", "fresh", "governance", "keys", "serve", "model", "score",
+                 "tune", "replay_stream")
 
 
 def parser() -> argparse.ArgumentParser:
