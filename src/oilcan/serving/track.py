@@ -73,7 +73,8 @@ class Track:
 
     def newest(self, machine_ids: Sequence[str]) -> np.ndarray:
         """Whole units of each machine's newest reading; `NO_TIME` before the first."""
-        newest: np.ndarray = self.features.now["newest"][self.features.register(machine_ids)]
+        slots = self.features.register(machine_ids)         # first: it makes room for new ones
+        newest: np.ndarray = self.features.now["newest"][slots]
         return newest
 
     def dump(self, machine_ids: Sequence[str]) -> dict[str, bytes]:
