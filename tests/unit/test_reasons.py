@@ -5,9 +5,11 @@ from tests.training_frames import COMPUTE, contract, fleet, plan, train_params, 
 from oilcan.core.contributions import contributions
 from oilcan.core.features.health import Health
 from oilcan.core.features.plan import Category, Feature, FeaturePlan, FleetReference
+from oilcan.core.features.surface import Surface
 from oilcan.core.fitted import LifeForecast
 from oilcan.scoring.normals import Normals
 from oilcan.scoring.reasons import Explainer
+from oilcan.scoring.wording import sentence
 from oilcan.training.fit import train
 
 
@@ -108,3 +110,11 @@ def test_a_reason_by_the_health_index_names_the_sensor_that_moved_it(trained):
     row = np.array([[12.0, -3.0, 4.0, 0.0, 0.0, 0.0]], dtype=np.float32)       # parts: 3 and 8
     text = explain(row)[0][0].text
     assert text.endswith("above its normal. Mostly by: Flow, mean of last 24 h: 4 bar, 4 above its normal")
+
+
+def test_a_logarithmic_deviation_is_said_as_the_share_it_is():
+    surface = Surface(("load",), (0.0,), (1.0,), (0.0,), (1.0,), ("flow",), ((0.0, 0.0, 0.0),), (1.0,))
+    told = Feature("flow_mean", "trailing", "flow", "mean", 24.0, "%", "Flow above expectation, mean of the last 24 h")
+    plan = FeaturePlan("fleet", 1, "instant", (told,), (), regimes=surface)
+    assert sentence(plan, told, 100 * np.log(0.5), 0.0) == (
+        "Flow, mean of the last 24 h: 50 % below expectation, normally equal")

@@ -1,10 +1,12 @@
 """How does the crew say what a feature shows? One sentence per reason, in its words and units."""
 
+import math
 import re
 from collections.abc import Callable
 from typing import Final
 
 from oilcan.core.features.plan import Feature, FeaturePlan
+from oilcan.core.features.surface import Surface
 from oilcan.scoring.quantities import number, span, unit_words
 
 _SINGULAR: Final = {"errors": "error", "maintenance": "maintenance", "failures": "failure"}
@@ -71,6 +73,8 @@ def sentence(plan: FeaturePlan, feature: Feature, value: float | None, normal: f
     subject, _, other = plain.partition(" against ")
     if value is None:
         return f"{subject}: missing"
+    if feature.unit == "%" and isinstance(plan.regimes, Surface) and feature.sensor in plan.regimes.relative:
+        value, normal = _share(value), None if normal is None else _share(normal)
     unit = unit_words(feature.unit)
     if feature.statistic in {"slope", "trend"}:
         base, _, tick = feature.unit.rpartition("/")
@@ -81,6 +85,11 @@ def sentence(plan: FeaturePlan, feature: Feature, value: float | None, normal: f
     if expected:
         return f"{subject}: {_side(value, unit, 'expectation')}{_normally(value, normal, _side)}"
     return f"{subject}: {number(value)}{unit}{_gap(value, normal)}"
+
+
+def _share(hundredths: float) -> float:
+    """Per cent of a hundred times a difference of logarithms: minus 69.3 is half, so 50 below."""
+    return 100 * math.expm1(hundredths / 100)
 
 
 def _is_same(value: float, normal: float) -> bool:

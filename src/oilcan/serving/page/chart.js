@@ -49,9 +49,9 @@ function scale(domain, [low, high]) {
 }
 
 // Round numbers, about n of them, from low to high.
-function steps(low, high, n) {
+function steps(low, high, n, sizes = [1, 2, 2.5, 5, 10]) {
   const size = 10 ** Math.floor(Math.log10((high - low || 1) / n));
-  const step = [1, 2, 2.5, 5, 10].map((times) => times * size).find((each) => each >= (high - low) / n) ?? size;
+  const step = sizes.map((times) => times * size).find((each) => each >= (high - low) / n) ?? size;
   const found = [];
   for (let value = Math.ceil(low / step) * step; value <= high + step * 1e-9; value += step)
     found.push(Number(value.toPrecision(12)));
@@ -60,7 +60,7 @@ function steps(low, high, n) {
 
 function axes(to, domain, shape) {
   const per = isCycle() ? 1 : 24;
-  const days = steps(domain[0] / per, domain[1] / per, 6).map((day) => day * per);
+  const days = steps(domain[0] / per, domain[1] / per, 6, [1, 2, 5, 10]).map((day) => day * per);
   const beside = { x: EDGE.left - 6, "text-anchor": "end" };
   return [
     ...steps(to.low, to.high, 4).flatMap((value) => [
