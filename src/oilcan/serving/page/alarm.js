@@ -12,7 +12,7 @@ export function strip(alarm) {
       {},
       h("strong", {}, `Alarm since ${moment(alarm.time)}`),
       ` at ${percent(alarm.p)}; `,
-      alarm.acknowledged_at ? `seen by ${alarm.acknowledged_by}` : "nobody has seen it yet",
+      alarm.acknowledged_at ? `seen by ${alarm.acknowledged_by}` : "not seen yet",
     ),
     h(
       "button",

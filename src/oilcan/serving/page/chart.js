@@ -60,7 +60,7 @@ function steps(low, high, n, sizes = [1, 2, 2.5, 5, 10]) {
 
 function axes(to, domain, shape) {
   const per = isCycle() ? 1 : 24;
-  const days = steps(domain[0] / per, domain[1] / per, 6, [1, 2, 5, 10]).map((day) => day * per);
+  const days = steps(domain[0] / per, domain[1] / per, 8, [1, 2, 5, 10]).map((day) => day * per);
   const beside = { x: EDGE.left - 6, "text-anchor": "end" };
   return [
     ...steps(to.low, to.high, 4).flatMap((value) => [
