@@ -118,16 +118,29 @@ class Server:
         return self._log.read_text()
 
 
-@pytest.fixture
-def serve(_small_repo, tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Starts a server on the bundle of the small fleet with the settings given; stopped with the test."""
+Serve = Callable[..., Server]
+
+
+def _serving(bundle: Path, folder: Path) -> Iterator[Serve]:
     servers: list[Server] = []
 
     def begin(**settings: object) -> Server:
-        servers.append(Server(_small_repo.path / "models/bundle", tmp_path, **settings))
+        servers.append(Server(bundle, folder, **settings))
         servers[-1].start()
         return servers[-1]
 
     yield begin
     for server in servers:
         server.stop()
+
+
+@pytest.fixture
+def serve(_small_repo, tmp_path: Path) -> Iterator[Serve]:
+    """Starts a server on the bundle of the small fleet with the settings given; stopped with the test."""
+    yield from _serving(_small_repo.path / "models/bundle", tmp_path)
+
+
+@pytest.fixture(scope="module")
+def serve_all(_small_repo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """The same for all tests of a file, which leave nothing behind in it."""
+    yield from _serving(_small_repo.path / "models/bundle", tmp_path_factory.mktemp("serve"))
