@@ -29,8 +29,8 @@ import yaml
 from oilcan import params
 from oilcan.contract import Contract, parse_contract
 from oilcan.core import features
-from oilcan.core.features.online import OnlineFeatures
 from oilcan.core.features.plan import FeaturePlan
+from oilcan.core.online import OnlineFeatures
 from oilcan.core.preparing import clean_readings
 
 ROOT = Path(__file__).parents[1]

@@ -10,9 +10,9 @@ from oilcan.contract import Contract, parse_contract
 from oilcan.core import features
 from oilcan.core.features.arrays import Arrays, Tables
 from oilcan.core.features.families import FAMILIES
-from oilcan.core.features.online import LATE, TOO_LATE, OnlineFeatures
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.groups import exact
+from oilcan.core.online import LATE, TOO_LATE, OnlineFeatures
 from oilcan.core.preparing import prepare_partition
 from oilcan.core.quality.readings import Readings
 from tests import feature_frames as frames

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from tests import online_frames as frames
 
 from oilcan.core.features.families import FAMILIES
-from oilcan.core.features.online import DUPLICATE, LATE, NEW, TOO_LATE
-from oilcan.core.features.online.families import ONLINE
+from oilcan.core.online import DUPLICATE, LATE, NEW, TOO_LATE
+from oilcan.core.online.families import ONLINE
 
 FEW = settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 SEEDS, FILLS = st.integers(0, 10_000), st.sampled_from([0, 1, 3])

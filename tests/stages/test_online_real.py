@@ -11,10 +11,10 @@ from tests.stages.test_real_contracts import PRESENT, ROOT
 
 from oilcan.core import features
 from oilcan.core.features.arrays import Tables
-from oilcan.core.features.online import NEW, OnlineFeatures
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.groups import exact, units_per_tick
 from oilcan.core.ingest import ingest
+from oilcan.core.online import NEW, OnlineFeatures
 from oilcan.io import files
 from oilcan.io.raw import read_raw
 from oilcan.params import FeaturizeParams

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from tests import online_frames as frames
 
-from oilcan.core.features.online import NEW, OnlineFeatures
-from oilcan.core.features.online.rows import NONE
+from oilcan.core.online import NEW, OnlineFeatures
+from oilcan.core.online.rows import NONE
 from oilcan.errors import IntegrityError
 
 WINDOWS = "3h, 10h, 30h"

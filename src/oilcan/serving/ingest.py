@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from oilcan.core.features.online import TOO_LATE
+from oilcan.core.online import TOO_LATE
 from oilcan.io.stores import Store
 from oilcan.io.stores.base import Appended, Readings, Record, RecordTable
 from oilcan.serving.engine import Engine

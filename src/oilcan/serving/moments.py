@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from oilcan.core.features.online.rows import NONE
+from oilcan.core.online.rows import NONE
 from oilcan.serving.jsonrows import kind_of
 from oilcan.serving.refusal import Refusal
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from oilcan.core.features.online import LATE, NEW, OnlineFeatures
+from oilcan.core.online import LATE, NEW, OnlineFeatures
 from oilcan.io.stores.base import Machine, Readings, Record
 from oilcan.serving.roster import canonical
 from oilcan.serving.served import Served

@@ -5,14 +5,14 @@ from typing import Final
 
 from oilcan.contract import Contract
 from oilcan.core.features.health import NAME
-from oilcan.core.features.online.ewm import Averages
-from oilcan.core.features.online.inputs import Inputs
-from oilcan.core.features.online.life import Lives, periods_of
-from oilcan.core.features.online.records import Records
-from oilcan.core.features.online.sliding import Sliding
-from oilcan.core.features.online.statics import Statics
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.features.timeline import window_units
+from oilcan.core.online.ewm import Averages
+from oilcan.core.online.inputs import Inputs
+from oilcan.core.online.life import Lives, periods_of
+from oilcan.core.online.records import Records
+from oilcan.core.online.sliding import Sliding
+from oilcan.core.online.statics import Statics
 
 PER_TICK: Final = {"instant": 3_600_000_000, "cycle": 1, "none": 1}     # whole units in a tick
 

@@ -12,19 +12,19 @@ import pandas as pd
 
 from oilcan.columns import MACHINE
 from oilcan.contract import Contract
-from oilcan.core.features.online.block import Block
-from oilcan.core.features.online.codec import Codec
-from oilcan.core.features.online.families import ONLINE
-from oilcan.core.features.online.pages import Log
-from oilcan.core.features.online.parts import Parts
-from oilcan.core.features.online.records import LIVES
-from oilcan.core.features.online.restart import dump, in_parts, load_many
-from oilcan.core.features.online.rows import NONE, Rows
-from oilcan.core.features.online.state import Recursion
-from oilcan.core.features.online.status import LATE, NEW, TOO_LATE, judge
-from oilcan.core.features.online.view import View
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.features.timeline import window_units
+from oilcan.core.online.block import Block
+from oilcan.core.online.codec import Codec
+from oilcan.core.online.families import ONLINE
+from oilcan.core.online.pages import Log
+from oilcan.core.online.parts import Parts
+from oilcan.core.online.records import LIVES
+from oilcan.core.online.restart import dump, in_parts, load_many
+from oilcan.core.online.rows import NONE, Rows
+from oilcan.core.online.state import Recursion
+from oilcan.core.online.status import LATE, NEW, TOO_LATE, judge
+from oilcan.core.online.view import View
 
 VIEWED: Final = 1024        # machines whose features are computed together: bounds what is needed meanwhile
 LAGS: Final = 4             # the base moves once it is this part of the lateness behind what it may be

@@ -14,8 +14,8 @@ from typing import Final
 
 import numpy as np
 
-from oilcan.core.features.online.block import Block
-from oilcan.core.features.online.rows import Rows, Taken
+from oilcan.core.online.block import Block
+from oilcan.core.online.rows import Rows, Taken
 from oilcan.errors import IntegrityError
 
 MAGIC: Final = b"OILF"

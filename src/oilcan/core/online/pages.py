@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from oilcan.core.features.online.block import Block
-from oilcan.core.features.online.rows import Rows
+from oilcan.core.online.block import Block
+from oilcan.core.online.rows import Rows
 
 ROWS: Final = 12            # per page: fewer cost memory for what is noted per page, more cost time per window
 NEVER: Final = 2**62        # time of a row that is not used yet: after every instant

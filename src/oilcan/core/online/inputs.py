@@ -15,10 +15,10 @@ from oilcan.core.derived import columns_used, compute_derived
 from oilcan.core.features.arrays import codes
 from oilcan.core.features.compound import processed
 from oilcan.core.features.health import regime_of
-from oilcan.core.features.online.block import Block
-from oilcan.core.features.online.processed import Processed
-from oilcan.core.features.online.rows import NONE, Taken
 from oilcan.core.features.plan import Category, FeaturePlan
+from oilcan.core.online.block import Block
+from oilcan.core.online.processed import Processed
+from oilcan.core.online.rows import NONE, Taken
 
 SLACK: Final = 1.4e-4       # ticks, as in `cleaning.hold_last`
 NUMBERS: Final = frozenset({"number", "integer"})

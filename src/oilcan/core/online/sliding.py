@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from oilcan.core.features.online.block import Block
-from oilcan.core.features.online.pages import Log
-from oilcan.core.features.online.processed import Processed
-from oilcan.core.features.online.rows import NONE, Taken
-from oilcan.core.features.online.stretches import NEEDS, as_moments, fields_for
-from oilcan.core.features.online.windows import Windows
 from oilcan.core.features.plan import Feature
 from oilcan.core.features.timeline import window_units
 from oilcan.core.features.windows import NEEDED_BY, statistic
+from oilcan.core.online.block import Block
+from oilcan.core.online.pages import Log
+from oilcan.core.online.processed import Processed
+from oilcan.core.online.rows import NONE, Taken
+from oilcan.core.online.stretches import NEEDS, as_moments, fields_for
+from oilcan.core.online.windows import Windows
 
 Pair = tuple[str, float]        # sensor, window [ticks]
 

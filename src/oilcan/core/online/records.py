@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from oilcan.core.features.online.rows import NONE
 from oilcan.core.features.plan import Feature
+from oilcan.core.online.rows import NONE
 
 Key = tuple[str, str | None]
 

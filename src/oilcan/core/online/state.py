@@ -6,10 +6,10 @@ function moves the present, replays late readings from the base, and moves the b
 
 import numpy as np
 
-from oilcan.core.features.online.block import Block
-from oilcan.core.features.online.parts import Parts
-from oilcan.core.features.online.processed import Processed
-from oilcan.core.features.online.rows import NONE, Rows, Taken
+from oilcan.core.online.block import Block
+from oilcan.core.online.parts import Parts
+from oilcan.core.online.processed import Processed
+from oilcan.core.online.rows import NONE, Rows, Taken
 
 
 class Recursion:

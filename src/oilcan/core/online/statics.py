@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from oilcan.core.features.arrays import codes
-from oilcan.core.features.online.inputs import categories_of
-from oilcan.core.features.online.rows import Rows
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.groups import exact
+from oilcan.core.online.inputs import categories_of
+from oilcan.core.online.rows import Rows
 
 
 class Statics:

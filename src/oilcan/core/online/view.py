@@ -4,10 +4,10 @@ from functools import cached_property
 
 import numpy as np
 
-from oilcan.core.features.online.parts import Parts
-from oilcan.core.features.online.records import LIVES, Known
-from oilcan.core.features.online.rows import NONE, Taken
 from oilcan.core.features.windows import statistic
+from oilcan.core.online.parts import Parts
+from oilcan.core.online.records import LIVES, Known
+from oilcan.core.online.rows import NONE, Taken
 
 
 class View:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from oilcan.core.features.early_life import ENDLESS, PERIODS
-from oilcan.core.features.online.block import Block
-from oilcan.core.features.online.processed import Processed
-from oilcan.core.features.online.rows import NONE, Taken
-from oilcan.core.features.online.stretches import Stretch, as_moments, empty, fields_for, join, some_of
 from oilcan.core.features.plan import Feature
 from oilcan.core.features.scan import Moments, pieces
+from oilcan.core.online.block import Block
+from oilcan.core.online.processed import Processed
+from oilcan.core.online.rows import NONE, Taken
+from oilcan.core.online.stretches import Stretch, as_moments, empty, fields_for, join, some_of
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from oilcan.core.features.ewm import FADED
-from oilcan.core.features.online.block import Block
-from oilcan.core.features.online.processed import Processed
-from oilcan.core.features.online.rows import Taken
+from oilcan.core.online.block import Block
+from oilcan.core.online.processed import Processed
+from oilcan.core.online.rows import Taken
 
 
 class Averages:

@@ -12,12 +12,12 @@ from typing import Final
 
 import numpy as np
 
-from oilcan.core.features.online.block import Block
-from oilcan.core.features.online.pages import Log
-from oilcan.core.features.online.processed import Processed, weights_of
-from oilcan.core.features.online.rows import NONE, Rows
-from oilcan.core.features.online.stretches import Stretch, empty, join, of_rows, some_of
 from oilcan.core.features.scan import pieces
+from oilcan.core.online.block import Block
+from oilcan.core.online.pages import Log
+from oilcan.core.online.processed import Processed, weights_of
+from oilcan.core.online.rows import NONE, Rows
+from oilcan.core.online.stretches import Stretch, empty, join, of_rows, some_of
 
 AT_ONCE: Final = 256        # machines looked at together: what they need stays in the processor's cache
 

@@ -10,11 +10,11 @@ from typing import Final
 import numpy as np
 
 from oilcan.core.features.early_life import PERIODS
-from oilcan.core.features.online.parts import Parts
-from oilcan.core.features.online.rows import NONE
-from oilcan.core.features.online.view import View
 from oilcan.core.features.plan import Feature
 from oilcan.core.features.timeline import window_units
+from oilcan.core.online.parts import Parts
+from oilcan.core.online.rows import NONE
+from oilcan.core.online.view import View
 
 Columns = Callable[[View], np.ndarray]       # (m, features)
 

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from oilcan.core.features.online.block import Block
-from oilcan.core.features.online.codec import Snapshot
+from oilcan.core.online.block import Block
+from oilcan.core.online.codec import Snapshot
 
 if TYPE_CHECKING:
-    from oilcan.core.features.online.engine import OnlineFeatures
+    from oilcan.core.online.engine import OnlineFeatures
 
 AT_ONCE: Final = 256        # machines taken up, or whose base moves, together
 
