@@ -10,7 +10,7 @@ export DVC_NO_ANALYTICS := 1
 # One writer at a time: the kernel drops this lock even after kill -9.
 LOCKED := flock --nonblock --conflict-exit-code 75 .dvc/tmp/project.lock
 
-.PHONY: all help install install-test repro summary check test test-quick serve install-serve install-tune fresh verify results bench readme lock clean
+.PHONY: all help install install-test repro summary check test test-quick serve install-serve install-tune fresh verify results bench bench-serving readme lock clean
 
 all: install repro summary  ## environment, the whole pipeline, a short summary (the main job)
 
@@ -61,7 +61,7 @@ summary: install  ## the forecast's quality, what it saves, where to look
 	@oilcan summary
 
 lock:  ## renew the lock files
-	for name in bootstrap core serve tune test bench; do \
+	for name in bootstrap core serve tune test bench rival-mlflow rival-bentoml; do \
 	  (cd requirements && $(CURDIR)/$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header --upgrade $$name.in -o $$name.txt); done
 
@@ -88,6 +88,9 @@ clean:  ## remove what is not in git and can be made again (data, models and cac
 
 results: install  ## the main job on every public data set present; writes docs/results.md
 	python benchmarks/results.py
+
+bench-serving: $(VENV)/.serve  ## speed, memory and endurance of the service, beside MLflow, BentoML and FastAPI
+	python benchmarks/serving/run.py
 
 bench: install  ## time and memory of every stage against the floor of reading and writing its files
 	python benchmarks/stages.py

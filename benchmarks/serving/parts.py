@@ -1,0 +1,216 @@
+"""The parts of the benchmark; each returns a section of docs/benchmarks-serving.md."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import models
+import numpy as np
+import servers
+from servers import HERE, ROOT
+
+from oilcan.io.stores.base import Readings
+
+sys.path.insert(0, str(HERE.parent))
+import stores
+
+MACHINES = 2_000
+_HOUR = 3_600_000_000
+_START = 1_700_000_000_000_000
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure."""
+
+    quick: bool
+    soak_minutes: float
+
+    @property
+    def rounds(self) -> int:
+        """How often each thing has its turn."""
+        return 2 if self.quick else 5
+
+    @property
+    def seconds(self) -> float:
+        """Of a round."""
+        return 1.0 if self.quick else 4.0
+
+
+def one_row(twin: models.Twin) -> dict[str, str]:
+    """Our request for one row."""
+    row = dict(zip(twin.features, twin.row, strict=True))
+    return {"path": "/v1/predict", "body": json.dumps({"rows": [row], "forecasts": ["failure"]})}
+
+
+def latency(folder: Path, effort: Effort) -> str:
+    """One row against an empty endpoint of the same server, turn by turn on one connection."""
+    twin = models.twin(ROOT, "hist_gradient_boosting", folder)
+    asked = one_row(twin)
+    requests = [asked, {"path": "/v1/empty", "body": asked["body"]}, {"path": "/healthz", "body": None}]
+    with servers.ours(folder, twin.bundle) as server:
+        rounds = [server.load(folder, requests, seconds=2 * effort.seconds)["requests"] for _ in range(effort.rounds)]
+    said = {name: [float(np.median([each[at][name] for each in rounds])) for at in range(3)]
+            for name in ("p50_us", "p99_us")}
+    ratios = {name: [float(np.median([each[0][name] / each[at][name] for each in rounds])) for at in (1, 2)]
+              for name in said}
+    lines = [f"| {label} | {said['p50_us'][at]:,.0f} | {said['p99_us'][at]:,.0f} |" for at, label in enumerate((
+        f"POST /v1/predict, one row of {len(twin.features)} features", "POST of the same body, nothing done",
+        "GET /healthz"))]
+    return "\n".join([
+        "## One row", "", "| request | p50 [us] | p99 [us] |", "|---|--:|--:|", *lines, "",
+        f"Against the empty POST behind the same door: {ratios['p50_us'][0]:.2f} x its p50 (wanted at most 1.6), "
+        f"{ratios['p99_us'][0]:.2f} x its p99 (at most 2); against /healthz, which sends nothing: "
+        f"{ratios['p50_us'][1]:.2f} and {ratios['p99_us'][1]:.2f}."])
+
+
+def rivals(folder: Path, effort: Effort) -> str:
+    """Requests for one row per second, against others on the same model; all servers up, each in its turn."""
+    lines = []
+    for family, wanted in (("random_forest", "20 x the best"),
+                           ("hist_gradient_boosting", "2.5 x FastAPI, 5 x the others")):
+        twin = models.twin(ROOT, family, folder)
+        bodies = {"Oilcan": one_row(twin), "FastAPI": {"path": "/predict", "body": json.dumps({"rows": [twin.row]})},
+                  "BentoML": {"path": "/predict", "body": json.dumps({"rows": [twin.row]})},
+                  "MLflow": {"path": "/invocations", "body": json.dumps({"inputs": [twin.row]})}}
+        with servers.ours(folder, twin.bundle) as server, servers.rivals(twin.joblib, folder) as others:
+            rates: dict[str, list[float]] = {name: [] for name in bodies}
+            for _ in range(effort.rounds):
+                for name, each in ({"Oilcan": server} | others).items():
+                    found = each.load(folder, [bodies[name]], seconds=effort.seconds, connections=8)
+                    rates[name].append(found["per_s"])
+        mine = np.array(rates["Oilcan"])
+        times = {name: float(np.median(mine / np.array(rates[name]))) for name in others}
+        cells = [f"{np.median(rates[name]):,.0f}" + (f" ({times[name]:.1f} x)" if name in times else "")
+                 for name in bodies]
+        lines.append(f"| {family} | {' | '.join(cells)} | {wanted} |")
+    return "\n".join(["## Against others", "", "One-row requests per second over 8 connections, one worker each, and "
+                      "in brackets how many times as many Oilcan answers. The rivals get a bare list of numbers, "
+                      "Oilcan names with every number, and it logs every forecast.", "",
+                      "| model | Oilcan | FastAPI + uvicorn | BentoML | mlflow models serve | wanted |",
+                      "|---|--:|--:|--:|--:|---|", *lines])
+
+
+def hours(columns: dict[str, float], count: int, rows: int) -> Iterator[dict[str, str]]:
+    """Requests that bring so many rows each, hour after hour of the fleet, as a gateway sends them."""
+    rng, at = np.random.default_rng(1), 0
+    for _ in range(count):
+        order = np.arange(at, at := at + rows)
+        times = [f"{text}Z" for text in np.datetime_as_string(
+            (_START + order // MACHINES * _HOUR).astype("datetime64[us]"), unit="s")]
+        cells = {name: (mean * rng.normal(1.0, 0.02, rows)).round(3).tolist() for name, mean in columns.items()}
+        yield {"path": "/v1/telemetry", "body": json.dumps({
+            "machine_id": [f"machine-{number:04d}" for number in (order % MACHINES).tolist()], "time": times,
+            "columns": cells})}
+
+
+def usual() -> dict[str, float]:
+    """Sensors of the bundle's contract, each with a possible value."""
+    contract = models.bundle.load_bundle(ROOT / "models/bundle").contract
+    listed = contract.tables["telemetry"].columns
+    ranges = {name: listed[name].range for name in contract.telemetry_columns("sensor", "condition")
+              if listed[name].type == "number"}
+    return {name: 1.0 if pair is None else float((pair[0] or 0) + 0.4 * ((pair[1] or 1) - (pair[0] or 0)))
+            for name, pair in ranges.items()}
+
+
+def ingest(folder: Path, effort: Effort) -> str:
+    """Durable readings per second with features and scoring, beside the bare insert."""
+    columns, lines = usual(), []
+    for rows in (MACHINES, 5 * MACHINES):
+        count = (30_000 if effort.quick else 200_000) // rows
+        (folder / str(rows)).mkdir()
+        with servers.ours(folder / str(rows), ROOT / "models/bundle") as server:
+            job = list(hours(columns, count + 2, rows))
+            began = time.perf_counter()
+            took = send_all(server, folder, job[:2], job[2:])
+            memory = server.rss_mib()
+        floor = bare_insert(folder / str(rows), rows, len(columns), count)
+        lines.append(f"| {rows:,} | {count * rows / took:,.0f} | {count * rows / floor:,.0f} | {memory:,.0f} |")
+        print(f"  {rows:,} rows: {time.perf_counter() - began:.0f} s", flush=True)
+    return "\n".join([
+        "## Taking readings in", "", f"{MACHINES:,} machines, {len(columns)} sensors, SQLite with synchronous FULL; "
+        "two requests on their way. Floor: the store's own bulk insert of the same rows into a table without keys.", "",
+        "| rows of a batch | readings/s (wanted 20,000) | floor, readings/s | memory [MiB] |", "|--:|--:|--:|--:|",
+        *lines])
+
+
+def send_all(server: servers.Server, folder: Path, warm: list[dict[str, str]], job: list[dict[str, str]]) -> float:
+    """Seconds that the client, a process of its own, needed for all requests of a job."""
+    path = folder / "bodies.json"
+    path.write_text(json.dumps({"port": server.port, "warm": warm, "job": job}), encoding="utf-8")
+    done = subprocess.run([sys.executable, HERE / "sender.py", path], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr[-2_000:])
+    return float(done.stdout)
+
+
+def bare_insert(folder: Path, rows: int, width: int, count: int) -> float:
+    """Seconds for the same number of rows in bare batches."""
+    rng = np.random.default_rng(1)
+    with stores.sqlite_floor(folder) as floor:
+        took = 0.0
+        for at in range(count):
+            batch = Readings([f"m{number}" for number in range(rows)], np.full(rows, at),
+                             rng.normal(size=(rows, width)))
+            blobs = [row.tobytes() for row in batch.values]
+            began = time.perf_counter()
+            floor(batch, blobs)
+            took += time.perf_counter() - began
+    return took
+
+
+def online(_folder: Path, _effort: Effort) -> str:
+    """What benchmarks/online.py prints."""
+    done = subprocess.run([sys.executable, HERE.parent / "online.py"], capture_output=True, text=True, check=True)
+    return f"## One reading into the features\n\n```\n{done.stdout.strip()}\n```"
+
+
+def start(folder: Path, effort: Effort) -> str:
+    """From start to ready with a fleet in the store, and memory then."""
+    columns = usual()
+    with servers.ours(folder, ROOT / "models/bundle", snapshot_every_s="1") as server:
+        empty = server.start_s
+        send_all(server, folder, [], list(hours(columns, 4 if effort.quick else 40, 5 * MACHINES)))
+        time.sleep(3)
+        loaded = server.rss_mib()
+    took, memory = [], []
+    for _ in range(3):
+        with servers.ours(folder, ROOT / "models/bundle") as server:
+            took.append(server.start_s)
+            memory.append(server.rss_mib())
+    return "\n".join([
+        "## Start and memory", "", f"From start to ready: {empty:.1f} s with an empty store, {np.median(took):.1f} s "
+        f"with {MACHINES:,} machines in it (wanted at most 3 s). Memory with {MACHINES:,} machines: {loaded:,.0f} MiB "
+        f"after their readings came in, {np.median(memory):,.0f} MiB after a restart (wanted at most 400)."])
+
+
+def soak(folder: Path, effort: Effort) -> str:
+    """Load for long: does memory or latency grow?"""
+    twin = models.twin(ROOT, "hist_gradient_boosting", folder)
+    minutes = 0.5 if effort.quick else effort.soak_minutes
+    rounds, seconds = max(6, round(minutes * 60 / 10)), 8.0 if not effort.quick else 2.0
+    columns, memory, p50, at = usual(), [], [], []
+    job = hours(columns, rounds, MACHINES)
+    with servers.ours(folder, twin.bundle, retention_days="0.002", snapshot_every_s="20") as server:
+        began = time.perf_counter()
+        for number, hour in enumerate(job):
+            send_all(server, folder, [], [hour])
+            found = server.load(folder, [one_row(twin), {"path": "/v1/machines?size=50", "body": None}],
+                                seconds=seconds)
+            at.append((time.perf_counter() - began) / 60)
+            memory.append(server.rss_mib())
+            p50.append(found["requests"][0]["p50_us"])
+            if number % 6 == 0:
+                print(f"  {at[-1]:.1f} min: {memory[-1]:.0f} MiB, p50 {p50[-1]:.0f} us", flush=True)
+    half = len(at) // 2
+    slopes = [float(np.polyfit(at[half:], values[half:], 1)[0]) for values in (memory, p50)]
+    return "\n".join([
+        "## Soak", "", f"{at[-1]:.0f} minutes of one-row forecasts, lists of machines and a batch of {MACHINES:,} "
+        f"readings every few seconds. Memory {memory[0]:,.0f} MiB at first, {memory[half]:,.0f} in the middle, "
+        f"{memory[-1]:,.0f} at the end, slope of the second half {slopes[0]:+.2f} MiB/min; p50 of a forecast "
+        f"{p50[0]:,.0f}, {p50[half]:,.0f}, {p50[-1]:,.0f} us, slope {slopes[1]:+.1f} us/min."])
