@@ -15,7 +15,7 @@ from oilcan.training.models import build
 from oilcan.training.recipe import Recipe
 from oilcan.training.targets import targets_of
 
-_ROWS = 30_000          # to fit on: the size of the trees matters here, not their quality
+_ROWS = 8_000           # to fit on: the size of the trees matters here, not their quality
 _OF_MANIFEST = ("format", "version", "files")
 
 

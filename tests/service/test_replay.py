@@ -1,0 +1,35 @@
+"""`oilcan replay-stream` against the real server: the fleet arrives whole, once, and the risks are those of batch."""
+
+import httpx
+import pandas as pd
+import pytest
+
+
+@pytest.fixture(scope="module")
+def played(_small_repo, serve_all):
+    """A server that the small fleet was played into, the fleet's repository, and what the command said."""
+    server = serve_all(clock="data")
+    return server, _small_repo, _small_repo.run("oilcan", "replay-stream", "--url", server.url, "--speed", "max").stdout
+
+
+@pytest.mark.slow
+def test_every_reading_of_the_fleet_arrives_once(played):
+    server, repo, said = played
+    parts = (repo.path / "data/canonical/telemetry").glob("*.parquet")
+    rows = sum(len(pd.read_parquet(part, columns=["machine_id"])) for part in parts)
+    assert f"played {rows:,} readings of 24 machines: {rows:,} new" in said
+    again = repo.run("oilcan", "replay-stream", "--url", server.url, "--speed", "max").stdout
+    assert f"{rows:,} readings of 24 machines: 0 new" in again
+    assert httpx.get(f"{server.url}/v1/machines").json()["total"] == 24
+
+
+@pytest.mark.slow
+def test_the_risks_are_those_of_batch(played, tmp_path):
+    server, repo, _ = played
+    repo.run("oilcan", "score", "data/canonical", "--rows", "last", "--out", str(tmp_path / "scored.parquet"))
+    scored = pd.read_parquet(tmp_path / "scored.parquet").set_index("machine_id").sort_index()
+    listed = httpx.get(f"{server.url}/v1/machines?size=500").json()["machines"]
+    said = pd.DataFrame(listed).set_index("machine_id").sort_index()
+    columns = [name for name in scored if name.startswith(("p_", "rul_", "by_"))]
+    assert (pd.to_datetime(said["time"], utc=True) == scored["time"]).all()
+    pd.testing.assert_frame_equal(said[columns], scored[columns], rtol=1e-9, atol=0, check_dtype=False)
