@@ -109,10 +109,11 @@ def environment(name: str) -> Path:
 def rivals(model: Path, folder: Path) -> Iterator[dict[str, Server]]:
     """All rivals on one joblib file."""
     bento, mlflow = environment("bentoml"), environment("mlflow")
-    saved, env = folder / f"mlflow-{model.stem}", {"RIVAL_MODEL": str(model)}
+    one = {"OMP_NUM_THREADS": "1"}          # kinder to them: threads that share one row only wait for each other
+    saved, env = folder / f"mlflow-{model.stem}", one | {"RIVAL_MODEL": str(model)}
     subprocess.run([mlflow / "python", HERE / "rival_mlflow.py", model, saved], check=True, capture_output=True,
                    env=os.environ | _SILENT, cwd=folder)
-    path = {"PATH": f"{mlflow}{os.pathsep}{os.environ['PATH']}"}
+    path = one | {"PATH": f"{mlflow}{os.pathsep}{os.environ['PATH']}"}
     commands: dict[str, tuple[list[str], str, dict[str, str]]] = {
         "FastAPI": ([str(bento / "uvicorn"), "rival_fastapi:app", "--port", "{port}", "--no-access-log"], "/ready",
                     env),
