@@ -7,6 +7,7 @@ and static columns. The present follows from these, so it is computed again and 
 """
 
 import hashlib
+import math
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -115,6 +116,6 @@ def _bytes(array: np.ndarray) -> bytes:
 
 def _arrays(dump: bytes, at: int, shapes: list[tuple[tuple[int, ...], np.dtype]]) -> Iterator[np.ndarray]:
     for shape, dtype in shapes:
-        n = int(np.prod(shape))
+        n = math.prod(shape)
         yield np.frombuffer(dump, dtype.newbyteorder("<"), n, at).astype(dtype).reshape(shape)
         at += n * dtype.itemsize
