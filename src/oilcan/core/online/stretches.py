@@ -27,7 +27,7 @@ def fields_for(statistics: Iterable[str]) -> tuple[str, ...]:
     Examples
     --------
     >>> fields_for(["max", "std"])
-    ('count', 'mean', 'square', 'high')
+    ('count', 'mean', 'square', 'high', 't_mean', 't_square')
     """
     needed = {"count", "mean"}.union(*(NEEDS[name] for name in statistics))
     return tuple(name for name in FIELDS if name in needed)
