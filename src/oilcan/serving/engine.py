@@ -54,6 +54,8 @@ class Engine:
         self.cursor = restore(self.active, self._store)
         self._meet_stored()
         self.use(self.active)
+        # what was replayed is in no snapshot yet, and the next save moves the point to replay from
+        self._dirty.update(dict.fromkeys(self.board.machine_ids))
 
     def use(self, track: Track) -> None:
         """Answer from a track that knows every machine of the board; new forecasts for all of them."""
@@ -173,6 +175,7 @@ class Engine:
             moved = self.active.newest(list(names)) != before
             touched |= dict.fromkeys(name for name, has in zip(names, moved.tolist(), strict=True) if has)
             touched |= dict.fromkeys(record.machine_id for record in page.records)
+            self._dirty.update(names)
             self.cursor, more = page.cursor, page.more
         if touched:
             self._again(list(touched))

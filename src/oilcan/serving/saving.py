@@ -30,6 +30,7 @@ class Saver:
                  also: Callable[[], None]) -> None:
         self._store, self._mark, self._dump, self._clock = store, mark, dump, clock
         self._every_s, self._also = every_s, also
+        self._unsaved: list[str] = []           # of a round that failed
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="saver", daemon=True)
 
@@ -46,11 +47,13 @@ class Saver:
 
     def save(self) -> int:
         """Save what changed; how many machines."""
-        track, machines, upto = self._mark()
+        track, changed, upto = self._mark()
+        self._unsaved = machines = list(dict.fromkeys([*self._unsaved, *changed]))
         for begin in range(0, len(machines), _AT_ONCE):
             states = self._dump(track, machines[begin : begin + _AT_ONCE])
             self._store.snapshots.save(track.engine, states, upto, self._clock())
         self._store.settings.set(f"upto {track.engine}", upto.as_text(), self._clock())
+        self._unsaved = []
         return len(machines)
 
     def _run(self) -> None:

@@ -1,0 +1,31 @@
+"""A save that fails is made good by the next one: the point to replay from never moves past what is saved."""
+
+import pytest
+
+from oilcan.errors import StoreUnavailable
+from oilcan.io.stores import open_store
+from oilcan.io.stores.base import Cursor
+from oilcan.serving.saving import Saver
+
+
+class Track:
+    engine = "plan"
+
+
+def test_machines_of_a_failed_save_are_saved_by_the_next(tmp_path):
+    store = open_store(f"sqlite:///{tmp_path}/service.db")
+    store.put_machines({"a": {}, "b": {}}, 1)
+    changed, fails = [["a"], ["b"]], [True, False, False]
+
+    def dump(_track, names):
+        if fails.pop(0):
+            raise StoreUnavailable("away")
+        return {name: name.encode() for name in names}
+
+    saver = Saver(store, mark=lambda: (Track, changed.pop(0), Cursor()), dump=dump, clock=lambda: 2, every_s=60,
+                  also=lambda: None)
+    with pytest.raises(StoreUnavailable):
+        saver.save()
+    saver.save()
+    assert {name: each.state for name, each in store.snapshots.load("plan").items()} == {"a": b"a", "b": b"b"}
+    store.close()
