@@ -73,7 +73,7 @@ def test_runs_killed_in_every_stage_go_on_at_the_next(small_repo):
     # entries stand in the order in which stages first ended, which kills may change; nothing else may differ
     assert {name: yaml.safe_load(text) for name, text in small_repo.lock().items()} == {
         name: yaml.safe_load(text) for name, text in wanted.items()}
-    small_repo.run("git", "restore", "dvc.lock")
+    small_repo.run("git", "restore", "--staged", "--worktree", "dvc.lock")
     assert small_repo.run("git", "status", "--porcelain").stdout == ""
 
 
