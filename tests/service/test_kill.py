@@ -70,7 +70,7 @@ def repo(_small_repo) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_fifty_kills_lose_nothing_and_double_nothing_and_the_features_are_those_of_batch(repo, serve):
     dice = random.Random(20260106)
     contract = files.read_contract(repo / "datasets/demo_fleet.yaml")
