@@ -16,7 +16,7 @@ from oilcan.serving.board import Board
 from oilcan.serving.forecastlog import ForecastLog
 from oilcan.serving.metrics import Metrics
 from oilcan.serving.moments import NO_TIME
-from oilcan.serving.restoring import follow, note_all, restore
+from oilcan.serving.restoring import follow, restore, take_in
 from oilcan.serving.served import Served
 from oilcan.serving.track import Track, changed
 
@@ -170,8 +170,7 @@ class Engine:
                 self._meet_stored()
             before = self.active.newest(list(names))
             for track in self._tracks():
-                track.take(page.readings)
-                note_all(track, page.records)
+                take_in(track, page)
             moved = self.active.newest(list(names)) != before
             touched |= dict.fromkeys(name for name, has in zip(names, moved.tolist(), strict=True) if has)
             touched |= dict.fromkeys(record.machine_id for record in page.records)

@@ -1,11 +1,10 @@
 """A track brought up to date: snapshots first, then every reading and record since, from the store."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from oilcan.errors import IntegrityError
 from oilcan.io.stores import Store
-from oilcan.io.stores.base import RECORD_TABLES, Cursor, StoredRecord
+from oilcan.io.stores.base import RECORD_TABLES, Changes, Cursor
 from oilcan.serving.track import Track
 
 _PAGE: Final = 20_000           # readings and records replayed at a time
@@ -30,16 +29,15 @@ def follow(track: Track, store: Store, cursor: Cursor) -> Cursor:
     more = True
     while more:
         page = store.changes(cursor, limit=_PAGE)
-        if len(page.readings):
-            track.take(page.readings)
-        note_all(track, page.records)
+        take_in(track, page)
         cursor, more = page.cursor, page.more
     return cursor
 
 
-def note_all(track: Track, records: Sequence[StoredRecord]) -> None:
-    """Take in records of all tables."""
+def take_in(track: Track, page: Changes) -> None:
+    """Take in what was stored: the records first, for a repair that is told long after it begins no new life."""
     for table in RECORD_TABLES:
-        rows = [record for record in records if record.table == table]
+        rows = [record for record in page.records if record.table == table]
         if rows:
             track.note(table, rows)
+    track.take(page.readings)

@@ -80,15 +80,17 @@ class RecordsPart(ReadingsPart):
             lambda tx: self._as_records(tx, tx.rows(sql, (*(value for _, value in given), limit))[::-1]))
 
     def changes(self, cursor: Cursor, limit: int = 10_000) -> Changes:
-        """Readings and records committed after a cursor, at most `limit` of each.
+        """Readings and records committed after a cursor, at most `limit` of each; readings once no record is left out.
 
-        No row is ever skipped or given twice by following the cursors, whatever transactions of other processes
-        overlap: rows of a transaction are held back until none that began before it is still running.
+        Records go first, for who replays them must know of a repair before the readings that came after it. No row is
+        ever skipped or given twice by following the cursors, whatever transactions of other processes overlap: rows
+        of a transaction are held back until none that began before it is still running.
         """
         def work(tx: Transaction) -> Changes:
-            readings, reading_at = self._page(tx, "readings", "layout, received_at, numbers", cursor.readings, limit)
             records, record_at = self._page(tx, "records", "record_table, kind, extra, received_at", cursor.records,
                                             limit)
+            room = limit if len(records) < limit else 0
+            readings, reading_at = self._page(tx, "readings", "layout, received_at, numbers", cursor.readings, room)
             return Changes(self.decoded(tx, [row[2:] for row in readings]),
                            self._as_records(tx, [row[2:] for row in records]), Cursor(reading_at, record_at),
                            max(len(readings), len(records)) == limit)

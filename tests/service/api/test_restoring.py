@@ -1,0 +1,38 @@
+"""What a service knows after a start from its store alone is what it knew when all of it came in."""
+
+import numpy as np
+import pytest
+
+from oilcan.io.stores.base import Cursor
+from oilcan.serving.restoring import follow
+from oilcan.serving.track import Track
+
+DAYS = 12           # longer than readings may be late (7 d): a repair told then would begin no new life
+USUAL = {"load_pct": 70.0, "speed_rpm": 1500.0, "ambient_c": 15.0, "vibration_mm_s": 3.0, "bearing_temp_c": 60.0}
+
+
+def columns(hours, start):
+    times = np.datetime_as_string(np.datetime64(start, "s") + np.arange(hours) * np.timedelta64(1, "h")).tolist()
+    dice = np.random.default_rng(hours)
+    return {"machine_id": ["m1"] * hours, "time": [f"{at}Z" for at in times],
+            "columns": {name: dice.normal(usual, usual / 10, hours).tolist() for name, usual in USUAL.items()}}
+
+
+@pytest.fixture
+def busy(start):
+    """A service that was told of a repair in time, and of twelve days of readings after it."""
+    client = start(snapshot_every_s=3600, clock="data")
+    assert client.post("/v1/telemetry", json=columns(240, "2025-01-01")).json()["accepted"] == 240
+    repair = {"machine_id": "m1", "time": "2025-01-11T00:30:00Z", "component": "bearing"}
+    assert client.post("/v1/maintenance", json={"records": [repair]}).json()["accepted"] == 1
+    after = columns(DAYS * 24, "2025-01-11T01:00:00")
+    assert client.post("/v1/telemetry", json=after).json()["accepted"] == DAYS * 24
+    return client
+
+
+def test_a_repair_begins_a_life_in_a_replay_too(busy):
+    live = busy.service.live
+    active = live.engine.active
+    again = Track(active.served, list(live.columns), live.texts)
+    follow(again, live.store, Cursor())
+    np.testing.assert_allclose(again.matrix(["m1"]), active.matrix(["m1"]), rtol=1e-6, atol=1e-9)
