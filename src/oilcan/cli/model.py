@@ -1,6 +1,7 @@
 """Another model in a running service: activate, shadow, rollback."""
 
 import argparse
+import contextlib
 import os
 from typing import Any
 
@@ -28,10 +29,11 @@ def _command(group: Any, word: str, text: str) -> Any:
 
 def run(args: argparse.Namespace) -> int:
     """Ask the service, and say what it serves now."""
-    from oilcan.io.replaying import Api
+    from oilcan.io.client import Api
 
     body = {"bundle": args.bundle} if hasattr(args, "bundle") else {}
-    said = Api(args.url, os.environ.get("OILCAN_KEY")).post(f"/v1/model/{args.word}", body)
+    with contextlib.closing(Api(args.url, os.environ.get("OILCAN_KEY"))) as api:
+        said = api.post(f"/v1/model/{args.word}", body)
     print(f"model: {said['model'][:12]} in service, {_short(said['previous'])} before it, "
           f"{_short(said['shadow'])} in the shadow")
     return 0

@@ -1,6 +1,7 @@
 """`oilcan replay-stream`: the fleet's last days played into a running service, at any speed."""
 
 import argparse
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from oilcan.errors import DataError
 
 if TYPE_CHECKING:
-    from oilcan.io.replaying import Api, Fleet
+    from oilcan.io.client import Api
+    from oilcan.io.replaying import Fleet
 
 
 def register(commands: Any) -> None:
@@ -37,8 +39,9 @@ def run(args: argparse.Namespace) -> int:
     """Describe the machines, send the past, play the rest."""
     from oilcan.cli.checkout import find_root
     from oilcan.io import files
+    from oilcan.io.client import Api
     from oilcan.io.progress import Progress
-    from oilcan.io.replaying import Api, Fleet
+    from oilcan.io.replaying import Fleet
 
     root = find_root()
     dataset = files.read_all_params(root / "params.yaml").dataset
@@ -46,10 +49,10 @@ def run(args: argparse.Namespace) -> int:
     fleet = Fleet.read(args.data or root / "data/canonical", contract)
     if fleet.telemetry.empty:
         raise DataError("data/canonical: holds no readings. Run `make repro`.")
-    api = Api(args.url, os.environ.get("OILCAN_KEY"))
-    for body in fleet.descriptions():
-        api.post("/v1/machines", body)
-    with Progress("replay-stream", len(fleet.telemetry), unit="readings") as bar:
+    with (contextlib.closing(Api(args.url, os.environ.get("OILCAN_KEY"))) as api,
+          Progress("replay-stream", len(fleet.telemetry), unit="readings") as bar):
+        for body in fleet.descriptions():
+            api.post("/v1/machines", body)
         accepted = _play(fleet, api, args, bar)
     print(f"played {len(fleet.telemetry):,} readings of {len(fleet.machines):,} machines: {accepted:,} new to "
           f"{args.url}")

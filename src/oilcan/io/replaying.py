@@ -1,10 +1,6 @@
 """A fleet's canonical tables played into a running service, oldest first, as its machines would have sent them."""
 
-import http.client
-import json
-import time
-import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,12 +10,11 @@ import pandas as pd
 
 from oilcan.columns import EVENT_KEYS, MACHINE, TIME
 from oilcan.contract import Contract
-from oilcan.errors import DataError, OilcanError
+from oilcan.errors import DataError
 from oilcan.io import files
 
 RECORDS: Final = ("errors", "maintenance", "failures")
 _MOST_ROWS: Final = 10_000          # of one request
-_TRIES: Final = 60
 
 
 @dataclass(frozen=True)
@@ -64,46 +59,6 @@ class Fleet:
         """Bodies of POST /v1/machines."""
         for rows in _pieces(self.machines):
             yield {"machines": _as_rows(rows)}
-
-
-class Api:
-    """A running service over one kept connection; what it cannot take now is sent again."""
-
-    def __init__(self, url: str, key: str | None, *, sleep: Callable[[float], None] = time.sleep) -> None:
-        parts = urllib.parse.urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise DataError(f"url: is no address of a service (found {url!r}). Write it as http://127.0.0.1:8080.")
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._url, self._sleep = url, sleep
-        self._connection = kind(parts.hostname, parts.port, timeout=60)
-        self._headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
-
-    def post(self, path: str, body: Any) -> dict[str, Any]:
-        """The answer.
-
-        Raises
-        ------
-        OilcanError
-            If the service refuses, or does not answer for a minute.
-        """
-        content = json.dumps(body, allow_nan=False).encode()
-        for _ in range(_TRIES):
-            try:
-                self._connection.request("POST", path, content, self._headers)
-                answer = self._connection.getresponse()
-                said = answer.read()
-            except (OSError, http.client.HTTPException):
-                self._connection.close()
-                self._sleep(1.0)
-                continue
-            if answer.status in {429, 503}:
-                self._sleep(float(answer.headers.get("Retry-After", 1)))
-                continue
-            if answer.status >= 400:
-                told = said.decode(errors="replace")[:500]
-                raise OilcanError(f"{self._url}{path}: refused with {answer.status} ({told}). Mend what it says.")
-            return dict(json.loads(said))
-        raise OilcanError(f"{self._url}: no answer for {_TRIES} tries. Start the service with `oilcan serve`.")
 
 
 def _texts(table: pd.DataFrame, contract: Contract, name: str) -> pd.DataFrame:
