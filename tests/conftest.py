@@ -15,7 +15,8 @@ import yaml
 ROOT = Path(__file__).parents[1]
 _LEFT_OUT = pytest.StashKey[str]()
 _NO_PARAMETERS = SimpleNamespace(params={})
-PROGRAMS = {"postgres": ("initdb", "postgresql"), "browser": ("chromium", "chromium")}   # fixture: program, package
+PROGRAMS = {"postgres": ("initdb", "postgresql"), "browser": ("chromium", "chromium"),     # fixture: program, package
+            "certificate": ("openssl", "openssl")}
 
 SMALL = {
     "simulate": {"machines": 24, "days": 150},

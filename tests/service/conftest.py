@@ -4,6 +4,7 @@ import os
 import pwd
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -81,7 +82,9 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        certificate = settings.get("tls_certificate")
+        self.verify = ssl.create_default_context(cafile=str(certificate)) if certificate else True
+        self.url = f"http{'s' if certificate else ''}://127.0.0.1:{self.port}"
         named = {"bundle": bundle, "store": self.store, "port": self.port, "rate_per_s": 0} | settings
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("OILCAN_")} | {
             f"OILCAN_{name.upper()}": str(value) for name, value in named.items()}
@@ -96,7 +99,7 @@ class Server:
 
     def is_ready(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=10).status_code == 200
+            return httpx.get(f"{self.url}/readyz", timeout=10, verify=self.verify).status_code == 200
         except httpx.TransportError:
             return False
 

@@ -6,7 +6,7 @@ import socket
 from typing import Any, Final
 
 from fastapi import FastAPI
-from granian.constants import Interfaces
+from granian.constants import Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.embed import Server
@@ -17,6 +17,7 @@ from oilcan.serving.app import create_app
 from oilcan.serving.service import Service, has_keys
 from oilcan.serving.settings import ServiceSettings
 from oilcan.serving.swap import first_served
+from oilcan.serving.tls import check_pair
 
 _HEADERS: Final = HTTP1Settings(header_read_timeout=15_000)     # [ms] a client slower than this is let go
 
@@ -51,13 +52,15 @@ def serve(settings: ServiceSettings) -> None:
     Raises
     ------
     ParamsError
-        If another program listens there, or the address is none of this computer's.
+        If another program listens there, the address is none of this computer's, or certificate and key are no pair.
     """
     _check_free(settings)
-    app = make_app(settings)
     options: dict[str, Any] = {}
-    if settings.tls_certificate is not None:
-        options = {"ssl_cert": settings.tls_certificate, "ssl_key": settings.tls_key}
+    if settings.tls_certificate is not None and settings.tls_key is not None:
+        check_pair(settings.tls_certificate, settings.tls_key)
+        options = {"ssl_cert": settings.tls_certificate, "ssl_key": settings.tls_key,
+                   "ssl_protocol_min": SSLProtocols.tls13}
+    app = make_app(settings)
     asyncio.run(_serve(Server(app, settings.host, settings.port, interface=Interfaces.ASGI, websockets=False,
                               backlog=1024, http1_settings=_HEADERS, log_level=LogLevels.error, **options)))
 
