@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -77,7 +77,8 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 class Server:
     """`oilcan serve` as a process of its own on a port of its own; the tests may stop, kill and start it."""
 
-    def __init__(self, bundle: Path, folder: Path, **settings: object) -> None:
+    def __init__(self, bundle: Path, folder: Path, *, under: Sequence[str] = (), **settings: object) -> None:
+        self._command = [*under, OILCAN, "serve"]
         self.store, self._log = f"sqlite:///{folder / 'service.db'}", folder / "server.log"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -91,7 +92,7 @@ class Server:
 
     def start(self) -> None:
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen([OILCAN, "serve"], env=self._environment,
+            self.process = subprocess.Popen(self._command, env=self._environment,
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         while not self.is_ready():
             assert self.process.poll() is None, self._log.read_text()
