@@ -7,12 +7,11 @@ from oilcan.contract import Column, Contract
 from oilcan.io.stores.base import Record, RecordTable
 from oilcan.serving.ingest import RecordBatch
 from oilcan.serving.intake import TOLD, ahead
-from oilcan.serving.jsonrows import Row, kind_of, read_body, row_list, some
+from oilcan.serving.jsonrows import NAME, Row, is_name, kind_of, read_body, row_list, some
 from oilcan.serving.moments import Moments
 from oilcan.serving.refusal import Refusal
 
 KINDS: Final[dict[RecordTable, str]] = {"errors": CODE, "maintenance": COMPONENT, "failures": MODE}
-_LONGEST: Final = 200
 
 
 class Feedback:
@@ -91,6 +90,6 @@ def extra_columns(contract: Contract, table: RecordTable) -> dict[str, Column]:
 
 def _wrong_text(content: Any, values: list[str] | None) -> str | None:
     """What is wanted instead; None if it is right."""
-    if type(content) is not str or not 0 < len(content) <= _LONGEST or not content.isprintable():
-        return "1 to 200 printable characters"
+    if not is_name(content):
+        return NAME
     return f"one of {values}" if values is not None and content not in values else None

@@ -8,7 +8,7 @@ import numpy as np
 
 from oilcan.contract import Column, Contract
 from oilcan.io.stores.base import Refused
-from oilcan.serving.jsonrows import Row, kind_of, known_keys, read_body, row_list, some
+from oilcan.serving.jsonrows import NAME, Row, is_name, kind_of, known_keys, read_body, row_list, some
 from oilcan.serving.moments import UNITS_PER_S, Moments
 from oilcan.serving.refusal import Refusal, shown
 
@@ -115,7 +115,7 @@ class Intake:
     def _checked(self, ids: list[Any], moments: list[Any], columns: dict[str, list[Any]], wrong: dict[int, Row],
                  now: int) -> Batch:
         for at, found in _bad_ids(ids).items():
-            wrong.setdefault(at, {"at": ".machine_id", "found": found, "wanted": "1 to 200 printable characters"})
+            wrong.setdefault(at, {"at": ".machine_id", "found": found, "wanted": NAME})
         times, no_times = self._moments.read_all(moments)
         for at, found in no_times.items():
             wrong.setdefault(at, {"at": ".time", "found": found, "wanted": self._moments.wanted})
@@ -185,7 +185,7 @@ def stored_columns(contract: Contract) -> dict[str, Column]:
 
 
 def _bad_ids(ids: list[Any]) -> dict[int, str]:
-    sound = {one for one in set(filter(lambda one: type(one) is str, ids)) if 0 < len(one) <= 200 and one.isprintable()}
+    sound = set(filter(is_name, set(filter(lambda one: type(one) is str, ids))))
     if len(sound) and all(type(one) is str and one in sound for one in ids):
         return {}
     return {at: kind_of(one) for at, one in enumerate(ids) if type(one) is not str or one not in sound}

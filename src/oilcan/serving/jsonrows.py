@@ -7,11 +7,14 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import orjson
 
+from oilcan.io.stores import hostile
+from oilcan.io.stores.hostile import LONGEST
 from oilcan.serving.refusal import Refusal, shown
 
 _NUMBERS: Final = frozenset({int, float, type(None)})
 _LARGEST: Final = float(np.finfo(np.float32).max)
 _NAMED: Final = 5               # wrong names told at most
+NAME: Final = f"1 to {LONGEST} printable characters"
 Row = dict[str, Any]
 
 
@@ -127,6 +130,17 @@ class NumberRows:
         strangers, missing = sorted(row.keys() - self._names), sorted(self._names - row.keys())
         said = [f"unknown {some(strangers)}"] * bool(strangers) + [f"missing {some(missing)}"] * bool(missing)
         return Wrong("", {"found": "; ".join(said), "wanted": "every feature of GET /v1/model, null if not known"})
+
+
+def is_name(content: Any) -> bool:
+    """Whether it is a text that can name something: a machine, a code, a bundle; `NAME` says what is wanted.
+
+    Examples
+    --------
+    >>> is_name("press 7"), is_name(""), is_name(7)
+    (True, False, False)
+    """
+    return type(content) is str and hostile.is_name(content)
 
 
 def kind_of(content: Any) -> str:

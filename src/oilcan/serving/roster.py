@@ -8,11 +8,10 @@ import pandas as pd
 
 from oilcan.columns import MACHINE
 from oilcan.contract import Column, Contract
-from oilcan.serving.jsonrows import Row, kind_of, known_keys, read_body, row_list
+from oilcan.serving.jsonrows import NAME, Row, is_name, kind_of, known_keys, read_body, row_list
 from oilcan.serving.moments import Moments
 from oilcan.serving.refusal import Refusal
 
-_LONGEST: Final = 200
 _INSTANTS: Final = Moments("instant")
 
 
@@ -38,7 +37,7 @@ class Roster:
         for at, row in enumerate(row_list(content, where, self._max_rows)):
             here = f"{where}[{at}]"
             known_keys(row, (MACHINE, *self._columns), here)
-            _check(row.get(MACHINE), _is_text, "1 to 200 printable characters", f"{here}.{MACHINE}")
+            _check(row.get(MACHINE), is_name, NAME, f"{here}.{MACHINE}")
             for name, column in self._columns.items():
                 if row.get(name) is not None:
                     _check(row[name], *_fit(column), f"{here}.{name}")
@@ -74,11 +73,7 @@ def _fit(column: Column) -> tuple[Callable[[Any], bool], str]:
     if column.type == "text" and column.values is not None:
         return column.values.__contains__, f"one of {column.values}"
     return {
-        "text": (_is_text, "1 to 200 printable characters"),
+        "text": (is_name, NAME),
         "instant": (lambda content: _INSTANTS.read(content) is not None, _INSTANTS.wanted),
         "flag": (lambda content: type(content) is bool, "true or false"),
     }.get(column.type, (lambda content: type(content) in (int, float) and abs(content) < 1e300, "a number"))
-
-
-def _is_text(content: Any) -> bool:
-    return type(content) is str and 0 < len(content) <= _LONGEST and content.isprintable()

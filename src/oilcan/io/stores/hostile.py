@@ -5,7 +5,7 @@ from typing import Final, overload
 from oilcan.errors import DataError
 
 _LEAST, _GREATEST = -(2**63), 2**63 - 1
-_NAME_LENGTH: Final = 200
+LONGEST: Final = 200                    # characters of a name
 
 
 @overload
@@ -42,7 +42,7 @@ def is_name(text: str) -> bool:
     >>> is_name("press 7"), is_name("")
     (True, False)
     """
-    return 0 < len(text) <= _NAME_LENGTH and text.isprintable()
+    return 0 < len(text) <= LONGEST and text.isprintable()
 
 
 def check_name(what: str, text: str) -> None:
@@ -54,4 +54,4 @@ def check_name(what: str, text: str) -> None:
         If it is empty, too long or not plain text.
     """
     if not is_name(text):
-        raise DataError(f"{what}: {text[:40]!r} is none (wanted 1 to {_NAME_LENGTH} printable characters).")
+        raise DataError(f"{what}: {text[:40]!r} is none (wanted 1 to {LONGEST} printable characters).")

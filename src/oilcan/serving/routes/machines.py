@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from oilcan.errors import StoreError
+from oilcan.io.stores.hostile import LONGEST
 from oilcan.serving import documents
 from oilcan.serving.door import BODY, CALLER
 from oilcan.serving.jsonrows import kind_of, read_body
@@ -47,7 +48,7 @@ class AlarmsAsked(Asked):
     """Which alarms."""
 
     state: Literal["open", "all"] = "open"
-    machine_id: str | None = pydantic.Field(default=None, max_length=200)
+    machine_id: str | None = pydantic.Field(default=None, max_length=LONGEST)
     limit: int = pydantic.Field(default=200, ge=1, le=1_000)
 
 

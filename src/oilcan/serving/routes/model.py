@@ -7,11 +7,9 @@ from starlette.responses import Response
 
 from oilcan.serving import documents
 from oilcan.serving.door import BODY, CALLER
-from oilcan.serving.jsonrows import kind_of, read_body
+from oilcan.serving.jsonrows import is_name, kind_of, read_body
 from oilcan.serving.refusal import Refusal, answer
 from oilcan.serving.routes.direct import DirectRoute, service_of
-
-_LONGEST = 200
 
 
 async def model(request: Request) -> Response:
@@ -46,7 +44,7 @@ async def shadow(request: Request) -> Response:
 def _bundle_name(request: Request) -> str | None:
     content = read_body(request.scope[BODY], ("bundle",))
     name = content.get("bundle", 0)
-    if name is not None and (type(name) is not str or not 0 < len(name) <= _LONGEST or not name.isprintable()):
+    if name is not None and not is_name(name):
         raise Refusal(422, "body.bundle", found=kind_of(name), wanted="the name of a folder", do="Name the bundle.")
     return name
 
