@@ -41,6 +41,15 @@ def test_what_was_appended_comes_back_in_order_of_time(store):
     assert np.isnan(store.readings("a").values[:, 1]).all()
 
 
+def test_a_bundle_leads_back_for_good(store, store_url):
+    assert store.bundles.lineage("f00d") is None
+    for told in ({"inputs_md5": {"model": "1"}}, {"inputs_md5": {"model": "2"}}):
+        store.bundles.enter("f00d", told, NOW)
+    again = open_store(store_url)
+    assert again.bundles.lineage("f00d") == {"inputs_md5": {"model": "1"}}
+    again.close()
+
+
 def test_what_was_appended_is_there_after_reopening(store, store_url):
     store.append(batch(("a", 1, 1.0)), NOW)
     again = open_store(store_url)

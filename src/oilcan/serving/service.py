@@ -32,6 +32,7 @@ class Service:
 
     def __init__(self, settings: ServiceSettings, served: Served, store: Store, models: Models) -> None:
         self.settings, self.served, self.store = settings, served, store
+        self.remember(served)
         self.metrics = Metrics()
         self.metrics.bundle.labels(served.digest, "active").set(1)
         self.rate = Rate(settings.rate_per_s)
@@ -51,6 +52,10 @@ class Service:
         await asyncio.to_thread(self.swap.resume)
         if self.live is not None and self.live.is_shared:
             self._replica.start()
+
+    def remember(self, served: Served) -> None:
+        """Keep where a bundle came from, before it forecasts: its forecasts lead back when another one answers."""
+        self.store.bundles.enter(served.digest, served.bundle.manifest["lineage"], wall_clock())
 
     def of_machines(self) -> Live:
         """The part that knows machines.
@@ -81,12 +86,11 @@ class Service:
     def traced(self, forecast: Forecast) -> dict[str, Any]:
         """A forecast of the log with the way back to its bundle, and from there to code and data."""
         moments = self.live.moments if self.live and forecast.machine_id is not None else Moments("instant")
-        known = forecast.bundle == self.served.digest
         return {
             "id": str(forecast.id), "machine_id": forecast.machine_id, "time": moments.write(forecast.time),
             "made_at": written(forecast.made_at), "role": forecast.role, "bundle": forecast.bundle,
             "contract_version": forecast.contract_version, "values": forecast.values,
-            "lineage": self.served.bundle.manifest["lineage"] if known else None,
+            "lineage": self.store.bundles.lineage(forecast.bundle),
         }
 
     def close(self) -> None:

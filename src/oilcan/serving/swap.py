@@ -173,6 +173,7 @@ class Swap:
 
     def _switch(self, served: Served) -> None:
         service = self._service
+        service.remember(served)
         if service.live is not None:
             live, engine = service.live, service.live.engine
             track, cursor = self._track(served)
@@ -192,6 +193,7 @@ class Swap:
         if served is None:
             service.live.pipeline.call(engine.unwatch).result()
             return
+        service.remember(served)
         track, cursor = self._track(served)
         service.live.pipeline.call(lambda: engine.watch(track, cursor)).result()
         service.metrics.bundle.labels(served.digest, "shadow").set(1)

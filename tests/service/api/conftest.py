@@ -83,6 +83,7 @@ def repackaged(source: Path, target: Path, *, other_plan: bool = False, threshol
         forecasts["forecasts"][0]["policy"] |= {"threshold": threshold, "release": threshold}
     files.write_json(forecasts, target / "forecasts.json")
     manifest = json.loads((target / MANIFEST).read_text()) | {"dataset": f"demo_fleet, {target.name}"}
+    manifest["lineage"] |= {"inputs_md5": {"model": target.name}}
     for name in ("plan.json", "forecasts.json"):
         manifest["files"][name] = {"sha256": sha256(target / name), "bytes": (target / name).stat().st_size}
     files.write_json(manifest, target / MANIFEST)

@@ -23,6 +23,10 @@ def digest(bundles, name):
     return (bundles / name / "manifest.sha256").read_text().split()[0]
 
 
+def lineage(bundles, name):
+    return json.loads((bundles / name / "manifest.json").read_text())["lineage"]
+
+
 def risks(client):
     return {entry["machine_id"]: entry["p_failure"] for entry in client.get("/v1/machines").json()["machines"]}
 
@@ -42,6 +46,25 @@ def test_one_call_goes_back(client, bundles):
     answer = client.post("/v1/model/rollback", json={})
     assert answer.json()["model"] == digest(bundles, "first")
     assert answer.json()["previous"] == digest(bundles, "second")
+
+
+def test_a_forecast_leads_back_when_another_bundle_answers_and_after_a_restart(client, start, bundles):
+    first = client.get("/v1/machines").json()["machines"][0]["id"]
+    client.post("/v1/model/activate", json={"bundle": "second"})
+    client.service.log.flush()
+    for again in (client, start(bundle=bundles / "first")):
+        assert again.get("/v1/model").json()["model"] == digest(bundles, "second")
+        logged = again.get(f"/v1/forecasts/{first}").json()["forecast"]
+        assert (logged["bundle"], logged["lineage"]) == (digest(bundles, "first"), lineage(bundles, "first"))
+
+
+def test_what_a_challenger_said_leads_back_when_it_is_watched_no_more(client, bundles):
+    client.post("/v1/model/shadow", json={"bundle": "third"})
+    client.post("/v1/telemetry", json={"readings": [{"machine_id": "m1", "time": "2025-01-01T20:00:00Z"}]})
+    client.post("/v1/model/shadow", json={"bundle": None})
+    client.service.log.flush()
+    key = client.service.store.forecasts("m1", role="shadow")[-1].id
+    assert client.get(f"/v1/forecasts/{key}").json()["forecast"]["lineage"] == lineage(bundles, "third")
 
 
 def test_there_is_nothing_to_go_back_to_at_first(client):

@@ -86,7 +86,11 @@ _SECOND: Final = """
 CREATE INDEX snapshots_of_machine ON snapshots (machine);
 """
 
-MIGRATIONS: Final = (_FIRST, _SECOND)
+_THIRD: Final = """
+CREATE TABLE bundles (bundle TEXT PRIMARY KEY, lineage TEXT NOT NULL, entered_at {big} NOT NULL);
+"""
+
+MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD)
 
 _LEDGER: Final = "CREATE TABLE IF NOT EXISTS migrations (number {big} PRIMARY KEY, applied_at {big} NOT NULL)"
 

@@ -2,6 +2,7 @@
 
 from oilcan.io.stores.alarms import AlarmsPart
 from oilcan.io.stores.audit import Audit
+from oilcan.io.stores.bundles import Bundles
 from oilcan.io.stores.database import Database
 from oilcan.io.stores.forecasts import ForecastsPart
 from oilcan.io.stores.keys import Keys
@@ -16,7 +17,7 @@ class Store(RecordsPart, ForecastsPart, AlarmsPart, RefusedPart, RetentionPart):
 
     Attributes
     ----------
-    snapshots, keys, settings, audit
+    snapshots, keys, settings, bundles, audit
         The smaller rooms of the store.
     """
 
@@ -25,6 +26,7 @@ class Store(RecordsPart, ForecastsPart, AlarmsPart, RefusedPart, RetentionPart):
         self.snapshots = Snapshots(self)
         self.keys = Keys(database)
         self.settings = Settings(database)
+        self.bundles = Bundles(database)
         self.audit = Audit(database)
 
     def close(self) -> None:

@@ -117,7 +117,7 @@ async def forecast(request: Request, forecast_id: str) -> Response:
     if found is None:
         raise Refusal(404, "path.forecast_id", found=forecast_id[:40], wanted="a forecast that is still kept",
                       do="Forecasts older than the retention are gone.")
-    return answer(service.served.stamp() | {"forecast": service.traced(found)})
+    return answer(service.served.stamp() | {"forecast": await asyncio.to_thread(service.traced, found)})
 
 
 def _filter(text: str) -> tuple[str, str]:
