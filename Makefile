@@ -36,16 +36,9 @@ $(VENV)/.core: requirements/core.txt pyproject.toml | $(BIN)/python
 	$(BIN)/dvc config --local plots.html_template plots/page.html
 	touch $@
 
-$(VENV)/.test: requirements/test.txt $(VENV)/.core
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/test.txt
-	touch $@
-
-$(VENV)/.serve: requirements/serve.txt $(VENV)/.core
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/serve.txt
-	touch $@
-
-$(VENV)/.tune: requirements/tune.txt $(VENV)/.core
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/tune.txt
+# .test, .serve, .tune: what else is wanted, each by the lock file of its name
+$(VENV)/.%: requirements/%.txt $(VENV)/.core
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $<
 	touch $@
 
 install-serve: $(VENV)/.serve  ## the same with what the service needs
