@@ -17,6 +17,7 @@ from oilcan.core.features import FLEET_TABLES, FeaturePlan, Tables, compute_matr
 from oilcan.core.fitted import Fitted
 from oilcan.core.ingest.duplicates import find_duplicates
 from oilcan.core.preparing import clean_readings
+from oilcan.core.quality.readings import Readings
 from oilcan.core.rows import pick_rows
 from oilcan.errors import DataError, bullet_list
 from oilcan.scoring.score import score
@@ -96,18 +97,10 @@ def check_telemetry(telemetry: pd.DataFrame, contract: Contract, where: str) -> 
 
 
 def within_range(telemetry: pd.DataFrame, contract: Contract) -> tuple[pd.DataFrame, int]:
-    """Readings outside the contract's physical range as missing, and how many that were."""
-    changed, count = {}, 0
-    for name, column in contract.tables["telemetry"].columns.items():
-        if column.range is not None and name in telemetry:
-            values = telemetry[name].to_numpy(dtype=np.float64, na_value=np.nan)
-            low, high = (edge if edge is not None else side for edge, side in
-                         zip(column.range, (-np.inf, np.inf), strict=True))
-            is_outside = (values < low) | (values > high)
-            if is_outside.any():
-                changed[name] = np.where(is_outside, np.nan, values)
-                count += int(is_outside.sum())
-    return telemetry.assign(**changed), count
+    """Readings outside the contract's physical range as missing, as `validate` has them, and how many that were."""
+    checked = Readings.of(telemetry, contract)
+    changed = {name: checked.values[name] for name, at in checked.out_of_range.items() if len(at)}
+    return telemetry.assign(**changed), sum(map(len, checked.out_of_range.values()))
 
 
 def positions(readings: pd.DataFrame, contract: Contract, rows: str) -> np.ndarray:
