@@ -13,7 +13,6 @@ from oilcan.contract import Contract
 from oilcan.errors import DataError
 from oilcan.io import files
 
-RECORDS: Final = ("errors", "maintenance", "failures")
 _MOST_ROWS: Final = 10_000          # of one request
 
 
@@ -39,7 +38,7 @@ class Fleet:
         columns = [MACHINE, TIME, *(name for name in contract.telemetry_columns("sensor", "condition", "static")
                                     if name not in contract.derived)]
         telemetry = pd.concat([files.read_table(part, columns) for part in files.partitions(folder / "telemetry")])
-        records = {name: _texts(files.read_table(folder / f"{name}.parquet"), contract, name) for name in RECORDS}
+        records = {name: _texts(files.read_table(folder / f"{name}.parquet"), contract, name) for name in EVENT_KEYS}
         machines = files.read_table(folder / "machines.parquet")
         listed = contract.tables["machines"].columns if "machines" in contract.tables else {}
         kept = [MACHINE, *(name for name in machines if name in listed and name != MACHINE)]

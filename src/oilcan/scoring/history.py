@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from oilcan.columns import KEY, MACHINE, TIME
+from oilcan.columns import EVENT_KEYS, KEY, MACHINE, TIME
 from oilcan.contract import Contract
 from oilcan.core.features import FLEET_TABLES, FeaturePlan, Tables, compute_matrix
 from oilcan.core.fitted import Fitted
@@ -24,7 +24,6 @@ from oilcan.scoring.score import score
 
 ROWS: Final = ("all", "stride", "last")
 _DTYPES: Final = {"text": "str", "instant": "datetime64[us, UTC]"}
-_EMPTY: Final = {"errors": "code", "maintenance": "component", "failures": "mode"}
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ def complete(fleet: Mapping[str, pd.DataFrame], readings: pd.DataFrame, contract
 
 def _nothing(name: str, readings: pd.DataFrame) -> pd.DataFrame:
     columns = {MACHINE: readings[MACHINE].iloc[:0]}
-    if name in _EMPTY:
+    if name in EVENT_KEYS:
         time = readings[TIME].iloc[:0] if TIME in readings else pd.Series(dtype="int64")
-        columns |= {TIME: time, _EMPTY[name]: pd.Series(dtype="str")}
+        columns |= {TIME: time, EVENT_KEYS[name][-1]: pd.Series(dtype="str")}
     return pd.DataFrame(columns)

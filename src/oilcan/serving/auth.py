@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from oilcan.io.stores.base import SCOPES
 from oilcan.serving.refusal import Refusal
 
-SCOPES: Final = ("read", "write", "admin")                  # each may do what the ones before it may
 PUBLIC: Final = frozenset({"/healthz", "/readyz", "/", "/openapi.json"})
 _REFRESH_S: Final = 2.0                                     # a revoked key is noticed after this at the latest
 _REMEMBERED: Final = 1_024

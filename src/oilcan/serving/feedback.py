@@ -1,8 +1,8 @@
 """Bodies of POST /v1/errors, /v1/maintenance and /v1/failures -> records, and which rows were refused."""
 
-from typing import Any, Final
+from typing import Any
 
-from oilcan.columns import CODE, COMPONENT, EVENT_KEYS, MODE
+from oilcan.columns import EVENT_KEYS
 from oilcan.contract import Column, Contract
 from oilcan.io.stores.base import Record, RecordTable
 from oilcan.serving.ingest import RecordBatch
@@ -10,8 +10,6 @@ from oilcan.serving.intake import TOLD, ahead
 from oilcan.serving.jsonrows import NAME, Row, is_name, kind_of, read_body, row_list, some
 from oilcan.serving.moments import Moments
 from oilcan.serving.refusal import Refusal
-
-KINDS: Final[dict[RecordTable, str]] = {"errors": CODE, "maintenance": COMPONENT, "failures": MODE}
 
 
 class Feedback:
@@ -30,7 +28,7 @@ class Feedback:
     def __init__(self, contract: Contract, table: RecordTable, moments: Moments, *, max_rows: int,
                  skew: int | None) -> None:
         self._table, self._moments, self._max_rows, self._skew = table, moments, max_rows, skew
-        self.kind = KINDS[table]
+        self.kind = EVENT_KEYS[table][-1]
         listed = contract.tables[table].columns if table in contract.tables else {}
         self.extras = extra_columns(contract, table)
         self.values = listed[self.kind].values if self.kind in listed else None

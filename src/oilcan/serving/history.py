@@ -14,7 +14,7 @@ from oilcan.core.features import Tables, compute_matrix
 from oilcan.core.preparing import clean_readings
 from oilcan.io.bundle import Bundle
 from oilcan.io.stores.base import RECORD_TABLES, Record, RecordTable
-from oilcan.serving.feedback import KINDS, Feedback
+from oilcan.serving.feedback import Feedback
 from oilcan.serving.intake import Batch, Intake, stored_columns
 from oilcan.serving.jsonrows import Row, known_keys
 from oilcan.serving.moments import Moments
@@ -85,7 +85,7 @@ class History:
         return clean_readings(table, self._bundle.contract, fill_periods=self._bundle.fill_periods)[0]
 
     def _records(self, table: RecordTable, records: Sequence[Record]) -> pd.DataFrame:
-        kind = KINDS[table]
+        kind = EVENT_KEYS[table][-1]
         return pd.DataFrame({
             MACHINE: [record.machine_id for record in records],
             TIME: self._times(np.array([record.time for record in records], dtype=np.int64)),

@@ -2,9 +2,10 @@
 
 from typing import Any, Final
 
+from oilcan.columns import EVENT_KEYS
 from oilcan.contract import Column, Contract
-from oilcan.io.stores.base import RecordTable
-from oilcan.serving.feedback import KINDS, extra_columns
+from oilcan.io.stores.base import RECORD_TABLES, RecordTable
+from oilcan.serving.feedback import extra_columns
 from oilcan.serving.intake import stored_columns
 from oilcan.serving.roster import static_columns
 from oilcan.serving.served import Served
@@ -136,8 +137,8 @@ def _history(contract: Contract, max_rows: int) -> Schema:
     """Tables of the past of some machines."""
     tables = {"telemetry": listed(_reading(contract), minItems=1, maxItems=max_rows),
               "machines": listed(_machine(contract), minItems=1, maxItems=max_rows)}
-    tables |= {table: _records(contract, table, max_rows)["properties"]["records"] for table in KINDS}
-    return record(tables, optional=(*KINDS, "machines"))
+    tables |= {table: _records(contract, table, max_rows)["properties"]["records"] for table in RECORD_TABLES}
+    return record(tables, optional=(*RECORD_TABLES, "machines"))
 
 
 def _of_machines(served: Served, max_rows: int) -> dict[str, Schema]:
@@ -164,7 +165,7 @@ def _of_machines(served: Served, max_rows: int) -> dict[str, Schema]:
         "taken": record(STAMP | counts | {"too_late": WHOLE, "refused": refused, "set_aside": aside,
                                           "machines": listed(risk)}),
         "noted": record(STAMP | counts | {"refused": refused, "machines": listed(risk)}),
-        **{table: _records(contract, table, max_rows) for table in KINDS},
+        **{table: _records(contract, table, max_rows) for table in RECORD_TABLES},
         "machines": record({"machines": listed(_machine(contract), minItems=1, maxItems=max_rows)}),
         "described": record(STAMP | {"accepted": WHOLE, "machines": listed(risk)}),
         "fleet": record(STAMP | {"total": WHOLE, "page": WHOLE, "size": WHOLE, "headline": TEXT,
@@ -172,7 +173,7 @@ def _of_machines(served: Served, max_rows: int) -> dict[str, Schema]:
                                  "machines": listed(listed_risk)}),
         "machine": record(STAMP | listed_risk["properties"] | {
             "reasons": listed(ANY), "history": ANY, "sensors": ANY, "alarms": listed(alarm),
-            "records": record(dict.fromkeys(("maintenance", "errors", "failures"), listed(entry))),
+            "records": record(dict.fromkeys(RECORD_TABLES, listed(entry))),
             "last_maintenance": {"anyOf": [record({"time": time, "component": TEXT}), {"type": "null"}]},
         }, optional=tuple(columns)),
         "alarms": record(STAMP | {"alarms": listed(alarm)}),
@@ -188,7 +189,7 @@ def _of_machines(served: Served, max_rows: int) -> dict[str, Schema]:
 def _records(contract: Contract, table: RecordTable, max_rows: int) -> Schema:
     """The body with records of one table."""
     columns = contract.tables[table].columns if table in contract.tables else {}
-    kind = KINDS[table]
+    kind = EVENT_KEYS[table][-1]
     values = columns[kind].values if kind in columns else None
     extras = {name: column_schema(column) for name, column in extra_columns(contract, table).items()}
     kind_schema = {"type": "string", "enum": values} if values else MACHINE_ID

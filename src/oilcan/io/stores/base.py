@@ -6,7 +6,7 @@ cycles. Moments at which the service did something (`received_at`, `opened_at`, 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -14,9 +14,9 @@ from oilcan.contract import Contract
 from oilcan.errors import StoreError
 
 RecordTable = Literal["errors", "maintenance", "failures"]
-RECORD_TABLES: Final[tuple[RecordTable, ...]] = ("errors", "maintenance", "failures")
+RECORD_TABLES: Final[tuple[RecordTable, ...]] = get_args(RecordTable)
 Scope = Literal["read", "write", "admin"]
-SCOPES: Final[tuple[Scope, ...]] = ("read", "write", "admin")
+SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)     # each may do what the ones before it may
 
 
 @dataclass(frozen=True)
