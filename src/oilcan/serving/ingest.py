@@ -1,7 +1,7 @@
 """A batch on its way: who may send it, into the store, into the engine, and what is answered."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -46,10 +46,7 @@ class Ingest:
         for job in jobs:
             job.content = self._of_known(job.content)
         batches: list[Batch] = [job.content for job in jobs]
-        whole = batches[0] if len(batches) == 1 else Readings(
-            [name for batch in batches for name in batch.machine_ids],
-            np.concatenate([batch.times for batch in batches]), np.concatenate([batch.values for batch in batches]))
-        appended = self._store.append(Readings(whole.machine_ids, whole.times, whole.values), self._clock())
+        appended = self._store.append(_joined(batches), self._clock())
         kept = [row for batch in batches for row in batch.kept]
         if kept:
             self._store.refuse(kept, self._clock())
@@ -60,12 +57,9 @@ class Ingest:
 
     def apply_readings(self, jobs: list[Job]) -> None:
         """Take batches into the features and answer with the new risks."""
-        batches, parts = [job.content for job in jobs], [job.written for job in jobs]
-        whole = Readings([name for batch in batches for name in batch.machine_ids],
-                         np.concatenate([batch.times for batch in batches]),
-                         np.concatenate([batch.values for batch in batches]))
-        status = self._engine.take(whole, Appended(np.concatenate([part.is_new for part in parts]),
-                                                   np.concatenate([part.is_conflict for part in parts])))
+        parts = [job.written for job in jobs]
+        status = self._engine.take(_joined([job.content for job in jobs]), Appended(
+            np.concatenate([part.is_new for part in parts]), np.concatenate([part.is_conflict for part in parts])))
         begin = 0
         for job in jobs:
             rows = slice(begin, begin := begin + len(job.content))
@@ -149,3 +143,10 @@ class Ingest:
         if self._settings.known_machines_only:
             return "a machine that the store knows"
         return f"at most {self._settings.max_machines:,} machines in all"
+
+
+def _joined(batches: Sequence[Batch]) -> Readings:
+    """The readings of some batches, one after the other."""
+    return Readings([name for batch in batches for name in batch.machine_ids],
+                    np.concatenate([batch.times for batch in batches]),
+                    np.concatenate([batch.values for batch in batches]))
