@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from tests.stages.running import run_stage
 from tests.training_frames import INDEPENDENT, fleet, independent, write
@@ -54,7 +55,7 @@ def test_two_runs_give_the_same_bytes(tmp_path):
 
 def test_check_rows_are_validation_rows(tmp_path):
     rows, values, failures = fleet()
-    kept = bundle.load_bundle(run(write(tmp_path, (rows, values, failures)))).check_rows
+    kept = pd.read_parquet(run(write(tmp_path, (rows, values, failures))) / "check_rows.parquet")
     validation = rows[rows["part"] == "validation"]
     assert len(kept) == 20
     assert len(kept.merge(validation, on=["machine_id", "time"])) == 20

@@ -7,13 +7,15 @@ walked over whole columns. Nothing is evaluated as Python.
 import ast
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pandas as pd
 
 from oilcan.contract import Derived
 from oilcan.errors import ContractError, bullet_list
+
+if TYPE_CHECKING:               # names for the reader; the service computes online features without waiting for pandas
+    import pandas as pd
 
 _BINARY: Final[dict[type[ast.AST], Callable[[Any, Any], Any]]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
@@ -82,7 +84,7 @@ def _call_faults(node: ast.Call, at: str, known: Sequence[str]) -> list[str]:
     return [fault for argument in node.args for fault in _faults(argument, known)]
 
 
-def add_derived(table: pd.DataFrame, derived: Mapping[str, Derived], known: Sequence[str]) -> pd.DataFrame:
+def add_derived(table: "pd.DataFrame", derived: Mapping[str, Derived], known: Sequence[str]) -> "pd.DataFrame":
     """The table with the derived columns added, float64; a later one may use an earlier one.
 
     A result that is not a finite number (a division by zero, the logarithm of a negative number) is
@@ -100,6 +102,7 @@ def add_derived(table: pd.DataFrame, derived: Mapping[str, Derived], known: Sequ
 
     Examples
     --------
+    >>> import pandas as pd
     >>> spec = Derived(expression="2 * a / b", unit="1", description="ratio")
     >>> add_derived(pd.DataFrame({"a": [1.0, 1.0], "b": [4.0, 0.0]}), {"r": spec}, ["a", "b"])["r"].tolist()
     [0.5, nan]

@@ -4,15 +4,17 @@ Everything per machine is computed on whole columns with these boundaries; a Pyt
 twenty thousand machines would cost more than the work itself.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:               # names for the reader; the service computes online features without waiting for pandas
+    import pandas as pd
 
 _US_PER_H: Final = 3_600_000_000
 
 
-def first_rows(machine: pd.Series) -> np.ndarray:
+def first_rows(machine: "pd.Series") -> np.ndarray:
     """Positions at which a new machine begins.
 
     Parameters
@@ -26,6 +28,7 @@ def first_rows(machine: pd.Series) -> np.ndarray:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> first_rows(pd.Series(["a", "a", "b"])).tolist()
     [0, 2]
     """
@@ -44,19 +47,20 @@ def group_numbers(first: np.ndarray, rows: int) -> np.ndarray:
     return np.repeat(np.arange(len(first)), np.diff(first, append=rows))
 
 
-def exact(time: pd.Series) -> np.ndarray:
+def exact(time: "pd.Series") -> np.ndarray:
     """Time as whole numbers, so that borders of intervals are exact: microseconds, or cycles.
 
     Examples
     --------
+    >>> import pandas as pd
     >>> exact(pd.Series(pd.to_datetime(["1970-01-01 00:00:01"], utc=True))).tolist()
     [1000000]
     """
-    if isinstance(time.dtype, pd.DatetimeTZDtype):
+    if time.dtype.kind == "M":
         return np.asarray(time.astype("datetime64[us, UTC]").astype("int64"), dtype=np.int64)
     return time.to_numpy(dtype=np.int64)
 
 
-def units_per_tick(time: pd.Series) -> int:
+def units_per_tick(time: "pd.Series") -> int:
     """Exact units in a tick: microseconds in an hour, or 1 where cycles are counted."""
-    return _US_PER_H if isinstance(time.dtype, pd.DatetimeTZDtype) else 1
+    return _US_PER_H if time.dtype.kind == "M" else 1

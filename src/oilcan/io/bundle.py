@@ -11,9 +11,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import pandas as pd
+import numpy as np
+from pyarrow import parquet, types
 
 from oilcan.contract import Contract, parse_contract
 from oilcan.core.calibration import Calibrator
@@ -23,8 +24,10 @@ from oilcan.core.intervals import Interval
 from oilcan.core.policy import AlarmPolicy
 from oilcan.core.trees import TreeModel
 from oilcan.errors import IntegrityError, bullet_list
-from oilcan.io import files
 from oilcan.io.digests import sha256
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT: Final = "oilcan-bundle"
 VERSION: Final = 3
@@ -41,6 +44,8 @@ class Bundle:
     ----------
     digest
         sha256 of the manifest, which holds those of all files: the bundle's name in logs.
+    check_rows
+        Features and expected forecasts by column, each of shape (rows,), for `scoring.check`.
     fill_periods
         Over how many periods cleaning held the last reading before features were made; the service repeats it.
     """
@@ -51,12 +56,12 @@ class Bundle:
     contract: Contract
     plan: FeaturePlan
     drift_reference: dict[str, Any]
-    check_rows: pd.DataFrame
+    check_rows: dict[str, np.ndarray]
     fill_periods: int
 
 
 def write_bundle(folder: Path, *, contract: Path, plan: Path, fitted: Fitted, drift_reference: dict[str, Any],
-                 check_rows: pd.DataFrame, facts: dict[str, Any]) -> None:
+                 check_rows: "pd.DataFrame", facts: dict[str, Any]) -> None:
     """Write every file, then the manifest over them, then its seal.
 
     Parameters
@@ -68,6 +73,8 @@ def write_bundle(folder: Path, *, contract: Path, plan: Path, fitted: Fitted, dr
     facts
         What the manifest says besides: lineage, library versions, verdict, how readings were prepared.
     """
+    from oilcan.io import files  # here: who only loads a bundle does not wait for pandas
+
     (folder / "contract.yaml").write_bytes(contract.read_bytes())
     (folder / "plan.json").write_bytes(plan.read_bytes())
     files.write_json(drift_reference, folder / "drift_reference.json")
@@ -108,9 +115,15 @@ def load_bundle(folder: Path) -> Bundle:
             raise IntegrityError(f"{folder}: trees of {forecast.name!r} want {forecast.trees.n_features - beside} "
                                  f"features, the plan has {len(fitted.features)}. {_REMEDY}.")
     contract = parse_contract(held["contract.yaml"].decode(), f"{folder}: contract.yaml")
-    checks = pd.read_parquet(io.BytesIO(held["check_rows.parquet"]))
-    return Bundle(digest, manifest, fitted, contract, plan, json.loads(held["drift_reference.json"]), checks,
-                  manifest["prepare"]["fill_gap_periods"])
+    return Bundle(digest, manifest, fitted, contract, plan, json.loads(held["drift_reference.json"]),
+                  _numbers(held["check_rows.parquet"]), manifest["prepare"]["fill_gap_periods"])
+
+
+def _numbers(table: bytes) -> dict[str, np.ndarray]:
+    """The float columns of a Parquet table, read so that pyarrow neither imports pandas nor starts threads."""
+    read = parquet.ParquetFile(io.BytesIO(table)).read(use_threads=False)
+    return {field.name: np.array(read[field.name].to_pylist(), dtype=np.float64) for field in read.schema
+            if types.is_floating(field.type)}
 
 
 def _proven(folder: Path) -> tuple[dict[str, bytes], str, dict[str, Any]]:

@@ -2,16 +2,19 @@
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from oilcan.columns import KEY, PART
 from oilcan.contract import Contract
 from oilcan.core.fitted import Fitted, Forecast, OutlookForecast, by_batch
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def score(fitted: Fitted, matrix: np.ndarray, *, rows_per_batch: int = 50_000, jobs: int = 1) -> pd.DataFrame:
+
+def score(fitted: Fitted, matrix: np.ndarray, *, rows_per_batch: int = 50_000, jobs: int = 1) -> "pd.DataFrame":
     """Forecasts for rows of features.
 
     Parameters
@@ -32,6 +35,8 @@ def score(fitted: Fitted, matrix: np.ndarray, *, rows_per_batch: int = 50_000, j
     ValueError
         If the matrix has another number of columns than the model has features.
     """
+    import pandas as pd  # here: the service asks for `columns` alone, and does not wait for pandas
+
     parts: dict[str, list[np.ndarray]] = {}
     for rows in by_batch(len(matrix), rows_per_batch) or [slice(0, 0)]:
         for name, values in columns(fitted.forecasts, matrix[rows], jobs=jobs).items():
@@ -53,7 +58,7 @@ def columns(forecasts: Iterable[Forecast], matrix: np.ndarray, *, jobs: int = 1)
     return said
 
 
-def beside_rows(contract: Contract, rows: pd.DataFrame, forecasts: pd.DataFrame) -> pd.DataFrame:
+def beside_rows(contract: Contract, rows: "pd.DataFrame", forecasts: "pd.DataFrame") -> "pd.DataFrame":
     """Forecasts with the key, part and outcomes of their rows, as evaluate reads them.
 
     Parameters
@@ -61,6 +66,8 @@ def beside_rows(contract: Contract, rows: pd.DataFrame, forecasts: pd.DataFrame)
     rows
         As in rows.parquet, shape (n, ...), in the order of `forecasts`.
     """
+    import pandas as pd
+
     tasks = "|".join(re.escape(name) for name in contract.tasks)
     outcome = re.compile(rf"(target|bound|wait|seen|next_failure)_({tasks})(__.+)?|p_true")
     kept = [name for name in rows if name in (*KEY, PART) or outcome.fullmatch(name)]

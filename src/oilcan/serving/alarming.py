@@ -1,7 +1,7 @@
 """From new probabilities to alarms of the crew: the bundle's policy, one step per stride, as evaluation takes them."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -9,9 +9,11 @@ from oilcan.core.fitted import EventForecast
 from oilcan.core.policy import AlarmState, step
 from oilcan.io.stores import Store
 from oilcan.io.stores.alarms import NewAlarm
-from oilcan.scoring.reasons import Reason
 from oilcan.serving.board import Board
 from oilcan.serving.served import Served, shown_reason
+
+if TYPE_CHECKING:
+    from oilcan.scoring.reasons import Reason
 
 _REMEMBERED: Final = 20_000         # newest alarms looked at after a start
 
@@ -72,7 +74,7 @@ class Alarming:
         reasons = self._served.explain(features[due[raised]]) if len(raised) else []
         return sum(self._open(slot, why, now) for slot, why in zip(slots[raised].tolist(), reasons, strict=True))
 
-    def _open(self, slot: int, why: Sequence[Reason], now: int) -> bool:
+    def _open(self, slot: int, why: "Sequence[Reason]", now: int) -> bool:
         board = self._board
         assert self.policy is not None  # noqa: S101  # for mypy
         board.alarm[slot], is_new = self._store.open_alarm(NewAlarm(

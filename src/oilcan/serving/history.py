@@ -3,13 +3,14 @@
 The batch engine computes them, so the answer is what `dvc repro` would say of the same readings.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from oilcan.columns import EVENT_KEYS, MACHINE, TIME
+from oilcan.contract import Contract
 from oilcan.core.features import Tables, compute_matrix
 from oilcan.core.preparing import clean_readings
 from oilcan.io.bundle import Bundle
@@ -19,7 +20,7 @@ from oilcan.serving.intake import Batch, Intake, stored_columns
 from oilcan.serving.jsonrows import Row, known_keys
 from oilcan.serving.moments import Moments
 from oilcan.serving.refusal import Refusal
-from oilcan.serving.roster import Roster, canonical, static_columns
+from oilcan.serving.roster import INSTANTS, Roster, static_columns
 from oilcan.serving.texts import Texts
 
 _PARTS: Final = ("telemetry", *RECORD_TABLES, "machines")
@@ -97,3 +98,14 @@ class History:
 
     def _times(self, times: np.ndarray) -> pd.Series:
         return pd.Series(pd.to_datetime(times, unit="us", utc=True) if self._is_instant else times)
+
+
+def canonical(contract: Contract, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows of machine_id and static columns as the canonical machines table has them."""
+    table = pd.DataFrame(rows)
+    columns = static_columns(contract)
+    for name in table.columns.intersection([name for name, column in columns.items() if column.type == "instant"]):
+        times = [INSTANTS.read(cell) for cell in table[name]]      # pandas reads fewer forms of ISO 8601 than we take
+        table[name] = pd.to_datetime(np.array(["NaT" if time is None else time for time in times], "datetime64[us]"),
+                                     utc=True)
+    return table

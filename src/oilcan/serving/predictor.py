@@ -10,7 +10,6 @@ from typing import Any, Final
 import numpy as np
 
 from oilcan.serving.forecastlog import ForecastLog
-from oilcan.serving.history import History
 from oilcan.serving.jsonrows import NumberRows, Row, kind_of, known_keys, read_body, row_list
 from oilcan.serving.metrics import Metrics
 from oilcan.serving.moments import Moments
@@ -58,6 +57,8 @@ class Predictor:
         return served.stamp() | {"forecasts": shaped(served, columns, forecasts), "refused": refused}
 
     def _of_history(self, served: Served, content: Any, names: tuple[str, ...] | None) -> Row:
+        from oilcan.serving.history import History  # here: with it comes the batch engine, and pandas
+
         matrix, machines, times, refused = History(served.bundle, max_rows=self._max_rows).read(content)
         columns = served.score(matrix, names)
         moments = Moments(served.bundle.contract.time.kind)

@@ -1,10 +1,7 @@
 """The body of POST /v1/machines -> static columns of machines: model, site, day of commissioning."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any, Final
-
-import numpy as np
-import pandas as pd
 
 from oilcan.columns import MACHINE
 from oilcan.contract import Column, Contract
@@ -12,7 +9,7 @@ from oilcan.serving.jsonrows import NAME, Row, is_name, kind_of, known_keys, rea
 from oilcan.serving.moments import Moments
 from oilcan.serving.refusal import Refusal
 
-_INSTANTS: Final = Moments("instant")
+INSTANTS: Final = Moments("instant")
 
 
 class Roster:
@@ -52,17 +49,6 @@ def static_columns(contract: Contract) -> dict[str, Column]:
             if name != MACHINE and column.role != "ignore" and column.personal is None}
 
 
-def canonical(contract: Contract, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Rows of machine_id and static columns as the canonical machines table has them."""
-    table = pd.DataFrame(rows)
-    columns = static_columns(contract)
-    for name in table.columns.intersection([name for name, column in columns.items() if column.type == "instant"]):
-        times = [_INSTANTS.read(cell) for cell in table[name]]      # pandas reads fewer forms of ISO 8601 than we take
-        table[name] = pd.to_datetime(np.array(["NaT" if time is None else time for time in times], "datetime64[us]"),
-                                     utc=True)
-    return table
-
-
 def _check(content: Any, is_right: Callable[[Any], bool], wanted: str, where: str) -> None:
     if not is_right(content):
         raise Refusal(422, where, found=kind_of(content), wanted=wanted, do="Mend it; nothing of the body was kept.")
@@ -74,6 +60,6 @@ def _fit(column: Column) -> tuple[Callable[[Any], bool], str]:
         return column.values.__contains__, f"one of {column.values}"
     return {
         "text": (is_name, NAME),
-        "instant": (lambda content: _INSTANTS.read(content) is not None, _INSTANTS.wanted),
+        "instant": (lambda content: INSTANTS.read(content) is not None, INSTANTS.wanted),
         "flag": (lambda content: type(content) is bool, "true or false"),
     }.get(column.type, (lambda content: type(content) in (int, float) and abs(content) < 1e300, "a number"))

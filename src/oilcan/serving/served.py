@@ -2,17 +2,18 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from oilcan.core.fitted import EventForecast, Forecast, LifeForecast, OutlookForecast
 from oilcan.io.bundle import Bundle, load_bundle
 from oilcan.scoring.check import check
-from oilcan.scoring.normals import Normals
-from oilcan.scoring.reasons import Explainer, Reason
 from oilcan.scoring.score import columns
 from oilcan.serving.contractfacts import described
+
+if TYPE_CHECKING:
+    from oilcan.scoring.reasons import Explainer, Reason
 
 US_PER_H: Final = 3_600_000_000
 
@@ -84,9 +85,12 @@ class Served:
         cut = self.thresholds.get(self.headline.name, np.inf)
         return p >= cut
 
-    def explain(self, matrix: np.ndarray, top: int = 3) -> list[tuple[Reason, ...]]:
+    def explain(self, matrix: np.ndarray, top: int = 3) -> "list[tuple[Reason, ...]]":
         """Why the headline says what it says, per row up to `top` reasons."""
         if self._explainer is None:
+            from oilcan.scoring.normals import Normals  # here: a start needs no reasons, and scipy takes long
+            from oilcan.scoring.reasons import Explainer
+
             normals = Normals.from_json(self.bundle.drift_reference["normals"])
             self._explainer = Explainer(self.headline, self.bundle.plan, normals)
         return self._explainer(matrix, top)
@@ -121,7 +125,7 @@ class Served:
         } | described(self.bundle.contract)
 
 
-def shown_reason(reason: Reason) -> dict[str, Any]:
+def shown_reason(reason: "Reason") -> dict[str, Any]:
     """A reason as JSON has it."""
     return {"sensor": reason.sensor, "feature": reason.feature, "value": reason.value, "unit": reason.unit,
             "normal": reason.normal, "share": round(reason.share, 4), "text": reason.text}

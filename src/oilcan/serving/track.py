@@ -5,9 +5,9 @@ from typing import Final
 
 import numpy as np
 
+from oilcan.columns import MACHINE
 from oilcan.core.online import LATE, NEW, OnlineFeatures
 from oilcan.io.stores.base import Machine, Readings, Record
-from oilcan.serving.roster import canonical
 from oilcan.serving.served import Served
 from oilcan.serving.texts import Texts
 
@@ -46,8 +46,9 @@ class Track:
 
     def register(self, machines: Sequence[Machine]) -> None:
         """Make machines known with their static columns, in this order."""
-        rows = [{"machine_id": each.machine_id} | each.static for each in machines if each.static]
-        table = canonical(self.served.bundle.contract, rows) if rows else None
+        told = [each for each in machines if each.static]
+        table = {name: [each.static.get(name) for each in told] for name in {n for each in told for n in each.static}}
+        table[MACHINE] = [each.machine_id for each in told]
         self.features.register([each.machine_id for each in machines], table)
 
     def take(self, readings: Readings) -> np.ndarray:

@@ -149,13 +149,13 @@ def client(start) -> Client:
 @pytest.fixture
 def rows(bundle) -> list[dict[str, float | None]]:
     """Feature rows as JSON has them."""
-    table = bundle.check_rows[list(bundle.fitted.features)].astype(float)
+    table = pd.DataFrame(bundle.check_rows)[list(bundle.fitted.features)]
     return table.astype(object).where(table.notna(), None).to_dict("records")
 
 
 @pytest.fixture
 def expected(bundle) -> pd.DataFrame:
     """The forecasts that `package` wrote down for those rows."""
-    kept = bundle.check_rows
+    kept = pd.DataFrame(bundle.check_rows)
     return kept[[name for name in kept if name.startswith("expected_")]].rename(
         columns=lambda name: name.removeprefix("expected_"))

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from oilcan.columns import MACHINE, TIME
-from oilcan.core.features.compound import processed
 from oilcan.core.features.health import NAME, regime_of
 from oilcan.core.features.plan import Category, FeaturePlan
+from oilcan.core.features.processing import processed
 from oilcan.core.features.scan import Moments
 from oilcan.core.features.timeline import Timeline
 from oilcan.core.groups import exact, units_per_tick

@@ -26,7 +26,7 @@ from oilcan.core.features.compound import spread
 from oilcan.core.features.facts import Facts
 from oilcan.core.features.families import FAMILIES
 from oilcan.core.features.fleet import learn_reference
-from oilcan.core.features.learn import NUMERIC, Learned, column_types
+from oilcan.core.features.learning import NUMERIC, Learned, column_types
 from oilcan.core.features.plan import Category, FeaturePlan, FleetReference, Sensor
 from oilcan.core.features.regimes import Clusters, learn_regimes
 from oilcan.core.features.surface import Surface

@@ -7,7 +7,7 @@ import pandas as pd
 
 from oilcan.columns import EVENT_KEYS, MACHINE, TIME
 from oilcan.contract import Contract
-from oilcan.core.features.learn import NUMERIC, Learned, column_types
+from oilcan.core.features.learning import NUMERIC, Learned, column_types
 from oilcan.core.features.plan import Category, Sensor
 from oilcan.core.groups import exact
 from oilcan.params import FeaturizeParams

@@ -1,7 +1,6 @@
 """Sensors that are computed from several sensors: residuals and the health index.
 
-Learned from the training sample; `processed` adds them to any readings, each from itself alone. Both
-engines go through it.
+Learned from the training sample here; `processing` adds them to any readings.
 """
 
 from typing import Final
@@ -12,8 +11,8 @@ import pandas as pd
 from oilcan.columns import MACHINE
 from oilcan.contract import Contract
 from oilcan.core.features.health import NAME, Health, learn_health, regime_of
-from oilcan.core.features.learn import TARGET, TICKS
-from oilcan.core.features.plan import FeaturePlan, Sensor
+from oilcan.core.features.learning import TARGET, TICKS
+from oilcan.core.features.plan import Sensor
 from oilcan.core.features.regimes import Clusters
 from oilcan.core.features.residuals import Residuals, learn_residuals
 from oilcan.core.features.surface import Surface
@@ -21,34 +20,6 @@ from oilcan.params import FeaturizeParams
 
 MOSTLY_THERE: Final = 0.5       # a sensor missing in a larger share of the sample takes no part
 NEAR: Final = 3.0               # longest windows before a failure in which readings are not called healthy
-
-
-def processed(plan: FeaturePlan, raw: np.ndarray, conditions: np.ndarray) -> np.ndarray:
-    """Readings as the families see them, each from itself alone: normalised, then residuals and the health index.
-
-    Parameters
-    ----------
-    raw
-        Sensors of the plan, shape (n, sensors), NaN where missing.
-    conditions
-        Those of the plan's regimes, shape (n, conditions); none where there are no regimes.
-
-    Returns
-    -------
-    Shape (n, columns of the plan).
-    """
-    place = {sensor.name: at for at, sensor in enumerate(plan.sensors)}
-    out = raw.copy()
-    if plan.regimes is not None:
-        at = [place[name] for name in plan.regimes.sensors]
-        out[:, at] = plan.regimes.normalise(out[:, at], conditions)
-    more = [out]
-    if plan.residuals is not None:
-        more.append(plan.residuals.of(out[:, [place[name] for name in plan.residuals.inputs]]))
-    if plan.health is not None:
-        values = out[:, [place[name] for name in plan.health.sensors]]
-        more.append(plan.health.index(values, regime_of(plan.regimes, conditions))[:, None])
-    return np.hstack(more)
 
 
 def learn_index(

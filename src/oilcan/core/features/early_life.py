@@ -11,13 +11,11 @@ through all of them.
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
 
 from oilcan.columns import MACHINE, TIME
-from oilcan.core.features.arrays import Arrays
 from oilcan.core.features.facts import Facts
 from oilcan.core.features.health import NAME
 from oilcan.core.features.plan import Feature
@@ -25,6 +23,11 @@ from oilcan.core.features.scan import Moments, running_moments
 from oilcan.core.features.timeline import Timeline, window_units
 from oilcan.core.features.windows import statistic, windowed
 from oilcan.core.groups import exact
+
+if TYPE_CHECKING:               # names for the reader; the service computes online features without waiting for pandas
+    import pandas as pd
+
+    from oilcan.core.features.arrays import Arrays
 
 PERIODS: Final = {"rate": "early", "drift": "life", "trend": "life"}     # whose reference period is another's
 ENDLESS: Final = 2**60      # whole units; longer than any record, and no overflow when added to an instant
@@ -48,7 +51,7 @@ def propose(facts: Facts) -> Iterator[Feature]:
             yield facts.feature("early_life", sensor, "trend", None, "trend of all so far")
 
 
-def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:
+def compute(arrays: "Arrays", features: list[Feature]) -> np.ndarray:
     """Shape (rows, features)."""
     out = np.empty((len(arrays.row_machine), len(features)))
     periods = [PERIODS.get(f.statistic, f.statistic) for f in features]
@@ -61,7 +64,7 @@ def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:
     return out
 
 
-def _against(arrays: Arrays, feature: Feature, past: Moments, column: int) -> np.ndarray:
+def _against(arrays: "Arrays", feature: Feature, past: Moments, column: int) -> np.ndarray:
     """One feature from the moments of its reference period."""
     own = past.column(column)
     if feature.statistic == "trend":
@@ -77,15 +80,15 @@ def _against(arrays: Arrays, feature: Feature, past: Moments, column: int) -> np
     return np.asarray(moved / np.maximum(lived, window))
 
 
-def renewals(arrays: Arrays, *tables: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def renewals(arrays: "Arrays", *tables: "pd.DataFrame") -> tuple[np.ndarray, np.ndarray]:
     """Machine codes and whole units of all records of known machines, sorted, each instant once."""
-    machine = np.concatenate([arrays.ids.get_indexer(pd.Index(table[MACHINE])) for table in tables]).astype(np.int64)
+    machine = np.concatenate([arrays.ids.get_indexer(table[MACHINE]) for table in tables]).astype(np.int64)
     time = np.concatenate([exact(table[TIME]) for table in tables])
     pairs = np.unique(np.stack([machine, time], axis=1)[machine >= 0], axis=0)
     return pairs[:, 0], pairs[:, 1]
 
 
-def _period(arrays: Arrays, columns: list[int], stat: str) -> Moments:
+def _period(arrays: "Arrays", columns: list[int], stat: str) -> Moments:
     """Moments of the reference period of the life that each row is in, as far as it has come."""
     length = ENDLESS if stat == "life" else window_units(arrays.plan.reference, arrays.per_tick)
     tables = (arrays.tables.maintenance, arrays.tables.failures) if stat == "renewed" else ()

@@ -6,14 +6,16 @@ S_i = S_(i-1) 2^(-(t_i - t_(i-1))/h) + new term, one multiplication and addition
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from oilcan.core.features.arrays import Arrays
 from oilcan.core.features.facts import Facts
 from oilcan.core.features.plan import Feature
 from oilcan.core.features.scan import decayed_sums
+
+if TYPE_CHECKING:               # names for the reader; the service computes online features without waiting for pandas
+    from oilcan.core.features.arrays import Arrays
 
 FADED: Final = 2.0**-64     # a total weight below this is nothing: no reading for 64 half-lives
 
@@ -27,7 +29,7 @@ def propose(facts: Facts) -> Iterator[Feature]:
                                     f"exponential average with half-life {facts.words(window)}")
 
 
-def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:
+def compute(arrays: "Arrays", features: list[Feature]) -> np.ndarray:
     """Shape (rows, features)."""
     out = np.empty((len(arrays.row_machine), len(features)))
     for half_life in sorted({f.window or 0.0 for f in features}):
@@ -36,7 +38,7 @@ def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:
     return out
 
 
-def exponential_average(arrays: Arrays, half_life: float, columns: list[int]) -> np.ndarray:
+def exponential_average(arrays: "Arrays", half_life: float, columns: list[int]) -> np.ndarray:
     """E(t) of some sensors at every row; NaN where the total weight has faded."""
     values = arrays.values[:, columns]
     there = ~np.isnan(values)
@@ -54,7 +56,7 @@ def _or_one(weights: np.ndarray | None) -> np.ndarray | float:
     return 1.0 if weights is None else weights
 
 
-def _goes_on(arrays: Arrays) -> np.ndarray:
+def _goes_on(arrays: "Arrays") -> np.ndarray:
     """True where a reading has one of the same machine before it."""
     goes_on = np.ones(len(arrays.machine), dtype=bool)
     goes_on[arrays.first] = False

@@ -7,14 +7,17 @@ and moments beside extremes. The work per reading does not grow with the window'
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from oilcan.core.features.arrays import Arrays
 from oilcan.core.features.facts import Facts
 from oilcan.core.features.plan import Feature
 from oilcan.core.features.scan import Moments, pieces, running
 from oilcan.core.features.timeline import window_units
+
+if TYPE_CHECKING:               # names for the reader; the service computes online features without waiting for pandas
+    from oilcan.core.features.arrays import Arrays
 
 NEEDED_BY = frozenset({"trailing", "slope", "early_life", "fleet"})
 WORDS = {"mean": "mean", "std": "standard deviation", "min": "lowest", "max": "highest"}
@@ -39,7 +42,7 @@ class Windows:
     head: np.ndarray
 
 
-def place_window(arrays: Arrays, window: float) -> Windows:
+def place_window(arrays: "Arrays", window: float) -> Windows:
     """Positions of the readings in (t - window, t] at every row."""
     length = window_units(window, arrays.per_tick)
     origin = arrays.time[arrays.first]
@@ -52,7 +55,7 @@ def place_window(arrays: Arrays, window: float) -> Windows:
     return Windows(blocks, begin, last, filled & (block[begin] == row_block - 1), filled & (block[last] == row_block))
 
 
-def scan_windows(arrays: Arrays, columns: list[int], places: list[Windows]) -> list[Moments]:
+def scan_windows(arrays: "Arrays", columns: list[int], places: list[Windows]) -> list[Moments]:
     """Moments of several windows at every row.
 
     Readings that no window border parts are summed up once, for all windows; only these sums are
@@ -103,12 +106,12 @@ def propose(facts: Facts) -> Iterator[Feature]:
                                         f"{WORDS[stat]} of the last {facts.words(window)}")
 
 
-def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:
+def compute(arrays: "Arrays", features: list[Feature]) -> np.ndarray:
     """Shape (rows, features)."""
     return np.array([windowed(arrays, f.sensor, f.statistic, f.window or 0.0) for f in features]).T
 
 
-def windowed(arrays: Arrays, sensor: str, stat: str, window: float) -> np.ndarray:
+def windowed(arrays: "Arrays", sensor: str, stat: str, window: float) -> np.ndarray:
     """One statistic of one sensor at every row; windows are scanned once, for all families that need them."""
     if not arrays.scanned:
         needed = [f for f in arrays.plan.features if f.kind in NEEDED_BY and f.window]

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from oilcan.columns import MACHINE
 from oilcan.contract import Contract
@@ -23,6 +22,7 @@ from oilcan.core.online.records import LIVES
 from oilcan.core.online.restart import dump, in_parts, load_many
 from oilcan.core.online.rows import NONE, Rows
 from oilcan.core.online.state import Recursion
+from oilcan.core.online.statics import Columns
 from oilcan.core.online.status import LATE, NEW, TOO_LATE, judge
 from oilcan.core.online.view import View
 
@@ -76,13 +76,13 @@ class OnlineFeatures:
         """Numbers that `apply` wants for a text column; see `Inputs.encode`."""
         return self.parts.inputs.encode(column, texts)
 
-    def register(self, machine_ids: Sequence[str], machines: pd.DataFrame | None = None) -> np.ndarray:
+    def register(self, machine_ids: Sequence[str], machines: Columns | None = None) -> np.ndarray:
         """Slots of machines, shape (n,); one not seen before gets a new slot.
 
         Parameters
         ----------
         machines
-            Rows of the canonical machines table, of any machines and with any of its static columns.
+            Rows of the canonical machines table by column, of any machines and with any of its static columns.
         """
         for name in machine_ids:
             self._slots.setdefault(name, len(self._slots))
@@ -93,8 +93,9 @@ class OnlineFeatures:
             self.parts.sliding.grow(n)
         slots = np.array([self._slots[name] for name in machine_ids], dtype=np.int64)
         if machines is not None:
-            known = machines[machines[MACHINE].isin(machine_ids)]
-            self.parts.statics.register(np.array([self._slots[name] for name in known[MACHINE]], np.int64), known)
+            asked = set(machine_ids)
+            row = {self._slots[name]: at for at, name in enumerate(machines[MACHINE]) if name in asked}
+            self.parts.statics.register(np.array(list(row), np.int64), list(row.values()), machines)
         return slots
 
     def apply(self, slots: np.ndarray, times: np.ndarray, values: np.ndarray) -> np.ndarray:

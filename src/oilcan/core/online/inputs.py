@@ -4,18 +4,16 @@ Impossible readings become missing, a short silence repeats the last reading, de
 computed, sensors are normalised for their conditions, and the health index is added.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 
 from oilcan.contract import Contract
 from oilcan.core.derived import columns_used, compute_derived
-from oilcan.core.features.arrays import codes
-from oilcan.core.features.compound import processed
 from oilcan.core.features.health import regime_of
 from oilcan.core.features.plan import Category, FeaturePlan
+from oilcan.core.features.processing import processed
 from oilcan.core.online.block import Block
 from oilcan.core.online.processed import Processed
 from oilcan.core.online.rows import NONE, Taken
@@ -73,7 +71,7 @@ class Inputs:
 
     def encode(self, column: str, texts: Sequence[str | None]) -> np.ndarray:
         """Numbers for a text column: the place among the values seen in training, -1 unseen, NaN missing."""
-        return codes(pd.Series(list(texts), dtype=object), self._text[column])
+        return places(texts, self._text[column])
 
     def impossible(self, values: np.ndarray) -> np.ndarray:
         """Which readings lie outside the contract's range or are infinite, shape (n, columns)."""
@@ -114,6 +112,23 @@ class Inputs:
 
     def _ticks(self, time: np.ndarray) -> np.ndarray:
         return time.astype(np.float64) / self._per_tick
+
+
+def places(texts: Iterable[Any], category: Category) -> np.ndarray:
+    """What `features.arrays.codes` says, of plain texts: place among those of training, -1 unseen, NaN missing.
+
+    Examples
+    --------
+    >>> places(["b", None, "z"], Category("site", ("a", "b"))).tolist()
+    [1.0, nan, -1.0]
+    """
+    known = {text: at for at, text in enumerate(category.values)}
+    return np.array([np.nan if is_missing(text) else known.get(text, -1) for text in texts], dtype=np.float64)
+
+
+def is_missing(cell: Any) -> bool:
+    """None, NaN or NaT; the last two differ from themselves."""
+    return cell is None or cell != cell
 
 
 def categories_of(plan: FeaturePlan) -> dict[str, Category]:

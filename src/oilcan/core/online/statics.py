@@ -1,15 +1,24 @@
 """What does not change while a machine works, from the machines table or from its newest reading."""
 
-from collections.abc import Mapping
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Protocol
 
 import numpy as np
-import pandas as pd
 
-from oilcan.core.features.arrays import codes
 from oilcan.core.features.plan import FeaturePlan
-from oilcan.core.groups import exact
-from oilcan.core.online.inputs import categories_of
+from oilcan.core.online.inputs import categories_of, is_missing, places
 from oilcan.core.online.rows import Rows
+
+_EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_MICROSECOND: Final = datetime.timedelta(microseconds=1)
+
+
+class Columns(Protocol):
+    """Rows of the machines table by column: a table of pandas, or a mapping of lists."""
+
+    def __contains__(self, name: object, /) -> bool: ...
+    def __getitem__(self, name: str, /) -> Sequence[Any]: ...
 
 
 class Statics:
@@ -30,22 +39,26 @@ class Statics:
         self._place = {name: at for at, name in enumerate(self._kinds)}
         self.rows = Rows(machine=np.full(len(self._kinds), np.nan))
 
-    def register(self, slots: np.ndarray, machines: pd.DataFrame) -> None:
-        """Take static columns from rows of the machines table, one per slot; columns it lacks stay as they are.
+    def register(self, slots: np.ndarray, at: Sequence[int], machines: Columns) -> None:
+        """Take static columns from rows of the machines table; columns it lacks stay as they are.
 
-        Instants may be written as ISO 8601.
+        Parameters
+        ----------
+        slots, at
+            Machines, and the row of each, shape (m,).
+        machines
+            Instants are datetimes or ISO 8601, without an offset in UTC.
         """
-        for name, at in self._place.items():
+        for name, place in self._place.items():
             if name in machines:
-                self.rows["machine"][slots, at] = self._numbers(name, machines[name])
+                cells = list(machines[name])
+                self.rows["machine"][slots, place] = self._numbers(name, [cells[row] for row in at])
 
-    def _numbers(self, name: str, column: pd.Series) -> np.ndarray:
+    def _numbers(self, name: str, cells: Iterable[Any]) -> np.ndarray:
         if self._kinds[name] == "code":
-            return codes(column, self._categories[name])
-        if self._kinds[name] == "age":
-            instants = pd.to_datetime(column, utc=True, format="ISO8601")
-            return np.where(column.isna(), np.nan, exact(instants))    # exact: 2^53 microseconds are 285 years
-        return column.to_numpy(np.float64, na_value=np.nan)
+            return places(cells, self._categories[name])
+        number = _microseconds if self._kinds[name] == "age" else float
+        return np.array([np.nan if is_missing(cell) else number(cell) for cell in cells], dtype=np.float64)
 
     def column(self, name: str, slots: np.ndarray, raw: np.ndarray) -> np.ndarray:
         """One static column of machines, shape (m,), NaN where unknown.
@@ -58,3 +71,9 @@ class Statics:
         if name in self._from_readings:
             return raw[:, self._from_readings[name]]
         return self.rows["machine"][slots, self._place[name]]
+
+
+def _microseconds(moment: datetime.datetime | str) -> int:
+    """Since 1970; exact as float64 too, for 2^53 of them are 285 years."""
+    told = datetime.datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return ((told if told.tzinfo else told.replace(tzinfo=datetime.UTC)) - _EPOCH) // _MICROSECOND
