@@ -1,6 +1,5 @@
 """Readings of some machines on their way into the state."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -31,12 +30,6 @@ class Block:
         """From the slot of every reading; readings of a machine stand side by side."""
         starts = np.flatnonzero(np.diff(slot, prepend=-1))
         return cls(slot[starts], starts, time, values)
-
-    @classmethod
-    def stacked(cls, slots: np.ndarray, blocks: Sequence["Block"]) -> "Block":
-        """One after the other, each of the readings of one machine or of none, with new slots."""
-        slot = np.repeat(slots, [len(block.time) for block in blocks])
-        return cls.of(slot, np.concatenate([b.time for b in blocks]), np.concatenate([b.values for b in blocks]))
 
     @cached_property
     def ends(self) -> np.ndarray:

@@ -7,9 +7,8 @@ and static columns. The present follows from these, so it is computed again and 
 """
 
 import hashlib
-import math
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,6 +44,34 @@ class Snapshot:
     times: np.ndarray
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """Several machines, each of their arrays one after the other.
+
+    Parameters
+    ----------
+    base
+        Rows of state, each of shape (n, ...).
+    counts
+        Readings in each list, then records, by machine: shape (n, lists + 1).
+    readings
+        Times and values of each list.
+    keys, times
+        Of the records.
+    """
+
+    base: Taken
+    counts: np.ndarray
+    readings: list[tuple[np.ndarray, np.ndarray]]
+    keys: np.ndarray
+    times: np.ndarray
+
+    def blocks(self, slots: np.ndarray) -> list[Block]:
+        """Each list of readings, of the machines in these slots, shape (n,)."""
+        return [Block.of(np.repeat(slots, n), time, values)
+                for n, (time, values) in zip(self.counts.T, self.readings, strict=False)]
+
+
 class Codec:
     """Bytes of one kind of engine.
 
@@ -63,6 +90,7 @@ class Codec:
         self._fields = {name: row for each in rows for name, row in each.empty.items()}
         self._widths = list(widths)
         self._counts = struct.Struct(f"<32s{len(self._widths) + 1}I")
+        self._row = np.dtype([(name, row.dtype.newbyteorder("<"), row.shape) for name, row in self._fields.items()])
 
     def encode(self, snapshot: Snapshot) -> bytes:
         """The bytes of a machine."""
@@ -75,26 +103,32 @@ class Codec:
         joined = b"".join(body)
         return _SEAL.pack(MAGIC, VERSION, hashlib.sha256(joined).digest()) + joined
 
-    def decode(self, dump: bytes) -> Snapshot:
-        """What `encode` was given.
+    def decode(self, dumps: Sequence[bytes]) -> Decoded:
+        """What `encode` was given, of several machines at once; the bytes must have passed `check`."""
+        begin = _SEAL.size + self._counts.size
+        counts = np.array([self._counts.unpack_from(dump, _SEAL.size)[1:] for dump in dumps], dtype=np.int64)
+        cells = [cell for width in self._widths for cell in (1, width)] + [1, 1]        # of each array, per entry
+        entries = np.column_stack([*(counts[:, at // 2] for at in range(len(cells) - 2)), counts[:, -1], counts[:, -1]])
+        sizes = np.column_stack([np.full(len(dumps), self._row.itemsize), entries * cells * _INTEGER.itemsize])
+        ends = begin + np.cumsum(sizes, axis=1)
+        row, *arrays = (b"".join([dump[start:end] for dump, start, end in zip(dumps, *pair, strict=True)])
+                        for pair in zip((ends - sizes).T.tolist(), ends.T.tolist(), strict=True))
+        base = np.frombuffer(row, self._row)
+        *readings, keys, times = (_array(joined, _NUMBER if at % 2 and at < 2 * len(self._widths) else _INTEGER)
+                                  for at, joined in enumerate(arrays))
+        lists = [(time, values.reshape(-1, width))
+                 for time, values, width in zip(readings[::2], readings[1::2], self._widths, strict=True)]
+        return Decoded({name: base[name].astype(row.dtype) for name, row in self._fields.items()}, counts, lists,
+                       keys, times)
+
+    def check(self, dump: bytes) -> None:
+        """Refuse what `encode` did not make.
 
         Raises
         ------
         IntegrityError
             If the bytes are cut or changed, of another version, or of an engine with another plan or settings.
         """
-        self._check(dump)
-        _, *counts = self._counts.unpack_from(dump, _SEAL.size)
-        shapes: list[tuple[tuple[int, ...], np.dtype]] = [((1, *row.shape), row.dtype) for row in self._fields.values()]
-        for n, width in zip(counts[:-1], self._widths, strict=True):
-            shapes += [((n,), _INTEGER), ((n, width), _NUMBER)]
-        shapes += [((counts[-1],), _INTEGER)] * 2
-        arrays = _arrays(dump, _SEAL.size + self._counts.size, shapes)
-        base = {name: next(arrays) for name in self._fields}
-        readings = [Block.of(np.zeros(n, np.int64), next(arrays), next(arrays)) for n in counts[:-1]]
-        return Snapshot(base, readings, next(arrays), next(arrays))
-
-    def _check(self, dump: bytes) -> None:
         if len(dump) < _SEAL.size + self._counts.size or dump[:4] != MAGIC:
             raise IntegrityError(f"state of a machine: not one, or cut off (found {len(dump)} bytes). {_REMEDY}")
         _, version, digest = _SEAL.unpack_from(dump)
@@ -114,8 +148,5 @@ def _bytes(array: np.ndarray) -> bytes:
     return np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
-def _arrays(dump: bytes, at: int, shapes: list[tuple[tuple[int, ...], np.dtype]]) -> Iterator[np.ndarray]:
-    for shape, dtype in shapes:
-        n = math.prod(shape)
-        yield np.frombuffer(dump, dtype.newbyteorder("<"), n, at).astype(dtype).reshape(shape)
-        at += n * dtype.itemsize
+def _array(joined: bytes, dtype: np.dtype) -> np.ndarray:
+    return np.frombuffer(joined, dtype.newbyteorder("<")).astype(dtype)

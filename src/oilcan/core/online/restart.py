@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from oilcan.core.online.block import Block
-from oilcan.core.online.codec import Snapshot
+from oilcan.core.online.codec import Decoded, Snapshot
 
 if TYPE_CHECKING:
     from oilcan.core.online.engine import OnlineFeatures
@@ -26,9 +25,10 @@ def dump(engine: "OnlineFeatures", slot: int) -> bytes:
 
 def load_many(engine: "OnlineFeatures", slots: np.ndarray, dumps: Sequence[bytes]) -> None:
     """Take up machines; all bytes are checked before anything is changed."""
-    found = [engine.codec.decode(each) for each in dumps]
+    for each in dumps:
+        engine.codec.check(each)
     for few in in_parts(np.argsort(slots)):
-        _restore(engine, slots[few], [found[at] for at in few])
+        _restore(engine, slots[few], engine.codec.decode([dumps[at] for at in few]))
 
 
 def in_parts(at: np.ndarray) -> Iterator[np.ndarray]:
@@ -36,15 +36,12 @@ def in_parts(at: np.ndarray) -> Iterator[np.ndarray]:
     return (at[begin : begin + AT_ONCE] for begin in range(0, len(at), AT_ONCE))
 
 
-def _restore(engine: "OnlineFeatures", slots: np.ndarray, found: list[Snapshot]) -> None:
-    base = {name: np.concatenate([each.base[name] for each in found]) for name in found[0].base}
+def _restore(engine: "OnlineFeatures", slots: np.ndarray, found: Decoded) -> None:
     for rows in (engine.base, engine.moved, engine.parts.statics.rows):
-        rows.put(slots, {name: base[name] for name in rows.empty})
+        rows.put(slots, {name: found.base[name] for name in rows.empty})
     engine.now.put(slots, engine.base.take(slots))
-    raw, *older = (Block.stacked(slots, blocks) for blocks in zip(*(s.readings for s in found), strict=True))
-    n = [len(each.keys) for each in found]
-    engine.parts.records.replace(np.repeat(slots, n), np.concatenate([each.keys for each in found]),
-                               np.concatenate([each.times for each in found]), slots)
+    raw, *older = found.blocks(slots)
+    engine.parts.records.replace(np.repeat(slots, found.counts[:, -1]), found.keys, found.times, slots)
     engine.parts.sliding.restore(slots, older)
     engine.raw.clear(slots)
     if len(raw.slots):
