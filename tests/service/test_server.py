@@ -1,8 +1,6 @@
 """One service on one port: a second one is refused in words, whatever the kernel would allow."""
 
 import socket
-import subprocess
-import sys
 
 import pytest
 
@@ -26,13 +24,3 @@ def test_a_port_that_is_taken_is_refused(shared):
 def test_an_address_of_another_computer_is_refused():
     with pytest.raises(ParamsError, match=r"port 8080 of 192\.0\.2\.1: cannot be listened on"):
         server.serve(ServiceSettings(host="192.0.2.1"))
-
-
-def test_a_start_does_not_wait_for_libraries_that_only_some_requests_need(_small_repo, tmp_path):
-    code = ("import sys; from oilcan.serving.server import make_app; from oilcan.serving.settings import read_settings;"
-            "service = make_app(read_settings({}, bundle=sys.argv[1], store=sys.argv[2])).state.service;"
-            "service.live.restored.result(); service.close();"
-            "sys.exit(' '.join(sorted({'pandas', 'sklearn', 'joblib'} & set(sys.modules))))")
-    words = [sys.executable, "-c", code, _small_repo.path / "models/bundle", f"sqlite:///{tmp_path}/service.db"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.stderr.strip() == ""
