@@ -11,6 +11,7 @@ from typing import Any, Final
 from oilcan.errors import DataError, OilcanError
 
 _TRIES: Final = 60
+_KEY: Final = " Commands take the key from the environment variable OILCAN_KEY."
 
 
 class Api:
@@ -62,11 +63,20 @@ class Api:
                 self._sleep(float(answer.headers.get("Retry-After", 1)))
                 continue
             if answer.status >= 400:
-                told = said.decode(errors="replace")[:500]
-                raise OilcanError(f"{self._url}{path}: refused with {answer.status} ({told}). Mend what it says.")
+                raise OilcanError(f"{self._url}{path}: refused with {answer.status}: {_refusal(said)}"
+                                  + (_KEY if answer.status in {401, 403} else ""))
             return dict(json.loads(said))
         raise OilcanError(f"{self._url}: no answer for {_TRIES} tries. Start the service with `oilcan serve`.")
 
     def close(self) -> None:
         """Let go of the connection."""
         self._connection.close()
+
+
+def _refusal(said: bytes) -> str:
+    """A refusal in words; what came instead of one as it is."""
+    try:
+        told = json.loads(said)["error"]
+        return f"{told['where']}: found {told['found']}, wanted {told['wanted']}. {told['do']}"
+    except (ValueError, LookupError, TypeError):
+        return f"{said[:500].decode(errors='replace')!r}. Ask who runs it."
