@@ -36,7 +36,7 @@ def row(words: str, help_: str, parser: ArgumentParser) -> str:
         name = action.option_strings[-1] if action.option_strings else str(action.metavar or action.dest)
         value = f" {action.metavar}" if action.option_strings and action.metavar else ""
         if name != "--help":
-            shown.append(f"`{name}{value}`: {action.help}")
+            shown.append(f"`{name}{value}`: {str(action.help).replace('%(default)s', str(action.default))}")
     return f"| `{words}` | {help_} | {'<br>'.join(shown)} |"
 
 
