@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[1]
 _LEFT_OUT = pytest.StashKey[str]()
 _NO_PARAMETERS = SimpleNamespace(params={})
 PROGRAMS = {"postgres": ("initdb", "postgresql"), "browser": ("chromium", "chromium"),     # fixture: program, package
-            "certificate": ("openssl", "openssl"), "systemd": ("systemd-analyze", "systemd")}
+            "certificate": ("openssl", "openssl"), "systemd": ("systemd-analyze", "systemd"),
+            "curl": ("curl", "curl")}
 
 SMALL = {
     "simulate": {"machines": 24, "days": 150},
