@@ -208,20 +208,21 @@ def test_ids_of_forecasts_are_never_given_twice(store, store_url):
 
 def test_a_machine_has_one_open_alarm_per_task_and_one_per_reading(store):
     alarm = NewAlarm("a", "failure", 7, 0.9, 0.5, [{"feature": "load"}])
-    key, new = store.open_alarm(alarm, NOW)
+    later = NewAlarm("a", "failure", 8, 0.9, 0.5, [])
+    (key, new), again = store.change_alarms(opened=[alarm, later], now=NOW)
     assert new
-    assert store.open_alarm(NewAlarm("a", "failure", 8, 0.9, 0.5, []), NOW) == (key, False)
-    assert store.close_alarm(key, NOW + 5)
-    assert not store.close_alarm(key, NOW + 6)
-    assert store.open_alarm(alarm, NOW) == (key, False)
-    assert store.open_alarm(NewAlarm("a", "failure", 9, 0.9, 0.5, []), NOW + 9)[1]
+    assert again == (key, False)
+    store.change_alarms(closed=[key], now=NOW + 5)
+    assert store.change_alarms(closed=[key, 999], opened=[alarm], now=NOW + 6) == [(key, False)]
+    assert store.alarm(key).closed_at == NOW + 5
+    assert store.change_alarms(opened=[NewAlarm("a", "failure", 9, 0.9, 0.5, [])], now=NOW + 9)[0][1]
     assert [row.time for row in store.alarms(machine_id="a")] == [9, 7]
     assert [row.time for row in store.alarms(open_only=True)] == [9]
     assert store.alarms(machine_id="a")[1].reasons == [{"feature": "load"}]
 
 
 def test_the_first_acknowledgement_counts_and_every_comment_is_kept(store):
-    key, _ = store.open_alarm(NewAlarm("a", "failure", 7, 0.9, 0.5, []), NOW)
+    [(key, _)] = store.change_alarms(opened=[NewAlarm("a", "failure", 7, 0.9, 0.5, [])], now=NOW)
     store.acknowledge(key, "night-shift", NOW + 1, "seen, bearing is hot")
     alarm = store.acknowledge(key, "day-shift", NOW + 2, "changed it")
     assert (alarm.acknowledged_by, alarm.acknowledged_at) == ("night-shift", NOW + 1)
@@ -306,7 +307,7 @@ def test_numbers_of_any_size_and_text_of_any_kind_do_no_harm(store):
     assert store.keys.find("\0\ud800") is None
     with pytest.raises(StoreError, match="there is none"):
         store.alarm(2**70)
-    key, _ = store.open_alarm(NewAlarm("a", "failure", 7, 0.9, 0.5, []), NOW)
+    [(key, _)] = store.change_alarms(opened=[NewAlarm("a", "failure", 7, 0.9, 0.5, [])], now=NOW)
     assert store.comment(key, "ann", "a\0b\ud800", NOW).comments[0].said == "a\ufffdb?"
     for record in (Record("a", 2**63, "E7"), Record("a", 1, "\0")):
         with pytest.raises(DataError):

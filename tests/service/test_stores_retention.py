@@ -74,10 +74,10 @@ def test_open_alarms_and_the_forecasts_behind_alarms_stay(store):
     ids = store.forecast_ids(30)
     store.log_forecasts(Forecasts("f00d", 2, "active", ("p",), np.array(ids), ["a"] * 30, np.arange(30),
                                   np.zeros((30, 1))), NOW - 400 * DAY)
-    keys = [store.open_alarm(NewAlarm("a", task, 1, 0.9, 0.5, [], ids[at]), NOW - 400 * DAY)[0]
-            for at, task in enumerate(("closed", "open", "newest"))]
+    opened = [NewAlarm("a", task, 1, 0.9, 0.5, [], ids[at]) for at, task in enumerate(("closed", "open", "newest"))]
+    keys = [key for key, _ in store.change_alarms(opened=opened, now=NOW - 400 * DAY)]
     store.acknowledge(keys[0], "ann", NOW - 400 * DAY, "seen")
-    store.close_alarm(keys[0], NOW - 399 * DAY)
+    store.change_alarms(closed=[keys[0]], now=NOW - 399 * DAY)
     counts = store.retain(NOW, 30 * DAY, 365 * DAY)
     assert (counts["alarms"], counts["forecasts"]) == (1, 28)
     assert {alarm.task for alarm in store.alarms()} == {"open", "newest"}

@@ -68,20 +68,22 @@ class Alarming:
             self._state.grow(len(board))
         p, ticks = board.values[self._column][slots], board.time[slots] / self._per_tick
         raised = np.flatnonzero(step(self.policy, self._state, slots, ticks, p, self._crews(slots)))
-        for slot in slots[(board.alarm[slots] > 0) & ~self._state.on[slots]].tolist():
-            self._store.close_alarm(int(board.alarm[slot]), now)
-            board.alarm[slot] = 0
+        over = slots[(board.alarm[slots] > 0) & ~self._state.on[slots]]
+        if not len(raised) and not len(over):
+            return 0
         reasons = self._served.explain(features[due[raised]]) if len(raised) else []
-        return sum(self._open(slot, why, now) for slot, why in zip(slots[raised].tolist(), reasons, strict=True))
+        told = self._store.change_alarms(
+            closed=board.alarm[over].tolist(), now=now,
+            opened=[self._alarm(slot, why) for slot, why in zip(slots[raised].tolist(), reasons, strict=True)])
+        board.alarm[over], board.alarm[slots[raised]] = 0, [key for key, _ in told]
+        return sum(is_new for _, is_new in told)
 
-    def _open(self, slot: int, why: "Sequence[Reason]", now: int) -> bool:
+    def _alarm(self, slot: int, why: "Sequence[Reason]") -> NewAlarm:
         board = self._board
         assert self.policy is not None  # noqa: S101  # for mypy
-        board.alarm[slot], is_new = self._store.open_alarm(NewAlarm(
-            board.machine_ids[slot], self._served.headline.name, int(board.time[slot]),
-            float(board.values[self._column][slot]), self.policy.threshold, [shown_reason(reason) for reason in why],
-            int(board.forecast[slot])), now)
-        return is_new
+        return NewAlarm(board.machine_ids[slot], self._served.headline.name, int(board.time[slot]),
+                        float(board.values[self._column][slot]), self.policy.threshold,
+                        [shown_reason(reason) for reason in why], int(board.forecast[slot]))
 
     def _crews(self, slots: np.ndarray) -> np.ndarray | None:
         if self._crew is None:

@@ -52,29 +52,24 @@ _SELECT: Final = ("SELECT id, machine, task, time, opened_at, p, threshold, reas
 class AlarmsPart(MachinesPart):
     """The part of a store about alarms."""
 
-    def open_alarm(self, alarm: NewAlarm, now: int) -> tuple[int, bool]:
-        """Id of the alarm, and whether it is new.
+    def change_alarms(self, *, closed: Sequence[int] = (), opened: Sequence[NewAlarm] = (), now: int
+                      ) -> list[tuple[int, bool]]:
+        """Close some alarms, then open others, in one transaction; of each opened its id, and whether it is new.
 
         There is one open alarm per machine and task at most, and one per reading for ever: asked again, by this
-        process or another, the answer is the alarm that is there.
+        process or another, the answer is the alarm that is there. One that is closed already stays as it is.
         """
-        machine = int(self.numbers_of([alarm.machine_id], now)[0])
-        values = (machine, alarm.task, alarm.time, now, alarm.p, alarm.threshold,
-                  json.dumps(alarm.reasons, allow_nan=False), alarm.forecast)
+        machines = self.numbers_of([alarm.machine_id for alarm in opened], now).tolist()
+        rows = [(machine, alarm.task, alarm.time, now, alarm.p, alarm.threshold,
+                 json.dumps(alarm.reasons, allow_nan=False), alarm.forecast)
+                for machine, alarm in zip(machines, opened, strict=True)]
 
-        def work(tx: Transaction) -> tuple[int, bool]:
-            new = tx.rows("INSERT INTO alarms (machine, task, time, opened_at, p, threshold, reasons, forecast) "
-                          "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id", values)
-            there = ("SELECT id FROM alarms WHERE machine = ? AND task = ? "
-                     "ORDER BY time = ? DESC, closed_at IS NULL DESC LIMIT 1")
-            return (new or tx.rows(there, values[:3]))[0][0], bool(new)
+        def work(tx: Transaction) -> list[tuple[int, bool]]:
+            for key in closed:
+                tx.run("UPDATE alarms SET closed_at = ? WHERE id = ? AND closed_at IS NULL", (now, key))
+            return [_opened(tx, row) for row in rows]
 
         return self.database.write(work)
-
-    def close_alarm(self, alarm_id: int, now: int) -> bool:
-        """Close an alarm; False if it is closed already, or none."""
-        sql = "UPDATE alarms SET closed_at = ? WHERE id = ? AND closed_at IS NULL"
-        return self.database.write(lambda tx: tx.run(sql, (now, clamped(alarm_id)))) == 1
 
     def acknowledge(self, alarm_id: int, by: str, now: int, comment: str = "") -> Alarm:
         """Say that somebody has seen an alarm; the first one counts, a comment is added each time.
@@ -143,6 +138,14 @@ class AlarmsPart(MachinesPart):
             ]
 
         return self.database.read(work)
+
+
+def _opened(tx: Transaction, row: tuple[Any, ...]) -> tuple[int, bool]:
+    new = tx.rows("INSERT INTO alarms (machine, task, time, opened_at, p, threshold, reasons, forecast) "
+                  "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id", row)
+    there = ("SELECT id FROM alarms WHERE machine = ? AND task = ? "
+             "ORDER BY time = ? DESC, closed_at IS NULL DESC LIMIT 1")
+    return (new or tx.rows(there, row[:3]))[0][0], bool(new)
 
 
 def _say(tx: Transaction, alarm_id: int, by: str, said: str, now: int) -> None:
