@@ -95,6 +95,21 @@ class Moments:
             return time
         return written(time)
 
+    def write_all(self, times: np.ndarray) -> list[str | int | None]:
+        """Moments as JSON has them, None for `NO_TIME`.
+
+        Examples
+        --------
+        >>> Moments("instant").write_all(np.array([NO_TIME, 0, 1_500_000]))
+        [None, '1970-01-01T00:00:00Z', '1970-01-01T00:00:01.500000Z']
+        """
+        if self.kind == "cycle":
+            said = times.tolist()
+        else:       # as `written` has them, thousands at once
+            texts = np.datetime_as_string(times.astype("datetime64[us]"), unit="us").tolist()
+            said = [f"{text.removesuffix('.000000')}Z" for text in texts]
+        return [None if time == NO_TIME else moment for time, moment in zip(times.tolist(), said, strict=True)]
+
 
 def written(microseconds: int) -> str:
     """An instant as ISO 8601 in UTC.

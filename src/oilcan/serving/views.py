@@ -45,24 +45,28 @@ class Views:
     def risks(self, names: Iterable[str], *, static: bool = False) -> list[Row]:
         """What the board says of machines, one entry each."""
         board, served = self._engine.board, self._engine.active.served
-        slots = [board.slot[name] for name in names]
-        whole = {slot for slot in slots if board.whole[slot]}
+        slots = np.array([board.slot[name] for name in names], dtype=np.int64)
         headline = [name for name in board.values if name in served.headline_columns]
-        values = {name: board.values[name][slots].tolist() for name in board.values}
-        times, ids = board.time[slots].tolist(), board.forecast[slots].tolist()
-        said = []
-        for at, slot in enumerate(slots):
-            entry: Row = {"machine_id": board.machine_ids[slot],
-                          "time": None if times[at] == NO_TIME else self._moments.write(times[at]),
-                          "id": str(ids[at]) if ids[at] else None}
-            for name in board.values if slot in whole else headline:
-                entry[name] = values[name][at]
-            entry |= {"alarm": int(board.alarm[slot]) or None}
-            if static:
+        said: list[Row] = [{}] * len(slots)
+        for whole, columns in (True, list(board.values)), (False, headline):
+            at = np.flatnonzero(board.whole[slots] == whole)
+            for place, entry in zip(at.tolist(), self._entries(slots[at], columns), strict=True):
+                said[place] = entry
+        if static:
+            for slot, entry in zip(slots.tolist(), said, strict=True):
                 entry |= {"static": board.static[slot], "component": served.component(entry),
                           "data_age_s": self._age(slot)}
-            said.append(entry)
         return said
+
+    def _entries(self, slots: np.ndarray, columns: list[str]) -> list[Row]:
+        board = self._engine.board
+        facts: dict[str, Iterable[Any]] = {
+            "machine_id": (board.machine_ids[slot] for slot in slots.tolist()),
+            "time": self._moments.write_all(board.time[slots]),
+            "id": (str(key) if key else None for key in board.forecast[slots].tolist()),
+        } | {name: board.values[name][slots].tolist() for name in columns}
+        facts["alarm"] = (key or None for key in board.alarm[slots].tolist())
+        return [dict(zip(facts, row, strict=True)) for row in zip(*facts.values(), strict=True)]
 
     def choices(self) -> dict[str, list[str]]:
         """Values of the static columns with few of them, to filter by."""
