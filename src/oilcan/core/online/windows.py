@@ -72,12 +72,13 @@ class Windows:
         values, weights, slots = processed.values[:, self.columns], processed.weights(self.columns), block.slots
         held = values if weights is None else np.column_stack([values, weights[:, self.weighted]])
         self.log.push(block.with_values(held))
-        ticks = self._ticks(block.time, first[block.machine])
-        added = some_of(pieces(values, ticks, block.starts, weights), self.kept)
-        self.since.put(slots, join(self.since.take(slots), {name: each[:, None] for name, each in added.items()}))
+        cut = block.newest[:, None] - self.lengths
+        if (cut < self.state["turn"][slots]).any():         # else all turn, as after a restart: then it begins anew
+            ticks = self._ticks(block.time, first[block.machine])
+            added = some_of(pieces(values, ticks, block.starts, weights), self.kept)
+            self.since.put(slots, join(self.since.take(slots), {name: each[:, None] for name, each in added.items()}))
         oldest = self.state["oldest"][slots]
         oldest = np.where(oldest < 0, self.log.machines["first"][slots][:, None], oldest)
-        cut = block.newest[:, None] - self.lengths
         oldest = self.log.skip(oldest.ravel(), cut.ravel()).reshape(oldest.shape)
         self.state.put(slots, {"oldest": oldest})
         self._turn(slots, cut, block.newest, first)
