@@ -40,7 +40,7 @@ def test_a_changed_byte_is_refused(live: frames.Stream) -> None:
 def test_bytes_of_another_version_are_refused(live: frames.Stream) -> None:
     dump = bytearray(live.engine.dump(0))
     dump[4] += 1
-    with pytest.raises(IntegrityError, match=r"unknown version \(found 2, wanted 1\)"):
+    with pytest.raises(IntegrityError, match=r"unknown version \(found 3, wanted 2\)"):
         live.engine.load(0, bytes(dump))
 
 

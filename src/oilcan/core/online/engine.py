@@ -60,9 +60,9 @@ class OnlineFeatures:
         self.recursion = Recursion(self.parts)
         self.now, self.base = self.recursion.rows(), self.recursion.rows()
         self.raw, self.moved = Log(len(self.columns)), Rows(until=np.array(NONE))
-        self.codec = Codec(f"{plan.hash} {fill_periods} {self.lateness} {self.columns}",
-                            (self.base, self.moved, self.parts.statics.rows),
-                            [log.width for log in (self.raw, *self.parts.sliding.logs)])
+        self.rows = {"now": self.now, "base": self.base, "moved": self.moved, "static": self.parts.statics.rows}
+        self.codec = Codec(f"{plan.hash} {fill_periods} {self.lateness} {self.columns}", self.rows,
+                           [log.width for log in (self.raw, *self.parts.sliding.logs)])
         self._slots: dict[str, int] = {}
         at = {kind: [i for i, f in enumerate(plan.features) if f.kind == kind] for kind in ONLINE}
         self._families = [(at[kind], make(self.parts, [plan.features[i] for i in at[kind]]))
@@ -88,7 +88,7 @@ class OnlineFeatures:
             self._slots.setdefault(name, len(self._slots))
         n = len(self._slots)
         if n > len(self.now["newest"]):
-            for rows in (self.now, self.base, self.moved, self.raw.machines, self.parts.statics.rows):
+            for rows in (*self.rows.values(), self.raw.machines):
                 rows.grow(n)
             self.parts.sliding.grow(n)
         slots = np.array([self._slots[name] for name in machine_ids], dtype=np.int64)

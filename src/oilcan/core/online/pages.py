@@ -127,9 +127,13 @@ class Log:
         nth, row = np.nonzero(wanted)
         return Block.of(slots[at[nth]], time[nth, row], self.values[row, chain[at, step][nth]])
 
+    def reserve(self, pages: int) -> None:
+        """Make room for so many more pages at once; step by step each growth would copy what is there."""
+        if pages > self._left:
+            self._grow(max(2 * len(self.following), len(self.following) + pages, 64))
+
     def _allocate(self, n: int) -> np.ndarray:
-        if n > self._left:
-            self._grow(max(2 * len(self.following), len(self.following) + n, 64))
+        self.reserve(n)
         self._left -= n
         ids = self._free[self._left : self._left + n].copy()
         self.time[:, ids], self.following[ids] = NEVER, -1

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from oilcan.core.online.codec import Decoded, Snapshot
+from oilcan.core.online.pages import ROWS
 
 if TYPE_CHECKING:
     from oilcan.core.online.engine import OnlineFeatures
@@ -18,15 +19,16 @@ def dump(engine: "OnlineFeatures", slot: int) -> bytes:
     one = np.array([slot])
     since = engine.base["newest"][one]
     readings = [engine.raw.readings(one, since), *engine.parts.sliding.readings(one, since)]
-    base = engine.base.take(one) | engine.moved.take(one) | engine.parts.statics.rows.take(one)
+    rows = {part: each.take(one) for part, each in engine.rows.items()}
     records = engine.parts.records.one(slot, int(engine.records_needed(one)[0]))
-    return engine.codec.encode(Snapshot(base, readings, *records))
+    return engine.codec.encode(Snapshot(rows, readings, *records))
 
 
 def load_many(engine: "OnlineFeatures", slots: np.ndarray, dumps: Sequence[bytes]) -> None:
     """Take up machines; all bytes are checked before anything is changed."""
     for each in dumps:
         engine.codec.check(each)
+    _reserve(engine, engine.codec.counts(dumps))
     for few in in_parts(np.argsort(slots)):
         _restore(engine, slots[few], engine.codec.decode([dumps[at] for at in few]))
 
@@ -36,16 +38,22 @@ def in_parts(at: np.ndarray) -> Iterator[np.ndarray]:
     return (at[begin : begin + AT_ONCE] for begin in range(0, len(at), AT_ONCE))
 
 
+def _reserve(engine: "OnlineFeatures", counts: np.ndarray) -> None:
+    """Room for readings by machine and list; those since the base are in the windows too."""
+    since, *older = counts[:, :-1].T
+    held = [since, *(since + each for each in older)]
+    for log, n in zip((engine.raw, *engine.parts.sliding.logs), held, strict=True):
+        log.reserve(int((-(-n // ROWS)).sum()))
+
+
 def _restore(engine: "OnlineFeatures", slots: np.ndarray, found: Decoded) -> None:
-    for rows in (engine.base, engine.moved, engine.parts.statics.rows):
-        rows.put(slots, {name: found.base[name] for name in rows.empty})
-    engine.now.put(slots, engine.base.take(slots))
+    for part, rows in engine.rows.items():
+        rows.put(slots, found.rows[part])
     raw, *older = found.blocks(slots)
     engine.parts.records.replace(np.repeat(slots, found.counts[:, -1]), found.keys, found.times, slots)
     engine.parts.sliding.restore(slots, older)
     engine.raw.clear(slots)
     if len(raw.slots):
-        state, processed = engine.recursion.absorb(engine.base.take(raw.slots), raw)
-        engine.now.put(raw.slots, state)
-        engine.parts.sliding.push(raw, processed, state["first"])
+        processed, _ = engine.recursion.process(engine.base.take(raw.slots), raw)
+        engine.parts.sliding.push(raw, processed, engine.now["first"][raw.slots])
         engine.raw.push(raw)

@@ -31,11 +31,15 @@ class Recursion:
         state
             Rows of the machines of `block`, all of whose readings are newer.
         """
-        values, held = self._parts.inputs.hold(block, state)
-        processed = self._parts.inputs.process(values)
+        processed, held = self.process(state, block)
         first = np.where(state["first"] == NONE, block.time[block.starts], state["first"])
         began = self._parts.records.lives(block.slots, block.newest)
         after = {"first": first, "newest": block.newest, "level": processed.values[block.ends - 1], **held}
         after |= self._parts.averages.absorb(state, block, processed)
         after |= self._parts.lives.absorb(state, block, processed, first, np.where(began == NONE, first - 1, began))
         return after, processed
+
+    def process(self, state: Taken, block: Block) -> tuple[Processed, Taken]:
+        """The readings processed, and what may be repeated after them; see `absorb`."""
+        values, held = self._parts.inputs.hold(block, state)
+        return self._parts.inputs.process(values), held
