@@ -13,6 +13,7 @@ from oilcan.serving.forecastlog import ForecastLog
 from oilcan.serving.ingest import Ingest
 from oilcan.serving.intake import Intake, stored_columns
 from oilcan.serving.jsonrows import Row
+from oilcan.serving.memory import give_back
 from oilcan.serving.metrics import Metrics
 from oilcan.serving.moments import UNITS_PER_S, Moments
 from oilcan.serving.pipeline import Busy, Job, Pipeline
@@ -66,7 +67,7 @@ class Live:
              "mark": self._marked})
         self.saver = Saver(store, mark=lambda: self.pipeline.submit("mark", ()).result(), clock=wall_clock,
                            dump=lambda track, names: self.pipeline.call(lambda: track.dump(names)).result(),
-                           every_s=settings.snapshot_every_s, also=self._forget)
+                           every_s=settings.snapshot_every_s, also=self._tidy)
         self.restored = self.pipeline.call(self._restore)
         self.saver.start()
 
@@ -118,6 +119,7 @@ class Live:
 
     def _restore(self) -> None:
         self.engine.start()
+        give_back()
         self.is_ready = True
 
     def _mark_end(self, jobs: list[Job]) -> None:
@@ -132,7 +134,8 @@ class Live:
             self.engine.cursor = self.engine.cursor if self.is_shared else job.written
             job.finish((self.engine.active, self.engine.take_dirty(), self.engine.cursor))
 
-    def _forget(self) -> None:
+    def _tidy(self) -> None:
+        give_back()
         if self.settings.retention_days:
             kept = round(self.settings.retention_days * _DAY)
             self.store.retain(wall_clock(), readings_for=kept, forecasts_for=kept)
