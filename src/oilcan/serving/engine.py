@@ -16,7 +16,7 @@ from oilcan.serving.board import Board
 from oilcan.serving.forecastlog import ForecastLog
 from oilcan.serving.metrics import Metrics
 from oilcan.serving.moments import NO_TIME
-from oilcan.serving.restoring import follow, restore, take_in
+from oilcan.serving.restoring import follow, machines_of, restore, take_in
 from oilcan.serving.served import Served
 from oilcan.serving.track import Track, changed
 
@@ -51,11 +51,11 @@ class Engine:
 
     def start(self) -> None:
         """Take up where the last process left off."""
-        self.cursor = restore(self.active, self._store)
+        self.cursor, replayed = restore(self.active, self._store)
         self._meet_stored()
         self.use(self.active)
-        # what was replayed is in no snapshot yet, and the next save moves the point to replay from
-        self._dirty.update(dict.fromkeys(self.board.machine_ids))
+        # they are in no snapshot yet, and the next save moves the point to replay from
+        self._dirty.update(dict.fromkeys(sorted(replayed)))
 
     def use(self, track: Track) -> None:
         """Answer from a track that knows every machine of the board; new forecasts for all of them."""
@@ -165,7 +165,7 @@ class Engine:
         more = True
         while more:
             page = self._store.changes(self.cursor)
-            names = dict.fromkeys([*page.readings.machine_ids, *(record.machine_id for record in page.records)])
+            names = dict.fromkeys(sorted(machines_of(page)))
             if not self.board.slot.keys() >= names.keys():
                 self._meet_stored()
             before = self.active.newest(list(names))

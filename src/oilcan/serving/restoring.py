@@ -10,28 +10,43 @@ from oilcan.serving.track import Track
 _PAGE: Final = 20_000           # readings and records replayed at a time
 
 
-def restore(track: Track, store: Store) -> Cursor:
-    """Load the snapshots of a track and replay what came after; up to where it was read."""
-    track.register(store.machines())
+def restore(track: Track, store: Store) -> tuple[Cursor, set[str]]:
+    """Load the snapshots of a track and replay what came after; up to where, and which machines a snapshot lacks."""
+    machines = store.machines()
+    track.register(machines)
     saved = store.snapshots.load(track.engine)
     told = store.settings.get(f"upto {track.engine}")
     cursor = Cursor() if told is None else Cursor.from_text(told)
+    refused: set[str] = set()
     if saved:
         try:
             track.features.load_many(track.features.register(list(saved)), [each.state for each in saved.values()])
         except IntegrityError:          # written by another version: all of it is derived again
-            cursor = Cursor()
-    return follow(track, store, cursor)
+            cursor, refused = Cursor(), set(saved)
+        track.register(machines)        # once more: static columns may be newer than the snapshots
+    del saved                           # before rows are replayed: both are large
+    cursor, met = follow(track, store, cursor)
+    return cursor, met | refused
 
 
-def follow(track: Track, store: Store, cursor: Cursor) -> Cursor:
-    """Take in everything committed after a cursor; rows met again change nothing."""
+def follow(track: Track, store: Store, cursor: Cursor) -> tuple[Cursor, set[str]]:
+    """Take in everything committed after a cursor: up to where, and of which machines.
+
+    Rows met again change nothing.
+    """
+    met: set[str] = set()
     more = True
     while more:
         page = store.changes(cursor, limit=_PAGE)
         take_in(track, page)
+        met |= machines_of(page)
         cursor, more = page.cursor, page.more
-    return cursor
+    return cursor, met
+
+
+def machines_of(page: Changes) -> set[str]:
+    """Machines of readings and records."""
+    return {*page.readings.machine_ids, *(record.machine_id for record in page.records)}
 
 
 def take_in(track: Track, page: Changes) -> None:

@@ -206,7 +206,8 @@ class Swap:
             if other is not None and other.fits(served):
                 return Track(served, list(live.columns), live.texts, other.features), None
         track = Track(served, list(live.columns), live.texts)
-        return track, follow(track, live.store, restore(track, live.store))
+        cursor, _ = restore(track, live.store)
+        return track, follow(track, live.store, cursor)[0]
 
     def _but(self, active: Place) -> Place | None:
         """The challenger, unless it is what is served now."""

@@ -36,3 +36,28 @@ def test_a_repair_begins_a_life_in_a_replay_too(busy):
     again = Track(active.served, list(live.columns), live.texts)
     follow(again, live.store, Cursor())
     np.testing.assert_allclose(again.matrix(["m1"]), active.matrix(["m1"]), rtol=1e-6, atol=1e-9)
+
+
+def test_after_a_start_only_machines_that_were_replayed_are_saved_again(start):
+    first = start(snapshot_every_s=3600, clock="data")
+    for name in ("m1", "m2"):
+        assert first.post("/v1/telemetry", json=columns(24, "2025-01-01") | {"machine_id": [name] * 24}).is_success
+    assert first.service.live.saver.save() == 2
+    assert first.post("/v1/telemetry", json=columns(1, "2025-01-02")).is_success
+    second = start(snapshot_every_s=3600, clock="data")         # the first might have been killed here
+    assert second.service.live.saver.save() == 1
+    assert start(snapshot_every_s=3600, clock="data").service.live.saver.save() == 0
+
+
+def test_static_columns_told_after_the_last_snapshot_stand_after_a_kill(start):
+    client = start(snapshot_every_s=3600, clock="data")
+    client.post("/v1/telemetry", json=columns(24, "2025-01-01"))
+    found = []
+    for day in ("2023-04-29T00:00:00Z", "2024-04-29T00:00:00Z"):
+        client.post("/v1/machines", json={"machines": [{"machine_id": "m1", "model": "P100", "commissioned": day}]})
+        found.append(client.service.live.engine.active.matrix(["m1"]))
+        if len(found) == 1:
+            client.service.live.saver.save()
+    after = start(snapshot_every_s=3600, clock="data").service.live.engine.active.matrix(["m1"])
+    assert not np.array_equal(*found, equal_nan=True)
+    np.testing.assert_array_equal(after, found[1])
