@@ -1,10 +1,13 @@
 """A save that fails is made good by the next one: the point to replay from never moves past what is saved."""
 
+import threading
+
 import pytest
 
 from oilcan.errors import StoreUnavailable
 from oilcan.io.stores import open_store
 from oilcan.io.stores.base import Cursor
+from oilcan.serving.pipeline import Busy
 from oilcan.serving.saving import Saver
 
 
@@ -28,4 +31,23 @@ def test_machines_of_a_failed_save_are_saved_by_the_next(tmp_path):
         saver.save()
     saver.save()
     assert {name: each.state for name, each in store.snapshots.load("plan").items()} == {"a": b"a", "b": b"b"}
+    store.close()
+
+
+def test_a_round_that_finds_the_pipeline_full_is_made_good_by_the_next(tmp_path):
+    store = open_store(f"sqlite:///{tmp_path}/service.db")
+    store.put_machines({"a": {}}, 1)
+    is_full, saved = [True], threading.Event()
+
+    def mark():
+        if is_full and is_full.pop():
+            raise Busy("full")
+        return Track, ["a"], Cursor()
+
+    saver = Saver(store, mark=mark, dump=lambda _track, names: dict.fromkeys(names, b"state"), clock=lambda: 2,
+                  every_s=0.01, also=saved.set)
+    saver.start()
+    assert saved.wait(10)
+    saver.stop()
+    assert store.snapshots.load("plan")["a"].state == b"state"
     store.close()

@@ -75,7 +75,7 @@ class Pipeline:
         try:
             self._to_write.put_nowait(job)
         except queue.Full:
-            raise Busy from None
+            raise Busy(f"more than {_WAITING} jobs wait") from None
         return job.future
 
     async def run(self, kind: str, content: Any) -> Any:

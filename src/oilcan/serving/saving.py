@@ -1,12 +1,11 @@
 """Snapshots of the features of machines that changed, a few at a time, so that a start has little to replay."""
 
-import threading
 from collections.abc import Callable
 from typing import Final
 
-from oilcan.errors import StoreError
 from oilcan.io.stores import Store
 from oilcan.io.stores.base import Cursor
+from oilcan.serving.rounds import Rounds
 from oilcan.serving.track import Track
 
 _AT_ONCE: Final = 50            # machines dumped between two groups of work
@@ -29,20 +28,16 @@ class Saver:
                  dump: Callable[[Track, list[str]], dict[str, bytes]], clock: Callable[[], int], every_s: float,
                  also: Callable[[], None]) -> None:
         self._store, self._mark, self._dump, self._clock = store, mark, dump, clock
-        self._every_s, self._also = every_s, also
         self._unsaved: list[str] = []           # of a round that failed
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="saver", daemon=True)
+        self._rounds = Rounds("saver", every_s, self.save, also)
 
     def start(self) -> None:
         """Begin to save every so often."""
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         """Save once more, and end."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._rounds.stop()
         self.save()
 
     def save(self) -> int:
@@ -55,11 +50,3 @@ class Saver:
         self._store.settings.set(f"upto {track.engine}", upto.as_text(), self._clock())
         self._unsaved = []
         return len(machines)
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._every_s):
-            try:
-                self.save()
-                self._also()
-            except StoreError:          # the store is away: the next round saves more
-                continue

@@ -1,7 +1,7 @@
 """One service: the bundle in service, the store, its machines, who may ask, and what was counted."""
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 from oilcan.io.stores import Store
 from oilcan.io.stores.forecasts import Forecast
@@ -13,10 +13,12 @@ from oilcan.serving.metrics import Metrics
 from oilcan.serving.moments import Moments, written
 from oilcan.serving.predictor import Predictor
 from oilcan.serving.refusal import Refusal
-from oilcan.serving.replica import Replica
+from oilcan.serving.rounds import Rounds
 from oilcan.serving.served import Served
 from oilcan.serving.settings import ServiceSettings
 from oilcan.serving.swap import Models, Swap
+
+_FOLLOW_S: Final = 1.0          # between two looks at what other replicas of the same store have done
 
 
 class Service:
@@ -43,7 +45,7 @@ class Service:
         timed = served.bundle.contract.time.kind != "none"
         self.live = Live(settings, served, store, self.log, self.metrics) if timed else None
         self.swap = Swap(self, models)
-        self._replica = Replica(self._catch_up, self.swap.follow_store)
+        self._replica = Rounds("replica", _FOLLOW_S, self._catch_up, self.swap.follow_store)
 
     async def ready(self) -> None:
         """Wait until the state of the last process was taken up, then go on watching what was watched."""
