@@ -31,7 +31,7 @@ _ON_CONNECT: Final = (
     "PRAGMA query_only = ON",
     "PRAGMA temp_store = MEMORY",
 )
-_TOGETHER: Final = 20                   # rows of one statement: a quarter less work than one by one; more gains nothing
+_TOGETHER: Final = 100                  # rows of one statement: less work than one by one, and fewer waits for threads
 _COLUMNS: Final = "readings (bucket, machine, time, layout, received_at, numbers)"
 
 
