@@ -51,14 +51,21 @@ class Server:
 
     def rss_mib(self) -> float:
         """Resident memory of all its processes."""
-        group = str(os.getpgid(self.process.pid))
-        kib = 0
-        for status in Path("/proc").glob("[0-9]*/stat"):
+        return sum(int(line.split()[1]) for stat in self._processes()
+                   for line in (stat.parent / "status").read_text().splitlines() if line.startswith("VmRSS")) / 1024
+
+    def cpu_s(self) -> float:
+        """Processor time of all its processes so far."""
+        words = [stat.read_text().rpartition(")")[2].split() for stat in self._processes()]
+        return sum(int(each[11]) + int(each[12]) for each in words) / os.sysconf("SC_CLK_TCK")
+
+    def _processes(self) -> list[Path]:
+        group, found = str(os.getpgid(self.process.pid)), []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
-                if status.read_text().rpartition(")")[2].split()[2] == group:
-                    kib += next(int(line.split()[1]) for line in (status.parent / "status").read_text().splitlines()
-                                if line.startswith("VmRSS"))
-        return kib / 1024
+                if stat.read_text().rpartition(")")[2].split()[2] == group:
+                    found.append(stat)
+        return found
 
     def stop(self) -> None:
         """End all its processes."""
