@@ -37,6 +37,15 @@ class Model:
 
 
 @dataclass(frozen=True)
+class Featured:
+    """Features beside their keys, float32, shape (rows, n_features), and what was mended: reason -> readings."""
+
+    rows: pd.DataFrame
+    matrix: np.ndarray
+    mended: dict[str, int]
+
+
+@dataclass(frozen=True)
 class Scored:
     """Forecasts beside their keys, and what was mended on the way: reason -> readings."""
 
@@ -45,7 +54,14 @@ class Scored:
 
 
 def score_history(model: Model, telemetry: pd.DataFrame, fleet: Mapping[str, pd.DataFrame], *, rows: str) -> Scored:
-    """Forecasts of some machines from all that is known of them.
+    """Forecasts of some machines from all that is known of them; see `history_features`."""
+    found = history_features(model, telemetry, fleet, rows=rows)
+    return Scored(pd.concat([found.rows, score(model.fitted, found.matrix)], axis=1), found.mended)
+
+
+def history_features(model: Model, telemetry: pd.DataFrame, fleet: Mapping[str, pd.DataFrame], *, rows: str
+                     ) -> Featured:
+    """Features of some machines from all that is known of them, in order of machine and time.
 
     Parameters
     ----------
@@ -65,10 +81,9 @@ def score_history(model: Model, telemetry: pd.DataFrame, fleet: Mapping[str, pd.
     readings, held = clean_readings(readings, model.contract, fill_periods=model.fill_periods)
     wanted = readings[key].iloc[positions(readings, model.contract, rows)].reset_index(drop=True)
     tables = Tables(telemetry=readings, rows=wanted, **complete(fleet, readings, model.contract))
-    forecasts = score(model.fitted, compute_matrix(model.plan, tables))
     counts = {"given twice": int(twins.identical.sum()), "contradicting an earlier one": int(twins.other_content.sum()),
               "outside the physical range": outside, "missing, the last one held": held}
-    return Scored(pd.concat([wanted, forecasts], axis=1), {why: n for why, n in counts.items() if n})
+    return Featured(wanted, compute_matrix(model.plan, tables), {why: n for why, n in counts.items() if n})
 
 
 def check_telemetry(telemetry: pd.DataFrame, contract: Contract, where: str) -> None:

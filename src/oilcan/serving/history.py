@@ -1,6 +1,7 @@
 """A window of history in the body of POST /v1/predict -> features of the newest reading of each machine.
 
-The batch engine computes them, so the answer is what `dvc repro` would say of the same readings.
+The batch engine computes them by the code of `oilcan score`, so the answer is what `dvc repro` would say of the same
+readings.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,10 +12,10 @@ import pandas as pd
 
 from oilcan.columns import EVENT_KEYS, MACHINE, TIME
 from oilcan.contract import Contract
-from oilcan.core.features import Tables, compute_matrix
-from oilcan.core.preparing import clean_readings
+from oilcan.core.groups import exact
 from oilcan.io.bundle import Bundle
 from oilcan.io.stores.base import RECORD_TABLES, Record, RecordTable
+from oilcan.scoring.history import Model, history_features
 from oilcan.serving.feedback import Feedback
 from oilcan.serving.intake import Batch, Intake, stored_columns
 from oilcan.serving.jsonrows import Row, known_keys
@@ -38,6 +39,7 @@ class History:
     def __init__(self, bundle: Bundle, *, max_rows: int) -> None:
         contract = bundle.contract
         self._bundle = bundle
+        self._model = Model(contract, bundle.plan, bundle.fitted, bundle.fill_periods)
         self._texts = Texts({}, keep=lambda _known: None)
         self._is_instant = contract.time.kind == "instant"
         moments = Moments(contract.time.kind)
@@ -66,35 +68,26 @@ class History:
         records = {table: self._feedback[table].take(parts[table], f"body.history.{table}", now=0).records
                    if table in parts else [] for table in RECORD_TABLES}
         static = self._roster.take(parts["machines"], "body.history.machines") if "machines" in parts else {}
-        telemetry = self._telemetry(batch)
-        rows = telemetry.groupby(MACHINE, sort=True, as_index=False)[TIME].max()
-        past = {table: self._records(table, records[table]) for table in RECORD_TABLES}
-        matrix = compute_matrix(self._bundle.plan, Tables(
-            telemetry, rows, past["errors"], past["maintenance"], past["failures"],
-            self._machines(rows[MACHINE].tolist(), static)))
-        newest = np.array([batch.times[np.array(batch.machine_ids) == name].max() for name in rows[MACHINE]])
-        return matrix, rows[MACHINE].tolist(), newest, batch.refused
+        fleet: dict[str, pd.DataFrame] = {name: self._records(name, some) for name, some in records.items() if some}
+        if static:
+            rows = [{MACHINE: name} | row for name, row in static.items()]
+            fleet |= {"machines": canonical(self._bundle.contract, rows)}
+        found = history_features(self._model, self._telemetry(batch), fleet, rows="last")
+        return found.matrix, found.rows[MACHINE].tolist(), exact(found.rows[TIME]), batch.refused
 
     def _telemetry(self, batch: Batch) -> pd.DataFrame:
-        """Readings cleaned as `prepare` cleans them, of each machine and time the first."""
         table = pd.DataFrame({MACHINE: batch.machine_ids, TIME: self._times(batch.times)})
         for at, (name, column) in enumerate(stored_columns(self._bundle.contract).items()):
             table[name] = batch.values[:, at]
             if column.type == "text":
                 table[name] = self._texts.decode(name, batch.values[:, at])
-        table = table.drop_duplicates([MACHINE, TIME]).sort_values([MACHINE, TIME], ignore_index=True)
-        return clean_readings(table, self._bundle.contract, fill_periods=self._bundle.fill_periods)[0]
+        return table
 
     def _records(self, table: RecordTable, records: Sequence[Record]) -> pd.DataFrame:
-        kind = EVENT_KEYS[table][-1]
         return pd.DataFrame({
             MACHINE: [record.machine_id for record in records],
             TIME: self._times(np.array([record.time for record in records], dtype=np.int64)),
-            kind: [record.kind for record in records]}).astype({MACHINE: object, kind: object})[EVENT_KEYS[table]]
-
-    def _machines(self, names: list[str], static: dict[str, Row]) -> pd.DataFrame:
-        columns = dict.fromkeys(static_columns(self._bundle.contract))
-        return canonical(self._bundle.contract, [{MACHINE: name} | columns | static.get(name, {}) for name in names])
+            EVENT_KEYS[table][-1]: [record.kind for record in records]})
 
     def _times(self, times: np.ndarray) -> pd.Series:
         return pd.Series(pd.to_datetime(times, unit="us", utc=True) if self._is_instant else times)
