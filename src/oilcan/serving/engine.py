@@ -4,6 +4,7 @@ Durable first: a batch is in the store before it is applied, and applied before 
 or reads features happens on the engine's thread of the pipeline; the store is written on the writer's.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from oilcan.io.stores import Store
 from oilcan.io.stores.base import Appended, Cursor, Machine, Readings, Record
+from oilcan.io.stores.forecasts import Forecast
 from oilcan.serving.alarming import Alarming
 from oilcan.serving.board import Board
 from oilcan.serving.forecastlog import ForecastLog
@@ -62,13 +64,11 @@ class Engine:
         self.active = track
         self.board.restart(track.served.columns)
         self.alarming = Alarming(track.served, self._store, self.board)
-        told = [each for each in self._store.newest_forecasts() if each.bundle == track.served.digest]
         newest = dict(zip(self.board.machine_ids, track.newest(self.board.machine_ids).tolist(), strict=True))
-        for each in told:
-            if each.machine_id in newest and newest[each.machine_id] == each.time:
-                self._recall(each.machine_id, each.time, each.id, each.values)
-                del newest[each.machine_id]
-        self.forecast([name for name, time in newest.items() if time != NO_TIME])
+        told = {each.machine_id: each for each in self._store.newest_forecasts() if each.machine_id is not None
+                and each.bundle == track.served.digest and newest.get(each.machine_id) == each.time}
+        self._recall(told)
+        self.forecast([name for name, time in newest.items() if time != NO_TIME and name not in told])
 
     def switch(self, track: Track, cursor: Cursor | None) -> None:
         """Answer from another track from now on; `cursor` is up to where its own features are, if it has any."""
@@ -191,11 +191,17 @@ class Engine:
         for each in machines:
             self.board.static[self.board.slot[each.machine_id]] = each.static
 
-    def _recall(self, name: str, time: int, forecast: int, values: dict[str, float]) -> None:
-        board, slot = self.board, np.array([self.board.slot[name]])
-        board.say(slot, np.array([time]), np.array([forecast]),
-                  {column: np.array([value]) for column, value in values.items() if column in board.values})
-        board.stride[slot] = time // self.alarming.stride
+    def _recall(self, told: Mapping[str, Forecast]) -> None:
+        """Put forecasts of the log back on the board, those with the same columns together."""
+        board, same = self.board, defaultdict[tuple[str, ...], list[str]](list)
+        for name, each in told.items():
+            same[tuple(column for column in each.values if column in board.values)].append(name)
+        for columns, names in same.items():
+            slots, ids = np.array([board.slot[name] for name in names]), np.array([told[name].id for name in names])
+            times = np.array([told[name].time for name in names])
+            board.say(slots, times, ids,
+                      {column: np.array([told[name].values[column] for name in names]) for column in columns})
+            board.stride[slots] = times // self.alarming.stride
 
     def _remember(self, served: Served, role: str, columns: dict[str, np.ndarray], names: list[str],
                   times: np.ndarray) -> range:
