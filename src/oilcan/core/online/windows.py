@@ -114,9 +114,9 @@ class Windows:
 
     def _of_pages(self, page: np.ndarray, after: np.ndarray, until: np.ndarray, first: np.ndarray) -> Stretch:
         """Moments of the readings of one page each, after an instant and up to another."""
-        time = self.log.time[:, page]
+        time = self.log.time.take(page, axis=1)
         inside = (time > after) & (time <= until)
-        values = self.log.values[:, page]
+        values = self.log.values.take(page, axis=1)        # takes half the time of an index
         values[~inside] = np.nan
         time = np.where(inside, time, np.where(inside, time, NONE).max(axis=0))     # others count for nothing
         if self.weighted is None:
