@@ -126,6 +126,7 @@ class TrainParams(Section):
     max_rows: int = pydantic.Field(ge=0)                         # 0 keeps all; else every k-th row of each machine
     class_weight: Literal["none", "balanced"]
     min_mode_failures: int = pydantic.Field(ge=1)                # a rarer failure mode gets no forecast of its own
+    refit: bool                                                  # events: learn from validation rows too, in the end
     early_stopping_share: float = pydantic.Field(ge=0, lt=0.5)   # of the training machines, held out; 0 is none
     outlook: OutlookParams
     random_forest: ForestParams

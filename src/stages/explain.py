@@ -18,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     p = files.read_params(params.ExplainParams, args.params, "explain")
     compute = files.read_params(params.ComputeParams, args.params, "compute")
     contract = files.read_contract(args.contract)
-    fitted = files.read_model(args.model)
+    fitted = files.read_model(args.model).judged
     plan = matrix.read_plan(args.features)
     fitted.check_features(tuple(plan.names), plan.hash, str(args.features))
     rows, features = matrix.read_rows(args.prepared, args.features, plan, "validation")

@@ -20,13 +20,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     p = files.read_params(params.PackageParams, args.params, "package")
     prepare = files.read_params(params.PrepareParams, args.params, "prepare")
     contract = files.read_contract(args.contract)
-    fitted = files.read_model(args.model)
+    trained = files.read_model(args.model)
+    fitted = trained.served
     description, review = files.read_json(args.description), files.read_json(args.review)
     plan = matrix.read_plan(args.features)
     fitted.check_features(tuple(plan.names), plan.hash, str(args.features))
     rows, features = matrix.read_rows(args.prepared, args.features, plan, "validation")
 
-    drift = reference.drift_reference(fitted.features, features, score.score(fitted, features))
+    drift = reference.drift_reference(fitted.features, features, score.score(trained.judged, features))
     drift |= {"normals": normals.Normals.learn(plan, features).as_json()}
     checks = check.check_rows(fitted, rows, features, p.check_rows)
     md5 = {name: digests.dvc_md5(getattr(args, name)) for name in inputs}

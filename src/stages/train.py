@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     training_data = data.TrainingData(**parts, features=tuple(plan.names), plan_hash=plan.hash, **tables)
     training = fit.train(contract, training_data, p, compute)
 
-    files.write_model(training.fitted, args.model)
+    files.write_model(training.trained, args.model)
     files.write_json(description.describe(contract, training, training_data, p), args.description)
     files.write_json(training.as_json(), args.metrics)
     stage.warn("train", training.warnings())

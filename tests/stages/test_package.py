@@ -35,7 +35,7 @@ def test_the_bundle_forecasts_what_the_model_forecasts(tmp_path):
     loaded = bundle.load_bundle(run(paths))
     plan = matrix.read_plan(Path(paths["features"]))
     _, features = matrix.read_rows(Path(paths["prepared"]), Path(paths["features"]), plan, "test")
-    assert score(loaded.fitted, features).equals(score(files.read_model(Path(paths["model"])), features))
+    assert score(loaded.fitted, features).equals(score(files.read_model(Path(paths["model"])).served, features))
 
 
 def test_its_lineage_names_every_input(tmp_path):

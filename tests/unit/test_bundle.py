@@ -21,7 +21,7 @@ FILES = ["check_rows.parquet", "contract.yaml", "drift_reference.json", "forecas
 
 @pytest.fixture(scope="module")
 def fitted() -> Fitted:
-    return train(contract(), training_data(fleet()), train_params(), COMPUTE).fitted
+    return train(contract(), training_data(fleet()), train_params(), COMPUTE).trained.judged
 
 
 @pytest.fixture

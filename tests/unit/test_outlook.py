@@ -28,12 +28,12 @@ def training() -> Training:
 
 @pytest.fixture(scope="module")
 def table(training) -> pd.DataFrame:
-    return score(training.fitted, training_data(fleet()).validation.matrix)
+    return score(training.trained.judged, training_data(fleet()).validation.matrix)
 
 
 def test_a_task_gets_one_column_per_horizon(training, table):
     assert [column for column in table if column.startswith("by_")] == COLUMNS
-    assert training.fitted.forecasts[-1].suffixes == ("16h", "48h", "96h")
+    assert training.trained.judged.forecasts[-1].suffixes == ("16h", "48h", "96h")
 
 
 def test_the_probability_never_falls_with_the_horizon(table):
@@ -55,18 +55,18 @@ def test_the_hazards_know_when_and_are_judged_at_every_horizon(training):
 
 
 def test_the_outlook_changes_no_other_forecast(training):
-    without = train(contract(), training_data(fleet()), train_params(), COMPUTE).fitted.forecasts
-    assert training.fitted.forecasts[:-1] == without
+    without = train(contract(), training_data(fleet()), train_params(), COMPUTE).trained.judged.forecasts
+    assert training.trained.judged.forecasts[:-1] == without
 
 
 def test_independent_rows_have_no_outlook():
     alone = train(contract(INDEPENDENT), training_data(independent()), train_params(outlook=OUTLOOK), COMPUTE)
-    assert not any(isinstance(forecast, OutlookForecast) for forecast in alone.fitted.forecasts)
+    assert not any(isinstance(forecast, OutlookForecast) for forecast in alone.trained.judged.forecasts)
 
 
 def test_horizons_that_nobody_was_watched_for_are_left_out():
     long = OUTLOOK.model_copy(update={"horizons": [0.5, 1.0, 200.0]})
-    fitted = train(contract(), training_data(fleet()), train_params(outlook=long), COMPUTE).fitted
+    fitted = train(contract(), training_data(fleet()), train_params(outlook=long), COMPUTE).trained.judged
     assert fitted.forecasts[-1].horizons == (24.0, 48.0)
 
 
@@ -75,8 +75,8 @@ def test_an_interval_without_failures_is_merged_with_the_next():
     none = rows["wait_failure"].between(16.0, 48.0)
     rows.loc[none, "wait_failure"] = np.nan
     fine = OUTLOOK.model_copy(update={"horizons": [0.333, 0.667, 1.0, 2.0]})
-    fitted = train(contract(), training_data((rows, matrix, failures)), train_params(outlook=fine), COMPUTE).fitted
-    assert fitted.forecasts[-1].horizons == (48.0, 96.0)
+    fine_training = train(contract(), training_data((rows, matrix, failures)), train_params(outlook=fine), COMPUTE)
+    assert fine_training.trained.judged.forecasts[-1].horizons == (48.0, 96.0)
 
 
 def test_a_life_that_was_cut_off_counts_for_the_intervals_it_survived():
@@ -85,6 +85,6 @@ def test_a_life_that_was_cut_off_counts_for_the_intervals_it_survived():
 
 
 def test_a_bundle_entry_gives_the_same_outlook_back(training):
-    forecast = training.fitted.forecasts[-1]
+    forecast = training.trained.judged.forecasts[-1]
     held = {"t": forecast.trees.checkpoints[0]}
     assert _forecast(_entry(forecast) | {"trees": ["t"]}, held) == forecast

@@ -16,7 +16,7 @@ from oilcan.training.fit import train
 @pytest.fixture(scope="module")
 def trained():
     data = training_data(fleet())
-    fitted = train(contract(), data, train_params(), COMPUTE).fitted
+    fitted = train(contract(), data, train_params(), COMPUTE).trained.judged
     return fitted, plan(6), data.validation.matrix
 
 

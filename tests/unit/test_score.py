@@ -11,7 +11,7 @@ from oilcan.training.fit import train
 
 @pytest.fixture(scope="module")
 def fitted() -> Fitted:
-    return train(contract(), training_data(fleet()), train_params(), COMPUTE).fitted
+    return train(contract(), training_data(fleet()), train_params(), COMPUTE).trained.judged
 
 
 @pytest.mark.parametrize("rows_per_batch", [1, 7, 10_000])

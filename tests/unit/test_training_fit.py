@@ -18,15 +18,15 @@ from oilcan.training.fit import train
 
 def test_a_fleet_gets_one_forecast_per_task_and_mode():
     training = train(contract(), training_data(fleet()), train_params(), COMPUTE)
-    assert [forecast.name for forecast in training.fitted.forecasts] == [
+    assert [forecast.name for forecast in training.trained.judged.forecasts] == [
         "failure", "failure__bearing", "failure__seal", "rul"]
-    assert isinstance(training.fitted.forecasts[-1], LifeForecast)
+    assert isinstance(training.trained.judged.forecasts[-1], LifeForecast)
 
 
 def test_only_a_task_as_a_whole_has_a_threshold():
     training = train(contract(), training_data(fleet()), train_params(), COMPUTE)
-    assert list(training.fitted.thresholds()) == ["failure"]
-    assert 0 < training.fitted.thresholds()["failure"] <= 1
+    assert list(training.trained.judged.thresholds()) == ["failure"]
+    assert 0 < training.trained.judged.thresholds()["failure"] <= 1
 
 
 def test_a_signal_is_learnt():
@@ -40,13 +40,13 @@ def test_a_mode_with_too_few_failures_is_left_out_and_named():
     training = train(contract(), training_data(fleet()), train_params(min_mode_failures=15), COMPUTE)
     assert training.rare_modes == {"failure__seal": training.rare_modes["failure__seal"]}
     assert "failure__seal: no forecast of its own" in training.warnings()[0]
-    assert [forecast.name for forecast in training.fitted.forecasts] == ["failure", "failure__bearing", "rul"]
+    assert [forecast.name for forecast in training.trained.judged.forecasts] == ["failure", "failure__bearing", "rul"]
 
 
 @pytest.mark.parametrize("model", ["random_forest", "extra_trees", "hist_gradient_boosting"])
 def test_independent_rows_are_learnt_by_every_model(model):
     training = train(contract(INDEPENDENT), training_data(independent()), train_params(label_model=model), COMPUTE)
-    (forecast,) = training.fitted.forecasts
+    (forecast,) = training.trained.judged.forecasts
     assert isinstance(forecast, EventForecast)
     assert training.as_json()["targets"]["broken"]["validation"]["roc_auc"] > 0.85
 
@@ -71,7 +71,7 @@ def test_early_stopping_on_held_out_machines_grows_fewer_trees():
     boosting = train_params().hist_gradient_boosting.model_copy(update={"iterations": 150})
     full = train(contract(), data, train_params(hist_gradient_boosting=boosting), COMPUTE)
     early = train(contract(), data, train_params(hist_gradient_boosting=boosting, early_stopping_share=0.2), COMPUTE)
-    sizes = [len(training.fitted.forecasts[0].trees.checkpoints[0]) for training in (early, full)]
+    sizes = [len(training.trained.judged.forecasts[0].trees.checkpoints[0]) for training in (early, full)]
     assert sizes[0] < 0.8 * sizes[1]
 
 
@@ -82,7 +82,7 @@ def test_rows_of_the_test_part_never_enter():
     rows_spoilt = rows.assign(target_failure=rows["target_failure"].where(rows["part"] != "test", 1.0))
     first = train(contract(), training_data((rows, matrix, failures)), train_params(), COMPUTE)
     second = train(contract(), training_data((rows_spoilt, spoilt, failures)), train_params(), COMPUTE)
-    assert first.fitted == second.fitted
+    assert first.trained.judged == second.trained.judged
 
 
 def bagged(bags: int) -> dict[str, object]:
@@ -92,9 +92,10 @@ def bagged(bags: int) -> dict[str, object]:
 
 def test_a_bag_shares_the_rows_among_boosted_models_and_not_among_forests():
     data = training_data(fleet())
-    members = {model: [len(forecast.trees.checkpoints) for forecast in
-                       train(contract(), data, train_params(model=model, **bagged(2)), COMPUTE).fitted.forecasts]
+    trained = {model: train(contract(), data, train_params(model=model, **bagged(2)), COMPUTE).trained
                for model in ("hist_gradient_boosting", "random_forest")}
+    members = {model: [len(forecast.trees.checkpoints) for forecast in both.judged.forecasts]
+               for model, both in trained.items()}
     assert members == {"hist_gradient_boosting": [2, 2, 2, 2], "random_forest": [1, 1, 1, 1]}
 
 
@@ -104,7 +105,7 @@ def test_rows_that_cannot_be_shared_between_classes_make_one_model():
     rows["target_broken"] = rows["target_broken"].where(rows["part"] != "train", 0.0)
     rows.loc[only[0], "target_broken"] = 1.0
     training = train(contract(INDEPENDENT), training_data((rows, matrix, failures)), train_params(**bagged(3)), COMPUTE)
-    assert len(training.fitted.forecasts[0].trees.checkpoints) == 1
+    assert len(training.trained.judged.forecasts[0].trees.checkpoints) == 1
 
 
 def test_the_interval_is_drawn_on_training_machines_too_where_few_machines_of_their_own_validate():
@@ -121,7 +122,8 @@ def test_remaining_life_is_judged_by_failures_that_were_seen_as_evaluate_does():
     training = train(contract(), data, train_params(), COMPUTE)
     rows, truth = data.validation.rows, data.validation.rows["target_rul"].to_numpy()
     seen = ~np.isnan(truth)
-    said = training.fitted.forecasts[-1].columns(training.fitted.forecasts[-1].trees.predict(data.validation.matrix))
+    life = training.trained.judged.forecasts[-1]
+    said = life.columns(life.trees.predict(data.validation.matrix))
     wanted = np.sqrt(np.mean((np.minimum(truth, 240.0) - said["rul_rul"])[seen] ** 2))
     report = training.as_json()["targets"]["rul"]["validation"]
     assert report["rmse"] == pytest.approx(wanted, abs=1e-6)

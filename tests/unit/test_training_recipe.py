@@ -21,7 +21,7 @@ def _moved(matrix: np.ndarray, feature: int) -> np.ndarray:
 def test_monotone_features_never_lower_the_risk_nor_lengthen_the_life(model):
     data = training_data(fleet())
     fitted = train(contract(), data, train_params(model=model, monotone={"s0": 1, "s[45]": -1}, outlook=OUTLOOK),
-                   COMPUTE).fitted
+                   COMPUTE).trained.judged
     for feature, sign in ((0, 1), (4, -1)):
         moved = _moved(data.validation.matrix[:200], feature)
         said = columns(fitted.forecasts, moved.reshape(-1, 6))
@@ -32,7 +32,7 @@ def test_monotone_features_never_lower_the_risk_nor_lengthen_the_life(model):
 
 def test_free_features_may_turn():
     data = training_data(fleet())
-    fitted = train(contract(), data, train_params(), COMPUTE).fitted
+    fitted = train(contract(), data, train_params(), COMPUTE).trained.judged
     said = columns(fitted.forecasts, _moved(data.validation.matrix[:200], 4).reshape(-1, 6))
     assert np.diff(said["score_failure"].reshape(20, -1), axis=0).min() < -1e-6
 

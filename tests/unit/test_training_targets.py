@@ -45,7 +45,7 @@ def test_boosting_shifts_its_log_odds_instead():
 def test_thinning_leaves_probabilities_right(model):
     data = training_data(fleet(machines=20))
     params = train_params(negatives_per_positive=1.0, calibration="none", model=model)
-    forecast = train(contract(), data, params, COMPUTE).fitted.forecasts[0]
+    forecast = train(contract(), data, params, COMPUTE).trained.judged.forecasts[0]
     values = data.validation.rows["target_failure"].to_numpy()
     known = ~np.isnan(values)
     p = forecast.trees.predict(data.validation.matrix)[known]

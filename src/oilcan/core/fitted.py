@@ -1,6 +1,7 @@
 """What training leaves behind: trees, calibrators, alarm policies and intervals, with the order of features."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -191,6 +192,12 @@ class Fitted:
             f"Run `dvc repro featurize train`."
         )
 
+    def with_trees(self, trees: Mapping[str, TreeModel]) -> "Fitted":
+        """The same choices with other trees, by name of the forecast; one that is not named keeps its own."""
+        return replace(self, forecasts=tuple(
+            replace(forecast, trees=trees.get(forecast.name, forecast.trees)) for forecast in self.forecasts
+        ))  # fmt: skip
+
     def policies(self) -> dict[str, AlarmPolicy]:
         """Task -> alarm policy, where there is one."""
         return {
@@ -214,3 +221,18 @@ def by_batch(n_rows: int, rows_per_batch: int) -> list[slice]:
     """
     return [slice(at, min(at + rows_per_batch, n_rows)) for at in range(0, n_rows, rows_per_batch)]
 
+
+@dataclass(frozen=True)
+class Trained:
+    """What `train` leaves behind: the same choices twice.
+
+    Attributes
+    ----------
+    judged
+        Learned from the training part alone, so that it may be asked about validation rows.
+    served
+        Learned from both parts where `train.refit` says so: what is tested, packaged and served.
+    """
+
+    judged: Fitted
+    served: Fitted

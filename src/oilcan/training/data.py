@@ -20,8 +20,8 @@ class Part:
     matrix: np.ndarray          # (n, n_features) float32
 
     def machine_codes(self) -> np.ndarray:
-        """Machines as integers in order of their ids, shape (n,)."""
-        return np.asarray(pd.factorize(self.rows[MACHINE], sort=True)[0])
+        """`machine_codes` of the rows."""
+        return machine_codes(self.rows)
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,48 @@ class TrainingData:
     failures: pd.DataFrame
     machines: pd.DataFrame
 
+    @property
+    def rows(self) -> pd.DataFrame:
+        """Rows of both parts."""
+        return pd.concat([self.train.rows, self.validation.rows], ignore_index=True)
+
+    @property
+    def matrix(self) -> "Stacked":
+        """Features of `rows`."""
+        return Stacked((self.train.matrix, self.validation.matrix))
 
     @property
     def validates_on_few(self) -> bool:
         """Whether machines are parted, and those of the validation part too few to draw an interval on."""
         train, validation = (set(part.rows[MACHINE]) for part in (self.train, self.validation))
         return len(validation) < ENOUGH and train.isdisjoint(validation)
+
+
+def machine_codes(rows: pd.DataFrame) -> np.ndarray:
+    """Machines as integers in order of their ids, shape (n,)."""
+    return np.asarray(pd.factorize(rows[MACHINE], sort=True)[0])
+
+
+@dataclass(frozen=True)
+class Stacked:
+    """Matrices one below the other, read by position and never copied as a whole.
+
+    Examples
+    --------
+    >>> Stacked((np.zeros((2, 1)), np.ones((2, 1))))[np.array([3, 0])].tolist()
+    [[1.0], [0.0]]
+    """
+
+    parts: tuple[np.ndarray, ...]       # (n_i, n_features)
+
+    def __getitem__(self, at: np.ndarray) -> np.ndarray:
+        out = np.empty((len(at), self.parts[0].shape[1]), dtype=self.parts[0].dtype)
+        start = 0
+        for part in self.parts:
+            here = (at >= start) & (at < start + len(part))
+            out[here] = part[at[here] - start]
+            start += len(part)
+        return out
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from oilcan.training.recipe import Recipe
 
 
 def describe(contract: Contract, training: Training, data: TrainingData, params: TrainParams) -> dict[str, Any]:
-    """Forecasts with their alarm policies, features in order, hyper-parameters, and what it was trained on."""
-    rows = data.train.rows
+    """Forecasts with their alarm policies, features in order, hyper-parameters, and what events were learnt from."""
+    rows = data.rows if params.refit else data.train.rows
     headline = training.recipes[contract.headline()[0]]
     return {
         "dataset": contract.name,
@@ -31,8 +31,8 @@ def describe(contract: Contract, training: Training, data: TrainingData, params:
         "features": list(data.features),
         "forecasts": [_forecast(done.forecast, training.recipes[done.forecast.task]) for done in training.finished],
         "rare_modes": training.rare_modes,
-        "thresholds": training.fitted.thresholds(),
-        "policies": {name: policy.as_json() for name, policy in training.fitted.policies().items()},
+        "thresholds": training.trained.served.thresholds(),
+        "policies": {name: policy.as_json() for name, policy in training.trained.served.policies().items()},
         "trained_on": {"rows": len(rows), "machines": int(rows[MACHINE].nunique()), **_span(rows)},
         "libraries": {"scikit-learn": sklearn.__version__, "treelite": treelite.__version__,
                       "numpy": np.__version__, "pandas": pd.__version__},

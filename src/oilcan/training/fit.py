@@ -8,15 +8,16 @@ import numpy as np
 
 from oilcan.contract import Contract
 from oilcan.core import metrics
-from oilcan.core.fitted import EventForecast, Fitted
+from oilcan.core.fitted import EventForecast, Fitted, Trained
 from oilcan.params import ComputeParams, TrainParams
 from oilcan.training.cross import Choice, choose_family, out_of_fold
 from oilcan.training.data import Grown, TrainingData
 from oilcan.training.finish import Finished, finish_event, finish_life
 from oilcan.training.growing import grow
 from oilcan.training.leaks import Suspicion
-from oilcan.training.outlook import Waits, finish_outlook, grow_outlook, horizons_of
+from oilcan.training.outlook import Horizons, Waits, finish_outlook, grow_outlook, horizons_of
 from oilcan.training.recipe import Recipe, recipe_of
+from oilcan.training.refit import Work, from_both
 from oilcan.training.targets import Target, targets_of
 
 _GAP_ROWS: Final = 10_000       # training rows on which the overfit gap is measured
@@ -24,9 +25,9 @@ _GAP_ROWS: Final = 10_000       # training rows on which the overfit gap is meas
 
 @dataclass(frozen=True)
 class Training:
-    """The fitted model, how each target went, the failure modes too rare to have a forecast, and recipes by task."""
+    """The trained model, how each target went, the failure modes too rare to have a forecast, and recipes by task."""
 
-    fitted: Fitted
+    trained: Trained
     finished: tuple[Finished, ...]
     rare_modes: dict[str, int]
     recipes: dict[str, Recipe]
@@ -47,7 +48,7 @@ class Training:
     def as_json(self) -> dict[str, Any]:
         """The content of metrics/train.json."""
         return {
-            "features": len(self.fitted.features),
+            "features": len(self.trained.judged.features),
             "targets": {done.forecast.name: done.report for done in self.finished},
             "rare_modes": self.rare_modes,
             "suspicious_features": [found.as_json() for found in self.suspicions()],
@@ -69,25 +70,37 @@ def train(contract: Contract, data: TrainingData, params: TrainParams, compute: 
     choices = _choose(targets, data, params, compute.jobs)
     recipes = {target.task: recipe_of(target, params, choices[target.task].family, data.features)
                for target in targets}
-    machines, matrix = data.train.machine_codes(), data.train.matrix
-    workers = min(compute.jobs, len(targets) + len(horizons))
-    jobs = compute.jobs // workers
-    done: list[Any] = joblib.Parallel(n_jobs=workers, backend=compute.backend)([
-        *(joblib.delayed(_grow)(target, target.values(data.train.rows), target.seen(data.train.rows), machines, matrix,
-                                data.validation.matrix, params, recipes[target.task], jobs,
-                                folds=target.kind == "rul" and data.validates_on_few) for target in targets),
-        *(joblib.delayed(grow_outlook)(each, Waits.of(data.train.rows, each.task), machines, matrix, params,
-                                       recipes[each.task], jobs) for each in horizons),
-    ])
-    grown: dict[str, Grown] = {target.name: trees for target, trees in zip(targets, done, strict=False)}
+    first = _from_training(targets, horizons, data, params, recipes)
+    again = from_both(targets, horizons, data, params, recipes) if params.refit else {}
+    workers = min(compute.jobs, len(first) + len(again))
+    work = [joblib.delayed(grow)(*known, jobs=compute.jobs // workers)
+            for grow, known in (*first.values(), *again.values())]
+    done = joblib.Parallel(n_jobs=workers, backend=compute.backend)(work)
+    grown = dict(zip(first, done, strict=False))
     finished = {target.name: _finish(contract, target, grown[target.name], data, params, choices[target.task])
                 for target in targets}
-    outlooks = [finish_outlook(each, trees, cast(EventForecast, finished[each.task].forecast), grown[each.task], data,
-                               params)
-                for each, trees in zip(horizons, done[len(targets):], strict=True)]
+    outlooks = [finish_outlook(each, grown[each.name], cast(EventForecast, finished[each.task].forecast),
+                               grown[each.task], data, params)
+                for each in horizons]
     all_done = (*finished.values(), *outlooks)
-    fitted = Fitted(data.features, data.plan_hash, tuple(one.forecast for one in all_done))
-    return Training(fitted, all_done, rare, recipes)
+    judged = Fitted(data.features, data.plan_hash, tuple(one.forecast for one in all_done))
+    served = judged.with_trees(dict(zip(again, done[len(first):], strict=True)))
+    return Training(Trained(judged, served), all_done, rare, recipes)
+
+
+def _from_training(targets: list[Target], horizons: list[Horizons], data: TrainingData, params: TrainParams,
+                   recipes: dict[str, Recipe]) -> dict[str, Work]:
+    """Trees of the training part, by the name of their forecast."""
+    train, machines = data.train, data.train.machine_codes()
+    work: dict[str, Work] = {}
+    for target in targets:
+        folds = target.kind == "rul" and data.validates_on_few
+        work[target.name] = _grow, (target, target.values(train.rows), target.seen(train.rows), machines, train.matrix,
+                                    data.validation.matrix, params, recipes[target.task], folds)
+    for each in horizons:
+        work[each.name] = grow_outlook, (each, Waits.of(train.rows, each.task), machines, train.matrix, params,
+                                         recipes[each.task])
+    return work
 
 
 def _choose(targets: list[Target], data: TrainingData, params: TrainParams, jobs: int) -> dict[str, Choice]:
@@ -109,7 +122,7 @@ def _finish(contract: Contract, target: Target, grown: Grown, data: TrainingData
 
 
 def _grow(target: Target, values: np.ndarray, is_seen: np.ndarray, machines: np.ndarray, matrix: np.ndarray,
-          validation: np.ndarray, params: TrainParams, recipe: Recipe, jobs: int, *, folds: bool) -> Grown:
+          validation: np.ndarray, params: TrainParams, recipe: Recipe, folds: bool, *, jobs: int) -> Grown:
     """Runs in a worker: thin the rows, fit, score the validation part; with `folds`, training rows out of fold too."""
     trees, n_rows = grow(target, values, machines, matrix, params, recipe, jobs)
     seen = np.flatnonzero(is_seen)

@@ -4,12 +4,13 @@ import numpy as np
 
 from oilcan.core.trees import TreeModel
 from oilcan.params import TrainParams
+from oilcan.training.data import Stacked
 from oilcan.training.models import Rows, build, fit_trees
 from oilcan.training.recipe import Recipe
 from oilcan.training.targets import Chosen, Target, choose_rows
 
 
-def grow(target: Target, values: np.ndarray, machines: np.ndarray, matrix: np.ndarray, params: TrainParams,
+def grow(target: Target, values: np.ndarray, machines: np.ndarray, matrix: np.ndarray | Stacked, params: TrainParams,
          recipe: Recipe, jobs: int) -> tuple[TreeModel, int]:
     """Trees of one target, and from how many rows they learnt.
 

@@ -15,7 +15,7 @@ from oilcan.core.calibration import Calibrator
 from oilcan.core.fitted import EventForecast, OutlookForecast
 from oilcan.core.trees import TreeModel
 from oilcan.params import OutlookParams, TrainParams
-from oilcan.training.data import Grown, TrainingData
+from oilcan.training.data import Grown, Stacked, TrainingData
 from oilcan.training.finish import Finished, rounded
 from oilcan.training.growing import grow_chosen
 from oilcan.training.recipe import Recipe
@@ -33,6 +33,11 @@ class Horizons:
     ticks: tuple[float, ...]
     own: int
     counts_cycles: bool
+
+    @property
+    def name(self) -> str:
+        """That of the outlook."""
+        return f"by_{self.task}"
 
 
 @dataclass(frozen=True)
@@ -100,8 +105,8 @@ def _carries(low: float, high: float, parts: Sequence[Waits]) -> bool:
     return True
 
 
-def grow_outlook(horizons: Horizons, waits: Waits, machines: np.ndarray, matrix: np.ndarray, params: TrainParams,
-                 recipe: Recipe, jobs: int) -> TreeModel:
+def grow_outlook(horizons: Horizons, waits: Waits, machines: np.ndarray, matrix: np.ndarray | Stacked,
+                 params: TrainParams, recipe: Recipe, jobs: int) -> TreeModel:
     """Runs in a worker: trees that say the hazard, from features and the number of the interval.
 
     Parameters
@@ -111,7 +116,7 @@ def grow_outlook(horizons: Horizons, waits: Waits, machines: np.ndarray, matrix:
     matrix
         Shape (n, n_features).
     """
-    target = Target(f"by_{horizons.task}", "failure_within")
+    target = Target(horizons.name, "failure_within")
     row, interval, fails = outlook.at_risk(waits.wait, waits.seen, horizons.ticks)
     thinned = params.model_copy(update={"negatives_per_positive": params.outlook.negatives_per_positive,
                                         "class_weight": "none"})
