@@ -60,8 +60,8 @@ class Evidence:
         return self.predictions[self.predictions[PART] == name].reset_index(drop=True)
 
     def trained_on(self) -> np.ndarray:
-        """Ids of the machines with rows in the training part."""
-        return np.asarray(self.rows.loc[self.rows[PART] == "train", MACHINE].unique())
+        """Ids of the machines that training knew, of either of its parts."""
+        return np.asarray(self.rows.loc[self.rows[PART].isin(["train", "validation"]), MACHINE].unique())
 
     def started(self) -> pd.Series:
         """First tick of observation by machine."""

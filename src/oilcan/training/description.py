@@ -17,9 +17,10 @@ from oilcan.training.recipe import Recipe
 
 
 def describe(contract: Contract, training: Training, data: TrainingData, params: TrainParams) -> dict[str, Any]:
-    """Forecasts with their alarm policies, features in order, hyper-parameters, and what events were learnt from."""
-    rows = data.rows if params.refit else data.train.rows
-    headline = training.recipes[contract.headline()[0]]
+    """Forecasts with their alarm policies, features in order, hyper-parameters, and what the headline was learnt from."""
+    name, task = contract.headline()
+    headline = training.recipes[name]
+    rows = data.rows if params.refit and task.kind != "rul" else data.train.rows
     return {
         "dataset": contract.name,
         "contract_version": contract.version,
