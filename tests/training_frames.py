@@ -82,10 +82,11 @@ def contract(text: str = FLEET) -> Contract:
 
 def train_params(**changes: object) -> TrainParams:
     values: dict[str, object] = {
-        "seed": 1, "model": "hist_gradient_boosting", "label_model": "hist_gradient_boosting", "monotone": None,
+        "seed": 1, "model": "hist_gradient_boosting", "life_model": "hist_gradient_boosting",
+        "label_model": "hist_gradient_boosting", "monotone": None,
         "outlook": NO_OUTLOOK, "calibration": "sigmoid", "negatives_per_positive": 0.0, "min_rows": 0,
         "max_rows": 0, "class_weight": "none", "min_mode_failures": 3, "early_stopping_share": 0.0, "refit": True,
-        "random_forest": FOREST, "label_forest": FOREST,
+        "random_forest": FOREST, "label_forest": FOREST, "committee_forest": FOREST,
         "hist_gradient_boosting": BOOSTING, "life_boosting": BOOSTING,
     }
     return TrainParams(**(values | changes))

@@ -72,8 +72,8 @@ class FeaturizeParams(Section):
     drop_constant: bool
 
 
-Family = Literal["random_forest", "extra_trees", "hist_gradient_boosting"]
-ModelChoice = Literal["random_forest", "extra_trees", "hist_gradient_boosting", "auto"]  # auto: by cross-validation
+Family = Literal["random_forest", "extra_trees", "hist_gradient_boosting", "committee"]
+ModelChoice = Literal["random_forest", "extra_trees", "hist_gradient_boosting", "committee", "auto"]
 
 
 class ForestParams(Section):
@@ -117,7 +117,8 @@ class TrainParams(Section):
     """The model, its calibration and the choice of threshold."""
 
     seed: int = pydantic.Field(ge=0)
-    model: ModelChoice                                           # of failures in time and of remaining life
+    model: ModelChoice                                           # of failures in time; auto: by cross-validation
+    life_model: ModelChoice                                      # of remaining life
     label_model: ModelChoice                                     # of independent rows
     monotone: dict[str, Literal[-1, 1]] | None                   # feature or pattern: 1 if more of it is never safer
     calibration: Literal["none", "sigmoid", "isotonic"]
@@ -131,6 +132,7 @@ class TrainParams(Section):
     outlook: OutlookParams
     random_forest: ForestParams
     label_forest: ForestParams                                   # of independent rows: no neighbours to overfit
+    committee_forest: ForestParams                               # extra trees beside boosting in a committee
     hist_gradient_boosting: BoostingParams                       # of events: few positives, so held back
     life_boosting: BoostingParams                                # of remaining life: every row tells much
 

@@ -50,6 +50,17 @@ def test_contributions_add_up_to_what_the_trees_say(drawn):
     assert np.abs(base + values.sum(axis=1) - trees.raw(rows)).max() <= 1e-9
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.integers(2, 40), st.integers(0, 999))
+def test_contributions_to_a_committee_are_those_to_its_members_on_one_scale(size, seed):
+    (_, boosting, rows), (_, forest, _) = (_drawn(kind, size, seed, 0.1) for kind in ("boosting", "forest"))
+    both = TreeModel.bag([boosting, forest])
+    base, values = contributions(both, rows)
+    assert np.abs(base + values.sum(axis=1) - both.raw(rows)).max() <= 1e-9
+    assert np.abs(values - (contributions(boosting, rows)[1] + 4 * contributions(forest, rows)[1]) / 2).max() <= 1e-9
+    assert np.array_equal(both.predict(rows), (boosting.predict(rows) + forest.predict(rows)) / 2)
+
+
 @settings(max_examples=25, deadline=None)
 @given(ensembles)
 def test_contributions_are_the_shapley_values_of_another_implementation(drawn):

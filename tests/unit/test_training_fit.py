@@ -92,7 +92,7 @@ def bagged(bags: int) -> dict[str, object]:
 
 def test_a_bag_shares_the_rows_among_boosted_models_and_not_among_forests():
     data = training_data(fleet())
-    trained = {model: train(contract(), data, train_params(model=model, **bagged(2)), COMPUTE).trained
+    trained = {model: train(contract(), data, train_params(model=model, life_model=model, **bagged(2)), COMPUTE).trained
                for model in ("hist_gradient_boosting", "random_forest")}
     members = {model: [len(forecast.trees.checkpoints) for forecast in both.judged.forecasts]
                for model, both in trained.items()}

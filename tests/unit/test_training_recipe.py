@@ -5,9 +5,10 @@ from tests.training_frames import COMPUTE, OUTLOOK, contract, fleet, train_param
 from oilcan.errors import ParamsError
 from oilcan.scoring.score import columns
 from oilcan.training.fit import train
-from oilcan.training.recipe import monotone_signs
+from oilcan.training.recipe import monotone_signs, recipe_of
+from oilcan.training.targets import Target
 
-MODELS = ["random_forest", "extra_trees", "hist_gradient_boosting"]
+MODELS = ["random_forest", "extra_trees", "hist_gradient_boosting", "committee"]
 
 
 def _moved(matrix: np.ndarray, feature: int) -> np.ndarray:
@@ -45,3 +46,19 @@ def test_a_pattern_that_fits_no_feature_is_refused():
 def test_patterns_that_contradict_each_other_are_refused():
     with pytest.raises(ParamsError, match="'s1': 's1' has the opposite sign"):
         monotone_signs({"s*": 1, "s1": -1}, ("s0", "s1"))
+
+
+def test_a_committee_is_boosting_and_extra_trees_for_the_task_and_boosting_for_its_modes():
+    training = train(contract(), training_data(fleet()), train_params(model="committee", outlook=OUTLOOK), COMPUTE)
+    kinds = {forecast.name: len(forecast.trees.members) for forecast in training.trained.served.forecasts}
+    assert kinds == {"failure": 2, "failure__bearing": 1, "failure__seal": 1, "rul": 1, "by_failure": 1}
+    alone = train(contract(), training_data(fleet()), train_params(outlook=OUTLOOK), COMPUTE).trained.served
+    assert alone.forecasts[1:] == training.trained.served.forecasts[1:]
+    assert training.trained.served.forecasts[0].trees.checkpoints[0] == alone.forecasts[0].trees.checkpoints[0]
+
+
+def test_each_kind_of_task_has_its_family():
+    params = train_params(model="committee", label_model="random_forest")
+    recipes = [recipe_of(Target("x", kind), params, "committee", ()) for kind in ("failure_within", "rul", "label")]
+    assert [recipe.members[1].forest for recipe in recipes] == [params.committee_forest] * 3
+    assert recipes[1].members[0].boosting == params.life_boosting

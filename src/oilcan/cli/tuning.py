@@ -27,6 +27,7 @@ from oilcan.io.progress import Progress
 from oilcan.params import TrainParams, section
 from oilcan.training.cross import choose_family
 from oilcan.training.data import Part
+from oilcan.training.recipe import choice_of
 from oilcan.training.targets import Target
 from oilcan.training.tuning import Search, Space, judge
 
@@ -135,8 +136,8 @@ def _problem(root: Path, args: argparse.Namespace) -> tuple[Part, tuple[str, ...
 
 
 def _search(target: Target, space: Space, params: TrainParams, part: Part, features: tuple[str, ...]) -> Search:
-    asked = params.label_model if target.kind == "label" else params.model
-    choice = choose_family(asked, target, target.values(part.rows), part.machine_codes(), part.matrix, params, features)
+    choice = choose_family(choice_of(target, params), target, target.values(part.rows), part.machine_codes(),
+                           part.matrix, params, features)
     return Search.of(target, choice.family, space, params)
 
 

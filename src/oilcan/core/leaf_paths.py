@@ -59,11 +59,11 @@ def leaf_paths(trees: TreeModel) -> tuple[float, list[LeafPaths]]:
     """
     found: list[LeafPaths] = []
     base = 0.0
-    for member in trees.members:
+    for member, (slope, offset) in zip(trees.members, trees.lines, strict=True):
         header = member.get_header_accessor()
         number = int(member.num_tree)
-        weight = 1.0 / len(trees.members) / (number if header.get_field("average_tree_output")[0] else 1)
-        base += float(header.get_field("base_scores")[-1]) / len(trees.members)
+        weight = slope / len(trees.members) / (number if header.get_field("average_tree_output")[0] else 1)
+        base += (slope * float(header.get_field("base_scores")[-1]) + offset) / len(trees.members)
         found += _walk(_Nodes.of(member, number), weight)
     return base, [_joined([paths for paths in found if paths.k == k]) for k in sorted({paths.k for paths in found})]
 

@@ -39,6 +39,8 @@ with _stand_in("scipy.sparse", csr_matrix=type("csr_matrix", (), {})):
     from treelite.gtil.gtil import GTILConfig
 
 _ALL_THREADS: Final = -1        # all that OpenMP may have; asking treelite for more is an error
+_AS_IT_IS: Final = (1.0, 0.0)
+_TANGENT: Final = (4.0, -2.0)   # of the log-odds at a probability of one half
 _TOLERANCE: Final = 1e-12       # boosting adds in another order than scikit-learn; forests agree to the bit
 
 
@@ -54,6 +56,8 @@ class TreeModel:
         The members of the bag, one or more, as treelite serialises them.
     members
         The same, loaded.
+    lines
+        Slope and offset that bring each member's sum of leaves to the scale of `raw`.
     """
 
     def __init__(self, *checkpoints: bytes) -> None:
@@ -69,6 +73,7 @@ class TreeModel:
             raise IntegrityError(f"bag of trees: members read {widths or 'no'} features (found), wanted at least one "
                                  f"member and one width. Run `dvc repro train package`.")
         self.n_features = widths[0]
+        self.lines = _common_scale(self.members)
         self._classes = [int(member.get_header_accessor().get_field("num_class")[0]) for member in self.members]
 
     @classmethod
@@ -120,18 +125,23 @@ class TreeModel:
         return self._mean(matrix, "default", jobs)
 
     def raw(self, matrix: np.ndarray) -> np.ndarray:
-        """What the trees add up to, shape (n,): log-odds of boosted classifiers, else the same as `predict`."""
-        return self._mean(matrix, "raw", 1)
+        """What the trees add up to, shape (n,): log-odds of boosted classifiers, else the same as `predict`.
 
-    def _mean(self, matrix: np.ndarray, kind: str, jobs: int) -> np.ndarray:
+        A forest in one bag with boosted classifiers speaks by the tangent of the log-odds at one half, 4 p - 2: so all
+        that is said stays a sum over leaves, as contributions of features need it.
+        """
+        return self._mean(matrix, "raw", 1, self.lines)
+
+    def _mean(self, matrix: np.ndarray, kind: str, jobs: int, lines: Sequence[tuple[float, float]] = ()) -> np.ndarray:
         if matrix.ndim != 2 or matrix.shape[1] != self.n_features:
             raise ValueError(f"matrix: shape is {matrix.shape}, wanted (n, {self.n_features})")
         if len(matrix) == 0:
             return np.zeros(0)
         rows = np.ascontiguousarray(matrix, dtype=np.float64)
         total = np.zeros(len(rows))
-        for member, classes in zip(self.members, self._classes, strict=True):
-            total += _says(member, rows, classes, _config(1 if jobs == 1 else _ALL_THREADS, kind))
+        for at, (member, classes) in enumerate(zip(self.members, self._classes, strict=True)):
+            slope, offset = lines[at] if lines else _AS_IT_IS
+            total += slope * _says(member, rows, classes, _config(1 if jobs == 1 else _ALL_THREADS, kind)) + offset
         return total / len(self.members)
 
     def __reduce__(self) -> tuple[type["TreeModel"], tuple[bytes, ...]]:
@@ -142,6 +152,12 @@ class TreeModel:
 
     def __hash__(self) -> int:
         return hash(self.checkpoints)
+
+
+def _common_scale(members: Sequence[Any]) -> list[tuple[float, float]]:
+    """Slope and offset of each member; see `TreeModel.raw`."""
+    log_odds = [member.get_header_accessor().get_field("postprocessor") == "sigmoid" for member in members]
+    return [_AS_IT_IS if is_boosted or not any(log_odds) else _TANGENT for is_boosted in log_odds]
 
 
 @functools.cache

@@ -17,7 +17,7 @@ from oilcan.training.recipe import Recipe
 
 
 def describe(contract: Contract, training: Training, data: TrainingData, params: TrainParams) -> dict[str, Any]:
-    """Forecasts with their alarm policies, features in order, hyper-parameters, and what the headline was learnt from."""
+    """Forecasts with alarm policies, features in order, hyper-parameters, and what the headline was learnt from."""
     name, task = contract.headline()
     headline = training.recipes[name]
     rows = data.rows if params.refit and task.kind != "rul" else data.train.rows
@@ -30,7 +30,7 @@ def describe(contract: Contract, training: Training, data: TrainingData, params:
         "seed": params.seed,
         "plan_hash": data.plan_hash,
         "features": list(data.features),
-        "forecasts": [_forecast(done.forecast, training.recipes[done.forecast.task]) for done in training.finished],
+        "forecasts": [_forecast(done.forecast, training.recipe(done.forecast)) for done in training.finished],
         "rare_modes": training.rare_modes,
         "thresholds": training.trained.served.thresholds(),
         "policies": {name: policy.as_json() for name, policy in training.trained.served.policies().items()},

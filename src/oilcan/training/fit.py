@@ -8,7 +8,7 @@ import numpy as np
 
 from oilcan.contract import Contract
 from oilcan.core import metrics
-from oilcan.core.fitted import EventForecast, Fitted, Trained
+from oilcan.core.fitted import EventForecast, Fitted, Forecast, Trained
 from oilcan.params import ComputeParams, TrainParams
 from oilcan.training.cross import Choice, choose_family, out_of_fold
 from oilcan.training.data import Grown, TrainingData
@@ -16,7 +16,7 @@ from oilcan.training.finish import Finished, finish_event, finish_life
 from oilcan.training.growing import grow
 from oilcan.training.leaks import Suspicion
 from oilcan.training.outlook import Horizons, Waits, finish_outlook, grow_outlook, horizons_of
-from oilcan.training.recipe import Recipe, recipe_of
+from oilcan.training.recipe import Recipe, choice_of, recipe_of
 from oilcan.training.refit import Work, from_both
 from oilcan.training.targets import Target, targets_of
 
@@ -25,12 +25,16 @@ _GAP_ROWS: Final = 10_000       # training rows on which the overfit gap is meas
 
 @dataclass(frozen=True)
 class Training:
-    """The trained model, how each target went, the failure modes too rare to have a forecast, and recipes by task."""
+    """The trained model, how each target went, the failure modes too rare to have a forecast, and recipes by target."""
 
     trained: Trained
     finished: tuple[Finished, ...]
     rare_modes: dict[str, int]
     recipes: dict[str, Recipe]
+
+    def recipe(self, forecast: Forecast) -> Recipe:
+        """How a forecast was grown."""
+        return self.recipes.get(forecast.name) or self.recipes[forecast.task].members[0]
 
     def suspicions(self) -> list[Suspicion]:
         """Features that tell a target apart by themselves."""
@@ -68,7 +72,7 @@ def train(contract: Contract, data: TrainingData, params: TrainParams, compute: 
     targets, rare = targets_of(contract, data.train.rows, data.validation.rows, params.min_mode_failures)
     horizons = horizons_of(contract, data, params.outlook)
     choices = _choose(targets, data, params, compute.jobs)
-    recipes = {target.task: recipe_of(target, params, choices[target.task].family, data.features)
+    recipes = {target.name: recipe_of(target, params, choices[target.task].family, data.features)
                for target in targets}
     first = _from_training(targets, horizons, data, params, recipes)
     again = from_both(targets, horizons, data, params, recipes) if params.refit else {}
@@ -96,7 +100,7 @@ def _from_training(targets: list[Target], horizons: list[Horizons], data: Traini
     for target in targets:
         folds = target.kind == "rul" and data.validates_on_few
         work[target.name] = _grow, (target, target.values(train.rows), target.seen(train.rows), machines, train.matrix,
-                                    data.validation.matrix, params, recipes[target.task], folds)
+                                    data.validation.matrix, params, recipes[target.name], folds)
     for each in horizons:
         work[each.name] = grow_outlook, (each, Waits.of(train.rows, each.task), machines, train.matrix, params,
                                          recipes[each.task])
@@ -107,9 +111,8 @@ def _choose(targets: list[Target], data: TrainingData, params: TrainParams, jobs
     """The family of each task; its modes take the same."""
     rows = data.train
     return {
-        target.task: choose_family(params.label_model if target.kind == "label" else params.model, target,
-                                   target.values(rows.rows), rows.machine_codes(), rows.matrix, params, data.features,
-                                   jobs)
+        target.task: choose_family(choice_of(target, params), target, target.values(rows.rows), rows.machine_codes(),
+                                   rows.matrix, params, data.features, jobs)
         for target in targets if target.mode is None
     }
 

@@ -21,6 +21,9 @@ def grow(target: Target, values: np.ndarray, machines: np.ndarray, matrix: np.nd
     matrix
         Shape (n, n_features).
     """
+    if len(recipe.members) > 1:
+        grown = [grow(target, values, machines, matrix, params, member, jobs) for member in recipe.members]
+        return TreeModel.bag([trees for trees, _ in grown]), max(n for _, n in grown)
     chosen = choose_rows(values, target, params, boosted=recipe.boosted)
     return grow_chosen(target, chosen, values[chosen.at], machines[chosen.at], matrix[chosen.at], params, recipe, jobs)
 

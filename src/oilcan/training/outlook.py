@@ -129,7 +129,8 @@ def grow_outlook(horizons: Horizons, waits: Waits, machines: np.ndarray, matrix:
 
 
 def hazard_recipe(recipe: Recipe, params: OutlookParams) -> Recipe:
-    """How the classifier is grown, with fewer iterations; the interval is a feature more, free of monotone signs."""
+    """How the classifier, or its first member, is grown, with fewer iterations; the interval has no monotone sign."""
+    recipe = recipe.members[0]
     return replace(recipe, boosting=recipe.boosting.model_copy(update={"iterations": params.iterations}),
                    monotone=(*recipe.monotone, 0) if recipe.monotone else ())
 

@@ -2,11 +2,11 @@
 
 import fnmatch
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from oilcan.errors import ParamsError, bullet_list
-from oilcan.params import BoostingParams, Family, ForestParams, TrainParams
+from oilcan.params import BoostingParams, Family, ForestParams, ModelChoice, TrainParams
 from oilcan.training.targets import Target
 
 FAMILIES: tuple[Family, ...] = ("hist_gradient_boosting", "random_forest", "extra_trees")
@@ -36,13 +36,27 @@ class Recipe:
         return self.family == "hist_gradient_boosting"
 
     @property
+    def members(self) -> tuple["Recipe", ...]:
+        """What is grown and averaged: of a committee boosting and extra trees, else the recipe alone."""
+        if self.family != "committee":
+            return (self,)
+        return replace(self, family="hist_gradient_boosting"), replace(self, family="extra_trees")
+
+    @property
     def hyper_parameters(self) -> dict[str, Any]:
-        """Those of the family, as plain values."""
+        """Those of the family, as plain values; of a committee by member."""
+        if self.family == "committee":
+            return {member.family: member.hyper_parameters for member in self.members}
         return (self.boosting if self.boosted else self.forest).model_dump()
 
 
+def choice_of(target: Target, params: TrainParams) -> ModelChoice:
+    """The family that params ask for, or `auto`."""
+    return {"failure_within": params.model, "rul": params.life_model, "label": params.label_model}[target.kind]
+
+
 def recipe_of(target: Target, params: TrainParams, family: Family, features: Sequence[str]) -> Recipe:
-    """How `family` is grown for `target`.
+    """How `family` is grown for `target`; a failure mode is grown by the first member of a committee alone.
 
     Raises
     ------
@@ -50,22 +64,25 @@ def recipe_of(target: Target, params: TrainParams, family: Family, features: Seq
         If a pattern of `train.monotone` names no feature, or two contradict each other.
     """
     signs = monotone_signs(params.monotone or {}, features)
-    forest, boosting = (getattr(params, section_of(target, kind))
-                        for kind in ("random_forest", "hist_gradient_boosting"))
+    boosting: BoostingParams = getattr(params, section_of(target, "hist_gradient_boosting"))
+    forest: ForestParams = getattr(params, section_of(target, "extra_trees"))
+    if family == "committee":
+        forest = params.committee_forest
     is_life = target.kind == "rul"
-    return Recipe(family, forest, boosting, is_life,
-                  tuple(-sign for sign in signs) if is_life else signs)    # what is never safer never lengthens a life
+    signs = tuple(-sign for sign in signs) if is_life else signs           # what is never safer never lengthens a life
+    recipe = Recipe(family, forest, boosting, is_life, signs)
+    return recipe.members[0] if target.mode else recipe
 
 
 def section_of(target: Target, family: str) -> str:
-    """The section of `train` by which `family` is grown for `target`.
+    """The section of `train` by which `family` is grown for `target`; of a committee that of its first member.
 
     Examples
     --------
     >>> section_of(Target("rul", "rul"), "hist_gradient_boosting"), section_of(Target("rul", "rul"), "extra_trees")
     ('life_boosting', 'random_forest')
     """
-    if family == "hist_gradient_boosting":
+    if family in ("hist_gradient_boosting", "committee"):
         return "life_boosting" if target.kind == "rul" else "hist_gradient_boosting"
     return "label_forest" if target.kind == "label" else "random_forest"
 

@@ -27,7 +27,7 @@ def from_both(targets: list[Target], horizons: list[Horizons], data: TrainingDat
     rows, matrix = data.rows, data.matrix
     machines = machine_codes(rows)
     work: dict[str, Work] = {
-        target.name: (_grow, (target, target.values(rows), machines, matrix, params, recipes[target.task]))
+        target.name: (_grow, (target, target.values(rows), machines, matrix, params, recipes[target.name]))
         for target in targets if target.kind != "rul"}
     return work | {
         each.name: (grow_outlook, (each, Waits.of(rows, each.task), machines, matrix, params, recipes[each.task]))
