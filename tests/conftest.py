@@ -26,6 +26,7 @@ SMALL = {
         "hist_gradient_boosting": {"iterations": 25},
         "life_boosting": {"iterations": 25},
         "random_forest": {"trees": 20},
+        "committee_forest": {"trees": 20},
     },
     "evaluate": {"bootstrap": 20},
 }
