@@ -12,6 +12,12 @@ FALSE_ALARMS: Final = ("events.false_alarms_per_machine_month", "false alarms pe
 LEAD_TIME: Final = ("events.median_lead_time_h", "median lead time [h]", "",
                     "24 error-code rule; 48 is the most the data hold")
 
+UNCALIBRATED: Final = (
+    ("test.ece_uncalibrated", "the same before calibration", "", ""),
+    ("test.brier", "Brier score", "", ""),
+    ("test.brier_uncalibrated", "the same before calibration", "", ""),
+)
+
 
 def _turbofan(rmse: str, score: str, *, stars: tuple[str, str], plain: tuple[str, ...]) -> list[tuple[str, ...]]:
     return [
@@ -37,16 +43,19 @@ FIGURES: Final[dict[str, list[tuple[str, ...]]]] = {
         ("test.recall", "recall there", "", ""),
         ("test.pr_auc", "average precision", "", "no clean published figure"),
         ("test.ece", "expected calibration error", "", ""),
+        *UNCALIBRATED,
     ],
     "azure_pdm_daily": [
         DETECTED, FALSE_ALARMS, LEAD_TIME,
         ("test.pr_auc", "average precision, rows", "", "the guide's F1 of 0.980 is at 3 h steps, 24 h ahead"),
         ("test.ece", "expected calibration error", "", ""),
+        *UNCALIBRATED,
     ],
     "azure_pdm_hourly": [
         DETECTED, FALSE_ALARMS, LEAD_TIME,
         ("test.pr_auc", "average precision, rows", "", "here 20 machines, 90 days"),
         ("test.ece", "expected calibration error", "", ""),
+        *UNCALIBRATED,
     ],
     "backblaze_2013": [
         ("per_machine.pr_auc", "average precision, drives", "more than the rule", "the line below"),
@@ -55,12 +64,14 @@ FIGURES: Final[dict[str, list[tuple[str, ...]]]] = {
         ("test.prevalence", "prevalence", "", ""),
         ("test.roc_auc", "ROC AUC, drive-days", "", "random row splits give 0.95+ and mean nothing"),
         ("test.ece", "expected calibration error", "", ""),
+        *UNCALIBRATED,
     ],
     "demo_fleet": [
         ("test.pr_auc", "average precision, rows", "", ""),
         ("achievable.pr_auc", "the same of the true hazard, which only the simulation knows", "", ""),
         ("achievable.share_reached", "share of the achievable", "at least 0.9", ""),
         ("test.ece", "expected calibration error", "at most 0.02", ""),
+        *UNCALIBRATED,
         ("test.coverage_90", "coverage of the 90 % interval of remaining life", "", ""),
         ("events.detected_share", "failures announced", "", "some give no warning"),
         ("events.false_alarms_per_machine_month", "false alarms per machine-month", "", ""),
