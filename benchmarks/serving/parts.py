@@ -118,27 +118,28 @@ def usual() -> dict[str, float]:
 
 def ingest(folder: Path, effort: Effort) -> str:
     """Durable readings per second with features and scoring, beside the store alone and its bare insert."""
-    columns, lines = usual(), []
+    columns, bundle, lines = usual(), models.twin(ROOT, "hist_gradient_boosting", folder).bundle, []
     for rows, what in (MACHINES, "each machine once"), (5 * MACHINES, "each machine five times"):
         count = (30_000 if effort.quick else 200_000) // rows
-        found = [taken_in(folder / f"{rows}-{at}", columns, rows, count) for at in range(effort.rounds)]
+        found = [taken_in(folder / f"{rows}-{at}", bundle, columns, rows, count) for at in range(effort.rounds)]
         cells = [*np.median(found, axis=0), *store_alone(rows, len(columns), count)]
         lines.append(f"| {rows:,} ({what}) | {' | '.join(f'{cell:,.0f}' for cell in cells)} |")
         print(f"  {lines[-1]}", flush=True)
     return "\n".join([
-        "## Taking readings in", "", f"{MACHINES:,} machines, {len(columns)} sensors, SQLite with synchronous FULL, "
-        "two requests on their way. Every answer comes after its readings are on the disk and has a new forecast of "
-        "every machine in it. Beside it what the store takes in alone, and the bare insert of the same bytes into a "
-        "table without keys; all in readings per second.", "",
+        "## Taking readings in", "", f"{MACHINES:,} machines, {len(columns)} sensors, histogram gradient boosting, "
+        "SQLite with synchronous FULL, two requests on their way. Every answer comes after its readings are on the "
+        "disk and has a new forecast of every machine in it. Beside it what the store takes in alone, and the bare "
+        "insert of the same bytes into a table without keys; all in readings per second.", "",
         "| readings of a batch | taken in (wanted 20,000) | per second of processor time | memory [MiB] | "
         "store alone | bare insert |", "|--:|--:|--:|--:|--:|--:|", *lines])
 
 
-def taken_in(folder: Path, columns: dict[str, float], rows: int, count: int) -> tuple[float, float, float]:
+def taken_in(folder: Path, bundle: Path, columns: dict[str, float], rows: int, count: int
+             ) -> tuple[float, float, float]:
     """Readings per second by the clock and per second of the server's processor time, and its memory then."""
     folder.mkdir()
     job = list(hours(columns, count + 2, rows))
-    with servers.ours(folder, ROOT / "models/bundle") as server:
+    with servers.ours(folder, bundle) as server:
         send_all(server, folder, job[:2], [])
         before = server.cpu_s()
         took = send_all(server, folder, [], job[2:])
