@@ -4,39 +4,18 @@ One form from train to service has three uses: no door ever unpickles an estimat
 depend on thread counts (scikit-learn's pickles do), and batch and service give the same last bit.
 """
 
-import contextlib
 import ctypes
 import functools
-import sys
-import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
+import treelite
+import treelite.sklearn
+from treelite.core import _LIB, _check_call
+from treelite.gtil.gtil import GTILConfig
 
 from oilcan.errors import IntegrityError
-
-
-@contextlib.contextmanager
-def _stand_in(name: str, **attributes: object) -> Iterator[None]:
-    """A module that is there while others are imported that want nothing but a name of it."""
-    if name in sys.modules:
-        yield
-        return
-    sys.modules[name] = types.ModuleType(name)
-    vars(sys.modules[name]).update(attributes)
-    try:
-        yield
-    finally:
-        del sys.modules[name]
-
-
-# treelite only asks whether rows are of this class, and ours never are; the real module takes a third of a second
-with _stand_in("scipy.sparse", csr_matrix=type("csr_matrix", (), {})):
-    import treelite
-    import treelite.sklearn
-    from treelite.core import _LIB, _check_call
-    from treelite.gtil.gtil import GTILConfig
 
 _ALL_THREADS: Final = -1        # all that OpenMP may have; asking treelite for more is an error
 _AS_IT_IS: Final = (1.0, 0.0)
