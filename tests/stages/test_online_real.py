@@ -50,29 +50,33 @@ def planned(tables: Tables, contract: object) -> FeaturePlan:
     return features.build_plan(contract, FeaturizeParams(**settings), features.merge([learned]), everything)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(set(PRESENT) & (set(SLICES) - {"ai4i2020"})))
-def test_a_slice_of_real_data_gives_what_batch_gives(name: str, tmp_path: Path) -> None:
-    tables, contract = sliced(name, tmp_path)
-    live = frames.Stream(planned(tables, contract), tables, contract, 2, None)
-    for table in frames.RECORDS:
-        live.tell(table, np.arange(len(getattr(tables, table))))
-    time, period = exact(tables.telemetry["time"]), contract.time.period.ticks
-    late = np.random.default_rng(1).choice([0, 0, 3 * period], len(time)) * units_per_tick(tables.telemetry["time"])
-    for some in np.array_split(np.argsort(time + late, kind="stable"), 6):
-        live.send(some)
-        live.check()
-        live.restart()
-    assert len(live.arrived) == len(time)
+class TestSlices:
+    """Not collected where there are no real data."""
 
+    __test__ = bool(PRESENT)
 
-@pytest.mark.parametrize("name", sorted(set(PRESENT) & {"ai4i2020"}))
-def test_independent_rows_give_what_batch_gives(name: str, tmp_path: Path) -> None:
-    tables, contract = sliced(name, tmp_path)
-    plan = planned(tables, contract)
-    engine = OnlineFeatures(plan, contract, fill_periods=2)
-    slots = engine.register(tables.telemetry["machine_id"].tolist(), tables.machines)
-    values = frames.numbers(engine, tables.telemetry)
-    assert (engine.apply(slots, np.zeros(len(slots), np.int64), values) == NEW).all()
-    expected = features.compute_matrix(plan, frames.prepared(tables, contract, 2))
-    np.testing.assert_array_equal(engine.features(slots), expected)
+    @pytest.mark.slow
+    @pytest.mark.parametrize("name", sorted(set(PRESENT) & (set(SLICES) - {"ai4i2020"})))
+    def test_a_slice_of_real_data_gives_what_batch_gives(self, name: str, tmp_path: Path) -> None:
+        tables, contract = sliced(name, tmp_path)
+        live = frames.Stream(planned(tables, contract), tables, contract, 2, None)
+        for table in frames.RECORDS:
+            live.tell(table, np.arange(len(getattr(tables, table))))
+        time, period = exact(tables.telemetry["time"]), contract.time.period.ticks
+        late = np.random.default_rng(1).choice([0, 0, 3 * period], len(time)) * units_per_tick(tables.telemetry["time"])
+        for some in np.array_split(np.argsort(time + late, kind="stable"), 6):
+            live.send(some)
+            live.check()
+            live.restart()
+        assert len(live.arrived) == len(time)
+
+    @pytest.mark.parametrize("name", sorted(set(PRESENT) & {"ai4i2020"}))
+    def test_independent_rows_give_what_batch_gives(self, name: str, tmp_path: Path) -> None:
+        tables, contract = sliced(name, tmp_path)
+        plan = planned(tables, contract)
+        engine = OnlineFeatures(plan, contract, fill_periods=2)
+        slots = engine.register(tables.telemetry["machine_id"].tolist(), tables.machines)
+        values = frames.numbers(engine, tables.telemetry)
+        assert (engine.apply(slots, np.zeros(len(slots), np.int64), values) == NEW).all()
+        expected = features.compute_matrix(plan, frames.prepared(tables, contract, 2))
+        np.testing.assert_array_equal(engine.features(slots), expected)

@@ -20,7 +20,9 @@ def scored(repo, *arguments: str) -> pd.DataFrame:
 
 
 def forecasts(repo) -> pd.DataFrame:
+    """Those of the test part: the validation part is forecast by the model that has not learnt from it."""
     table = pd.read_parquet(repo.path / "data/predictions/predictions.parquet")
+    table = table[table["part"] == "test"].reset_index(drop=True)
     return table[[*KEY, *(name for name in table if name.startswith(("p_failure", "rul_")))]]
 
 

@@ -147,12 +147,23 @@ def test_a_stage_dies_with_its_parent(tmp_path):
 @pytest.mark.parametrize(("writer", "status"), [("parent", 0), ("stranger", 1)])
 def test_a_stage_whose_dvc_has_ended_before_it_could_listen_ends_too(tmp_path, writer, status):
     (tmp_path / ".dvc/tmp").mkdir(parents=True)
-    pid = os.getpid() if writer == "parent" else 2**22 + 1          # above the highest pid of Linux
-    (tmp_path / ".dvc/tmp/rwlock").write_text(f'{{"out": {{"write": {{"pid": {pid}, "cmd": "dvc repro"}}}}}}')
     script = _script(tmp_path, "stage.die_with_parent()\nopen('wrote', 'w').close()\n")
-    done = subprocess.run([sys.executable, script], cwd=tmp_path, env=os.environ | {"DVC_STAGE": "copy"},
-                          capture_output=True, text=True, check=False)
-    assert done.returncode == status
+    dvc = textwrap.dedent(f"""
+        import os, subprocess, sys
+        from dvc.fs import localfs
+        from dvc.rwlock import rwlock
+        with rwlock(".dvc/tmp", localfs, "dvc repro", [], ["out"], False):
+            if "killed" in sys.argv:
+                os._exit(0)                         # its note stays behind
+            sys.exit(subprocess.run([sys.executable, {str(script)!r}]).returncode)
+    """)
+    environment = os.environ | {"DVC_STAGE": "copy"}
+    command = [sys.executable, "-c", dvc]
+    if writer == "stranger":
+        subprocess.run([*command, "killed"], cwd=tmp_path, check=True)
+        command = [sys.executable, script]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stderr
     assert (tmp_path / "wrote").exists() == (status == 0)
 
 

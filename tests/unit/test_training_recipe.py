@@ -62,3 +62,10 @@ def test_each_kind_of_task_has_its_family():
     recipes = [recipe_of(Target("x", kind), params, "committee", ()) for kind in ("failure_within", "rul", "label")]
     assert [recipe.members[1].forest for recipe in recipes] == [params.committee_forest] * 3
     assert recipes[1].members[0].boosting == params.life_boosting
+
+
+def test_the_forecast_of_when_thins_its_rows_as_boosting_does_beside_a_committee_too():
+    told = {model: train(contract(), training_data(fleet()), train_params(
+        model=model, outlook=OUTLOOK.model_copy(update={"negatives_per_positive": 1.0})), COMPUTE).trained.judged
+        for model in ("committee", "hist_gradient_boosting")}
+    assert told["committee"].forecasts[-1].trees == told["hist_gradient_boosting"].forecasts[-1].trees

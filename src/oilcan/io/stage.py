@@ -90,7 +90,7 @@ def _writers_by_dvc() -> set[int]:
         held = json.loads(Path(".dvc/tmp/rwlock").read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):       # no DVC here, or it is just writing its note
         return set()
-    return {entry["write"]["pid"] for entry in held.values() if entry.get("write")}
+    return {info["pid"] for info in held.get("write", {}).values()}
 
 
 def _ancestors() -> set[int]:

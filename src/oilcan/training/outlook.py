@@ -116,7 +116,7 @@ def grow_outlook(horizons: Horizons, waits: Waits, machines: np.ndarray, matrix:
     matrix
         Shape (n, n_features).
     """
-    target = Target(horizons.name, "failure_within")
+    target, recipe = Target(horizons.name, "failure_within"), hazard_recipe(recipe, params.outlook)
     row, interval, fails = outlook.at_risk(waits.wait, waits.seen, horizons.ticks)
     thinned = params.model_copy(update={"negatives_per_positive": params.outlook.negatives_per_positive,
                                         "class_weight": "none"})
@@ -124,7 +124,7 @@ def grow_outlook(horizons: Horizons, waits: Waits, machines: np.ndarray, matrix:
     row, interval, fails = row[chosen.at], interval[chosen.at], fails[chosen.at]
     expanded = np.column_stack([matrix[row], interval.astype(np.float32)])
     trees, _ = grow_chosen(target, chosen, fails.astype(np.float64), machines[row], expanded, thinned,
-                           hazard_recipe(recipe, params.outlook), jobs)
+                           recipe, jobs)
     return trees
 
 
