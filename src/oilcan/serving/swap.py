@@ -15,7 +15,7 @@ from oilcan.io.stores import Store
 from oilcan.serving.intake import stored_columns
 from oilcan.serving.live import wall_clock
 from oilcan.serving.refusal import Refusal
-from oilcan.serving.restoring import follow, restore
+from oilcan.serving.restoring import restore
 from oilcan.serving.served import Served
 from oilcan.serving.settings import ServiceSettings
 from oilcan.serving.track import Track
@@ -206,8 +206,7 @@ class Swap:
             if other is not None and other.fits(served):
                 return Track(served, list(live.columns), live.texts, other.features), None
         track = Track(served, list(live.columns), live.texts)
-        cursor, _ = restore(track, live.store)
-        return track, follow(track, live.store, cursor)[0]
+        return track, restore(track, live.store)[0]
 
     def _but(self, active: Place) -> Place | None:
         """The challenger, unless it is what is served now."""
