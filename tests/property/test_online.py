@@ -63,6 +63,12 @@ def test_late_out_of_order_twice_and_restarted(seed: int, windows: str, fill: in
 
 
 @FEW
+@given(seed=SEEDS, windows=WINDOWS, fill=FILLS, lateness=st.sampled_from([40.0, 300.0]))
+def test_batches_that_overtake_each_other(seed: int, windows: str, fill: int, lateness: float) -> None:
+    play(stream(seed, windows, fill, lateness), np.random.default_rng(seed), [0.0, 0.1, 1.5, 3.0])
+
+
+@FEW
 @given(seed=SEEDS, windows=WINDOWS, fill=FILLS)
 def test_what_comes_too_late_is_as_if_it_had_not_come(seed: int, windows: str, fill: int) -> None:
     live = stream(seed, windows, fill, lateness=5.0)

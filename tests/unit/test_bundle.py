@@ -14,7 +14,7 @@ from oilcan.scoring.reference import drift_reference
 from oilcan.scoring.score import score
 from oilcan.training.fit import train
 
-FILES = ["check_rows.parquet", "contract.yaml", "drift_reference.json", "forecasts.json", "manifest.json",
+FILES = ["check_rows.npy", "contract.yaml", "drift_reference.json", "forecasts.json", "manifest.json",
          "manifest.sha256", "plan.json", "trees/00-0.treelite", "trees/01-0.treelite", "trees/02-0.treelite",
          "trees/03-0.treelite"]
 
@@ -96,7 +96,7 @@ def test_a_link_is_refused(packed, tmp_path):
 def test_an_unknown_format_is_refused_before_anything_else(packed, changes):
     (packed / "trees/00-0.treelite").write_bytes(b"not even trees")
     _reseal(packed, **changes)
-    with pytest.raises(IntegrityError, match=r"wanted 'oilcan-bundle', 3"):
+    with pytest.raises(IntegrityError, match=r"wanted 'oilcan-bundle', 4"):
         bundle.load_bundle(packed)
 
 

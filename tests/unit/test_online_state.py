@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from tests import online_frames as frames
 
-from oilcan.core.online import NEW, OnlineFeatures
+from oilcan.core.online import LATE, NEW, OnlineFeatures
 from oilcan.core.online.rows import NONE
 from oilcan.errors import IntegrityError
 
@@ -83,6 +83,19 @@ def test_state_does_not_grow_with_the_length_of_a_life(live: frames.Stream) -> N
             pages.append(sum(log.pages for log in (engine.raw, *engine.parts.sliding.logs)))
     assert max(sizes[1:]) < 1.1 * sizes[1]
     assert max(pages[1:]) <= pages[1] + 4
+
+
+def test_a_reading_a_little_late_is_not_replayed_from_the_base(live: frames.Stream,
+                                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    other = frames.Stream(live.plan, live.tables, live.contract, 1, 1000.0)
+    order = np.argsort(live.tables.telemetry["time"].to_numpy(), kind="stable")
+    early, late, last = order[:-20], order[-20:-10], order[-10:]
+    for at in early:
+        other.send(np.array([at]))
+    other.send(last)
+    monkeypatch.setattr(other.engine.base, "take", lambda _slots: pytest.fail("went back to the base"))
+    assert LATE in other.send(late)
+    other.check()
 
 
 def test_old_records_are_forgotten_but_the_last(live: frames.Stream) -> None:

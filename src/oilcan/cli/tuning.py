@@ -26,7 +26,7 @@ from oilcan.io.pipeline import find_stage
 from oilcan.io.progress import Progress
 from oilcan.params import TrainParams, section
 from oilcan.training.cross import choose_family
-from oilcan.training.data import Part
+from oilcan.training.data import Part, machine_codes
 from oilcan.training.recipe import choice_of
 from oilcan.training.targets import Target
 from oilcan.training.tuning import Search, Space, judge
@@ -136,7 +136,7 @@ def _problem(root: Path, args: argparse.Namespace) -> tuple[Part, tuple[str, ...
 
 
 def _search(target: Target, space: Space, params: TrainParams, part: Part, features: tuple[str, ...]) -> Search:
-    choice = choose_family(choice_of(target, params), target, target.values(part.rows), part.machine_codes(),
+    choice = choose_family(choice_of(target, params), target, target.values(part.rows), machine_codes(part.rows),
                            part.matrix, params, features)
     return Search.of(target, choice.family, space, params)
 

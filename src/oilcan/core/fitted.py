@@ -7,7 +7,7 @@ import numpy as np
 
 from oilcan.core.calibration import Calibrator
 from oilcan.core.intervals import Interval
-from oilcan.core.outlook import by_horizon
+from oilcan.core.outlook import PREFIX, by_horizon
 from oilcan.core.policy import AlarmPolicy
 from oilcan.core.trees import TreeModel
 from oilcan.durations import Duration
@@ -105,7 +105,7 @@ class OutlookForecast:
     @property
     def name(self) -> str:
         """Beginning of its columns: `by_failure`."""
-        return f"by_{self.task}"
+        return PREFIX + self.task
 
     @property
     def suffixes(self) -> tuple[str, ...]:

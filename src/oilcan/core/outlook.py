@@ -6,9 +6,11 @@ A life that was cut off tells of the intervals it survived and of no other.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
+PREFIX: Final = "by_"       # of the columns of a forecast of when: `by_failure_24h`
 _EDGE = 1e-12       # no hazard is certain, so that its logarithm exists
 
 

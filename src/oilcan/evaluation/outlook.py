@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from oilcan.core import metrics
-from oilcan.core.outlook import outcome
+from oilcan.core.outlook import PREFIX, outcome
 
 COLUMNS: Final = ["horizon", "forecast", "observed", "forecast_top", "observed_top", "brier", "ece", "n"]
 _TOP: Final = 0.1               # share of the rows, riskiest by the task's own forecast, shown apart
@@ -35,7 +35,7 @@ def outlook(frame: pd.DataFrame, task: str) -> tuple[dict[str, Any], pd.DataFram
         known = ~np.isnan(happened)
         if not known.any():
             continue
-        target, p = happened[known], frame[f"by_{task}_{suffix}"].to_numpy(dtype=np.float64)[known]
+        target, p = happened[known], frame[f"{PREFIX}{task}_{suffix}"].to_numpy(dtype=np.float64)[known]
         own = frame[f"p_{task}"].to_numpy(dtype=np.float64)[known]
         top = own >= np.quantile(own, 1.0 - _TOP)
         prevalence = float(target.mean())
@@ -50,6 +50,6 @@ def outlook(frame: pd.DataFrame, task: str) -> tuple[dict[str, Any], pd.DataFram
 
 def _horizons(frame: pd.DataFrame, task: str) -> list[tuple[float, str]]:
     """Ticks and suffix of each horizon, ascending."""
-    ending = re.compile(rf"by_{re.escape(task)}_(([0-9.e+]+)(?:h|cycles))")
+    ending = re.compile(rf"{PREFIX}{re.escape(task)}_(([0-9.e+]+)(?:h|cycles))")
     found = [match for name in frame if (match := ending.fullmatch(str(name)))]
     return sorted((float(match[2]), match[1]) for match in found)

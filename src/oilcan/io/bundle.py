@@ -1,6 +1,6 @@
 """The serving bundle: a folder that holds a model in data alone, and is proven before it is read.
 
-Nothing in it can run code: trees are treelite's own bytes, everything else is JSON, YAML or Parquet.
+Nothing in it can run code: trees are treelite's own bytes, everything else is JSON, YAML or plain numbers of NumPy.
 `load_bundle` compares every digest before it interprets any byte but the manifest, and works on the very bytes it
 compared. `manifest.sha256` guards the manifest, in the form that `sha256sum -c` reads.
 """
@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from pyarrow import parquet, types
 
 from oilcan.contract import Contract, parse_contract
 from oilcan.core.calibration import Calibrator
@@ -30,9 +29,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT: Final = "oilcan-bundle"
-VERSION: Final = 3
+VERSION: Final = 4            # 3 held its check rows as Parquet, for which the service had to load all of pyarrow
 MANIFEST: Final = "manifest.json"
 SEAL: Final = "manifest.sha256"
+_LONGEST_HEADER: Final = 1_000_000      # of a NumPy file: the default, 10,000 characters, is too few for many columns
 _REMEDY: Final = "Restore it with `dvc checkout models/bundle`, or make it anew with `dvc repro package`"
 
 
@@ -78,7 +78,7 @@ def write_bundle(folder: Path, *, contract: Path, plan: Path, fitted: Fitted, dr
     (folder / "contract.yaml").write_bytes(contract.read_bytes())
     (folder / "plan.json").write_bytes(plan.read_bytes())
     files.write_json(drift_reference, folder / "drift_reference.json")
-    files.write_table(check_rows, folder / "check_rows.parquet")
+    np.save(folder / "check_rows.npy", _records(check_rows), allow_pickle=False)
     entries = []
     (folder / "trees").mkdir()
     for at, forecast in enumerate(fitted.forecasts):
@@ -116,14 +116,28 @@ def load_bundle(folder: Path) -> Bundle:
                                  f"features, the plan has {len(fitted.features)}. {_REMEDY}.")
     contract = parse_contract(held["contract.yaml"].decode(), f"{folder}: contract.yaml")
     return Bundle(digest, manifest, fitted, contract, plan, json.loads(held["drift_reference.json"]),
-                  _numbers(held["check_rows.parquet"]), manifest["prepare"]["fill_gap_periods"])
+                  _numbers(held["check_rows.npy"]), manifest["prepare"]["fill_gap_periods"])
 
 
-def _numbers(table: bytes) -> dict[str, np.ndarray]:
-    """The float columns of a Parquet table, read so that pyarrow neither imports pandas nor starts threads."""
-    read = parquet.ParquetFile(io.BytesIO(table)).read(use_threads=False)
-    return {field.name: np.array(read[field.name].to_pylist(), dtype=np.float64) for field in read.schema
-            if types.is_floating(field.type)}
+def _records(table: "pd.DataFrame") -> np.ndarray:
+    """A table as records that NumPy can write without pickling: texts of one length, instants in UTC."""
+    columns = {str(name): _plain(column) for name, column in table.items()}
+    records = np.empty(len(table), [(name, column.dtype) for name, column in columns.items()])
+    for name, column in columns.items():
+        records[name] = column
+    return records
+
+
+def _plain(column: "pd.Series") -> np.ndarray:
+    if column.dtype.kind == "M":
+        return column.to_numpy("datetime64[us]")
+    return column.to_numpy() if column.dtype.kind in "bif" else column.to_numpy(str)
+
+
+def _numbers(content: bytes) -> dict[str, np.ndarray]:
+    """The float columns of `_records`, as float64."""
+    records = np.load(io.BytesIO(content), allow_pickle=False, max_header_size=_LONGEST_HEADER)
+    return {name: records[name].astype(np.float64) for name in records.dtype.names if records.dtype[name].kind == "f"}
 
 
 def _proven(folder: Path) -> tuple[dict[str, bytes], str, dict[str, Any]]:

@@ -19,10 +19,6 @@ class Part:
     rows: pd.DataFrame          # as in rows.parquet
     matrix: np.ndarray          # (n, n_features) float32
 
-    def machine_codes(self) -> np.ndarray:
-        """`machine_codes` of the rows."""
-        return machine_codes(self.rows)
-
 
 @dataclass(frozen=True)
 class TrainingData:

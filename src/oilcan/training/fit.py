@@ -11,7 +11,7 @@ from oilcan.core import metrics
 from oilcan.core.fitted import EventForecast, Fitted, Forecast, Trained
 from oilcan.params import ComputeParams, TrainParams
 from oilcan.training.cross import Choice, choose_family, out_of_fold
-from oilcan.training.data import Grown, TrainingData
+from oilcan.training.data import Grown, TrainingData, machine_codes
 from oilcan.training.finish import Finished, finish_event, finish_life
 from oilcan.training.growing import grow
 from oilcan.training.leaks import Suspicion
@@ -95,7 +95,7 @@ def train(contract: Contract, data: TrainingData, params: TrainParams, compute: 
 def _from_training(targets: list[Target], horizons: list[Horizons], data: TrainingData, params: TrainParams,
                    recipes: dict[str, Recipe]) -> dict[str, Work]:
     """Trees of the training part, by the name of their forecast."""
-    train, machines = data.train, data.train.machine_codes()
+    train, machines = data.train, machine_codes(data.train.rows)
     work: dict[str, Work] = {}
     for target in targets:
         folds = target.kind == "rul" and data.validates_on_few
@@ -109,10 +109,10 @@ def _from_training(targets: list[Target], horizons: list[Horizons], data: Traini
 
 def _choose(targets: list[Target], data: TrainingData, params: TrainParams, jobs: int) -> dict[str, Choice]:
     """The family of each task; its modes take the same."""
-    rows = data.train
+    rows, matrix = data.train.rows, data.train.matrix
     return {
-        target.task: choose_family(choice_of(target, params), target, target.values(rows.rows), rows.machine_codes(),
-                                   rows.matrix, params, data.features, jobs)
+        target.task: choose_family(choice_of(target, params), target, target.values(rows), machine_codes(rows), matrix,
+                                   params, data.features, jobs)
         for target in targets if target.mode is None
     }
 

@@ -37,7 +37,7 @@ class Horizons:
     @property
     def name(self) -> str:
         """That of the outlook."""
-        return f"by_{self.task}"
+        return outlook.PREFIX + self.task
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from oilcan.core import metrics
 from oilcan.errors import ParamsError, bullet_list
 from oilcan.params import BoostingParams, Family, ForestParams, Section, TrainParams, section
 from oilcan.training.cross import fold_rows
-from oilcan.training.data import Part
+from oilcan.training.data import Part, machine_codes
 from oilcan.training.growing import grow
 from oilcan.training.recipe import recipe_of, section_of
 from oilcan.training.targets import Target
@@ -140,7 +140,7 @@ def judge(search: Search, values: Mapping[str, float | int], part: Part, feature
         Of the deal into folds.
     """
     params = search.with_values(values)
-    target, outcome, machines = search.target, search.target.values(part.rows), part.machine_codes()
+    target, outcome, machines = search.target, search.target.values(part.rows), machine_codes(part.rows)
     is_seen = target.seen(part.rows)
     recipe = recipe_of(target, params, search.family, features)
     quality = metrics.rmse if target.kind == "rul" else metrics.pr_auc

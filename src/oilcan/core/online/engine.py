@@ -1,7 +1,8 @@
 """The online engine: the feature plan, one reading at a time, for all machines at once.
 
 For every machine it holds the *present* state, a *base* state that lags behind, and the raw readings
-since the base. A reading that comes late is sorted in, and the machine is replayed from its base.
+since the base. A reading that comes late is sorted in, and the machine is replayed from a mark of a short
+while ago or, where that is not far back enough, from its base.
 """
 
 from collections.abc import Sequence
@@ -16,11 +17,12 @@ from oilcan.core.features.timeline import window_units
 from oilcan.core.online.block import Block
 from oilcan.core.online.codec import Codec
 from oilcan.core.online.families import ONLINE
-from oilcan.core.online.pages import Log
+from oilcan.core.online.marks import Mark, Marks
+from oilcan.core.online.pages import NEVER, Log
 from oilcan.core.online.parts import Parts
 from oilcan.core.online.records import LIVES
 from oilcan.core.online.restart import dump, in_parts, load_many
-from oilcan.core.online.rows import NONE, Rows
+from oilcan.core.online.rows import NONE, Rows, Taken
 from oilcan.core.online.state import Recursion
 from oilcan.core.online.statics import Columns
 from oilcan.core.online.status import LATE, NEW, TOO_LATE, judge
@@ -28,6 +30,7 @@ from oilcan.core.online.view import View
 
 VIEWED: Final = 1024        # machines whose features are computed together: bounds what is needed meanwhile
 LAGS: Final = 4             # the base moves once it is this part of the lateness behind what it may be
+MARKS: Final = 32           # marks are this part of the lateness apart
 
 
 class OnlineFeatures:
@@ -61,6 +64,8 @@ class OnlineFeatures:
         self.now, self.base = self.recursion.rows(), self.recursion.rows()
         self.raw, self.moved = Log(len(self.columns)), Rows(until=np.array(NONE))
         self.rows = {"now": self.now, "base": self.base, "moved": self.moved, "static": self.parts.statics.rows}
+        older, newer = (Mark(self.recursion.rows(), self.parts.sliding) for _ in range(2))
+        self.marks = Marks(older, newer, max(1, self.lateness // MARKS))
         self.codec = Codec(f"{plan.hash} {fill_periods} {self.lateness} {self.columns}", self.rows,
                            [log.width for log in (self.raw, *self.parts.sliding.logs)])
         self._slots: dict[str, int] = {}
@@ -91,6 +96,7 @@ class OnlineFeatures:
             for rows in (*self.rows.values(), self.raw.machines):
                 rows.grow(n)
             self.parts.sliding.grow(n)
+            self.marks.grow(n)
         slots = np.array([self._slots[name] for name in machine_ids], dtype=np.int64)
         if machines is not None:
             asked = set(machine_ids)
@@ -114,8 +120,8 @@ class OnlineFeatures:
         """
         newest = self.now["newest"][slots]
         earlier = np.unique(slots[(times <= newest) & (times > newest - self.lateness)])
-        held = self.raw.readings(earlier, self.base["newest"][earlier])
-        status = judge(slots, times, newest, self.lateness, (held.slots[held.machine], held.time))
+        held = self.raw.times(earlier, np.maximum(self.base["newest"][earlier], times.min(initial=NEVER) - 1))
+        status = judge(slots, times, newest, self.lateness, held)
         taken = np.flatnonzero(status <= LATE)
         taken = taken[np.lexsort((times[taken], slots[taken]))]
         block = Block.of(slots[taken], times[taken], self.parts.inputs.possible(values[taken]))
@@ -125,7 +131,10 @@ class OnlineFeatures:
             self._replay(block.only(late[block.slots[block.machine]]))
             block = block.only(~late[block.slots[block.machine]])
         if len(block.slots):
-            self._advance(block)
+            self._absorb(block, self.now.take(block.slots))
+        touched = np.unique(slots[taken])
+        self._move_bases(touched)
+        self.marks.note(touched, self.now, self.parts.sliding)
         return status
 
     def record(self, table: str, slots: np.ndarray, times: np.ndarray, kinds: Sequence[str]) -> np.ndarray:
@@ -153,6 +162,7 @@ class OnlineFeatures:
             again = np.unique(slots[status == LATE])
             held = self.raw.readings(again, self.base["newest"][again])
             self.now.put(held.slots, self.recursion.absorb(self.base.take(held.slots), held)[0])
+            self.marks.forget(again)
         records.trim(self.records_needed)
         return status
 
@@ -203,25 +213,32 @@ class OnlineFeatures:
         """
         load_many(self, slots, dumps)
 
-    def _advance(self, block: Block) -> None:
-        """Readings newer than all of their machines."""
-        state, processed = self.recursion.absorb(self.now.take(block.slots), block)
+    def _replay(self, late: Block) -> None:
+        """Readings of machines of which at least one comes late: once more from the mark, or else from the base."""
+        is_near = self.marks.reach(late, self.base["newest"][late.slots])[late.machine]
+        if is_near.any():
+            some = late.only(is_near)
+            self._again(some, *self.marks.take(some.slots))
+            self.marks.rewound(some)
+        far = late.only(~is_near)
+        for at in in_parts(np.arange(len(far.slots))):
+            some = far.only((far.machine >= at[0]) & (far.machine <= at[-1]))
+            self._again(some, self.base.take(some.slots))
+            self.marks.forget(some.slots)
+
+    def _again(self, late: Block, start: Taken, marked: list[Taken] | None = None) -> None:
+        slots, since = late.slots, start["newest"]
+        block = self.raw.readings(slots, since).followed_by(late)
+        self.parts.sliding.rewind(slots, since, marked)
+        self.raw.truncate(slots, since)
+        self._absorb(block, start)
+
+    def _absorb(self, block: Block, start: Taken) -> None:
+        """Readings newer than all of their machine, from a state that is at the last one before them."""
+        state, processed = self.recursion.absorb(start, block)
         self.now.put(block.slots, state)
         self.parts.sliding.push(block, processed, state["first"])
         self.raw.push(block)
-        self._move_bases(block.slots)
-
-    def _replay(self, late: Block) -> None:
-        """Readings of machines of which at least one comes late: once more from the base."""
-        slots, since = late.slots, self.base["newest"][late.slots]
-        block = self.raw.readings(slots, since).followed_by(late)
-        state, processed = self.recursion.absorb(self.base.take(slots), block)
-        self.now.put(slots, state)
-        self.parts.sliding.forget(slots, since)
-        self.parts.sliding.push(block, processed, state["first"])
-        self.raw.clear(slots)
-        self.raw.push(block)
-        self._move_bases(slots)
 
     def _move_bases(self, slots: np.ndarray) -> None:
         """Let the bases absorb what no late reading can come before; not at every reading, that would cost."""

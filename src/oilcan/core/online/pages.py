@@ -104,10 +104,23 @@ class Log:
             page[gone] = self.following[page[gone]]
             gone = gone[page[gone] != keep[gone]]
 
-    def clear(self, slots: np.ndarray) -> None:
-        """Forget all readings of machines."""
-        self.drop(slots, np.full(len(slots), -1))
-        self.machines.put(slots, {"last": np.array(-1), "fill": np.array(ROWS)})
+    def truncate(self, slots: np.ndarray, after: np.ndarray) -> None:
+        """Forget the readings of machines after an instant each, shape (m,)."""
+        chain = self.chain(self.machines["first"][slots])
+        there = chain >= 0
+        stays = there & (self.time[0, chain] <= after[:, None])
+        self._give_back(chain[there & ~stays])
+        left = stays.sum(axis=1)
+        last = np.where(left > 0, np.take_along_axis(chain, np.maximum(left - 1, 0)[:, None], axis=1)[:, 0], -1)
+        some = last >= 0
+        page, until = last[some], after[some]
+        time = self.time[:, page]
+        self.time[:, page] = np.where(time <= until, time, NEVER)
+        self.following[page] = -1
+        fill = np.full(len(slots), ROWS)
+        fill[some] = (time <= until).sum(axis=0)
+        self.machines.put(slots, {"last": last, "fill": fill})
+        self.machines.put(slots[~some], {"first": np.array(-1)})
 
     def chain(self, page: np.ndarray) -> np.ndarray:
         """Pages from `page` to the machine's last, shape (n, steps), -1 after it."""
@@ -118,14 +131,26 @@ class Log:
 
     def readings(self, slots: np.ndarray, after: np.ndarray, until: np.ndarray | None = None) -> Block:
         """Readings of machines after `after`, and at or before `until`, shape (m,); machines without are left out."""
+        at, page, row, time = self._between(slots, after, until)
+        return Block.of(slots[at], time, self.values[row, page])
+
+    def times(self, slots: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Machine and time of the readings after `after`; their values, which weigh more, are left where they are."""
+        at, _, _, time = self._between(slots, after)
+        return slots[at], time
+
+    def _between(self, slots: np.ndarray, after: np.ndarray, until: np.ndarray | None = None
+                 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Of each reading after, and at or before: which of the machines, page, row and time."""
         chain = self.chain(self.machines["first"][slots])
         at, step = np.nonzero(chain >= 0)
-        time = self.time[:, chain[at, step]].T                              # (pages, rows)
+        page = chain[at, step]
+        time = self.time[:, page].T                                         # (pages, rows)
         wanted = (time > after[at, None]) & (time < NEVER)
         if until is not None:
             wanted &= time <= until[at, None]
         nth, row = np.nonzero(wanted)
-        return Block.of(slots[at[nth]], time[nth, row], self.values[row, chain[at, step][nth]])
+        return at[nth], page[nth], row, time[nth, row]
 
     def reserve(self, pages: int) -> None:
         """Make room for so many more pages at once; step by step each growth would copy what is there."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from oilcan.core.online.codec import Decoded, Snapshot
 from oilcan.core.online.pages import ROWS
+from oilcan.core.online.rows import NONE
 
 if TYPE_CHECKING:
     from oilcan.core.online.engine import OnlineFeatures
@@ -52,7 +53,8 @@ def _restore(engine: "OnlineFeatures", slots: np.ndarray, found: Decoded) -> Non
     raw, *older = found.blocks(slots)
     engine.parts.records.replace(np.repeat(slots, found.counts[:, -1]), found.keys, found.times, slots)
     engine.parts.sliding.restore(slots, older)
-    engine.raw.clear(slots)
+    engine.marks.forget(slots)
+    engine.raw.truncate(slots, np.full(len(slots), NONE))
     if len(raw.slots):
         processed, _ = engine.recursion.process(engine.base.take(raw.slots), raw)
         engine.parts.sliding.push(raw, processed, engine.now["first"][raw.slots])

@@ -1,7 +1,7 @@
 """All trailing windows of a plan: sensors that have the same windows slide together."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -70,10 +70,14 @@ class Sliding:
         for group in self.groups:
             group.push(block, processed, first)
 
-    def forget(self, slots: np.ndarray, after: np.ndarray) -> None:
-        """Drop the readings of machines after an instant each."""
-        for group in self.groups:
-            group.forget(slots, after)
+    def marked(self, slots: np.ndarray) -> list[Taken]:
+        """What each group needs to come back to the present of machines; see `Windows.rewind`."""
+        return [group.marked(slots) for group in self.groups]
+
+    def rewind(self, slots: np.ndarray, after: np.ndarray, marked: Sequence[Taken] | None = None) -> None:
+        """Forget the readings of machines after an instant each; `marked` is what was said of them then."""
+        for at, group in enumerate(self.groups):
+            group.rewind(slots, after, None if marked is None else marked[at])
 
     def readings(self, slots: np.ndarray, until: np.ndarray) -> list[Block]:
         """Processed readings held by each group, of machines up to an instant each."""

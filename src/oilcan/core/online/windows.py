@@ -14,9 +14,9 @@ import numpy as np
 
 from oilcan.core.features.scan import pieces
 from oilcan.core.online.block import Block
-from oilcan.core.online.pages import Log
+from oilcan.core.online.pages import NEVER, Log
 from oilcan.core.online.processed import Processed, weights_of
-from oilcan.core.online.rows import NONE, Rows
+from oilcan.core.online.rows import NONE, Rows, Taken
 from oilcan.core.online.stretches import Stretch, empty, join, of_rows, some_of
 
 AT_ONCE: Final = 256        # machines looked at together: what they need stays in the processor's cache
@@ -84,16 +84,37 @@ class Windows:
         self._turn(slots, cut, block.newest, first)
         self.log.drop(slots, oldest[:, -1])
 
-    def forget(self, slots: np.ndarray, after: np.ndarray) -> None:
-        """Drop the readings of machines after `after`, shape (m,)."""
-        self.replace(slots, self.log.readings(slots, np.full(len(slots), NONE), after))
+    def marks(self) -> Rows:
+        """Rows of no machines for what `marked` says."""
+        return Rows(turn=np.full(len(self.lengths), NONE), **self.since.empty)
+
+    def marked(self, slots: np.ndarray) -> Taken:
+        """What `rewind` wants to go back to the present of machines."""
+        return {"turn": self.state["turn"][slots], **self.since.take(slots)}
+
+    def rewind(self, slots: np.ndarray, after: np.ndarray, marked: Taken | None = None) -> None:
+        """Go back to an instant of each machine, shape (m,), and forget the readings after it.
+
+        Parameters
+        ----------
+        marked
+            What `marked` said at that instant; windows that have turned since, or all where not given, are made anew
+            by the next `push`.
+        """
+        self.log.truncate(slots, after)
+        turn, since = np.full((len(slots), len(self.lengths)), NONE), self.since.empty
+        if marked is not None:
+            is_same = marked["turn"] == self.state["turn"][slots]
+            turn = np.where(is_same, marked["turn"], NONE)
+            since = {name: np.where(is_same[..., None], marked[name], none) for name, none in since.items()}
+        self.state.put(slots, {"oldest": self.log.machines["first"][slots][:, None], "turn": turn})
+        self.since.put(slots, since)
 
     def replace(self, slots: np.ndarray, block: Block) -> None:
         """Hold these readings of machines and no others."""
-        self.log.clear(slots)
+        self.log.truncate(slots, np.full(len(slots), NONE))
         self.log.push(block)
-        self.state.put(slots, {"oldest": self.log.machines["first"][slots][:, None], "turn": np.array(NONE)})
-        self.since.put(slots, self.since.empty)
+        self.rewind(slots, np.full(len(slots), NEVER - 1))
 
     def moments(self, slots: np.ndarray, now: np.ndarray, newest: np.ndarray, first: np.ndarray) -> Stretch:
         """Moments at an instant not before the newest reading, by field, shape (m, windows, sensors)."""

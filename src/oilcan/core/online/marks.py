@@ -1,0 +1,89 @@
+"""Two states of a while ago per machine: from them a reading that comes a little late is sorted in at small cost.
+
+The base lags by the whole lateness, so a replay from it takes every reading of that long. Batches that overtake each
+other on the way are late by moments, all machines at once; for them it is enough to go back to a *mark*.
+"""
+
+import numpy as np
+
+from oilcan.core.online.block import Block
+from oilcan.core.online.rows import NONE, Rows, Taken
+from oilcan.core.online.sliding import Sliding
+
+
+class Mark:
+    """State and windows of machines as they were at one of their readings; `NONE` is the time of one without.
+
+    Attributes
+    ----------
+    state
+        Rows as of `Recursion`.
+    windows
+        What `Windows.rewind` wants, by group.
+    """
+
+    def __init__(self, state: Rows, sliding: Sliding) -> None:
+        self.state, self.windows = state, [group.marks() for group in sliding.groups]
+
+    @property
+    def parts(self) -> tuple[Rows, ...]:
+        """All rows."""
+        return self.state, *self.windows
+
+    def forget(self, slots: np.ndarray) -> None:
+        """There is no mark of these machines."""
+        self.state.put(slots, {"newest": np.array(NONE)})
+
+
+class Marks:
+    """The mark to go back to, and the one that takes its place when it is old enough.
+
+    Parameters
+    ----------
+    older, newer
+        Two marks of no machines.
+    every
+        Whole units between them: a mark lags by once to twice as much.
+    """
+
+    def __init__(self, older: Mark, newer: Mark, every: int) -> None:
+        self._older, self._newer, self._every = older, newer, every
+
+    def grow(self, n: int) -> None:
+        """Make room for machines up to number `n`."""
+        for rows in (*self._older.parts, *self._newer.parts):
+            rows.grow(n)
+
+    def reach(self, late: Block, held_after: np.ndarray) -> np.ndarray:
+        """Machines whose mark is before their late readings, and after which all readings are held; bool, shape (m,).
+
+        Parameters
+        ----------
+        held_after
+            Instant after which the readings of each machine of `late` are held.
+        """
+        at = self._older.state["newest"][late.slots]
+        return (at > NONE) & (at >= held_after) & (at < late.time[late.starts])
+
+    def take(self, slots: np.ndarray) -> tuple[Taken, list[Taken]]:
+        """State and windows of machines at their mark."""
+        return self._older.state.take(slots), [rows.take(slots) for rows in self._older.windows]
+
+    def note(self, slots: np.ndarray, now: Rows, sliding: Sliding) -> None:
+        """Set a mark at the present of those machines where one is due."""
+        last = self._newer.state["newest"][slots]
+        due = slots[now["newest"][slots] - last >= self._every]
+        again = slots[(now["newest"][slots] - last >= self._every) & (last > NONE)]
+        for older, newer in zip(self._older.parts, self._newer.parts, strict=True):
+            older.put(again, newer.take(again))
+        for rows, present in zip(self._newer.parts, (now.take(due), *sliding.marked(due)), strict=True):
+            rows.put(due, present)
+
+    def forget(self, slots: np.ndarray) -> None:
+        """The past of these machines is not what it was."""
+        self._older.forget(slots)
+        self._newer.forget(slots)
+
+    def rewound(self, late: Block) -> None:
+        """The machines of these readings went back to their mark: what came after the readings is not what it was."""
+        self._newer.forget(late.slots[self._newer.state["newest"][late.slots] >= late.time[late.starts]])
