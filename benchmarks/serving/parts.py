@@ -1,6 +1,7 @@
 """The parts of the benchmark; each returns a section of docs/benchmarks-serving.md."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -95,16 +96,18 @@ def rivals(folder: Path, effort: Effort) -> str:
                       "|---|--:|--:|--:|--:|---|", *lines])
 
 
-def hours(columns: dict[str, float], count: int, rows: int) -> Iterator[dict[str, str]]:
-    """Requests that bring so many rows each, hour after hour of the fleet, as a gateway sends them."""
-    rng, at = np.random.default_rng(1), 0
-    for _ in range(count):
-        order = np.arange(at, at := at + rows)
+def hours(columns: dict[str, float], count: int, rows: int, *, gateways: int = 1, after: int = 0,
+          ) -> Iterator[dict[str, str]]:
+    """Requests that bring so many rows each, hour after hour; gateways take turns, each with machines of its own."""
+    rng, own = np.random.default_rng(1), MACHINES // gateways
+    for number in range(count):
+        turn, gateway = divmod(number, gateways)
+        order = np.arange(turn * rows, (turn + 1) * rows)
         times = [f"{text}Z" for text in np.datetime_as_string(
-            (_START + order // MACHINES * _HOUR).astype("datetime64[us]"), unit="s")]
+            (_START + (after + order // own) * _HOUR).astype("datetime64[us]"), unit="s")]
         cells = {name: (mean * rng.normal(1.0, 0.02, rows)).round(3).tolist() for name, mean in columns.items()}
         yield {"path": "/v1/telemetry", "body": json.dumps({
-            "machine_id": [f"machine-{number:04d}" for number in (order % MACHINES).tolist()], "time": times,
+            "machine_id": [f"machine-{gateway * own + at:04d}" for at in (order % own).tolist()], "time": times,
             "columns": cells})}
 
 
@@ -118,34 +121,49 @@ def usual() -> dict[str, float]:
             for name, pair in ranges.items()}
 
 
+def filled(folder: Path, bundle: Path, effort: Effort) -> tuple[Path, int]:
+    """A store of machines with full windows (state that fills looks like a leak), and the hours that they have sent."""
+    sent, place = (20 if effort.quick else _FILLED), folder / "filled"
+    place.mkdir()
+    with servers.ours(place, bundle, retention_days="0.002") as server:
+        job = hours(usual(), sent * MACHINES // 10_000, 10_000, gateways=2)
+        while few := list(islice(job, 10)):
+            send_all(server, folder, [], few)
+    return place, sent
+
+
 def ingest(folder: Path, effort: Effort) -> str:
     """Durable readings per second with features and scoring, beside the store alone and its bare insert."""
     columns, bundle, lines = usual(), models.twin(ROOT, "hist_gradient_boosting", folder).bundle, []
-    for rows, what in (MACHINES, "each machine once"), (5 * MACHINES, "each machine five times"):
+    fleet, sent = filled(folder, bundle, effort)
+    for rows, gateways, what in ((MACHINES, 2, "each gateway has its machines"), (5 * MACHINES, 2, "the same"),
+                                 (MACHINES, 1, "the fleet's hours over two connections: they overtake each other")):
         count = (30_000 if effort.quick else 200_000) // rows
-        found = [taken_in(folder / f"{rows}-{at}", bundle, columns, rows, count) for at in range(effort.rounds)]
+        found = []
+        for at in range(effort.rounds):
+            place = shutil.copytree(fleet, folder / f"{rows}-{gateways}-{at}")
+            found.append(taken_in(place, bundle, list(hours(columns, count + 2, rows, gateways=gateways, after=sent)),
+                                  count * rows))
         cells = [*np.median(found, axis=0), *store_alone(rows, len(columns), count)]
         lines.append(f"| {rows:,} ({what}) | {' | '.join(f'{cell:,.0f}' for cell in cells)} |")
-        print(f"  {lines[-1]}", flush=True)
+        print(f"  {lines[-1]}; rounds {[round(each[0]) for each in found]}", flush=True)
     return "\n".join([
-        "## Taking readings in", "", f"{MACHINES:,} machines, {len(columns)} sensors, histogram gradient boosting, "
-        "SQLite with synchronous FULL, two requests on their way. Every answer comes after its readings are on the "
-        "disk and has a new forecast of every machine in it. Beside it what the store takes in alone, and the bare "
-        "insert of the same bytes into a table without keys; all in readings per second.", "",
+        "## Taking readings in", "", f"{MACHINES:,} machines, {len(columns)} sensors, {sent} hours behind them, "
+        "histogram gradient boosting, SQLite with synchronous FULL, two requests on their way. Every answer comes "
+        "after its readings are on the disk and has a new forecast of every machine in it. Beside it what the store "
+        "takes in alone, and the bare insert of the same bytes into a table without keys; all in readings per second.",
+        "",
         "| readings of a batch | taken in (wanted 20,000) | per second of processor time | memory [MiB] | "
         "store alone | bare insert |", "|--:|--:|--:|--:|--:|--:|", *lines])
 
 
-def taken_in(folder: Path, bundle: Path, columns: dict[str, float], rows: int, count: int
-             ) -> tuple[float, float, float]:
+def taken_in(folder: Path, bundle: Path, job: list[dict[str, str]], readings: int) -> tuple[float, float, float]:
     """Readings per second by the clock and per second of the server's processor time, and its memory then."""
-    folder.mkdir()
-    job = list(hours(columns, count + 2, rows))
     with servers.ours(folder, bundle) as server:
         send_all(server, folder, job[:2], [])
         before = server.cpu_s()
         took = send_all(server, folder, [], job[2:])
-        return count * rows / took, count * rows / (server.cpu_s() - before), server.rss_mib()
+        return readings / took, readings / (server.cpu_s() - before), server.rss_mib()
 
 
 def store_alone(rows: int, width: int, count: int) -> tuple[float, float]:
@@ -172,22 +190,24 @@ def online(_folder: Path, _effort: Effort) -> str:
 
 
 def start(folder: Path, effort: Effort) -> str:
-    """From start to ready with a fleet in the store, and memory then."""
-    columns = usual()
-    with servers.ours(folder, ROOT / "models/bundle", snapshot_every_s="1") as server:
-        empty = server.start_s
-        send_all(server, folder, [], list(hours(columns, 4 if effort.quick else 40, 5 * MACHINES)))
-        time.sleep(3)
-        loaded = server.rss_mib()
-    took, memory = [], []
-    for _ in range(3):
-        with servers.ours(folder, ROOT / "models/bundle") as server:
+    """From start to ready with a fleet in the store, and memory then and while it sends."""
+    bundle, empty = ROOT / "models/bundle", folder / "empty"
+    empty.mkdir()
+    with servers.ours(empty, bundle) as server:
+        took_empty, memory_empty = server.start_s, server.rss_mib()
+    fleet, sent = filled(folder, bundle, effort)
+    took, memory, at_work = [], [], []
+    for at in range(3):
+        with servers.ours(shutil.copytree(fleet, folder / f"fleet-{at}"), bundle) as server:
             took.append(server.start_s)
             memory.append(server.rss_mib())
+            send_all(server, folder, [], list(hours(usual(), 100, MACHINES, gateways=2, after=sent)))
+            at_work.append(server.rss_mib())
     return "\n".join([
-        "## Start and memory", "", f"From start to ready: {empty:.1f} s with an empty store, {np.median(took):.1f} s "
-        f"with {MACHINES:,} machines in it (wanted at most 3 s). Memory with {MACHINES:,} machines: {loaded:,.0f} MiB "
-        f"after their readings came in, {np.median(memory):,.0f} MiB after a restart (wanted at most 400)."])
+        "## Start and memory", "", f"From start to ready: {took_empty:.1f} s with an empty store, {np.median(took):.1f}"
+        f" s with {MACHINES:,} machines in it that sent {sent} hours (wanted at most 3 s). Memory: {memory_empty:,.0f} "
+        f"MiB with an empty store; with {MACHINES:,} machines {np.median(memory):,.0f} MiB after the start, "
+        f"{np.median(at_work):,.0f} MiB after 200,000 readings more (wanted at most 400)."])
 
 
 def soak(folder: Path, effort: Effort) -> str:
@@ -195,14 +215,11 @@ def soak(folder: Path, effort: Effort) -> str:
     twin = models.twin(ROOT, "hist_gradient_boosting", folder)
     minutes = 0.5 if effort.quick else effort.soak_minutes
     rounds, seconds = max(6, round(minutes * 60 / 10)), 8.0 if not effort.quick else 2.0
-    columns, memory, p50, at = usual(), [], [], []
-    filled = 20 if effort.quick else _FILLED
-    job = hours(columns, filled + rounds, MACHINES)
-    with servers.ours(folder, twin.bundle, retention_days="0.002", snapshot_every_s="20") as server:
-        for _ in range(filled // 20):           # windows that fill would look like a leak
-            send_all(server, folder, [], list(islice(job, 20)))
+    memory, p50, at = [], [], []
+    fleet, sent = filled(folder, twin.bundle, effort)
+    with servers.ours(fleet, twin.bundle, retention_days="0.002", snapshot_every_s="20") as server:
         began = time.perf_counter()
-        for number, hour in enumerate(job):
+        for number, hour in enumerate(hours(usual(), rounds, MACHINES, after=sent)):
             send_all(server, folder, [], [hour])
             found = server.load(folder, [one_row(twin), {"path": "/v1/machines?size=50", "body": None}],
                                 seconds=seconds)
@@ -215,7 +232,7 @@ def soak(folder: Path, effort: Effort) -> str:
     slopes = [float(np.polyfit(at[half:], values[half:], 1)[0]) for values in (memory, p50)]
     return "\n".join([
         "## Soak", "", f"{at[-1]:.0f} minutes of one-row forecasts, lists of machines and a batch of {MACHINES:,} "
-        f"readings every few seconds, to a fleet that sent {filled} hours before. "
+        f"readings every few seconds, to a fleet that sent {sent} hours before. "
         f"Memory {memory[0]:,.0f} MiB at first, {memory[half]:,.0f} in the middle, "
         f"{memory[-1]:,.0f} at the end, slope of the second half {slopes[0]:+.2f} MiB/min; p50 of a forecast "
         f"{p50[0]:,.0f}, {p50[half]:,.0f}, {p50[-1]:,.0f} us, slope {slopes[1]:+.1f} us/min."])

@@ -12,6 +12,7 @@ from tests.training_frames import (
 )
 
 from oilcan.training.cross import choose_family, fold_rows, out_of_fold
+from oilcan.training.data import machine_codes
 from oilcan.training.fit import train
 from oilcan.training.targets import Target
 
@@ -21,7 +22,7 @@ BROKEN = Target("broken", "label")
 
 def test_every_known_row_is_judged_once_by_trees_of_other_machines():
     data = training_data(fleet())
-    values, machines = FAILURE.values(data.train.rows).copy(), data.train.machine_codes()
+    values, machines = FAILURE.values(data.train.rows).copy(), machine_codes(data.train.rows)
     values[::7] = np.nan
     judged = []
     for learnt, out in fold_rows(FAILURE, values, machines, folds=4, seed=0):
@@ -34,7 +35,7 @@ def test_every_known_row_is_judged_once_by_trees_of_other_machines():
 def test_what_is_said_out_of_fold_is_nan_only_where_the_outcome_is(target):
     data = training_data(fleet())
     values = target.values(data.train.rows)
-    said = out_of_fold(target, values, data.train.machine_codes(), data.train.matrix, train_params(),
+    said = out_of_fold(target, values, machine_codes(data.train.rows), data.train.matrix, train_params(),
                        recipe(regression=target.kind == "rul"), folds=3)
     assert np.array_equal(np.isnan(said), np.isnan(values))
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 _WAITING: Final = 256           # jobs that may wait before the pipeline says that it is busy
-_TOGETHER: Final = 20_000        # rows of jobs that are taken together, about
+_TOGETHER: Final = 10_000        # rows of jobs that are taken together, about
 
 
 @dataclass

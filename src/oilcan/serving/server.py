@@ -14,6 +14,7 @@ from granian.server.embed import Server
 from oilcan.errors import OilcanError, ParamsError
 from oilcan.io.stores import open_store
 from oilcan.serving.app import create_app
+from oilcan.serving.memory import keep_little
 from oilcan.serving.service import Service, has_keys
 from oilcan.serving.settings import ServiceSettings
 from oilcan.serving.swap import first_served
@@ -54,6 +55,7 @@ def serve(settings: ServiceSettings) -> None:
     ParamsError
         If another program listens there, the address is none of this computer's, or certificate and key are no pair.
     """
+    keep_little()
     _check_free(settings)
     options: dict[str, Any] = {}
     if settings.tls_certificate is not None and settings.tls_key is not None:

@@ -155,7 +155,7 @@ class Log:
     def reserve(self, pages: int) -> None:
         """Make room for so many more pages at once; step by step each growth would copy what is there."""
         if pages > self._left:
-            self._grow(max(2 * len(self.following), len(self.following) + pages, 64))
+            self._grow(len(self.following) + max(pages, len(self.following) // 8, 64))
 
     def _allocate(self, n: int) -> np.ndarray:
         self.reserve(n)
