@@ -22,25 +22,25 @@ FEATURES: Final[dict[str, dict[str, Any]]] = {
     "without operating regimes": {"featurize.regimes": False},
     "with constant and double columns": {"featurize.drop_constant": False},
 }
-CHOICES: Final[dict[str, dict[str, Any]]] = {
-    **{name: {f"train.{kind}": family for kind in ("model", "life_model", "label_model")} for name, family in {
+FAMILIES: Final[dict[str, dict[str, Any]]] = {
+    name: {f"train.{kind}": family for kind in ("model", "life_model", "label_model")} for name, family in {
         "random forest": "random_forest", "extra trees": "extra_trees", "boosting alone": "hist_gradient_boosting",
-        "committee of boosting and extra trees": "committee"}.items()},
-    "without calibration": {"train.calibration": "none"},
-    "isotonic calibration": {"train.calibration": "isotonic"},
-    "classes weighted equally": {"train.class_weight": "balanced"},
-    "early stopping on held-out machines": {"train.early_stopping_share": 0.2},
+        "committee of boosting and extra trees": "committee"}.items()}
+CHOICES: Final = FAMILIES | {"early stopping on held-out machines": {"train.early_stopping_share": 0.2}}
+OF_LIFE: Final[dict[str, dict[str, Any]]] = {
     "one model of remaining life, not a bag": {"train.life_boosting.bags": 1},
+}
+OF_EVENTS: Final[dict[str, dict[str, Any]]] = {
+    "classes weighted equally": {"train.class_weight": "balanced"},
     "bags of events": {"train.hist_gradient_boosting.bags": 3},
 }
-# data set -> the figure of metrics/train.json or evaluate.json's validation block that judges it, and where it stands
-JUDGED: Final = {
-    "demo_fleet": ("targets.failure.validation.pr_auc", "average precision, validation"),
-    "cmapss_fd001": ("targets.rul.validation.rmse", "RMSE, validation [cycles]"),
-    "cmapss_fd002": ("targets.rul.validation.rmse", "RMSE, validation [cycles]"),
-    "ai4i2020": ("targets.machine_failure.validation.pr_auc", "average precision, validation"),
-    "azure_pdm_daily": ("targets.failure.validation.pr_auc", "average precision, validation"),
+CALIBRATION: Final[dict[str, dict[str, Any]]] = {       # keeps the order of rows, so it is judged by what they say
+    "without calibration": {"train.calibration": "none"},
+    "isotonic calibration": {"train.calibration": "isotonic"},
 }
+# data set -> the task of metrics/train.json that judges it
+JUDGED: Final = {"demo_fleet": "failure", "cmapss_fd001": "rul", "cmapss_fd002": "rul", "ai4i2020": "machine_failure",
+                 "azure_pdm_daily": "failure"}
 
 
 def main(names: list[str]) -> None:
@@ -50,29 +50,35 @@ def main(names: list[str]) -> None:
 
 
 def table(dataset: str) -> str:
-    """One data set: the figure as configured, and with one thing changed."""
-    dotted, words = JUDGED[dataset]
-    lines = [f"| change | {words} | difference |", "|---|---|---|"]
+    """One data set: the figures as configured, and with one thing changed."""
+    task = f"targets.{JUDGED[dataset]}"
     with checkout(dataset) as here:
-        here.choose(QUICK)
-        here.repro("train")
-        usual = look_up(here.metrics("train"), dotted)
-        lines.append(f"| none | {text(usual)} | |")
-        for name, changes in variants(here).items():
+        families = here.param("featurize.families")
+        without = {f"without {family}": {"featurize.families": [each for each in families if each != family]}
+                   for family in families}
+        common = without | FEATURES | CHOICES
+        if JUDGED[dataset] == "rul":
+            return compared(here, f"{task}.validation.rmse", "RMSE, validation [cycles]", common | OF_LIFE)
+        return "\n".join([
+            compared(here, f"{task}.validation.pr_auc", "average precision, validation", common | OF_EVENTS),
+            compared(here, f"{task}.calibration.brier_after", "Brier score, validation", CALIBRATION)])
+
+
+def compared(here: Checkout, dotted: str, words: str, variants: dict[str, dict[str, Any]]) -> str:
+    """A figure of metrics/train.json as configured, and with each change of params.yaml that changes something."""
+    usual = measure(here, {}, dotted)
+    lines = [f"| change | {words} | difference |", "|---|---|---|", f"| none | {text(usual)} | |"]
+    for name, changes in variants.items():
+        if any(here.param(path) != value for path, value in changes.items()):
             found = measure(here, changes, dotted)
-            lines.append(f"| {name} | {text(found)} | {f'{found - usual:+.4f}' if found is not None else ''} |")
+            lines.append(f"| {name} | {text(found)} | {difference(found, usual)} |")
             print(lines[-1], flush=True)
     return "\n".join([*lines, ""])
 
 
-def variants(here: Checkout) -> dict[str, dict[str, Any]]:
-    """Name -> changes of params.yaml; what changes nothing is left out."""
-    families = here.param("featurize.families")
-    without = {f"without {family}": {"featurize.families": [each for each in families if each != family]}
-               for family in families}
-    every = without | FEATURES | CHOICES
-    return {name: changes for name, changes in every.items()
-            if any(here.param(dotted) != value for dotted, value in changes.items())}
+def difference(found: float | None, usual: float | None) -> str:
+    """With its sign; empty where one is missing."""
+    return "" if found is None or usual is None else f"{found - usual:+.5f}"
 
 
 def measure(here: Checkout, changes: dict[str, Any], dotted: str) -> float | None:
