@@ -1,6 +1,6 @@
 """The main job on every data set, five seeds each, its figures beside the published ones.
 
-    make results                                        # all, and the ablations; an hour on two cores
+    make results                                        # all, and the ablations; three hours on two cores
     python benchmarks/results.py ai4i2020 cmapss_fd001  # some: their sections of the page are written anew
 
 Each data set runs as a user would run it: a checkout of what git holds, `oilcan dataset place`,
