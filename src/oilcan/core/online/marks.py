@@ -72,10 +72,10 @@ class Marks:
     def note(self, slots: np.ndarray, now: Rows, sliding: Sliding) -> None:
         """Set a mark at the present of those machines where one is due."""
         last = self._newer.state["newest"][slots]
-        due = slots[now["newest"][slots] - last >= self._every]
-        again = slots[(now["newest"][slots] - last >= self._every) & (last > NONE)]
+        is_due = now["newest"][slots] - last >= self._every
+        due, kept = slots[is_due], slots[is_due & (last > NONE)]
         for older, newer in zip(self._older.parts, self._newer.parts, strict=True):
-            older.put(again, newer.take(again))
+            older.put(kept, newer.take(kept))
         for rows, present in zip(self._newer.parts, (now.take(due), *sliding.marked(due)), strict=True):
             rows.put(due, present)
 
