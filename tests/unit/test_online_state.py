@@ -98,6 +98,21 @@ def test_a_reading_a_little_late_is_not_replayed_from_the_base(live: frames.Stre
     other.check()
 
 
+def test_pairs_that_always_come_the_wrong_way_round_soon_have_a_mark(live: frames.Stream,
+                                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    other = frames.Stream(live.plan, live.tables, live.contract, 1, 320.0)
+    rows = live.tables.telemetry
+    mine = np.flatnonzero((rows["machine_id"] == "m0").to_numpy())
+    mine = mine[np.argsort(rows["time"].to_numpy()[mine], kind="stable")]
+    take, asked = other.engine.base.take, []
+    monkeypatch.setattr(other.engine.base, "take", lambda slots: asked.append(len(slots)) or take(slots))
+    for first, second in zip(mine[0::2], mine[1::2], strict=False):
+        other.send(np.array([second]))
+        assert other.send(np.array([first])).tolist() == [LATE]
+    assert 0 < sum(asked) <= 12
+    other.check()
+
+
 def test_old_records_are_forgotten_but_the_last(live: frames.Stream) -> None:
     engine = live.make()
     slots = engine.register(["a"])

@@ -219,12 +219,11 @@ class OnlineFeatures:
         if is_near.any():
             some = late.only(is_near)
             self._again(some, *self.marks.take(some.slots))
-            self.marks.rewound(some)
         far = late.only(~is_near)
         for at in in_parts(np.arange(len(far.slots))):
             some = far.only((far.machine >= at[0]) & (far.machine <= at[-1]))
             self._again(some, self.base.take(some.slots))
-            self.marks.forget(some.slots)
+        self.marks.replayed(late)
 
     def _again(self, late: Block, start: Taken, marked: list[Taken] | None = None) -> None:
         slots, since = late.slots, start["newest"]

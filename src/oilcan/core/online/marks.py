@@ -79,11 +79,13 @@ class Marks:
         for rows, present in zip(self._newer.parts, (now.take(due), *sliding.marked(due)), strict=True):
             rows.put(due, present)
 
+    def replayed(self, late: Block) -> None:
+        """These readings were sorted in: what their machines were after the first of them is not what it was."""
+        since = late.time[late.starts]
+        for mark in (self._older, self._newer):
+            mark.forget(late.slots[mark.state["newest"][late.slots] >= since])
+
     def forget(self, slots: np.ndarray) -> None:
         """The past of these machines is not what it was."""
         self._older.forget(slots)
         self._newer.forget(slots)
-
-    def rewound(self, late: Block) -> None:
-        """The machines of these readings went back to their mark: what came after the readings is not what it was."""
-        self._newer.forget(late.slots[self._newer.state["newest"][late.slots] >= late.time[late.starts]])
