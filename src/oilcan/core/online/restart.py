@@ -52,10 +52,8 @@ def _restore(engine: "OnlineFeatures", slots: np.ndarray, found: Decoded) -> Non
         rows.put(slots, found.rows[part])
     raw, *older = found.blocks(slots)
     engine.parts.records.replace(np.repeat(slots, found.counts[:, -1]), found.keys, found.times, slots)
-    engine.parts.sliding.restore(slots, older)
+    processed, _ = engine.recursion.process(engine.base.take(raw.slots), raw)
+    engine.parts.sliding.restore(slots, older, raw, processed)
     engine.marks.forget(slots)
     engine.raw.truncate(slots, np.full(len(slots), NONE))
-    if len(raw.slots):
-        processed, _ = engine.recursion.process(engine.base.take(raw.slots), raw)
-        engine.parts.sliding.push(raw, processed, engine.now["first"][raw.slots])
-        engine.raw.push(raw)
+    engine.raw.push(raw)

@@ -83,10 +83,10 @@ class Sliding:
         """Processed readings held by each group, of machines up to an instant each."""
         return [group.log.readings(slots, np.full(len(slots), NONE), until) for group in self.groups]
 
-    def restore(self, slots: np.ndarray, held: list[Block]) -> None:
-        """Hold these readings of machines, by group, and no others; more must be pushed before windows are asked."""
+    def restore(self, slots: np.ndarray, held: list[Block], newer: Block, processed: Processed) -> None:
+        """Hold these readings of machines, those that `readings` said by group and newer ones, and no others."""
         for group, block in zip(self.groups, held, strict=True):
-            group.replace(slots, block)
+            group.restore(slots, block, newer, processed)
 
     def statistics(self, slots: np.ndarray, now: np.ndarray, state: Taken) -> dict[str, np.ndarray]:
         """Every statistic that is used, each of shape (m, pairs); NaN where a window holds too little."""

@@ -70,8 +70,7 @@ class Windows:
             First reading of each machine, shape (m,): where ticks begin.
         """
         values, weights, slots = processed.values[:, self.columns], processed.weights(self.columns), block.slots
-        held = values if weights is None else np.column_stack([values, weights[:, self.weighted]])
-        self.log.push(block.with_values(held))
+        self._hold(block, values, weights)
         cut = block.newest[:, None] - self.lengths
         if (cut < self.state["turn"][slots]).any():         # else all turn, as after a restart: then it begins anew
             ticks = self._ticks(block.time, first[block.machine])
@@ -110,11 +109,22 @@ class Windows:
         self.state.put(slots, {"oldest": self.log.machines["first"][slots][:, None], "turn": turn})
         self.since.put(slots, since)
 
-    def replace(self, slots: np.ndarray, block: Block) -> None:
-        """Hold these readings of machines and no others."""
+    def restore(self, slots: np.ndarray, held: Block, newer: Block, processed: Processed) -> None:
+        """Hold these readings of machines and no others; what slides is made when it is first asked for.
+
+        Parameters
+        ----------
+        held, newer
+            Readings as `log` holds them, and those since, processed.
+        """
         self.log.truncate(slots, np.full(len(slots), NONE))
-        self.log.push(block)
+        self.log.push(held)
+        self._hold(newer, processed.values[:, self.columns], processed.weights(self.columns))
         self.rewind(slots, np.full(len(slots), NEVER - 1))
+
+    def _hold(self, block: Block, values: np.ndarray, weights: np.ndarray | None) -> None:
+        held = values if weights is None else np.column_stack([values, weights[:, self.weighted]])
+        self.log.push(block.with_values(held))
 
     def moments(self, slots: np.ndarray, now: np.ndarray, newest: np.ndarray, first: np.ndarray) -> Stretch:
         """Moments at an instant not before the newest reading, by field, shape (m, windows, sensors)."""
