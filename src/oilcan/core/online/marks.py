@@ -70,14 +70,16 @@ class Marks:
         return self._older.state.take(slots), [rows.take(slots) for rows in self._older.windows]
 
     def note(self, slots: np.ndarray, now: Rows, sliding: Sliding) -> None:
-        """Set a mark at the present of those machines where one is due."""
-        last = self._newer.state["newest"][slots]
-        is_due = now["newest"][slots] - last >= self._every
-        due, kept = slots[is_due], slots[is_due & (last > NONE)]
+        """Set a mark at the present of those machines where one is due, and both where there is none."""
+        newest, last = now["newest"][slots], self._newer.state["newest"][slots]
+        is_due = newest - last >= self._every
+        kept = slots[is_due & (last > NONE)]
         for older, newer in zip(self._older.parts, self._newer.parts, strict=True):
             older.put(kept, newer.take(kept))
-        for rows, present in zip(self._newer.parts, (now.take(due), *sliding.marked(due)), strict=True):
-            rows.put(due, present)
+        has_none = self._older.state["newest"][slots] == NONE
+        for mark, some in (self._newer, slots[is_due]), (self._older, slots[has_none]):
+            for rows, present in zip(mark.parts, (now.take(some), *sliding.marked(some)), strict=True):
+                rows.put(some, present)
 
     def replayed(self, late: Block) -> None:
         """These readings were sorted in: what their machines were after the first of them is not what it was."""

@@ -57,3 +57,4 @@ def _restore(engine: "OnlineFeatures", slots: np.ndarray, found: Decoded) -> Non
     engine.marks.forget(slots)
     engine.raw.truncate(slots, np.full(len(slots), NONE))
     engine.raw.push(raw)
+    engine.marks.note(slots, engine.now, engine.parts.sliding)
