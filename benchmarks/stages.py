@@ -69,7 +69,7 @@ def main() -> None:
 
 def _command(entry: StageEntry) -> list[str]:
     words = shlex.split(entry.cmd)
-    return [sys.executable, *words[2:]]         # without PYTHONPATH=src and python
+    return [sys.executable, *words[words.index("python") + 1:]]
 
 
 def _floor(entry: StageEntry, root: Path) -> list[str]:

@@ -70,5 +70,5 @@ def test_the_closure_sees_imports_of_imports_and_inside_functions(tmp_path: Path
 def test_no_stage_can_shadow_a_module(address):
     # a file `calendar.py` beside the script would break pandas; -P leaves the script's folder off the path
     entry = _entry(address)
-    assert entry.cmd.startswith("PYTHONPATH=src python -P src/stages/")
+    assert entry.cmd.startswith("PYTHONPATH=src exec python -P src/stages/")
     assert Path(_script(entry)).stem not in sys.stdlib_module_names

@@ -4,7 +4,8 @@ Normal is the mean of the readings in the first W ticks of a life, W the longest
 contract. `early`: the life begins with the machine's first reading, and never again. `renewed`: it
 begins anew after each maintenance and failure; a record counts from the first instant after its
 stamp. `life`: the reference period never ends. Before it is over, the readings so far are the
-reference. The feature is the trailing mean minus that normal; NaN while either holds no reading. The
+reference. The feature is the trailing mean minus that normal; NaN while either holds no reading, and
+exactly 0 where nothing but rounding is between the two. The
 health index has three more: `rate`, its `early` per tick of life so far (at least a window); `drift`,
 the mean of all its readings so far minus the early normal; and `trend`, the least-squares line
 through all of them.
@@ -31,6 +32,7 @@ if TYPE_CHECKING:               # names for the reader; the service computes onl
 
 PERIODS: Final = {"rate": "early", "drift": "life", "trend": "life"}     # whose reference period is another's
 ENDLESS: Final = 2**60      # whole units; longer than any record, and no overflow when added to an instant
+ROUNDING: Final = 2.0**-36  # two means that differ by less than this part of themselves are one mean, added up twice
 
 
 def propose(facts: Facts) -> Iterator[Feature]:
@@ -71,13 +73,27 @@ def _against(arrays: "Arrays", feature: Feature, past: Moments, column: int) -> 
         return statistic(own, "slope")
     if feature.statistic == "drift":
         early = _period(arrays, [arrays.column(feature.sensor)], "early").column(0)
-        return np.asarray(statistic(own, "mean") - statistic(early, "mean"))
+        return moved(statistic(own, "mean"), statistic(early, "mean"))
     window = feature.window or 0.0
-    moved = windowed(arrays, feature.sensor, "mean", window) - statistic(own, "mean")
+    gap = moved(windowed(arrays, feature.sensor, "mean", window), statistic(own, "mean"))
     if feature.statistic != "rate":
-        return np.asarray(moved)
+        return gap
     lived = (arrays.row_time - arrays.time[arrays.first][arrays.row_machine]) / arrays.per_tick
-    return np.asarray(moved / np.maximum(lived, window))
+    return np.asarray(gap / np.maximum(lived, window))
+
+
+def moved(mean: np.ndarray, normal: np.ndarray) -> np.ndarray:
+    """The mean minus the normal, and exactly 0 where only rounding is between them.
+
+    While a machine is young both are of the same readings. Trees cut at 0, and the engine online adds in another order.
+
+    Examples
+    --------
+    >>> moved(np.array([0.1 + 0.2, 0.5]), np.array([0.3, 0.3])).tolist()
+    [0.0, 0.2]
+    """
+    gap = mean - normal
+    return np.where(np.abs(gap) <= ROUNDING * np.maximum(np.abs(mean), np.abs(normal)), 0.0, gap)
 
 
 def renewals(arrays: "Arrays", *tables: "pd.DataFrame") -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from oilcan.core.features.early_life import PERIODS
+from oilcan.core.features.early_life import PERIODS, moved
 from oilcan.core.features.plan import Feature
 from oilcan.core.features.timeline import window_units
 from oilcan.core.online.parts import Parts
@@ -48,8 +48,8 @@ def early_life(parts: Parts, features: list[Feature]) -> Columns:
     """How far the mean of a window, or of all so far, stands from the machine's own normal."""
     normal = np.array([parts.lives.place(PERIODS.get(f.statistic, f.statistic), parts.column(f.sensor))
                        for f in features])  # fmt: skip
-    moved = [at for at, f in enumerate(features) if f.window]
-    pairs = [parts.sliding.pair(features[at]) for at in moved]
+    windowed = [at for at, f in enumerate(features) if f.window]
+    pairs = [parts.sliding.pair(features[at]) for at in windowed]
     rates = [at for at, f in enumerate(features) if f.statistic == "rate"]
     drifts = [at for at, f in enumerate(features) if f.statistic == "drift"]
     early = [parts.lives.place("early", parts.column(features[at].sensor)) for at in drifts]
@@ -58,9 +58,9 @@ def early_life(parts: Parts, features: list[Feature]) -> Columns:
 
     def columns(view: View) -> np.ndarray:
         means, out = view.normals("mean"), np.empty((len(view.slots), len(features)))
-        out[:, moved] = view.windows["mean"][:, pairs] - means[:, normal[moved]]
+        out[:, windowed] = moved(view.windows["mean"][:, pairs], means[:, normal[windowed]])
         out[:, rates] /= np.fmax(view.since(view.state["first"])[:, None], windows)
-        out[:, drifts] = means[:, normal[drifts]] - means[:, early]
+        out[:, drifts] = moved(means[:, normal[drifts]], means[:, early])
         if trends:
             out[:, trends] = view.normals("slope")[:, normal[trends]]
         return out
