@@ -125,6 +125,25 @@ def test_late_readings_after_a_restart_are_not_replayed_from_the_base(live: fram
     other.check()
 
 
+def test_windows_do_not_turn_at_every_late_reading_after_a_restart(live: frames.Stream) -> None:
+    other = frames.Stream(live.plan, live.tables, live.contract, 1, 320.0)
+    rows = live.tables.telemetry
+    mine = np.flatnonzero((rows["machine_id"] == "m0").to_numpy())
+    mine = mine[np.argsort(rows["time"].to_numpy()[mine], kind="stable")]
+    half = len(mine) // 2
+    other.send(mine[:half])
+    other.restart()
+    longest, slot = other.engine.parts.sliding.groups[-1], other.slot["m0"]
+    turns, began = set(), int(other.engine.newest(np.array([slot]))[0])
+    for first, second in zip(mine[half::2], mine[half + 1 :: 2], strict=False):
+        other.send(np.array([second]))
+        assert other.send(np.array([first])).tolist() == [LATE]
+        turns.add(int(longest.state["turn"][slot, -1]))
+    lived = int(other.engine.newest(np.array([slot]))[0]) - began
+    assert 1 <= lived // longest.lengths[-1] <= len(turns) <= lived // longest.lengths[-1] + 1
+    other.check()
+
+
 def test_old_records_are_forgotten_but_the_last(live: frames.Stream) -> None:
     engine = live.make()
     slots = engine.register(["a"])

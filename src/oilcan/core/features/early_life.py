@@ -22,7 +22,7 @@ from oilcan.core.features.health import NAME
 from oilcan.core.features.plan import Feature
 from oilcan.core.features.scan import Moments, running_moments
 from oilcan.core.features.timeline import Timeline, window_units
-from oilcan.core.features.windows import statistic, windowed
+from oilcan.core.features.windows import ROUNDING, statistic, windowed
 from oilcan.core.groups import exact
 
 if TYPE_CHECKING:               # names for the reader; the service computes online features without waiting for pandas
@@ -32,7 +32,6 @@ if TYPE_CHECKING:               # names for the reader; the service computes onl
 
 PERIODS: Final = {"rate": "early", "drift": "life", "trend": "life"}     # whose reference period is another's
 ENDLESS: Final = 2**60      # whole units; longer than any record, and no overflow when added to an instant
-ROUNDING: Final = 2.0**-36  # two means that differ by less than this part of themselves are one mean, added up twice
 
 
 def propose(facts: Facts) -> Iterator[Feature]:

@@ -7,7 +7,7 @@ and moments beside extremes. The work per reading does not grow with the window'
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:               # names for the reader; the service computes onl
     from oilcan.core.features.arrays import Arrays
 
 NEEDED_BY = frozenset({"trailing", "slope", "early_life", "fleet"})
+ROUNDING: Final = 2.0**-36  # a change by less than this part of the mean is what rounding leaves of none
 WORDS = {"mean": "mean", "std": "standard deviation", "min": "lowest", "max": "highest"}
 
 
@@ -85,6 +86,7 @@ def statistic(moments: Moments, name: str) -> np.ndarray:
     """One statistic of windows, shape (rows, sensors); NaN where there are too few readings for it.
 
     `std` divides by the number of readings; `slope` is least squares per tick; both need readings at two instants.
+    A slope too small to change the mean is exactly 0: trees cut there, and the engine online adds in another order.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         if name == "mean":
@@ -92,7 +94,9 @@ def statistic(moments: Moments, name: str) -> np.ndarray:
         if name == "std":
             return np.where(moments.t_square > 0, np.sqrt(moments.square / moments.count), np.nan)
         if name == "slope":
-            return np.where(moments.t_square > 0, moments.cross / moments.t_square, np.nan)
+            least = ROUNDING * np.abs(moments.mean) * np.sqrt(moments.t_square * moments.count)
+            slope = np.where(np.abs(moments.cross) <= least, 0.0, moments.cross / moments.t_square)
+            return np.where(moments.t_square > 0, slope, np.nan)
     return moments.low if name == "min" else moments.high
 
 

@@ -214,12 +214,13 @@ class OnlineFeatures:
         load_many(self, slots, dumps)
 
     def _replay(self, late: Block) -> None:
-        """Readings of machines of which at least one comes late: once more from the mark, or else from the base."""
-        is_near = self.marks.reach(late, self.base["newest"][late.slots])[late.machine]
-        if is_near.any():
-            some = late.only(is_near)
-            self._again(some, *self.marks.take(some.slots))
-        far = late.only(~is_near)
+        """Readings of machines of which at least one comes late: once more from a mark, or else from the base."""
+        far = late
+        for mark in self.marks:
+            is_near = mark.reaches(far, self.base["newest"][far.slots])[far.machine]
+            if is_near.any():
+                near, far = far.only(is_near), far.only(~is_near)
+                self._again(near, *mark.take(near.slots))
         for at in in_parts(np.arange(len(far.slots))):
             some = far.only((far.machine >= at[0]) & (far.machine <= at[-1]))
             self._again(some, self.base.take(some.slots))

@@ -4,6 +4,8 @@ The base lags by the whole lateness, so a replay from it takes every reading of 
 other on the way are late by moments, all machines at once; for them it is enough to go back to a *mark*.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from oilcan.core.online.block import Block
@@ -30,31 +32,7 @@ class Mark:
         """All rows."""
         return self.state, *self.windows
 
-    def forget(self, slots: np.ndarray) -> None:
-        """There is no mark of these machines."""
-        self.state.put(slots, {"newest": np.array(NONE)})
-
-
-class Marks:
-    """The mark to go back to, and the one that takes its place when it is old enough.
-
-    Parameters
-    ----------
-    older, newer
-        Two marks of no machines.
-    every
-        Whole units between them: a mark lags by once to twice as much.
-    """
-
-    def __init__(self, older: Mark, newer: Mark, every: int) -> None:
-        self._older, self._newer, self._every = older, newer, every
-
-    def grow(self, n: int) -> None:
-        """Make room for machines up to number `n`."""
-        for rows in (*self._older.parts, *self._newer.parts):
-            rows.grow(n)
-
-    def reach(self, late: Block, held_after: np.ndarray) -> np.ndarray:
+    def reaches(self, late: Block, held_after: np.ndarray) -> np.ndarray:
         """Machines whose mark is before their late readings, and after which all readings are held; bool, shape (m,).
 
         Parameters
@@ -62,12 +40,40 @@ class Marks:
         held_after
             Instant after which the readings of each machine of `late` are held.
         """
-        at = self._older.state["newest"][late.slots]
+        at = self.state["newest"][late.slots]
         return (at > NONE) & (at >= held_after) & (at < late.time[late.starts])
 
     def take(self, slots: np.ndarray) -> tuple[Taken, list[Taken]]:
         """State and windows of machines at their mark."""
-        return self._older.state.take(slots), [rows.take(slots) for rows in self._older.windows]
+        return self.state.take(slots), [rows.take(slots) for rows in self.windows]
+
+    def forget(self, slots: np.ndarray) -> None:
+        """There is no mark of these machines."""
+        self.state.put(slots, {"newest": np.array(NONE)})
+
+
+class Marks:
+    """Two marks; the newer takes the place of the older when it is old enough.
+
+    Parameters
+    ----------
+    older, newer
+        Two marks of no machines.
+    every
+        Whole units between them: the older lags by once to twice as much.
+    """
+
+    def __init__(self, older: Mark, newer: Mark, every: int) -> None:
+        self._older, self._newer, self._every = older, newer, every
+
+    def __iter__(self) -> Iterator[Mark]:
+        """The newer first: from there, fewest readings are replayed."""
+        return iter((self._newer, self._older))
+
+    def grow(self, n: int) -> None:
+        """Make room for machines up to number `n`."""
+        for rows in (*self._older.parts, *self._newer.parts):
+            rows.grow(n)
 
     def note(self, slots: np.ndarray, now: Rows, sliding: Sliding) -> None:
         """Set a mark at the present of those machines where one is due, and both where there is none."""
@@ -84,10 +90,10 @@ class Marks:
     def replayed(self, late: Block) -> None:
         """These readings were sorted in: what their machines were after the first of them is not what it was."""
         since = late.time[late.starts]
-        for mark in (self._older, self._newer):
+        for mark in self:
             mark.forget(late.slots[mark.state["newest"][late.slots] >= since])
 
     def forget(self, slots: np.ndarray) -> None:
         """The past of these machines is not what it was."""
-        self._older.forget(slots)
-        self._newer.forget(slots)
+        for mark in self:
+            mark.forget(slots)

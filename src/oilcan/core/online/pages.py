@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from oilcan.core.online.block import Block
-from oilcan.core.online.rows import Rows
+from oilcan.core.online.rows import NONE, Rows
 
 ROWS: Final = 12            # per page: fewer cost memory for what is noted per page, more cost time per window
 NEVER: Final = 2**62        # time of a row that is not used yet: after every instant
@@ -78,6 +78,14 @@ class Log:
         begun = last < 0
         self.machines.put(slots[begun], {"first": ids[before[begun]]})
         self.machines.put(slots, {"last": page[end], "fill": row[end] % ROWS + 1})
+
+    def newest(self, slots: np.ndarray) -> np.ndarray:
+        """Time of the newest reading held of machines, shape (m,); `NONE` where there is none."""
+        last, fill = self.machines["last"][slots], self.machines["fill"][slots]
+        held = np.flatnonzero(last >= 0)
+        newest = np.full(len(slots), NONE)
+        newest[held] = self.time[fill[held] - 1, last[held]]
+        return newest
 
     def skip(self, page: np.ndarray, until: np.ndarray) -> np.ndarray:
         """The first page, from `page` on, with a reading after `until`; the last page if there is none.

@@ -70,17 +70,15 @@ class Windows:
             First reading of each machine, shape (m,): where ticks begin.
         """
         values, weights, slots = processed.values[:, self.columns], processed.weights(self.columns), block.slots
-        self._hold(block, values, weights)
         cut = block.newest[:, None] - self.lengths
-        if (cut < self.state["turn"][slots]).any():         # else all turn, as after a restart: then it begins anew
+        self._take_up(slots, cut, first)
+        self._hold(block, values, weights)
+        if (cut < self.state["turn"][slots]).any():         # else all turn, and begin anew
             ticks = self._ticks(block.time, first[block.machine])
             added = some_of(pieces(values, ticks, block.starts, weights), self.kept)
             self.since.put(slots, join(self.since.take(slots), {name: each[:, None] for name, each in added.items()}))
-        oldest = self.state["oldest"][slots]
-        oldest = np.where(oldest < 0, self.log.machines["first"][slots][:, None], oldest)
-        oldest = self.log.skip(oldest.ravel(), cut.ravel()).reshape(oldest.shape)
-        self.state.put(slots, {"oldest": oldest})
-        self._turn(slots, cut, block.newest, first)
+        oldest = self._slide(slots, cut)
+        self._turn(slots, cut >= self.state["turn"][slots], block.newest, first)
         self.log.drop(slots, oldest[:, -1])
 
     def marks(self) -> Rows:
@@ -97,14 +95,15 @@ class Windows:
         Parameters
         ----------
         marked
-            What `marked` said at that instant; windows that have turned since, or all where not given, are made anew
-            by the next `push`.
+            What `marked` said at that instant. Windows that have turned since, or all where not given, are made anew by
+            the next `push`: they turn at that instant, and need not be made again when one goes back there once more.
         """
         self.log.truncate(slots, after)
         turn, since = np.full((len(slots), len(self.lengths)), NONE), self.since.empty
         if marked is not None:
-            is_same = marked["turn"] == self.state["turn"][slots]
-            turn = np.where(is_same, marked["turn"], NONE)
+            now = self.state["turn"][slots]
+            is_same = marked["turn"] == now
+            turn = np.where(is_same | (now == after[:, None]), now, NONE)
             since = {name: np.where(is_same[..., None], marked[name], none) for name, none in since.items()}
         self.state.put(slots, {"oldest": self.log.machines["first"][slots][:, None], "turn": turn})
         self.since.put(slots, since)
@@ -129,7 +128,7 @@ class Windows:
     def moments(self, slots: np.ndarray, now: np.ndarray, newest: np.ndarray, first: np.ndarray) -> Stretch:
         """Moments at an instant not before the newest reading, by field, shape (m, windows, sensors)."""
         cut = now[:, None] - self.lengths
-        self._turn(slots, np.minimum(cut, newest[:, None] - 1), newest, first)
+        self._turn(slots, np.minimum(cut, newest[:, None] - 1) >= self.state["turn"][slots], newest, first)
         oldest = self.log.skip(self.state["oldest"][slots].ravel(), cut.ravel()).reshape(cut.shape)
         turn, since = self.state["turn"][slots], self.since.take(slots)
         for at in range(len(self.lengths)):
@@ -156,9 +155,26 @@ class Windows:
         weights = weights_of(np.where(inside, values[:, :, -1], 1.0), is_health)
         return of_rows(values[:, :, :-1], self._ticks(time, first), self.kept, weights)
 
-    def _turn(self, slots: np.ndarray, cut: np.ndarray, newest: np.ndarray, first: np.ndarray) -> None:
-        """Turn the windows that have slid past their last turn."""
-        at, window = np.nonzero(cut >= self.state["turn"][slots])
+    def _take_up(self, slots: np.ndarray, cut: np.ndarray, first: np.ndarray) -> None:
+        """Turn windows that were not made yet at the newest reading held, if they hold it for a while."""
+        anew = np.flatnonzero((self.state["turn"][slots] == NONE).any(axis=1))
+        if len(anew):
+            some, until = slots[anew], cut[anew]
+            newest = self.log.newest(some)
+            self._slide(some, until)
+            self._turn(some, (self.state["turn"][some] == NONE) & (until < newest[:, None]), newest, first[anew])
+
+    def _slide(self, slots: np.ndarray, cut: np.ndarray) -> np.ndarray:
+        """The oldest page that each window needs, shape (m, windows)."""
+        oldest = self.state["oldest"][slots]
+        oldest = np.where(oldest < 0, self.log.machines["first"][slots][:, None], oldest)
+        oldest = self.log.skip(oldest.ravel(), cut.ravel()).reshape(oldest.shape)
+        self.state.put(slots, {"oldest": oldest})
+        return oldest
+
+    def _turn(self, slots: np.ndarray, is_due: np.ndarray, newest: np.ndarray, first: np.ndarray) -> None:
+        """Turn windows of machines at their newest reading; which, shape (m, windows)."""
+        at, window = np.nonzero(is_due)
         for begin in range(0, len(at), AT_ONCE):
             few = slice(begin, begin + AT_ONCE)
             self._note(slots[at[few]], window[few], newest[at[few]], first[at[few]])
