@@ -55,6 +55,13 @@ class Server:
         command = [Path(sys.executable).with_name("oilcan"), "keys", *words, "--store", f"sqlite:///{self._store}"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
+    def wait_for_keys(self) -> None:
+        """The service looks for new keys every two seconds."""
+        end = time.monotonic() + 30
+        while httpx.get(f"{self.url}/v1/machines").status_code != 401:
+            assert time.monotonic() < end, "the service answers without a key"
+            time.sleep(0.1)
+
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(30)
@@ -306,7 +313,7 @@ def test_two_thousand_machines_stay_quick(visit, server):
 def test_a_key_is_asked_for_once_and_kept_for_the_tab(visit, server):
     page = visit(quiet=False)
     key = server.keys("create", "--name", "crew", "--scope", "read")
-    time.sleep(2.5)                                     # the service looks for new keys every two seconds
+    server.wait_for_keys()
     page.reload()
     expect(page.get_by_role("dialog")).to_be_visible()
     page.get_by_label("Key", exact=True).fill(key)
