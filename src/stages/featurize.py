@@ -16,6 +16,7 @@ from oilcan import params
 from oilcan.contract import Contract
 from oilcan.core import features
 from oilcan.io import files, stage
+from oilcan.processes import side_by_side
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -28,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     fleet = {name: files.read_table(args.prepared / f"{name}.parquet") for name in features.FLEET_TABLES}
     parts = {path: rows[rows["partition"] == number].reset_index(drop=True)
              for number, path in enumerate(files.partitions(args.prepared / "telemetry"))}
-    run = joblib.Parallel(n_jobs=min(compute.jobs, len(parts)), backend=compute.backend)
+    run = side_by_side(min(compute.jobs, len(parts)), compute.backend)
 
     every = features.thinning(contract, len(rows))
     learned = run(joblib.delayed(learn_partition)(contract, path, part, every) for path, part in parts.items())

@@ -15,6 +15,7 @@ from oilcan import params
 from oilcan.contract import Contract
 from oilcan.core import preparing
 from oilcan.io import files, stage
+from oilcan.processes import side_by_side
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     with files.fresh_folder(args.out) as out:
         (out / "telemetry").mkdir()
-        done = joblib.Parallel(n_jobs=compute.workers(len(parts)), backend=compute.backend)(
+        done = side_by_side(compute.workers(len(parts)), compute.backend)(
             joblib.delayed(prepare_partition)(number, part, out, contract, quarantine, p)
             for number, part in enumerate(parts)
         )

@@ -17,6 +17,7 @@ from oilcan.columns import KEY, PART, TIME
 from oilcan.core import features
 from oilcan.governance import cards, compare, gate
 from oilcan.io import bundle, champion, files, stage
+from oilcan.processes import side_by_side
 from oilcan.scoring import score
 
 FIGURES = ("metrics", "data_quality", "slices", "model")
@@ -51,7 +52,7 @@ def forecasts_of(reigning: bundle.Bundle, prepared: Path, compute: params.Comput
     key = [name for name in KEY if name != TIME or reigning.contract.time.kind != "none"]
     rows = files.read_table(prepared / "rows.parquet", ["partition", PART, *key])
     fleet = {name: files.read_table(prepared / f"{name}.parquet") for name in features.FLEET_TABLES}
-    tables = joblib.Parallel(n_jobs=compute.jobs, backend=compute.backend)(
+    tables = side_by_side(compute.jobs, compute.backend)(
         joblib.delayed(partition_features)(reigning.plan, path, rows[rows["partition"] == number], fleet)
         for number, path in enumerate(files.partitions(prepared / "telemetry"))
     )

@@ -15,6 +15,7 @@ from oilcan import params
 from oilcan.core import quality
 from oilcan.evaluation.data_quality_report import render
 from oilcan.io import files, stage
+from oilcan.processes import side_by_side
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -27,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     ingested = files.read_json(args.canonical / "ingest.json")
     parts = files.partitions(args.canonical / "telemetry")
 
-    parallel = joblib.Parallel(n_jobs=compute.workers(len(parts)), backend=compute.backend)
+    parallel = side_by_side(compute.workers(len(parts)), compute.backend)
     scope = quality.Scope.of(tables["machines"], ingested, contract, p)
     profiles = parallel(joblib.delayed(_read_then)(quality.profile, part, scope) for part in parts)
     habits = quality.learn_habits(profiles, scope)

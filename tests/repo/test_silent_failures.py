@@ -96,20 +96,27 @@ def test_notes_that_a_killed_dvc_cut_off_are_mended(small_repo):
     assert small_repo.lock() == wanted
 
 
-def _wait_for_workers(repo) -> None:
+def _wait_for_workers(repo) -> list[int]:
     """Until the stage has taken its digests and read its inputs: it has started processes of its own."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        stages = set(_stage_processes(repo))
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                parent = int(stat.read_text().rpartition(")")[2].split()[1])
-                if parent in stages and int(stat.parent.name) not in stages:
-                    return
-            except OSError:         # it ended meanwhile
-                continue
+        if workers := _workers(repo):
+            return workers
         time.sleep(0.02)
     raise AssertionError("the stage never came to work")
+
+
+def _workers(repo) -> list[int]:
+    """Processes that stages have started."""
+    stages, found = set(_stage_processes(repo)), []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+        except OSError:             # it ended meanwhile
+            continue
+        if parent in stages:
+            found.append(int(stat.parent.name))
+    return found
 
 
 def test_an_input_edited_during_a_run_is_not_recorded(small_repo):
@@ -132,9 +139,12 @@ def test_an_orphan_cannot_write_beside_a_new_run(small_repo, shell):
     with _started(small_repo, "dvc", "repro", "-s", "train", SHELL=shell) as process:
         _wait_for_line(process, "Running stage 'train'")
         _wait_for_workers(small_repo)
+        time.sleep(1)
+        workers = _workers(small_repo)
         process.send_signal(signal.SIGKILL)
-    time.sleep(2)
+    time.sleep(3)
     assert _stage_processes(small_repo) == []
+    assert [pid for pid in workers if Path(f"/proc/{pid}").exists()] == []
 
 
 def test_an_orphan_of_a_run_that_ended_at_once_does_nothing(small_repo):

@@ -9,10 +9,8 @@
 """
 
 import argparse
-import ctypes
 import json
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -24,8 +22,7 @@ import yaml
 from oilcan.errors import IntegrityError, OilcanError, bullet_list, disk_trouble
 from oilcan.io.digests import dvc_md5
 from oilcan.io.pipeline import StageEntry, find_stage, recorded_outputs
-
-_PR_SET_PDEATHSIG = 1
+from oilcan.processes import end_with_parent
 
 
 def parse(doc: str | None, *paths: str, argv: Sequence[str] | None) -> argparse.Namespace:
@@ -72,13 +69,13 @@ def run(main: Callable[[], None]) -> None:
 
 
 def die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent ends; elsewhere there is no such call.
+    """End with the parent, and at once if that has ended before it could be asked for.
 
-    A parent that ended before the call sends no signal. DVC notes who writes an output; if that process is no
+    DVC notes who writes an output; if that process is no
     ancestor of this one, this is an orphan, and it ends here, having read and written nothing.
     """
     if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        end_with_parent()
         writers = _writers_by_dvc()
         if "DVC_STAGE" in os.environ and writers and not writers & _ancestors():
             sys.exit("error: the `dvc` that started this stage has ended. Run `dvc repro` again.")

@@ -10,6 +10,7 @@ from oilcan.contract import Contract
 from oilcan.core import metrics
 from oilcan.core.fitted import EventForecast, Fitted, Forecast, Trained
 from oilcan.params import ComputeParams, TrainParams
+from oilcan.processes import side_by_side
 from oilcan.training.cross import Choice, choose_family, out_of_fold
 from oilcan.training.data import Grown, TrainingData, machine_codes
 from oilcan.training.finish import Finished, finish_event, finish_life
@@ -79,7 +80,7 @@ def train(contract: Contract, data: TrainingData, params: TrainParams, compute: 
     workers = min(compute.jobs, len(first) + len(again))
     work = [joblib.delayed(grow)(*known, jobs=compute.jobs // workers)
             for grow, known in (*first.values(), *again.values())]
-    done = joblib.Parallel(n_jobs=workers, backend=compute.backend)(work)
+    done = side_by_side(workers, compute.backend)(work)
     grown = dict(zip(first, done, strict=False))
     finished = {target.name: _finish(contract, target, grown[target.name], data, params, choices[target.task])
                 for target in targets}

@@ -1,0 +1,43 @@
+"""Work side by side, in processes that end with the one that began them."""
+
+import ctypes
+import os
+import signal
+import sys
+from typing import Final
+
+import joblib
+
+_PR_SET_PDEATHSIG: Final = 1
+
+
+def end_with_parent() -> None:
+    """Ask Linux to kill this process when its parent ends; elsewhere there is no such call.
+
+    A parent that ended before the call sends no signal.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def side_by_side(jobs: int, backend: str) -> joblib.Parallel:
+    """Workers for `joblib.delayed` calls; those of a killed process would wait for its next call for ever.
+
+    Parameters
+    ----------
+    jobs, backend
+        As in `joblib.Parallel`.
+
+    Examples
+    --------
+    >>> side_by_side(2, "threading")(joblib.delayed(abs)(each) for each in (-1, 2))
+    [1, 2]
+    """
+    return joblib.Parallel(n_jobs=jobs, backend=backend, initializer=_end_with, initargs=(os.getpid(),))
+
+
+def _end_with(parent: int) -> None:
+    """`end_with_parent`, also if it has ended while this process was starting; a thread is no process of its own."""
+    end_with_parent()
+    if parent not in {os.getpid(), os.getppid()}:
+        os._exit(1)
