@@ -14,7 +14,7 @@ import numpy as np
 
 from oilcan.core.features.scan import pieces
 from oilcan.core.online.block import Block
-from oilcan.core.online.pages import NEVER, Log
+from oilcan.core.online.pages import Log
 from oilcan.core.online.processed import Processed, weights_of
 from oilcan.core.online.rows import NONE, Rows, Taken
 from oilcan.core.online.stretches import Stretch, empty, join, of_rows, some_of
@@ -105,8 +105,7 @@ class Windows:
             is_same = marked["turn"] == now
             turn = np.where(is_same | (now == after[:, None]), now, NONE)
             since = {name: np.where(is_same[..., None], marked[name], none) for name, none in since.items()}
-        self.state.put(slots, {"oldest": self.log.machines["first"][slots][:, None], "turn": turn})
-        self.since.put(slots, since)
+        self._go_on_from(slots, turn, since)
 
     def restore(self, slots: np.ndarray, held: Block, newer: Block, processed: Processed) -> None:
         """Hold these readings of machines and no others; what slides is made when it is first asked for.
@@ -119,7 +118,11 @@ class Windows:
         self.log.truncate(slots, np.full(len(slots), NONE))
         self.log.push(held)
         self._hold(newer, processed.values[:, self.columns], processed.weights(self.columns))
-        self.rewind(slots, np.full(len(slots), NEVER - 1))
+        self._go_on_from(slots, np.array(NONE), self.since.empty)
+
+    def _go_on_from(self, slots: np.ndarray, turn: np.ndarray, since: Taken) -> None:
+        self.state.put(slots, {"oldest": self.log.machines["first"][slots][:, None], "turn": turn})
+        self.since.put(slots, since)
 
     def _hold(self, block: Block, values: np.ndarray, weights: np.ndarray | None) -> None:
         held = values if weights is None else np.column_stack([values, weights[:, self.weighted]])
