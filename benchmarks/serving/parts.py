@@ -133,6 +133,13 @@ def filled(folder: Path, bundle: Path, effort: Effort) -> tuple[Path, int]:
     return place, sent
 
 
+def copied(store: Path, place: Path) -> Path:
+    """A copy that is on the disk: else the first write of the server waits until the disk has taken all of it."""
+    shutil.copytree(store, place)
+    os.sync()
+    return place
+
+
 def ingest(folder: Path, effort: Effort) -> str:
     """Durable readings per second with features and scoring, beside the store alone and its bare insert."""
     columns, bundle, lines = usual(), models.twin(ROOT, "hist_gradient_boosting", folder).bundle, []
@@ -142,8 +149,7 @@ def ingest(folder: Path, effort: Effort) -> str:
         count = (30_000 if effort.quick else 200_000) // rows
         found = []
         for at in range(effort.rounds):
-            place = shutil.copytree(fleet, folder / f"{rows}-{gateways}-{at}")
-            os.sync()
+            place = copied(fleet, folder / f"{rows}-{gateways}-{at}")
             found.append(taken_in(place, bundle, list(hours(columns, count + 2, rows, gateways=gateways, after=sent)),
                                   count * rows))
         cells = [*np.median(found, axis=0), *store_alone(rows, len(columns), count)]
@@ -200,9 +206,7 @@ def start(folder: Path, effort: Effort) -> str:
     fleet, sent = filled(folder, bundle, effort)
     took, memory, at_work = [], [], []
     for at in range(3):
-        place = shutil.copytree(fleet, folder / f"fleet-{at}")
-        os.sync()           # else the first write of the server waits for the disk to take the whole copy
-        with servers.ours(place, bundle) as server:
+        with servers.ours(copied(fleet, folder / f"fleet-{at}"), bundle) as server:
             took.append(server.start_s)
             memory.append(server.rss_mib())
             send_all(server, folder, [], list(hours(usual(), 100, MACHINES, gateways=2, after=sent)))
