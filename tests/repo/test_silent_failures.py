@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.waiting import wait_until
+
 pytestmark = pytest.mark.slow
 
 STAGES = ("ingest", "validate", "prepare", "featurize", "train", "predict", "explain", "evaluate", "review", "package")
@@ -46,10 +48,8 @@ def _kill_in(repo, stage: str, after: float) -> None:
 
 
 def _wait_for_the_end(repo) -> None:
-    end = time.monotonic() + 20         # one that was just starting reads its imports first
-    while _stage_processes(repo):
-        assert time.monotonic() < end, "the stage outlived `dvc repro`"
-        time.sleep(0.05)
+    # 20 s: one that was just starting reads its imports first
+    wait_until(lambda: not _stage_processes(repo), "the stage outlived `dvc repro`")
 
 
 def _stage_processes(repo) -> list[int]:
@@ -96,14 +96,9 @@ def test_notes_that_a_killed_dvc_cut_off_are_mended(small_repo):
     assert small_repo.lock() == wanted
 
 
-def _wait_for_workers(repo) -> list[int]:
+def _wait_for_workers(repo) -> None:
     """Until the stage has taken its digests and read its inputs: it has started processes of its own."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        if workers := _workers(repo):
-            return workers
-        time.sleep(0.02)
-    raise AssertionError("the stage never came to work")
+    wait_until(lambda: _workers(repo), "the stage never came to work", seconds=60)
 
 
 def _workers(repo) -> list[int]:

@@ -14,6 +14,7 @@ import httpx
 import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from tests.waiting import wait_until
 
 FILES = Path(__file__).parents[2] / "src/oilcan/serving/page"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -57,10 +58,8 @@ class Server:
 
     def wait_for_keys(self) -> None:
         """The service looks for new keys every two seconds."""
-        end = time.monotonic() + 30
-        while httpx.get(f"{self.url}/v1/machines").status_code != 401:
-            assert time.monotonic() < end, "the service answers without a key"
-            time.sleep(0.1)
+        wait_until(lambda: httpx.get(f"{self.url}/v1/machines").status_code == 401,
+                   "the service answers without a key", seconds=30)
 
     def stop(self) -> None:
         self.process.terminate()

@@ -1,5 +1,7 @@
 """What the online engine holds: bytes that are checked, memory that is bounded, refusals."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -85,6 +87,21 @@ def test_state_does_not_grow_with_the_length_of_a_life(live: frames.Stream) -> N
     assert max(pages[1:]) <= pages[1] + 4
 
 
+def in_order(live: frames.Stream, machine: str) -> np.ndarray:
+    """Positions of the readings of one machine."""
+    rows = live.tables.telemetry
+    mine = np.flatnonzero((rows["machine_id"] == machine).to_numpy())
+    return mine[np.argsort(rows["time"].to_numpy()[mine], kind="stable")]
+
+
+def send_swapped(live: frames.Stream, at: np.ndarray) -> Iterator[None]:
+    """Pairs of readings, the second of each first; stops after each pair."""
+    for first, second in zip(at[0::2], at[1::2], strict=False):
+        live.send(np.array([second]))
+        assert live.send(np.array([first])).tolist() == [LATE]
+        yield
+
+
 def test_a_reading_a_little_late_is_not_replayed_from_the_base(live: frames.Stream,
                                                                monkeypatch: pytest.MonkeyPatch) -> None:
     other = frames.Stream(live.plan, live.tables, live.contract, 1, 1000.0)
@@ -101,14 +118,10 @@ def test_a_reading_a_little_late_is_not_replayed_from_the_base(live: frames.Stre
 def test_pairs_that_always_come_the_wrong_way_round_soon_have_a_mark(live: frames.Stream,
                                                                      monkeypatch: pytest.MonkeyPatch) -> None:
     other = frames.Stream(live.plan, live.tables, live.contract, 1, 320.0)
-    rows = live.tables.telemetry
-    mine = np.flatnonzero((rows["machine_id"] == "m0").to_numpy())
-    mine = mine[np.argsort(rows["time"].to_numpy()[mine], kind="stable")]
+    mine = in_order(live, "m0")
     take, asked = other.engine.base.take, []
     monkeypatch.setattr(other.engine.base, "take", lambda slots: asked.append(len(slots)) or take(slots))
-    for first, second in zip(mine[0::2], mine[1::2], strict=False):
-        other.send(np.array([second]))
-        assert other.send(np.array([first])).tolist() == [LATE]
+    assert sum(1 for _ in send_swapped(other, mine)) == len(mine) // 2
     assert len(asked) == 1              # the first late one, before which there was nothing
     other.check()
 
@@ -127,17 +140,13 @@ def test_late_readings_after_a_restart_are_not_replayed_from_the_base(live: fram
 
 def test_windows_do_not_turn_at_every_late_reading_after_a_restart(live: frames.Stream) -> None:
     other = frames.Stream(live.plan, live.tables, live.contract, 1, 320.0)
-    rows = live.tables.telemetry
-    mine = np.flatnonzero((rows["machine_id"] == "m0").to_numpy())
-    mine = mine[np.argsort(rows["time"].to_numpy()[mine], kind="stable")]
+    mine = in_order(live, "m0")
     half = len(mine) // 2
     other.send(mine[:half])
     other.restart()
     longest, slot = other.engine.parts.sliding.groups[-1], other.slot["m0"]
     turns, began = set(), int(other.engine.newest(np.array([slot]))[0])
-    for first, second in zip(mine[half::2], mine[half + 1 :: 2], strict=False):
-        other.send(np.array([second]))
-        assert other.send(np.array([first])).tolist() == [LATE]
+    for _ in send_swapped(other, mine[half:]):
         turns.add(int(longest.state["turn"][slot, -1]))
     lived = int(other.engine.newest(np.array([slot]))[0]) - began
     assert 1 <= lived // longest.lengths[-1] <= len(turns) <= lived // longest.lengths[-1] + 1

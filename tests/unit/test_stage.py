@@ -5,10 +5,10 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
+from tests.waiting import wait_until
 
 from oilcan.errors import IntegrityError
 from oilcan.io import stage
@@ -136,11 +136,11 @@ def test_a_stage_dies_with_its_parent(tmp_path):
     parent = subprocess.Popen([sys.executable, "-c",
                                f"import subprocess; subprocess.run([{sys.executable!r}, {str(script)!r}])"],
                               env=_outside_dvc())
-    _wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
+    wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text(), "the stage never began")
     child = int((tmp_path / "pid").read_text())
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    _wait_for(lambda: not _runs(child))
+    wait_until(lambda: not _runs(child), "the stage outlived its parent")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process its ancestors in /proc")
@@ -170,13 +170,6 @@ def test_a_stage_whose_dvc_has_ended_before_it_could_listen_ends_too(tmp_path, w
 def _runs(pid: int) -> bool:
     stat = Path(f"/proc/{pid}/stat")
     return stat.exists() and stat.read_text().split()[2] != "Z"
-
-
-def _wait_for(condition, seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def test_parse_takes_paths_by_name():
