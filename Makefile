@@ -10,7 +10,7 @@ export DVC_NO_ANALYTICS := 1
 # One writer at a time: the kernel drops this lock even after kill -9.
 LOCKED := flock --nonblock --conflict-exit-code 75 .dvc/tmp/project.lock
 
-.PHONY: all help install install-test repro summary check test test-quick serve install-serve install-tune fresh verify results bench bench-serving readme lock clean
+.PHONY: all help install install-test repro summary check test test-quick serve install-serve install-tune fresh verify results bench bench-serving deps readme lock clean
 
 all: install repro summary  ## environment, the whole pipeline, a short summary (the main job)
 
@@ -32,7 +32,7 @@ $(VENV)/.core: requirements/core.txt pyproject.toml | $(BIN)/python
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	# pages of `dvc plots` that need no network; in config.local, so that a clone without the page draws as DVC does
 	mkdir -p .dvc/plots
-	$(BIN)/python -c 'import sys; from oilcan.evaluation.plots_page import page; sys.stdout.write(page())' > .dvc/plots/page.html
+	$(BIN)/python -c 'import sys; from oilcan.reports.plots_page import page; sys.stdout.write(page())' > .dvc/plots/page.html
 	$(BIN)/dvc config --local plots.html_template plots/page.html
 	touch $@
 
@@ -92,6 +92,9 @@ serve: $(VENV)/.serve  ## the demo fleet live at http://127.0.0.1:8080: the serv
 	@trap 'kill $$(jobs -p) 2>/dev/null; wait' EXIT; trap 'exit 0' INT TERM; \
 	mkdir -p .oilcan; rm -f .oilcan/demo.db*; \
 	oilcan serve --clock data --store sqlite:///.oilcan/demo.db & oilcan replay-stream & wait -n && wait
+
+deps: install-test  ## rewrite the code dependencies of every stage in dvc.yaml from its imports
+	python -m tests.repo.deps
 
 readme: install  ## put what the commands print into the README
 	python tests/repo/readme.py

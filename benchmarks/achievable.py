@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from runs import checkout
 
-from oilcan.core import metrics
+from oilcan.core.judging import row_metrics
 
 SEEDS = (20260101, 20260102, 20260103, 20260104, 20260105)
 COLUMNS = ("failures", "average precision", "oracle", "share", "ECE")
@@ -47,11 +47,11 @@ def _judge(rows: pd.DataFrame) -> tuple[float, ...]:
     """The columns of the table; prepare refuses parts of one class, so every figure is there."""
     rows = rows.dropna(subset=["target_failure", "p_true"])
     target, p, truth = (rows[name].to_numpy() for name in ("target_failure", "p_failure", "p_true"))
-    reached, best = metrics.pr_auc(target, p) or np.nan, metrics.pr_auc(target, truth) or np.nan
+    reached, best = row_metrics.pr_auc(target, p) or np.nan, row_metrics.pr_auc(target, truth) or np.nan
     ahead = rows[rows["target_failure"] == 1]
     instant = (ahead["time"] + pd.to_timedelta(ahead["next_failure_failure"], unit="h")).dt.round("min")
     failures = len(set(zip(ahead["machine_id"], instant, strict=True)))
-    return failures, reached, best, reached / best, metrics.ece(target, p) or 0.0
+    return failures, reached, best, reached / best, row_metrics.ece(target, p) or 0.0
 
 
 def _line(name: object, values: tuple[float, ...] | np.ndarray) -> str:

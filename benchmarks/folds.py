@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 from runs import Checkout, text
 
-from oilcan.core import metrics
-from oilcan.io import files, matrix
-from oilcan.params import TrainParams
+from oilcan.core.judging import row_metrics
+from oilcan.io.stage import feature_rows, stage_inputs
+from oilcan.params.train import TrainParams
 from oilcan.training.cross import choose_family, fold_rows
 from oilcan.training.growing import grow
 from oilcan.training.recipe import recipe_of
@@ -26,10 +26,10 @@ CUT: Final = 0.5
 
 def repeated(here: Checkout) -> str:
     """The lines of docs/results.md for the label task of a data set whose features are there."""
-    contract = files.read_contract(here.folder / f"datasets/{here.dataset}.yaml")
-    params = files.read_params(TrainParams, here.folder / "params.yaml", "train")
-    plan = matrix.read_plan(here.folder / "data/features")
-    rows, features = matrix.read_rows(here.folder / "data/prepared", here.folder / "data/features", plan,
+    contract = stage_inputs.read_contract(here.folder / f"datasets/{here.dataset}.yaml")
+    params = stage_inputs.read_params(TrainParams, here.folder / "params.yaml", "train")
+    plan = feature_rows.read_plan(here.folder / "data/features")
+    rows, features = feature_rows.read_rows(here.folder / "data/prepared", here.folder / "data/features", plan,
                                       "train", "validation", "test")
     target = Target(contract.headline()[0], "label")
     values, machines = target.values(rows), np.arange(len(rows))
@@ -43,7 +43,7 @@ def repeated(here: Checkout) -> str:
             trees, _ = grow(target, values[learnt], machines[learnt], features[learnt], of_seed, recipe, 2)
             alarm, positive = trees.predict(features[judged], 2) >= CUT, values[judged] == 1
             families[family] += 1
-            found.append(metrics.precision_recall_f1(int((alarm & positive).sum()), int((alarm & ~positive).sum()),
+            found.append(row_metrics.precision_recall_f1(int((alarm & positive).sum()), int((alarm & ~positive).sum()),
                                                      int((~alarm & positive).sum())))
     lines = [f"Stratified five-fold cross-validation, {REPEATS} times, over all {len(rows):,} rows, cut at {CUT} "
              f"(families chosen inside the folds: {', '.join(f'{k} {n}' for k, n in families.most_common())}):", "",

@@ -26,12 +26,12 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from oilcan import params
 from oilcan.contract import Contract, parse_contract
 from oilcan.core import features
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.online import OnlineFeatures
-from oilcan.core.preparing import clean_readings
+from oilcan.core.prepare.partitions import clean_readings
+from oilcan.params.featurize import FeaturizeParams
 
 ROOT = Path(__file__).parents[1]
 HOUR = 3_600_000_000
@@ -84,7 +84,7 @@ def plan_of(known: Contract) -> FeaturePlan:
     settings = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["featurize"]
     learned = features.learn(known, tables.telemetry, tables.rows, keep_every=1)
     fleet = {name: getattr(tables, name) for name in features.FLEET_TABLES}
-    return features.build_plan(known, params.FeaturizeParams(**settings), features.merge([learned]), fleet)
+    return features.build_plan(known, FeaturizeParams(**settings), features.merge([learned]), fleet)
 
 
 @dataclass

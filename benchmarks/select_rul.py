@@ -23,12 +23,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from runs import ROOT, checkout
 
-from oilcan.columns import MACHINE, TIME
 from oilcan.contract import Contract, parse_contract
-from oilcan.core import features, intervals, metrics
-from oilcan.core.calibration import machine_folds
-from oilcan.io import files
-from oilcan.params import Params
+from oilcan.core import features
+from oilcan.core.judging import row_metrics
+from oilcan.core.model import intervals
+from oilcan.core.model.calibration import machine_folds
+from oilcan.ground.columns import MACHINE, TIME
+from oilcan.io.repository import whole_params
+from oilcan.io.stage import table_files
+from oilcan.params.whole import Params
 from oilcan.training.growing import grow
 from oilcan.training.recipe import recipe_of
 from oilcan.training.targets import Target, targets_of
@@ -70,10 +73,10 @@ class Lives:
     """Training engines of one subset: their readings, rows, capped remaining life, and what each row counts."""
 
     def __init__(self, prepared: Path) -> None:
-        rows = files.read_table(prepared / "rows.parquet")
+        rows = table_files.read_table(prepared / "rows.parquet")
         self.rows = rows[rows["part"] != "test"].reset_index(drop=True)
-        tables = {name: files.read_table(prepared / f"{name}.parquet") for name in features.FLEET_TABLES}
-        readings = pd.concat([files.read_table(path) for path in files.partitions(prepared / "telemetry")])
+        tables = {name: table_files.read_table(prepared / f"{name}.parquet") for name in features.FLEET_TABLES}
+        readings = pd.concat([table_files.read_table(path) for path in table_files.partitions(prepared / "telemetry")])
         mine = set(self.rows[MACHINE])
         self.telemetry, *known = (table[table[MACHINE].isin(mine)].reset_index(drop=True)
                                   for table in (readings, *tables.values()))
@@ -123,7 +126,7 @@ class Lives:
         def mean(what: np.ndarray, of: Any = slice(None)) -> float:
             return float(np.average(what[of], weights=self.weight[of]))
 
-        return [np.sqrt(mean((said - values) ** 2)), 100 * mean(metrics.phm_penalties(values, said)),
+        return [np.sqrt(mean((said - values) ** 2)), 100 * mean(row_metrics.phm_penalties(values, said)),
                 100 * mean(covered), 100 * mean(covered, values < (target.cap or np.inf)), mean(width)]
 
 
@@ -133,7 +136,7 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--only", help="the configuration whose words contain this")
     args = parser.parse_args()
-    params = files.read_all_params(ROOT / "params.yaml")
+    params = whole_params.read_all_params(ROOT / "params.yaml")
     chosen = [variant for variant in variants(params) if (args.only or "") in variant.words]
     print("| subset | configuration | RMSE | PHM08 | coverage % | below % | width | s |")
     print("|---|---|---|---|---|---|---|---|", flush=True)

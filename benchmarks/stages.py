@@ -20,7 +20,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from oilcan.io.pipeline import StageEntry, find_stage, stage_names
+from oilcan.io.stage.dvc_files import StageEntry, find_stage, stage_names
 
 ROOT = Path(__file__).parents[1]
 REPEATS = 3

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from oilcan import params
 from oilcan.contract import Contract, parse_contract
 from oilcan.core import quality
+from oilcan.params.validate import ValidateParams
 
 START = pd.Timestamp("2024-01-01", tz="UTC")
 ROOT = Path(__file__).parents[1]
@@ -137,7 +137,7 @@ def judge(rows, *, text=FLEET, failed=None, parts=2, **limits):
     contract = fleet_contract(text)
     tables = {"failures": failures() if failed is None else failed, "errors": events([], "code"),
               "maintenance": events([], "component"), "machines": machine_table(rows)}
-    scope = quality.Scope.of(tables["machines"], ingested(rows), contract, params.ValidateParams(**LIMITS | limits))
+    scope = quality.Scope.of(tables["machines"], ingested(rows), contract, ValidateParams(**LIMITS | limits))
     groups = np.array_split(rows["machine_id"].unique(), parts)
     frames = [rows[rows["machine_id"].isin(group)].reset_index(drop=True) for group in groups]
     habits = quality.learn_habits([quality.profile(frame, scope) for frame in frames], scope)

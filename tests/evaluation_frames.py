@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from oilcan.contract import Contract, parse_contract
-from oilcan.core.policy import AlarmPolicy
+from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.evaluation.evidence import Evidence
-from oilcan.params import EvaluateParams
+from oilcan.params.evaluate import EvaluateParams
 
 START = pd.Timestamp("2024-01-01", tz="UTC")
 FLEET = """

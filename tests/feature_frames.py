@@ -8,10 +8,10 @@ import pandas as pd
 from oilcan.contract import Contract, parse_contract
 from oilcan.core import features
 from oilcan.core.features.arrays import Arrays, Tables
-from oilcan.core.features.families import FAMILIES
+from oilcan.core.features.families.registry import FAMILIES
 from oilcan.core.features.plan import FeaturePlan
-from oilcan.core.features.regimes import Clusters
-from oilcan.params import FeaturizeParams
+from oilcan.core.features.signals.regimes import Clusters
+from oilcan.params.featurize import FeaturizeParams
 
 START = pd.Timestamp("2024-03-01", tz="UTC")
 CONTRACT = """

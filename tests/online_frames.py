@@ -5,16 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from oilcan.columns import EVENT_KEYS, KEY
 from oilcan.contract import Contract, parse_contract
 from oilcan.core import features
 from oilcan.core.features.arrays import Arrays, Tables
-from oilcan.core.features.families import FAMILIES
+from oilcan.core.features.families.registry import FAMILIES
 from oilcan.core.features.plan import FeaturePlan
-from oilcan.core.groups import exact
 from oilcan.core.online import LATE, TOO_LATE, OnlineFeatures
-from oilcan.core.preparing import prepare_partition
+from oilcan.core.prepare.partitions import prepare_partition
 from oilcan.core.quality.readings import Readings
+from oilcan.core.timeline.groups import exact
+from oilcan.ground.columns import EVENT_KEYS, KEY
 from tests import feature_frames as frames
 
 HOUR = 3_600_000_000

@@ -9,10 +9,11 @@ import yaml
 
 from oilcan.contract import Contract, parse_contract
 from oilcan.core.features.plan import Feature, FeaturePlan
-from oilcan.io import files
-from oilcan.params import BoostingParams, ComputeParams, ForestParams, OutlookParams, TrainParams
-from oilcan.training.data import Part, TrainingData
+from oilcan.io.stage import files, table_files
+from oilcan.params.compute import ComputeParams
+from oilcan.params.train import BoostingParams, ForestParams, OutlookParams, TrainParams
 from oilcan.training.recipe import Recipe
+from oilcan.training.training_data import Part, TrainingData
 
 ROOT = Path(__file__).parents[1]
 MODES = ("bearing", "seal")
@@ -171,14 +172,15 @@ def write(folder: Path, frames: tuple[pd.DataFrame, np.ndarray, pd.DataFrame], t
              "bundle": folder / "models/bundle"}
     folder.mkdir(exist_ok=True)
     paths["contract"].write_text(text)
-    files.write_table(rows, paths["prepared"] / "rows.parquet")
-    files.write_table(failures, paths["prepared"] / "failures.parquet")
-    files.write_table(rows[["machine_id"]].drop_duplicates(ignore_index=True), paths["prepared"] / "machines.parquet")
+    table_files.write_table(rows, paths["prepared"] / "rows.parquet")
+    table_files.write_table(failures, paths["prepared"] / "failures.parquet")
+    machines = rows[["machine_id"]].drop_duplicates(ignore_index=True)
+    table_files.write_table(machines, paths["prepared"] / "machines.parquet")
     features = plan(matrix.shape[1])
     for partition, index in rows.groupby("partition").indices.items():
         key = rows.loc[index, [name for name in ("machine_id", "time") if name in rows]].reset_index(drop=True)
         table = pd.concat([key, pd.DataFrame(matrix[index], columns=features.names)], axis=1)
-        files.write_table(table, paths["features"] / files.partition_name(int(partition)))
+        table_files.write_table(table, paths["features"] / table_files.partition_name(int(partition)))
     paths["features"].joinpath("plan.json").write_text(json.dumps(features.to_json()))
     files.write_json({"decision": "promote", "reasons": ["first model"]}, paths["review"])
     values = {"train": train_params(**train).model_dump(), "compute": COMPUTE.model_dump(),

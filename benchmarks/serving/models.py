@@ -7,11 +7,13 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-from oilcan.core.fitted import EventForecast
-from oilcan.core.trees import TreeModel
-from oilcan.io import bundle, files, matrix
+from oilcan.core.model.fitted import EventForecast
+from oilcan.core.model.trees import TreeModel
+from oilcan.io.bundle import bundle
+from oilcan.io.repository import whole_params
+from oilcan.io.stage import feature_rows
 from oilcan.scoring import check
-from oilcan.training.models import build
+from oilcan.training.estimators import build
 from oilcan.training.recipe import Recipe
 from oilcan.training.targets import targets_of
 
@@ -32,8 +34,8 @@ class Twin:
 def twin(root: Path, family: str, folder: Path) -> Twin:
     """Fit a family of trees to the headline task; everything else of the bundle stays."""
     base = bundle.load_bundle(root / "models/bundle")
-    rows, features = matrix.read_rows(root / "data/prepared", root / "data/features", base.plan, "train")
-    p = files.read_all_params(root / "params.yaml").train
+    rows, features = feature_rows.read_rows(root / "data/prepared", root / "data/features", base.plan, "train")
+    p = whole_params.read_all_params(root / "params.yaml").train
     target = next(each for each in targets_of(base.contract, rows, rows, p.min_mode_failures)[0] if each.mode is None)
     values = target.values(rows)
     kept = np.random.default_rng(1).choice(np.flatnonzero(~np.isnan(values)), _ROWS)

@@ -6,9 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from oilcan.serving import server
-from oilcan.serving.refusal import answer
-from oilcan.serving.routes.direct import DirectRoute
-from oilcan.serving.settings import read_settings
+from oilcan.serving.ground.refusal import answer
+from oilcan.serving.ground.settings import read_settings
+from oilcan.serving.routes.services import DirectRoute
 
 make_app = server.make_app
 

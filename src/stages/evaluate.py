@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from oilcan import params
-from oilcan.evaluation import evaluate, report
+from oilcan.evaluation import figures
 from oilcan.evaluation.evidence import Evidence, wanted_readings
-from oilcan.io import files, stage
+from oilcan.io.stage import files, stage, stage_inputs, table_files
+from oilcan.params.evaluate import EvaluateParams
+from oilcan.reports import evaluation_page
 
 _TABLES = ("rows", "errors", "maintenance", "failures", "machines")
 
@@ -21,24 +22,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Evaluate what the arguments name."""
     args = stage.parse(__doc__, "contract", "prepared", "predictions", "model", "explained", "metrics", "slices",
                        "plots", "report", argv=argv)
-    p = files.read_params(params.EvaluateParams, args.params, "evaluate")
-    contract = files.read_contract(args.contract)
+    p = stage_inputs.read_params(EvaluateParams, args.params, "evaluate")
+    contract = stage_inputs.read_contract(args.contract)
     wanted = wanted_readings(contract)
-    parts = files.partitions(args.prepared / "telemetry")
-    readings = pd.concat([files.read_table(part, wanted) for part in parts], ignore_index=True)
-    tables = {name: files.read_table(args.prepared / f"{name}.parquet") for name in _TABLES}
-    predictions = files.read_table(args.predictions / "predictions.parquet")
+    parts = table_files.partitions(args.prepared / "telemetry")
+    readings = pd.concat([table_files.read_table(part, wanted) for part in parts], ignore_index=True)
+    tables = {name: table_files.read_table(args.prepared / f"{name}.parquet") for name in _TABLES}
+    predictions = table_files.read_table(args.predictions / "predictions.parquet")
     evidence = Evidence(contract=contract, params=p, predictions=predictions, readings=readings,
                         model=files.read_json(args.model), explained=files.read_json(args.explained), **tables)
 
-    found = evaluate.evaluate(evidence)
-    page = report.page(evidence, found)
+    found = figures.evaluate(evidence)
+    page = evaluation_page.page(evidence, found)
 
     files.write_json(found.metrics, args.metrics)
     files.write_json(found.slices, args.slices)
     with files.fresh_folder(args.plots) as draft:
         for name, table in found.tables.items():
-            files.write_csv(table, draft / f"{name}.csv")
+            table_files.write_csv(table, draft / f"{name}.csv")
     files.write_text(page, args.report)
     stage.report("evaluate", rows=len(predictions), metrics=len(found.metrics["test"]), plots=len(found.tables))
 

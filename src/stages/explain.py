@@ -7,21 +7,22 @@ Writes  metrics/explain.json
 
 from collections.abc import Sequence
 
-from oilcan import params
 from oilcan.evaluation import importance
-from oilcan.io import files, matrix, stage
+from oilcan.io.stage import feature_rows, files, model_file, stage, stage_inputs
+from oilcan.params.compute import ComputeParams
+from oilcan.params.explain import ExplainParams
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Explain what the arguments name."""
     args = stage.parse(__doc__, "contract", "prepared", "features", "model", "out", argv=argv)
-    p = files.read_params(params.ExplainParams, args.params, "explain")
-    compute = files.read_params(params.ComputeParams, args.params, "compute")
-    contract = files.read_contract(args.contract)
-    fitted = files.read_model(args.model).judged
-    plan = matrix.read_plan(args.features)
+    p = stage_inputs.read_params(ExplainParams, args.params, "explain")
+    compute = stage_inputs.read_params(ComputeParams, args.params, "compute")
+    contract = stage_inputs.read_contract(args.contract)
+    fitted = model_file.read_model(args.model).judged
+    plan = feature_rows.read_plan(args.features)
     fitted.check_features(tuple(plan.names), plan.hash, str(args.features))
-    rows, features = matrix.read_rows(args.prepared, args.features, plan, "validation")
+    rows, features = feature_rows.read_rows(args.prepared, args.features, plan, "validation")
 
     found = importance.importance(contract, plan, fitted, rows, features, p, jobs=compute.jobs)
 

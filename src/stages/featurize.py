@@ -12,23 +12,24 @@ from pathlib import Path
 import joblib
 import pandas as pd
 
-from oilcan import params
 from oilcan.contract import Contract
 from oilcan.core import features
-from oilcan.io import files, stage
-from oilcan.processes import side_by_side
+from oilcan.ground.processes import side_by_side
+from oilcan.io.stage import files, stage, stage_inputs, table_files
+from oilcan.params.compute import ComputeParams
+from oilcan.params.featurize import FeaturizeParams
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the stage."""
     args = stage.parse(__doc__, "contract", "prepared", "out", argv=argv)
-    compute = files.read_params(params.ComputeParams, args.params, "compute")
-    p = files.read_params(params.FeaturizeParams, args.params, "featurize")
-    contract = files.read_contract(args.contract)
-    rows = files.read_table(args.prepared / "rows.parquet", features.row_columns(contract, p))
-    fleet = {name: files.read_table(args.prepared / f"{name}.parquet") for name in features.FLEET_TABLES}
+    compute = stage_inputs.read_params(ComputeParams, args.params, "compute")
+    p = stage_inputs.read_params(FeaturizeParams, args.params, "featurize")
+    contract = stage_inputs.read_contract(args.contract)
+    rows = table_files.read_table(args.prepared / "rows.parquet", features.row_columns(contract, p))
+    fleet = {name: table_files.read_table(args.prepared / f"{name}.parquet") for name in features.FLEET_TABLES}
     parts = {path: rows[rows["partition"] == number].reset_index(drop=True)
-             for number, path in enumerate(files.partitions(args.prepared / "telemetry"))}
+             for number, path in enumerate(table_files.partitions(args.prepared / "telemetry"))}
     run = side_by_side(min(compute.jobs, len(parts)), compute.backend)
 
     every = features.thinning(contract, len(rows))
@@ -44,15 +45,15 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def learn_partition(contract: Contract, path: Path, rows: pd.DataFrame, keep_every: int) -> features.Learned:
     """What the training readings of one partition say."""
-    return features.learn(contract, files.read_table(path), rows, keep_every=keep_every)
+    return features.learn(contract, table_files.read_table(path), rows, keep_every=keep_every)
 
 
 def write_partition(
     plan: features.FeaturePlan, path: Path, rows: pd.DataFrame, fleet: dict[str, pd.DataFrame], out: Path
 ) -> features.Screen:
     """One partition, read, computed and written; what its training rows hold comes back."""
-    table = features.feature_table(plan, features.Tables(telemetry=files.read_table(path), rows=rows, **fleet))
-    files.write_table(table, out / path.name)
+    table = features.feature_table(plan, features.Tables(telemetry=table_files.read_table(path), rows=rows, **fleet))
+    table_files.write_table(table, out / path.name)
     return features.Screen.of(table.loc[rows["part"] == "train", plan.names].to_numpy())
 
 
@@ -60,7 +61,7 @@ def keep_features(path: Path, plan: features.FeaturePlan, final: features.Featur
     """Drop the columns that the final plan has not."""
     if final != plan:
         dropped = set(plan.names) - set(final.names)
-        files.write_table(files.read_table(path).drop(columns=sorted(dropped)), path)
+        table_files.write_table(table_files.read_table(path).drop(columns=sorted(dropped)), path)
 
 
 if __name__ == "__main__":

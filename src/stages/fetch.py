@@ -7,13 +7,14 @@ Writes  data/raw/<name>/, every file with the sha256 that the contract states
 
 from collections.abc import Sequence
 
-from oilcan.io import fetch, files, stage
+from oilcan.io.raw_data import fetch
+from oilcan.io.stage import stage, stage_inputs
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Bring the raw files of one data set."""
     args = stage.parse(__doc__, "contract", "out", argv=argv)
-    contract = files.read_contract(args.contract)
+    contract = stage_inputs.read_contract(args.contract)
 
     brought = fetch.bring(contract, args.out)
 

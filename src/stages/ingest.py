@@ -9,17 +9,18 @@ Writes  telemetry/part-*.parquet, errors, maintenance, failures, machines, truth
 import os
 from collections.abc import Sequence
 
-from oilcan import params
 from oilcan.core.ingest import ingest, machine_groups
-from oilcan.io import files, raw, stage
+from oilcan.io.raw_data import reading
+from oilcan.io.stage import files, stage, stage_inputs, table_files
+from oilcan.params.ingest import IngestParams
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the stage."""
     args = stage.parse(__doc__, "contract", "raw", "out", argv=argv)
-    p = files.read_params(params.IngestParams, args.params, "ingest")
-    contract = files.read_contract(args.contract)
-    pieces = raw.read_raw(contract, args.raw)
+    p = stage_inputs.read_params(IngestParams, args.params, "ingest")
+    contract = stage_inputs.read_contract(args.contract)
+    pieces = reading.read_raw(contract, args.raw)
 
     hash_key = os.environ.get("OILCAN_HASH_KEY", "").encode()
     canonical = ingest(pieces, contract, max_rejected_share=p.max_rejected_share, hash_key=hash_key)
@@ -27,10 +28,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     with files.fresh_folder(args.out) as folder:
         for number, group in enumerate(groups):
-            files.write_table(group, folder / "telemetry" / files.partition_name(number))
+            table_files.write_table(group, folder / "telemetry" / table_files.partition_name(number))
         for name, table in canonical.tables.items():
-            files.write_table(table, folder / f"{name}.parquet")
-        files.write_table(canonical.rejected, folder / "rejected.parquet")
+            table_files.write_table(table, folder / f"{name}.parquet")
+        table_files.write_table(canonical.rejected, folder / "rejected.parquet")
         files.write_json(canonical.counts, folder / "ingest.json")
     stage.report("ingest", **{name: f"{row['kept']:,} of {row['read']:,}" for name, row in canonical.counts.items()})
 

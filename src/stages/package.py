@@ -8,26 +8,29 @@ Writes  models/bundle, proven on its own check rows before it takes that name
 
 from collections.abc import Sequence
 
-from oilcan import params
-from oilcan.io import bundle, digests, files, matrix, stage
-from oilcan.scoring import check, lineage, normals, reference, score
+from oilcan.core.reasons import normals
+from oilcan.io.bundle import bundle
+from oilcan.io.stage import digests, feature_rows, files, model_file, stage, stage_inputs
+from oilcan.params.package import PackageParams
+from oilcan.params.prepare import PrepareParams
+from oilcan.scoring import check, lineage, reference, scorer
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Package what the arguments name."""
     inputs = ("prepared", "features", "model", "description", "review")
     args = stage.parse(__doc__, "contract", *inputs, "out", argv=argv)
-    p = files.read_params(params.PackageParams, args.params, "package")
-    prepare = files.read_params(params.PrepareParams, args.params, "prepare")
-    contract = files.read_contract(args.contract)
-    trained = files.read_model(args.model)
+    p = stage_inputs.read_params(PackageParams, args.params, "package")
+    prepare = stage_inputs.read_params(PrepareParams, args.params, "prepare")
+    contract = stage_inputs.read_contract(args.contract)
+    trained = model_file.read_model(args.model)
     fitted = trained.served
     description, review = files.read_json(args.description), files.read_json(args.review)
-    plan = matrix.read_plan(args.features)
+    plan = feature_rows.read_plan(args.features)
     fitted.check_features(tuple(plan.names), plan.hash, str(args.features))
-    rows, features = matrix.read_rows(args.prepared, args.features, plan, "validation")
+    rows, features = feature_rows.read_rows(args.prepared, args.features, plan, "validation")
 
-    drift = reference.drift_reference(fitted.features, features, score.score(trained.judged, features))
+    drift = reference.drift_reference(fitted.features, features, scorer.score(trained.judged, features))
     drift |= {"normals": normals.Normals.learn(plan, features).as_json()}
     checks = check.check_rows(fitted, rows, features, p.check_rows)
     md5 = {name: digests.dvc_md5(getattr(args, name)) for name in inputs}

@@ -12,13 +12,16 @@ from pathlib import Path
 import joblib
 import pandas as pd
 
-from oilcan import params
-from oilcan.columns import KEY, PART, TIME
 from oilcan.core import features
-from oilcan.governance import cards, compare, gate
-from oilcan.io import bundle, champion, files, stage
-from oilcan.processes import side_by_side
-from oilcan.scoring import score
+from oilcan.governance import compare, gate
+from oilcan.ground.columns import KEY, PART, TIME
+from oilcan.ground.processes import side_by_side
+from oilcan.io.bundle import bundle, champion
+from oilcan.io.stage import files, stage, stage_inputs, table_files
+from oilcan.params.compute import ComputeParams
+from oilcan.params.review import ReviewParams
+from oilcan.reports import cards
+from oilcan.scoring import scorer
 
 FIGURES = ("metrics", "data_quality", "slices", "model")
 
@@ -27,12 +30,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Review what the arguments name."""
     args = stage.parse(__doc__, "contract", "prepared", "predictions", *FIGURES, "champion", "verdict", "card", "sheet",
                        argv=argv)
-    p = files.read_params(params.ReviewParams, args.params, "review")
-    compute = files.read_params(params.ComputeParams, args.params, "compute")
-    contract = files.read_contract(args.contract)
+    p = stage_inputs.read_params(ReviewParams, args.params, "review")
+    compute = stage_inputs.read_params(ComputeParams, args.params, "compute")
+    contract = stage_inputs.read_contract(args.contract)
     figures = {name: files.read_json(getattr(args, name)) for name in FIGURES}
-    predictions = files.read_table(args.predictions / "predictions.parquet")
-    machines = files.read_table(args.prepared / "machines.parquet")
+    predictions = table_files.read_table(args.predictions / "predictions.parquet")
+    machines = table_files.read_table(args.prepared / "machines.parquet")
     reigning = champion.read_champion(args.champion)
     rescored = forecasts_of(reigning, args.prepared, compute) if reigning else None
 
@@ -47,18 +50,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     stage.report("review", decision=verdict.decision, checks=len(verdict.checks), champion=bool(reigning))
 
 
-def forecasts_of(reigning: bundle.Bundle, prepared: Path, compute: params.ComputeParams) -> pd.DataFrame:
+def forecasts_of(reigning: bundle.Bundle, prepared: Path, compute: ComputeParams) -> pd.DataFrame:
     """What the champion says about the test rows, from its own features of these readings."""
     key = [name for name in KEY if name != TIME or reigning.contract.time.kind != "none"]
-    rows = files.read_table(prepared / "rows.parquet", ["partition", PART, *key])
-    fleet = {name: files.read_table(prepared / f"{name}.parquet") for name in features.FLEET_TABLES}
+    rows = table_files.read_table(prepared / "rows.parquet", ["partition", PART, *key])
+    fleet = {name: table_files.read_table(prepared / f"{name}.parquet") for name in features.FLEET_TABLES}
     tables = side_by_side(compute.jobs, compute.backend)(
         joblib.delayed(partition_features)(reigning.plan, path, rows[rows["partition"] == number], fleet)
-        for number, path in enumerate(files.partitions(prepared / "telemetry"))
+        for number, path in enumerate(table_files.partitions(prepared / "telemetry"))
     )
     table = pd.concat(tables, ignore_index=True)
     matrix = table[reigning.plan.names].to_numpy("float32")
-    forecasts = score.score(reigning.fitted, matrix, jobs=compute.jobs)
+    forecasts = scorer.score(reigning.fitted, matrix, jobs=compute.jobs)
     return pd.concat([table.drop(columns=reigning.plan.names), forecasts], axis=1)
 
 
@@ -66,7 +69,7 @@ def partition_features(plan: features.FeaturePlan, path: Path, rows: pd.DataFram
                        fleet: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Features of the test rows of one partition."""
     test = rows[rows["part"] == "test"].reset_index(drop=True)
-    return features.feature_table(plan, features.Tables(telemetry=files.read_table(path), rows=test, **fleet))
+    return features.feature_table(plan, features.Tables(telemetry=table_files.read_table(path), rows=test, **fleet))
 
 
 if __name__ == "__main__":

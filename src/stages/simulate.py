@@ -7,16 +7,16 @@ Writes  telemetry.parquet, truth.parquet, errors.csv, maintenance.csv, failures.
 
 from collections.abc import Sequence
 
-from oilcan import params
 from oilcan.core.simulate import draw_fleet
-from oilcan.io import files, stage
+from oilcan.io.stage import files, stage, stage_inputs, table_files
+from oilcan.params.simulate import SimulateParams
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the stage."""
     args = stage.parse(__doc__, "contract", "out", argv=argv)
-    p = files.read_params(params.SimulateParams, args.params, "simulate")
-    horizon_h, lead_time_h = files.read_contract(args.contract).look_ahead()
+    p = stage_inputs.read_params(SimulateParams, args.params, "simulate")
+    horizon_h, lead_time_h = stage_inputs.read_contract(args.contract).look_ahead()
 
     fleet = draw_fleet(
         machines=p.machines, days=p.days, seed=p.seed, start=p.start, scenario=p.scenario,
@@ -24,10 +24,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     )  # fmt: skip
 
     with files.fresh_folder(args.out) as folder:
-        files.write_table(fleet.telemetry, folder / "telemetry.parquet")
-        files.write_table(fleet.truth, folder / "truth.parquet")
+        table_files.write_table(fleet.telemetry, folder / "telemetry.parquet")
+        table_files.write_table(fleet.truth, folder / "truth.parquet")
         for name in ("errors", "maintenance", "failures", "machines"):
-            files.write_csv(getattr(fleet, name), folder / f"{name}.csv")
+            table_files.write_csv(getattr(fleet, name), folder / f"{name}.csv")
     stage.report("simulate", machines=len(fleet.machines), readings=len(fleet.telemetry), failures=len(fleet.failures))
 
 

@@ -7,27 +7,28 @@ Writes  models/model.joblib, models/model.json, metrics/train.json
 
 from collections.abc import Sequence
 
-from oilcan import params
-from oilcan.io import files, matrix, stage
-from oilcan.training import data, description, fit
+from oilcan.io.stage import feature_rows, files, model_file, stage, stage_inputs, table_files
+from oilcan.params.compute import ComputeParams
+from oilcan.params.train import TrainParams
+from oilcan.training import fit, model_description, training_data
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train on what the arguments name."""
     args = stage.parse(__doc__, "contract", "prepared", "features", "model", "description", "metrics", argv=argv)
-    p = files.read_params(params.TrainParams, args.params, "train")
-    compute = files.read_params(params.ComputeParams, args.params, "compute")
-    contract = files.read_contract(args.contract)
-    plan = matrix.read_plan(args.features)
-    parts = {name: data.Part(*matrix.read_rows(args.prepared, args.features, plan, name))
+    p = stage_inputs.read_params(TrainParams, args.params, "train")
+    compute = stage_inputs.read_params(ComputeParams, args.params, "compute")
+    contract = stage_inputs.read_contract(args.contract)
+    plan = feature_rows.read_plan(args.features)
+    parts = {name: training_data.Part(*feature_rows.read_rows(args.prepared, args.features, plan, name))
              for name in ("train", "validation")}
-    tables = {name: files.read_table(args.prepared / f"{name}.parquet") for name in ("failures", "machines")}
+    tables = {name: table_files.read_table(args.prepared / f"{name}.parquet") for name in ("failures", "machines")}
 
-    training_data = data.TrainingData(**parts, features=tuple(plan.names), plan_hash=plan.hash, **tables)
-    training = fit.train(contract, training_data, p, compute)
+    sample = training_data.TrainingData(**parts, features=tuple(plan.names), plan_hash=plan.hash, **tables)
+    training = fit.train(contract, sample, p, compute)
 
-    files.write_model(training.trained, args.model)
-    files.write_json(description.describe(contract, training, training_data, p), args.description)
+    model_file.write_model(training.trained, args.model)
+    files.write_json(model_description.describe(contract, training, sample, p), args.description)
     files.write_json(training.as_json(), args.metrics)
     stage.warn("train", training.warnings())
     stage.report("train", rows=len(parts["train"].rows), features=len(plan.names), forecasts=len(training.finished))

@@ -11,22 +11,23 @@ from typing import Any
 
 import joblib
 
-from oilcan import params
 from oilcan.core import quality
-from oilcan.evaluation.data_quality_report import render
-from oilcan.io import files, stage
-from oilcan.processes import side_by_side
+from oilcan.ground.processes import side_by_side
+from oilcan.io.stage import files, stage, stage_inputs, table_files
+from oilcan.params.compute import ComputeParams
+from oilcan.params.validate import ValidateParams
+from oilcan.reports.data_quality_page import render
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the stage."""
     args = stage.parse(__doc__, "contract", "canonical", "metrics", "report", "quarantine", argv=argv)
-    compute = files.read_params(params.ComputeParams, args.params, "compute")
-    p = files.read_params(params.ValidateParams, args.params, "validate")
-    contract = files.read_contract(args.contract)
-    tables = {name: files.read_table(args.canonical / f"{name}.parquet") for name in quality.TABLES}
+    compute = stage_inputs.read_params(ComputeParams, args.params, "compute")
+    p = stage_inputs.read_params(ValidateParams, args.params, "validate")
+    contract = stage_inputs.read_contract(args.contract)
+    tables = {name: table_files.read_table(args.canonical / f"{name}.parquet") for name in quality.TABLES}
     ingested = files.read_json(args.canonical / "ingest.json")
-    parts = files.partitions(args.canonical / "telemetry")
+    parts = table_files.partitions(args.canonical / "telemetry")
 
     parallel = side_by_side(compute.workers(len(parts)), compute.backend)
     scope = quality.Scope.of(tables["machines"], ingested, contract, p)
@@ -37,13 +38,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     files.write_json(verdict.metrics, args.metrics)
     files.write_text(render(verdict, contract), args.report)
-    files.write_table(verdict.quarantine, args.quarantine)
+    table_files.write_table(verdict.quarantine, args.quarantine)
     stage.report("validate", rows_in=verdict.metrics["rows"], readings_quarantined=len(verdict.quarantine))
 
 
 def _read_then(check: Callable[..., Any], part: Path, *more: object) -> Any:
     """A check of one partition, read where it is checked."""
-    return check(files.read_table(part), *more)
+    return check(table_files.read_table(part), *more)
 
 
 if __name__ == "__main__":

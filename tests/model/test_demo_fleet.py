@@ -7,8 +7,8 @@ import pytest
 from oilcan.core.simulate import SCENARIOS, Fleet, draw_fleet
 from oilcan.core.simulate import components as c
 from oilcan.core.simulate.life import Life, live_through
-from oilcan.core.simulate.machines import draw_machines
 from oilcan.core.simulate.operation import Operation, ambient, draw_operation
+from oilcan.core.simulate.population import draw_machines
 from oilcan.core.simulate.streams import stream
 
 HORIZON_H, LEAD_H, DAYS, MACHINES = 72, 12, 365, 100

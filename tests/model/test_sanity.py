@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from tests.training_frames import COMPUTE, INDEPENDENT, contract, independent, recipe, train_params, training_data
 
-from oilcan.core import metrics
-from oilcan.params import BoostingParams, ForestParams
+from oilcan.core.judging import row_metrics
+from oilcan.params.train import BoostingParams, ForestParams
+from oilcan.training.estimators import Rows, build, fit_trees
 from oilcan.training.fit import train
 from oilcan.training.leaks import suspicious_features
-from oilcan.training.models import Rows, build, fit_trees
 
 MODELS = ["random_forest", "extra_trees", "hist_gradient_boosting"]
 FREE = {
@@ -54,4 +54,4 @@ def test_honest_features_are_not_suspected():
     data = training_data(independent())
     target = data.validation.rows["target_broken"].to_numpy()
     assert suspicious_features(data.validation.matrix, target, data.features, "broken") == []
-    assert metrics.roc_auc(target, data.validation.matrix[:, 0]) > 0.8
+    assert row_metrics.roc_auc(target, data.validation.matrix[:, 0]) > 0.8

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from oilcan.core import bootstrap, metrics
-from oilcan.core.policy import AlarmPolicy, AlarmState, step
+from oilcan.core.alarms.policy import AlarmPolicy, AlarmState, step
+from oilcan.core.judging import bootstrap, row_metrics
 
 
 @st.composite
@@ -42,12 +42,12 @@ def test_weighted_ranking_equals_that_of_scikit_learn(rows: tuple[np.ndarray, ..
 def test_every_machine_once_gives_the_metrics_of_the_sample(rows: tuple[np.ndarray, ...]) -> None:
     code, target, p = rows
     once = bootstrap.classification(code, target, p, 0.5, np.ones((1, 5)))
-    assert once["roc_auc"][0] == pytest.approx(metrics.roc_auc(target, p))
-    assert once["pr_auc"][0] == pytest.approx(metrics.pr_auc(target, p))
-    assert once["brier"][0] == pytest.approx(metrics.brier(target, p))
-    assert once["ece"][0] == pytest.approx(metrics.ece(target, p))
+    assert once["roc_auc"][0] == pytest.approx(row_metrics.roc_auc(target, p))
+    assert once["pr_auc"][0] == pytest.approx(row_metrics.pr_auc(target, p))
+    assert once["brier"][0] == pytest.approx(row_metrics.brier(target, p))
+    assert once["ece"][0] == pytest.approx(row_metrics.ece(target, p))
     alarm = p >= 0.5
-    precision, recall, f1 = metrics.precision_recall_f1(
+    precision, recall, f1 = row_metrics.precision_recall_f1(
         int((alarm & (target == 1)).sum()), int((alarm & (target == 0)).sum()), int((~alarm & (target == 1)).sum()))
     for name, wanted in (("precision", precision), ("recall", recall), ("f1", f1)):
         assert once[name][0] == (pytest.approx(wanted) if wanted is not None else pytest.approx(np.nan, nan_ok=True))

@@ -14,8 +14,8 @@ from sklearn.ensemble import (
     RandomForestClassifier,
 )
 
-from oilcan.core.contributions import Contributions, contributions
-from oilcan.core.trees import TreeModel
+from oilcan.core.model.trees import TreeModel
+from oilcan.core.reasons.contributions import Contributions, contributions
 
 WIDTH = 12
 KINDS = {
@@ -107,7 +107,7 @@ def test_a_bag_contributes_the_mean_of_its_members(seed):
 def test_answers_by_table_and_by_formula_are_the_same(monkeypatch):
     _, trees, rows = _drawn("boosting", 40, 3, 0.1)
     by_table = contributions(trees, rows)[1]
-    monkeypatch.setattr("oilcan.core.contributions._TABLE_NUMBERS", 0)
+    monkeypatch.setattr("oilcan.core.reasons.contributions._TABLE_NUMBERS", 0)
     assert np.abs(contributions(trees, rows)[1] - by_table).max() <= 1e-12
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests import feature_frames as frames
 
 from oilcan.core.features.arrays import Tables
-from oilcan.core.features.families import FAMILIES
+from oilcan.core.features.families.registry import FAMILIES
 from oilcan.core.features.plan import FeaturePlan
 
 Compute = Callable[[FeaturePlan, Tables], np.ndarray]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from oilcan.contract import parse_contract
 from oilcan.core.ingest import RawPiece, ingest
-from oilcan.errors import DataError
+from oilcan.ground.errors import DataError
 
 CONTRACT = parse_contract(textwrap.dedent("""
     name: any

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oilcan.contract import Split
-from oilcan.core.cleaning import hold_last
-from oilcan.core.labels import Outlook, label_failures, remaining_life
-from oilcan.core.splits import plan_split
+from oilcan.core.prepare.cleaning import hold_last
+from oilcan.core.prepare.labels import Outlook, label_failures, remaining_life
+from oilcan.core.prepare.splits import plan_split
 
 law = settings(deadline=None, max_examples=60)     # the machine may be busy; a law has no deadline
 some_events = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 60)), max_size=12)

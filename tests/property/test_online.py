@@ -6,9 +6,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from tests import online_frames as frames
 
-from oilcan.core.features.families import FAMILIES
+from oilcan.core.features.families.registry import FAMILIES
 from oilcan.core.online import DUPLICATE, LATE, NEW, TOO_LATE
-from oilcan.core.online.families import ONLINE
+from oilcan.core.online.feature_columns import ONLINE
 
 FEW = settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 SEEDS, FILLS = st.integers(0, 10_000), st.sampled_from([0, 1, 3])

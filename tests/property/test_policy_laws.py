@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oilcan.core.policy import WEEK_H, AlarmPolicy, AlarmState, step
+from oilcan.core.alarms.policy import WEEK_H, AlarmPolicy, AlarmState, step
 
 LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
 

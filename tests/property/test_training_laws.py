@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oilcan.contract import Costs
-from oilcan.core import calibration, intervals, outlook
-from oilcan.core.events import EventCounts
-from oilcan.core.policy import AlarmPolicy
+from oilcan.core.alarms.policy import AlarmPolicy
+from oilcan.core.judging.event_matching import EventCounts
+from oilcan.core.model import calibration, hazards, intervals
 from oilcan.training.threshold import cheapest
 
 SCORES = st.lists(st.tuples(st.integers(0, 10**6), st.booleans()), min_size=2, max_size=60)
@@ -67,7 +67,7 @@ HAZARDS = st.lists(st.tuples(*[st.floats(0, 1)] * 4), min_size=1, max_size=20)
 @given(HAZARDS, st.integers(0, 2))
 def test_an_outlook_is_monotone_and_says_p_at_its_own_horizon(rows, own):
     values = np.array(rows)
-    said = outlook.by_horizon(values[:, :3], own, values[:, 3])
+    said = hazards.by_horizon(values[:, :3], own, values[:, 3])
     assert np.array_equal(said[:, own], values[:, 3])
     assert (np.diff(said, axis=1) >= 0).all()
     assert said.min() >= 0
@@ -78,10 +78,10 @@ def test_an_outlook_is_monotone_and_says_p_at_its_own_horizon(rows, own):
 @given(st.lists(st.tuples(st.one_of(st.just(np.nan), st.floats(0.1, 90)), st.floats(0, 99)), min_size=1, max_size=30))
 def test_intervals_at_risk_add_up_to_the_outcome(pairs):
     wait, seen = (np.array(column) for column in zip(*pairs, strict=True))
-    row, interval, fails = outlook.at_risk(wait, seen, (10.0, 30.0, 60.0))
+    row, interval, fails = hazards.at_risk(wait, seen, (10.0, 30.0, 60.0))
     failed = np.bincount(row[fails], minlength=len(wait))
     watched = seen >= 60.0
-    assert np.array_equal(failed[watched], outlook.outcome(wait, seen, 60.0)[watched])
+    assert np.array_equal(failed[watched], hazards.outcome(wait, seen, 60.0)[watched])
     assert np.array_equal(np.bincount(row, minlength=len(wait))[watched & (failed == 0)],
                           np.full((watched & (failed == 0)).sum(), 3))
     assert not (interval == 2)[seen[row] < 60.0].any()

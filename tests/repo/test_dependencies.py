@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from oilcan.io.pipeline import find_stage, stage_names
+from oilcan.io.stage.dvc_files import find_stage, stage_names
 from tests.repo.closure import ROOT, covers, import_closure, suggested_deps
 
 STAGES = sorted(address for address in stage_names(ROOT))
@@ -61,9 +61,9 @@ def test_params_are_exactly_the_sections_the_script_reads(address):
 
 def test_the_closure_sees_imports_of_imports_and_inside_functions(tmp_path: Path):
     script = tmp_path / "script.py"
-    script.write_text("def main():\n    from oilcan.io import stage\n", encoding="utf-8")
+    script.write_text("def main():\n    from oilcan.io.stage import stage\n", encoding="utf-8")
     closure = import_closure(script)
-    assert {"src/oilcan/__init__.py", "src/oilcan/io/stage.py", "src/oilcan/errors.py"} <= closure
+    assert {"src/oilcan/__init__.py", "src/oilcan/io/stage/stage.py", "src/oilcan/ground/errors.py"} <= closure
 
 
 @pytest.mark.parametrize("address", STAGES)

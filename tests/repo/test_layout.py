@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from oilcan.io.pipeline import stage_names
-from oilcan.params import Params, section
+from oilcan.io.stage.dvc_files import stage_names
+from oilcan.params.section import section
+from oilcan.params.whole import Params
 from tests.repo.closure import ROOT
 
 STAGES = sorted(address.rpartition(":")[2] for address in stage_names(ROOT))

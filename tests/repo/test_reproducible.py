@@ -27,7 +27,7 @@ def test_a_changed_parameter_runs_only_what_lies_downstream(small_repo):
 
 
 def test_a_changed_module_runs_the_stages_that_import_it(small_repo):
-    module = small_repo.path / "src/oilcan/core/labels.py"
+    module = small_repo.path / "src/oilcan/core/prepare/labels.py"
     module.write_text(module.read_text(encoding="utf-8") + "\n# touched\n", encoding="utf-8")
     assert "prepare" in _ran(small_repo.run("dvc", "repro").stdout)
 

@@ -90,7 +90,7 @@ def test_notes_that_a_killed_dvc_cut_off_are_mended(small_repo):
     for name, content in wanted.items():
         (small_repo.path / name).write_bytes(content[:content.rindex(b"cmd:") + 2])
     said = small_repo.run("oilcan", "ready").stdout
-    assert [line.split(":")[1].strip() for line in said.splitlines() if line.startswith("mended")] == [
+    assert [line.split(":")[1].strip() for line in said.splitlines() if line.startswith("fixed")] == [
         ".dvc/tmp/rwlock", "dvc.lock", "data/dvc.lock"]
     assert "up to date" in small_repo.run("dvc", "repro").stdout
     assert small_repo.lock() == wanted

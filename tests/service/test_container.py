@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from oilcan import cli
-from oilcan.serving.auth import PUBLIC
-from oilcan.serving.settings import PREFIX, ServiceSettings, read_settings
+from oilcan.serving.access.auth import PUBLIC
+from oilcan.serving.ground.settings import PREFIX, ServiceSettings, read_settings
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "deploy/docker/Containerfile"

@@ -14,13 +14,13 @@ import pandas as pd
 import pytest
 from tests import online_frames as frames
 
-from oilcan.columns import EVENT_KEYS
 from oilcan.core.features.arrays import Tables
-from oilcan.core.groups import exact
-from oilcan.io import files
-from oilcan.io.replaying import Fleet
+from oilcan.core.timeline.groups import exact
+from oilcan.ground.columns import EVENT_KEYS
+from oilcan.io.http.replay import Fleet
+from oilcan.io.stage import stage_inputs
+from oilcan.serving.ground.settings import read_settings
 from oilcan.serving.server import make_app
-from oilcan.serving.settings import read_settings
 
 KILLS = int(os.environ.get("OILCAN_TEST_KILLS", "50"))
 
@@ -73,7 +73,7 @@ def repo(_small_repo) -> Path:
 @pytest.mark.timeout(1500)
 def test_fifty_kills_lose_nothing_and_double_nothing_and_the_features_are_those_of_batch(repo, serve):
     dice = random.Random(20260106)
-    contract = files.read_contract(repo / "datasets/demo_fleet.yaml")
+    contract = stage_inputs.read_contract(repo / "datasets/demo_fleet.yaml")
     fleet = Fleet.read(repo / "data/canonical", contract)
     server = serve(snapshot_every_s=0.5, clock="data")
     for body in fleet.descriptions():

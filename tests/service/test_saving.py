@@ -4,11 +4,11 @@ import threading
 
 import pytest
 
-from oilcan.errors import StoreUnavailable
+from oilcan.ground.errors import StoreUnavailable
 from oilcan.io.stores import open_store
-from oilcan.io.stores.base import Cursor
-from oilcan.serving.pipeline import Busy
-from oilcan.serving.saving import Saver
+from oilcan.io.stores.values import Cursor
+from oilcan.serving.live.snapshot_saving import Saver
+from oilcan.serving.live.write_pipeline import Busy
 
 
 class Track:

@@ -4,9 +4,9 @@ import socket
 
 import pytest
 
-from oilcan.errors import ParamsError
+from oilcan.ground.errors import ParamsError
 from oilcan.serving import server
-from oilcan.serving.settings import ServiceSettings
+from oilcan.serving.ground.settings import ServiceSettings
 
 
 @pytest.mark.parametrize("shared", [False, True])

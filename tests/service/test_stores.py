@@ -5,11 +5,11 @@ import threading
 import numpy as np
 import pytest
 
-from oilcan.errors import DataError, StoreError
+from oilcan.ground.errors import DataError, StoreError
 from oilcan.io.stores import Store, open_store
-from oilcan.io.stores.alarms import NewAlarm
-from oilcan.io.stores.base import Cursor, Layout, Machine, Readings, Record, Refused
-from oilcan.io.stores.forecasts import Forecasts
+from oilcan.io.stores.tables.alarm_table import NewAlarm
+from oilcan.io.stores.tables.forecast_table import Forecasts
+from oilcan.io.stores.values import Cursor, Layout, Machine, Readings, Record, Refused
 
 NOW = 1_800_000_000_000_000
 PLAIN = Layout("press_line", 2, "instant", ("voltage", "vibration"), ("V", "mm/s"))
@@ -278,7 +278,7 @@ def test_settings_are_json_and_their_change_by_a_person_is_written_down(store):
 
 
 def test_refused_rows_are_bounded_and_hostile_text_does_no_harm(store, monkeypatch):
-    monkeypatch.setattr("oilcan.io.stores.refused.KEPT", 3)
+    monkeypatch.setattr("oilcan.io.stores.tables.refused_table.KEPT", 3)
     store.refuse([Refused("telemetry", f"m{at}\0\ud800", at, "out of range", "x" * 5_000) for at in range(5)], NOW)
     found = store.refused()
     assert [row.time for row in found] == [4, 3, 2]

@@ -12,9 +12,9 @@ import time
 import numpy as np
 import pytest
 
-from oilcan.errors import StoreUnavailable
+from oilcan.ground.errors import StoreUnavailable
 from oilcan.io.stores import open_store
-from oilcan.io.stores.base import Layout, Readings
+from oilcan.io.stores.values import Layout, Readings
 
 NOW = 1_800_000_000_000_000
 PLAIN = Layout("press_line", 2, "instant", ("voltage",), ("V",))
@@ -101,7 +101,7 @@ def test_a_full_disk_is_told_and_costs_nothing_that_was_acknowledged(tmp_path):
 
 
 def test_a_file_that_another_program_keeps_locked_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr("oilcan.io.stores.sqlite._WAIT_S", 0.05)
+    monkeypatch.setattr("oilcan.io.stores.databases.sqlite._WAIT_S", 0.05)
     store = open_store(f"sqlite:///{tmp_path / 'service.db'}")
     store.use_layout(PLAIN, NOW)
     with contextlib.closing(sqlite3.connect(tmp_path / "service.db", isolation_level=None)) as other:

@@ -11,10 +11,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from oilcan.errors import StoreError, StoreUnavailable
+from oilcan.ground.errors import StoreError, StoreUnavailable
 from oilcan.io.stores import open_store
-from oilcan.io.stores.base import Cursor, Layout, StoredRecord
-from oilcan.io.stores.schema import MIGRATIONS
+from oilcan.io.stores.databases.migrations import MIGRATIONS
+from oilcan.io.stores.values import Cursor, Layout, StoredRecord
 
 NOW = 1_800_000_000_000_000
 GOLDEN = Path(__file__).parents[1] / "golden/store_v1.sqlite.gz"    # written by the first version of the tables
@@ -66,7 +66,7 @@ def test_an_old_store_has_the_tables_of_a_new_one(tmp_path):
 
 def test_tables_of_a_newer_oilcan_are_refused(store_url, monkeypatch):
     open_store(store_url).close()
-    monkeypatch.setattr("oilcan.io.stores.schema.MIGRATIONS", MIGRATIONS[:-1])
+    monkeypatch.setattr("oilcan.io.stores.databases.migrations.MIGRATIONS", MIGRATIONS[:-1])
     with pytest.raises(StoreError, match=f"of version {len(MIGRATIONS)}, written by a newer Oilcan"):
         open_store(store_url)
 
@@ -75,7 +75,7 @@ def test_a_step_that_fails_leaves_nothing_behind(store_url, monkeypatch):
     open_store(store_url).close()
     broken = (*MIGRATIONS, "CREATE TABLE half (a {big}); CREATE TABLE machines (a {big});")
     with monkeypatch.context() as patched:
-        patched.setattr("oilcan.io.stores.schema.MIGRATIONS", broken)
+        patched.setattr("oilcan.io.stores.databases.migrations.MIGRATIONS", broken)
         with pytest.raises((StoreUnavailable, psycopg.errors.DuplicateTable)):
             open_store(store_url)
     store = open_store(store_url)

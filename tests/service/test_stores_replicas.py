@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from oilcan.io.stores import open_store
-from oilcan.io.stores.base import Cursor, Layout, Readings, Record
+from oilcan.io.stores.values import Cursor, Layout, Readings, Record
 
 NOW = 1_800_000_000_000_000
 PLAIN = Layout("press_line", 2, "instant", ("voltage",), ("V",))

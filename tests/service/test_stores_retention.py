@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from oilcan.io.stores import open_store
-from oilcan.io.stores.alarms import NewAlarm
-from oilcan.io.stores.base import Cursor, Layout, Readings, Record
-from oilcan.io.stores.forecasts import Forecasts
+from oilcan.io.stores.tables.alarm_table import NewAlarm
+from oilcan.io.stores.tables.forecast_table import Forecasts
+from oilcan.io.stores.values import Cursor, Layout, Readings, Record
 
 DAY = 86_400_000_000
 NOW = 20_000 * DAY
@@ -17,7 +17,7 @@ PLAIN = Layout("press_line", 2, "instant", ("voltage",), ("V",))
 
 @pytest.fixture
 def store(store_url, monkeypatch):
-    monkeypatch.setattr("oilcan.io.stores.retention._STEP", 7)      # many steps with few rows
+    monkeypatch.setattr("oilcan.io.stores.tables.retention._STEP", 7)      # many steps with few rows
     store = open_store(store_url)
     store.use_layout(PLAIN, NOW)
     yield store

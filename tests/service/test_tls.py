@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from oilcan import cli
-from oilcan.errors import ParamsError
-from oilcan.serving.tls import check_pair
+from oilcan.ground.errors import ParamsError
+from oilcan.serving.access.tls import check_pair
 
 OILCAN = str(Path(sys.executable).with_name("oilcan"))
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from oilcan import cli
-from oilcan.serving.settings import PREFIX, ServiceSettings, read_settings
+from oilcan.serving.ground.settings import PREFIX, ServiceSettings, read_settings
 
 FOLDER = Path(__file__).parents[2] / "deploy/systemd"
 OILCAN = Path(sys.executable).with_name("oilcan")

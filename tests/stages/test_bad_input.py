@@ -23,7 +23,7 @@ import pytest
 import yaml
 from tests.stages.running import ROOT, run_stage
 
-from oilcan.errors import OilcanError
+from oilcan.ground.errors import OilcanError
 
 CONTRACT = """
 name: plant
@@ -324,7 +324,7 @@ INGEST = {
         edit("telemetry", put("heat", slice(0, 200), "warm")),
         [r"200 of 2,160 rows refused \(9\.3%, allowed at most 2\.0%\)",
          r"'heat: not a finite number', first in telemetry\.csv row 1: .*warm",
-         "Mend the files or the contract, or raise ingest.max_rejected_share"]),
+         "Fix the files or the contract, or raise ingest.max_rejected_share"]),
     "wrong instants": (
         edit("failures", put("time", slice(0, 5), "last week")),
         ["failures: 5 for 'time: no such instant in zone UTC', first in failures.csv row 1"]),
@@ -358,7 +358,7 @@ INGEST = {
         to_text("errors.csv", bytes(range(256)) * 8), [r"errors\.csv: not utf-8 in line 2 \(found byte 0x80\)"]),
     "a misspelt word of the contract": (
         words(("stride: 4h", "strid: 4h")),
-        [r"plant\.yaml is not a valid contract", r"rows\.strid: no such word \(found '4h'\)\. Mend the spelling"]),
+        [r"plant\.yaml is not a valid contract", r"rows\.strid: no such word \(found '4h'\)\. Fix the spelling"]),
     "a contract that is no text": (
         lambda plant: (plant.folder / "plant.yaml").write_bytes(b"\xff\xfe\x00name"),
         [r"plant\.yaml: not readable as UTF-8 text", "Save it as UTF-8"]),
@@ -368,13 +368,13 @@ INGEST = {
     "a misspelt parameter": (
         lambda plant: plant.params("ingest", max_rejected_shar=0.5),
         [r"params\.yaml: ingest is not valid",
-         r"max_rejected_shar: no such word \(found 0\.5\)\. Mend the spelling"]),
+         r"max_rejected_shar: no such word \(found 0\.5\)\. Fix the spelling"]),
     "a misspelt section": (
         lambda plant: plant.params("ingst", max_rejected_share=0.5),
-        [r"params\.yaml: unknown sections \['ingst'\]", "Mend the spelling"]),
+        [r"params\.yaml: unknown sections \['ingst'\]", "Fix the spelling"]),
     "parameters that are no YAML": (
         lambda plant: (plant.folder / "params.yaml").write_text("ingest: [", encoding="utf-8"),
-        [r"params\.yaml: not readable as YAML", "Mend the file"]),
+        [r"params\.yaml: not readable as YAML", "Fix the file"]),
 }
 
 
@@ -417,7 +417,7 @@ VALIDATE = {
          "Check unit, factor and range in the contract"]),
     "a stuck sensor": (
         edit("telemetry", lambda frame: stuck(frame, 200)),
-        ["flow: 0 of 2,160 readings outside .* and 177 stuck for 24 periods or longer", "mend the sensor's data"]),
+        ["flow: 0 of 2,160 readings outside .* and 177 stuck for 24 periods or longer", "fix the sensor's data"]),
     "hours that are missing": (
         edit("telemetry", lambda frame: frame[(frame.index % HOURS < 60) | (frame.index % HOURS > 200)]),
         [r"telemetry: .* expected rows are missing in gaps \(39\.\d%, wanted at most 20\.0%\)", "time.period"]),

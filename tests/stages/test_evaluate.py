@@ -9,9 +9,9 @@ import yaml
 from tests.evaluation_frames import FLEET, ROWS, fleet, lots
 from tests.stages.running import run_stage
 
-from oilcan.evaluation import plots_page
 from oilcan.evaluation.evidence import Evidence
 from oilcan.evaluation.plots import COLUMNS
+from oilcan.reports import plots_page
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "evaluate_toy.json"

@@ -15,7 +15,7 @@ from tests import feature_frames as frames
 
 from oilcan.core import features
 from oilcan.core.features.plan import FeaturePlan
-from oilcan.errors import DataError
+from oilcan.ground.errors import DataError
 
 ROOT = Path(__file__).parents[2]
 

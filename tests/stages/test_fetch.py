@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.stages.running import run_stage
 
-from oilcan.errors import DataError, IntegrityError
+from oilcan.ground.errors import DataError, IntegrityError
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 ROWS = b"machine_id,bad\n1,0\n"

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from tests.stages.running import run_stage
 
-from oilcan.errors import DataError
-from oilcan.io import files
+from oilcan.ground.errors import DataError
+from oilcan.io.stage import table_files
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,7 +33,7 @@ def ingest(fleet, raw, out):
 def test_the_demo_fleet_becomes_canonical(fleet, tmp_path):
     ingest(fleet, fleet / "raw", tmp_path / "canonical")
     out = tmp_path / "canonical"
-    telemetry = pd.concat([pd.read_parquet(part) for part in files.partitions(out / "telemetry")])
+    telemetry = pd.concat([pd.read_parquet(part) for part in table_files.partitions(out / "telemetry")])
     counts = json.loads((out / "ingest.json").read_text(encoding="utf-8"))
     assert len(telemetry) == counts["telemetry"]["kept"] > 3500
     assert not telemetry.duplicated(["machine_id", "time"]).any()

@@ -12,12 +12,12 @@ from tests.stages.test_real_contracts import PRESENT, ROOT
 from oilcan.core import features
 from oilcan.core.features.arrays import Tables
 from oilcan.core.features.plan import FeaturePlan
-from oilcan.core.groups import exact, units_per_tick
 from oilcan.core.ingest import ingest
 from oilcan.core.online import NEW, OnlineFeatures
-from oilcan.io import files
-from oilcan.io.raw import read_raw
-from oilcan.params import FeaturizeParams
+from oilcan.core.timeline.groups import exact, units_per_tick
+from oilcan.io.raw_data.reading import read_raw
+from oilcan.io.stage import stage_inputs
+from oilcan.params.featurize import FeaturizeParams
 
 SLICES = {"ai4i2020": 400, "azure_pdm_daily": 6, "backblaze_2013": 60, "cmapss_fd002": 8}     # machines
 DAYS = 14                           # of daily files
@@ -25,7 +25,7 @@ DAYS = 14                           # of daily files
 
 def sliced(name: str, folder: Path) -> tuple[features.Tables, object]:
     """Some machines of a data set, those that fail first, with every reading a row."""
-    contract = files.read_contract(ROOT / f"datasets/{name}.yaml")
+    contract = stage_inputs.read_contract(ROOT / f"datasets/{name}.yaml")
     for file in sorted(PRESENT[name].rglob("*")):
         if file.is_file() and (file.parent.name != "daily" or file in sorted(file.parent.iterdir())[:DAYS]):
             place = folder / file.relative_to(PRESENT[name])

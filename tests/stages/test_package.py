@@ -9,9 +9,10 @@ import pytest
 from tests.stages.running import run_stage
 from tests.training_frames import INDEPENDENT, fleet, independent, write
 
-from oilcan.errors import IntegrityError
-from oilcan.io import bundle, files, matrix
-from oilcan.scoring.score import score
+from oilcan.ground.errors import IntegrityError
+from oilcan.io.bundle import bundle
+from oilcan.io.stage import feature_rows, model_file
+from oilcan.scoring.scorer import score
 
 
 def run(paths: dict[str, str]) -> Path:
@@ -33,9 +34,9 @@ def _content(folder: Path) -> dict[str, bytes]:
 def test_the_bundle_forecasts_what_the_model_forecasts(tmp_path):
     paths = write(tmp_path, fleet())
     loaded = bundle.load_bundle(run(paths))
-    plan = matrix.read_plan(Path(paths["features"]))
-    _, features = matrix.read_rows(Path(paths["prepared"]), Path(paths["features"]), plan, "test")
-    assert score(loaded.fitted, features).equals(score(files.read_model(Path(paths["model"])).served, features))
+    plan = feature_rows.read_plan(Path(paths["features"]))
+    _, features = feature_rows.read_rows(Path(paths["prepared"]), Path(paths["features"]), plan, "test")
+    assert score(loaded.fitted, features).equals(score(model_file.read_model(Path(paths["model"])).served, features))
 
 
 def test_its_lineage_names_every_input(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from tests.stages.running import run_stage
 from tests.training_frames import INDEPENDENT, fleet, independent, write
 
-from oilcan.errors import IntegrityError
+from oilcan.ground.errors import IntegrityError
 
 
 def run(paths: dict[str, str]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pytest
 from tests.canonical_frames import FLEET, ROOT, ROWS, events, failures, telemetry, write_canonical, write_contract
 from tests.stages.running import run_stage
 
-from oilcan.errors import ContractError, DataError
+from oilcan.ground.errors import ContractError, DataError
 
 NOTHING = pd.DataFrame({"machine_id": pd.Series(dtype="str"), "time": pd.Series(dtype="datetime64[us, UTC]"),
                         "column": pd.Series(dtype="str"), "reason": pd.Series(dtype="str")})

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from oilcan.core.ingest import ingest
-from oilcan.io import files
-from oilcan.io.raw import read_raw
-from oilcan.io.rawfiles import not_right, survey
+from oilcan.io.raw_data.raw_files import not_right, survey
+from oilcan.io.raw_data.reading import read_raw
+from oilcan.io.stage import stage_inputs
 
 ROOT = Path(__file__).parents[2]
 DATASETS = Path(os.environ.get("OILCAN_DATASETS", ROOT / "../shared/datasets"))
@@ -36,7 +36,7 @@ KNOWN = {
 
 def canonical(name):
     """Contract, folder and canonical tables of a real data set."""
-    contract = files.read_contract(ROOT / f"datasets/{name}.yaml")
+    contract = stage_inputs.read_contract(ROOT / f"datasets/{name}.yaml")
     return contract, PRESENT[name], ingest(read_raw(contract, PRESENT[name]), contract, max_rejected_share=0.0)
 
 
@@ -51,7 +51,7 @@ def test_real_data_are_all_there_or_all_away():
 
 @pytest.mark.parametrize("path", CONTRACTS, ids=lambda path: path.stem)
 def test_a_contract_is_valid_and_tells_what_a_user_must_know(path):
-    contract = files.read_contract(path)
+    contract = stage_inputs.read_contract(path)
     for table in contract.tables.values():
         for column in table.columns.values():
             assert column.unit

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from tests.stages.running import run_stage
 
-from oilcan.errors import ContractError
-from oilcan.io import files
-from oilcan.io.raw import read_raw
+from oilcan.ground.errors import ContractError
+from oilcan.io.raw_data.reading import read_raw
+from oilcan.io.stage import stage_inputs
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,7 +26,7 @@ def simulate(folder, contract=ROOT / "datasets/demo_fleet.yaml", **changes):
 
 def test_the_files_are_those_the_contract_reads(tmp_path):
     written = simulate(tmp_path / "raw")
-    contract = files.read_contract(ROOT / "datasets/demo_fleet.yaml")
+    contract = stage_inputs.read_contract(ROOT / "datasets/demo_fleet.yaml")
     tables = read_raw(contract, tmp_path / "raw")
     assert {piece.file for pieces in tables.values() for piece in pieces} == set(written)
     assert set(tables) == {"telemetry", "errors", "maintenance", "failures", "machines", "truth"}

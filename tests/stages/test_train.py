@@ -8,8 +8,8 @@ import yaml
 from tests.stages.running import run_stage
 from tests.training_frames import INDEPENDENT, fleet, independent, write
 
-from oilcan.errors import DataError
-from oilcan.io import files
+from oilcan.ground.errors import DataError
+from oilcan.io.stage import model_file
 
 OUTPUTS = ("model", "description", "metrics")
 
@@ -25,7 +25,7 @@ def test_it_leaves_model_description_and_metrics(tmp_path, capsys):
     description, metrics = (json.loads(Path(paths[name]).read_text()) for name in OUTPUTS[1:])
     assert [entry["name"] for entry in description["forecasts"]] == [
         "failure", "failure__bearing", "failure__seal", "rul"]
-    assert description["thresholds"] == files.read_model(Path(paths["model"])).served.thresholds()
+    assert description["thresholds"] == model_file.read_model(Path(paths["model"])).served.thresholds()
     assert description["trained_on"]["first"] == "2024-01-01T00:00:00+00:00"
     assert metrics["targets"]["rul"]["interval"]["coverage_90"] > 0.7
     assert capsys.readouterr().out.startswith("train: rows 1,152, features 6, forecasts 4")

@@ -7,7 +7,7 @@ import pytest
 from tests.canonical_frames import ROOT, failures, telemetry, write_canonical, write_contract
 from tests.stages.running import run_stage
 
-from oilcan.errors import DataError
+from oilcan.ground.errors import DataError
 
 
 def validate(folder, **paths):

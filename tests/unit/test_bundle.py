@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from tests.training_frames import COMPUTE, contract, fleet, train_params, training_data, write
 
-from oilcan.core.fitted import Fitted
-from oilcan.errors import IntegrityError
-from oilcan.io import bundle
+from oilcan.core.model.fitted import Fitted
+from oilcan.ground.errors import IntegrityError
+from oilcan.io.bundle import bundle
 from oilcan.scoring.check import check, check_rows
 from oilcan.scoring.reference import drift_reference
-from oilcan.scoring.score import score
+from oilcan.scoring.scorer import score
 from oilcan.training.fit import train
 
 FILES = ["check_rows.npy", "contract.yaml", "drift_reference.json", "forecasts.json", "manifest.json",

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from oilcan.core.calibration import Calibrator, choose, fit, machine_folds
+from oilcan.core.model.calibration import Calibrator, choose, fit, machine_folds
 
 
 def _overconfident(n: int = 4000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

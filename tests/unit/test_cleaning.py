@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 from tests.canonical_frames import telemetry
 
-from oilcan.core.cleaning import hold_last, remove_quarantined
+from oilcan.core.prepare.cleaning import hold_last, remove_quarantined
 
 
 def test_only_the_quarantined_readings_are_removed():

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from oilcan import __version__, cli
-from oilcan.errors import OilcanError
+from oilcan.ground.errors import OilcanError
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/cli.md"
@@ -77,7 +77,7 @@ def test_a_refusal_is_one_message_without_traceback(tmp_path):
 
 
 @pytest.mark.parametrize(("raised", "said"), [
-    (OilcanError("params.yaml: wrong. Mend it."), "error: params.yaml: wrong. Mend it.\n"),
+    (OilcanError("params.yaml: wrong. Fix it."), "error: params.yaml: wrong. Fix it.\n"),
     (OSError(errno.ENOSPC, "No space left on device", "data/x"),
      "error: data/x: no space left on the disk. Make room and try again; nothing half-written was kept.\n"),
     (PermissionError(errno.EACCES, "Permission denied", "data/x"),

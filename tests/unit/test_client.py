@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from oilcan.errors import DataError, OilcanError
-from oilcan.io.client import Api
+from oilcan.ground.errors import DataError, OilcanError
+from oilcan.io.http.client import Api
 
 REFUSED = {"error": {"where": "model", "found": "no bundle before this one", "wanted": "one", "do": "Name one."}}
 

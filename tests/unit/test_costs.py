@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from oilcan.contract import Costs
-from oilcan.core import costs
-from oilcan.core.events import EventCounts
+from oilcan.core.judging import costs
+from oilcan.core.judging.event_matching import EventCounts
 
 PRICES = Costs(missed_failure_eur=1000.0, false_alarm_eur=10.0, planned_repair_eur=100.0)
 

@@ -3,7 +3,7 @@ import re
 import pytest
 from tests.canonical_frames import FLEET, failures, fleet_contract, judge, telemetry
 
-from oilcan.evaluation.data_quality_report import render
+from oilcan.reports.data_quality_page import render
 
 
 def page(rows, text=FLEET, **limits):

@@ -11,8 +11,8 @@ import pytest
 from oilcan import cli
 from oilcan.contract import UNKNOWN, Contract, parse_contract
 from oilcan.core.draft import draft_contract
-from oilcan.errors import ContractError, DataError
-from oilcan.io.looking import look_at
+from oilcan.ground.errors import ContractError, DataError
+from oilcan.io.raw_data.inspection import look_at
 
 FILLED = (
     (r"range: \[FILL_IN, FILL_IN\]", "range: [null, null]"),

@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from oilcan.contract import Derived
-from oilcan.core.derived import add_derived
-from oilcan.errors import ContractError
+from oilcan.core.prepare.derived import add_derived
+from oilcan.ground.errors import ContractError
 
 TABLE = pd.DataFrame({"a": [1.0, 4.0, np.nan], "b": [2.0, 0.0, 1.0], "on": pd.array([True, False, None], "boolean")})
 

@@ -8,14 +8,14 @@ import pytest
 from tests.evaluation_frames import fleet, in_cycles, lots
 
 from oilcan.contract import Alarms, Task
-from oilcan.core import metrics
-from oilcan.core.policy import AlarmPolicy
-from oilcan.errors import DataError
+from oilcan.core.alarms.policy import AlarmPolicy
+from oilcan.core.judging import row_metrics
 from oilcan.evaluation.baselines import logged_codes
-from oilcan.evaluation.evaluate import Evaluation, evaluate
 from oilcan.evaluation.evidence import EventRows, Evidence, wanted_readings
+from oilcan.evaluation.figures import Evaluation, evaluate
 from oilcan.evaluation.plots import COLUMNS, thin
-from oilcan.evaluation.report import page
+from oilcan.ground.errors import DataError
+from oilcan.reports.evaluation_page import page
 
 FIXED = {
     "test": ["roc_auc", "pr_auc", "brier", "ece", "f1", "precision", "recall", "n", "prevalence", "rmse", "mae",
@@ -50,7 +50,7 @@ def test_the_names_that_scripts_rely_on_are_there(found: Evaluation) -> None:
 def test_the_best_f1_is_cut_on_validation_and_stands_with_its_threshold(evidence: Evidence, found: Evaluation) -> None:
     rows = EventRows.of(evidence, "failure", evidence.part("validation"))
     p = rows.frame["p_failure"].to_numpy()
-    best = metrics.best_f1_threshold(rows.target[rows.known], p[rows.known])
+    best = row_metrics.best_f1_threshold(rows.target[rows.known], p[rows.known])
     assert found.metrics["test"]["f1_best_threshold"] == pytest.approx(best, abs=1e-6)
     low, high = found.metrics["test"]["f1_best_ci95"]
     assert low <= found.metrics["test"]["f1_best"] <= high

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from tests.evaluation_frames import fleet
 
-from oilcan.core import bootstrap, metrics
+from oilcan.core.judging import bootstrap, row_metrics
 from oilcan.evaluation.baselines import Rule, above_limits
 from oilcan.evaluation.evidence import EventRows, Evidence
-from oilcan.evaluation.machines import COLUMNS, per_machine
+from oilcan.evaluation.machine_ranking import COLUMNS, per_machine
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def test_a_machine_counts_once_with_its_highest_probability(evidence):
     by_machine = known.groupby("machine_id")[["p_failure", "target_failure"]].max()
     assert numbers["n"] == len(by_machine)
     target, highest = (by_machine[name].to_numpy() for name in ("target_failure", "p_failure"))
-    assert numbers["pr_auc"] == metrics.pr_auc(target, highest)
+    assert numbers["pr_auc"] == row_metrics.pr_auc(target, highest)
     assert 0 < numbers["positives"] < numbers["n"]
 
 

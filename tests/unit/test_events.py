@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from oilcan.core import events
+from oilcan.core.judging import event_matching
 
 HOURS = np.arange(0.0, 100.0, 2.0)                      # rows of one machine, every two hours
 
@@ -13,9 +13,9 @@ def _failures(**by_machine: list[float]) -> pd.DataFrame:
 
 
 def _match(alarm_at: list[float], failures: pd.DataFrame, *, lead: float = 4.0, horizon: float = 10.0,
-           until: float | None = None) -> events.EventCounts:
+           until: float | None = None) -> event_matching.EventCounts:
     observed = None if until is None else np.full(len(HOURS), until)
-    return events.match(np.array(["a"] * len(HOURS)), HOURS, np.isin(HOURS, alarm_at), failures, lead, horizon,
+    return event_matching.match(np.array(["a"] * len(HOURS)), HOURS, np.isin(HOURS, alarm_at), failures, lead, horizon,
                         observed)
 
 
@@ -29,7 +29,7 @@ def _match(alarm_at: list[float], failures: pd.DataFrame, *, lead: float = 4.0, 
 def test_an_alarm_is_true_and_its_failure_detected_in_the_window_alone(alarm: float, detected: int, false: int
                                                                        ) -> None:
     hours = np.arange(0.0, 100.0)
-    counts = events.match(np.array(["a"] * 100), hours, hours == alarm, _failures(a=[50.0]), 4.0, 10.0)
+    counts = event_matching.match(np.array(["a"] * 100), hours, hours == alarm, _failures(a=[50.0]), 4.0, 10.0)
     assert (counts.detected, counts.false_alarms) == (detected, false)
 
 
@@ -88,21 +88,21 @@ def test_exposure_counts_the_rows_whose_alarms_could_be_judged() -> None:
 
 
 def test_due_rows_are_the_rows_labelled_one() -> None:
-    windows = events.lay_out(np.array(["a"] * len(HOURS)), HOURS, _failures(a=[50.0]), 4.0, 10.0)
+    windows = event_matching.lay_out(np.array(["a"] * len(HOURS)), HOURS, _failures(a=[50.0]), 4.0, 10.0)
     after, due = 50.0 - HOURS, windows.due
     assert (due == ((after > 4.0) & (after <= 14.0))).all()
 
 
 def test_rows_out_of_order_are_refused() -> None:
     with pytest.raises(ValueError, match="sorted by machine, then time"):
-        events.lay_out(np.array(["a", "b", "a"]), np.array([1.0, 1.0, 2.0]), _failures(), 1.0, 1.0)
+        event_matching.lay_out(np.array(["a", "b", "a"]), np.array([1.0, 1.0, 2.0]), _failures(), 1.0, 1.0)
     with pytest.raises(ValueError, match="sorted by machine, then time"):
-        events.lay_out(np.array(["a", "a"]), np.array([2.0, 1.0]), _failures(), 1.0, 1.0)
+        event_matching.lay_out(np.array(["a", "a"]), np.array([2.0, 1.0]), _failures(), 1.0, 1.0)
 
 
 def test_a_tally_by_machine_adds_up_to_the_counts() -> None:
     ids, hours = np.repeat(["a", "b"], 50), np.tile(HOURS, 2)
-    windows = events.lay_out(ids, hours, _failures(a=[50.0], b=[30.0, 70.0]), 4.0, 10.0)
+    windows = event_matching.lay_out(ids, hours, _failures(a=[50.0], b=[30.0, 70.0]), 4.0, 10.0)
     onset = np.isin(np.arange(100), [20, 70, 95])
     tally, counts = windows.tally(onset), windows.match(onset)
     assert tally.n_failures.tolist() == [1, 2]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from oilcan.core.features.health import learn_health
+from oilcan.core.features.signals.health_index import learn_health
 
 
 def lives(machines: int = 20, length: int = 100) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from tests import feature_frames as frames
 from oilcan.core import features
 from oilcan.core.features.arrays import Arrays
 from oilcan.core.features.plan import FeaturePlan
-from oilcan.errors import DataError, IntegrityError
+from oilcan.ground.errors import DataError, IntegrityError
 
 
 def test_a_plan_survives_json_and_its_hash_says_what_it_holds() -> None:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from oilcan.core.features.regimes import Clusters, learn_regimes, settings
-from oilcan.core.features.surface import Surface
+from oilcan.core.features.signals.regimes import Clusters, learn_regimes, settings
+from oilcan.core.features.signals.surface import Surface
 
 
 def six(n: int = 1200) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from tests import feature_frames as frames
 
 from oilcan.core import features
 from oilcan.core.features.plan import FeaturePlan
-from oilcan.core.features.residuals import RIDGE, Residuals, learn_residuals
+from oilcan.core.features.signals.residuals import RIDGE, Residuals, learn_residuals
 
 
 def driven(n: int = 2000) -> np.ndarray:

@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 
 from oilcan.contract import Contract, parse_contract
-from oilcan.errors import ContractError, DataError, IntegrityError
-from oilcan.io.download import Patience, download
-from oilcan.io.fetch import bring
-from oilcan.io.unpack import unpack_gzip, unpack_zip
+from oilcan.ground.errors import ContractError, DataError, IntegrityError
+from oilcan.io.raw_data.download import Patience, download
+from oilcan.io.raw_data.fetch import bring
+from oilcan.io.raw_data.unpack import unpack_gzip, unpack_zip
 
 CONTENT = bytes(range(256)) * 4000          # 1,024,000 bytes
 IMPATIENT = Patience(silence_s=1.0, tries=3, pause_s=0.01)
@@ -226,7 +226,7 @@ def test_only_http_is_spoken(tmp_path):
 
 def test_a_download_killed_midway_is_resumed_by_the_next_process(server, tmp_path):
     server.seconds_per_chunk = 0.2
-    code = ("import sys; from pathlib import Path; from oilcan.io.download import download; "
+    code = ("import sys; from pathlib import Path; from oilcan.io.raw_data.download import download; "
             "download([sys.argv[1]], Path(sys.argv[2]), sys.argv[3])")
     command = [sys.executable, "-c", code, server.url("a.csv"), str(tmp_path / "a.csv"), digest(CONTENT)]
     process = subprocess.Popen(command, env=os.environ | {"no_proxy": "127.0.0.1"}, stderr=subprocess.PIPE)

@@ -5,7 +5,7 @@ import pytest
 
 from oilcan.governance.compare import Rival, compare, everywhere
 from oilcan.governance.gate import judge
-from oilcan.params import ReviewParams
+from oilcan.params.review import ReviewParams
 
 PARAMS = ReviewParams(seed=3, bootstrap=100, tolerance_share=0.02, slice_tolerance_share=0.15, min_slice_machines=5,
                       max_ece=0.05)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from oilcan.contract import parse_contract
-from oilcan.errors import ContractError
+from oilcan.ground.errors import ContractError
 
 TEXT = (Path(__file__).parents[2] / "datasets/demo_fleet.yaml").read_text(encoding="utf-8")
 LOAD = "load_pct: {type: number,"

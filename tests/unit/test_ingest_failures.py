@@ -8,7 +8,7 @@ import pytest
 
 from oilcan.contract import parse_contract
 from oilcan.core.ingest import RawPiece, ingest
-from oilcan.errors import DataError
+from oilcan.ground.errors import DataError
 
 HEAD = """
     name: engines

@@ -5,7 +5,7 @@ import pytest
 
 from oilcan.contract import Column, Table
 from oilcan.core.ingest.instants import cast_instants
-from oilcan.durations import Duration
+from oilcan.ground.durations import Duration
 
 TABLE = Table(grain="row", files=["a.csv"], columns={})
 

@@ -10,7 +10,7 @@ import pytest
 from oilcan.contract import parse_contract
 from oilcan.core.ingest import Malformed, RawPiece, ingest, machine_groups
 from oilcan.core.ingest import run as run_module
-from oilcan.errors import DataError
+from oilcan.ground.errors import DataError
 
 CONTRACT = """
     name: press_line

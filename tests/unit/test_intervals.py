@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from oilcan.core.intervals import Interval, covered, fit
+from oilcan.core.model.intervals import Interval, covered, fit
 
 
 def _forecasts(machines: int, rows: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

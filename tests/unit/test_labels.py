@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from tests.canonical_frames import START, events
 
-from oilcan.core.labels import Outlook, label_failures, observed_until, remaining_life
+from oilcan.core.prepare.labels import Outlook, label_failures, observed_until, remaining_life
 
 
 def hours(machine, *at):

@@ -8,8 +8,8 @@ import pytest
 from tests import online_frames as frames
 
 from oilcan.core.online import LATE, NEW, OnlineFeatures
-from oilcan.core.online.rows import NONE
-from oilcan.errors import IntegrityError
+from oilcan.core.online.state.machine_arrays import NONE
+from oilcan.ground.errors import IntegrityError
 
 WINDOWS = "3h, 10h, 30h"
 

@@ -12,10 +12,10 @@ from tests.training_frames import (
     training_data,
 )
 
-from oilcan.core import outlook
-from oilcan.core.fitted import OutlookForecast
-from oilcan.io.bundle import _entry, _forecast
-from oilcan.scoring.score import score
+from oilcan.core.model import hazards
+from oilcan.core.model.fitted import OutlookForecast
+from oilcan.io.bundle.bundle import _entry, _forecast
+from oilcan.scoring.scorer import score
 from oilcan.training.fit import Training, train
 
 COLUMNS = ["by_failure_16h", "by_failure_48h", "by_failure_96h"]
@@ -80,7 +80,7 @@ def test_an_interval_without_failures_is_merged_with_the_next():
 
 
 def test_a_life_that_was_cut_off_counts_for_the_intervals_it_survived():
-    row, interval, fails = outlook.at_risk(np.array([np.nan]), np.array([25.0]), (10.0, 20.0, 40.0))
+    row, interval, fails = hazards.at_risk(np.array([np.nan]), np.array([25.0]), (10.0, 20.0, 40.0))
     assert (row.tolist(), interval.tolist(), fails.tolist()) == ([0, 0], [0, 1], [False, False])
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from oilcan.contract import Contract, parse_contract
-from oilcan.errors import DataError
-from oilcan.io.placing import place, renew_pins
+from oilcan.ground.errors import DataError
+from oilcan.io.raw_data.placing import place, renew_pins
 
 A, B = b"a,b\n1,2\n", b"a,b\n3,4\n"
 
@@ -104,8 +104,8 @@ def test_a_folder_that_is_not_there_is_told(tmp_path):
 
 def test_another_version_takes_the_place_of_files_that_were_right_when_asked(tmp_path):
     write(tmp_path / "raw/a.csv", A)
-    write(tmp_path / "mended/a.csv", B)
-    assert place(contract(**{"a.csv": A}), tmp_path / "mended", tmp_path / "raw").copied == []
-    placed = place(contract(**{"a.csv": A}), tmp_path / "mended", tmp_path / "raw", any_version=True)
+    write(tmp_path / "fixed/a.csv", B)
+    assert place(contract(**{"a.csv": A}), tmp_path / "fixed", tmp_path / "raw").copied == []
+    placed = place(contract(**{"a.csv": A}), tmp_path / "fixed", tmp_path / "raw", any_version=True)
     assert (placed.copied, placed.pins) == (["a.csv"], {sha(A): sha(B)})
     assert (tmp_path / "raw/a.csv").read_bytes() == B

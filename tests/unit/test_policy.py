@@ -6,9 +6,9 @@ import pytest
 from tests.evaluation_frames import FLEET, cycles_text, fleet_contract
 
 from oilcan.contract import Alarms, parse_contract
-from oilcan.core.crews import crews, plain_policy
-from oilcan.core.policy import AlarmPolicy, AlarmState, step
-from oilcan.errors import ContractError
+from oilcan.core.alarms.crews import crews, plain_policy
+from oilcan.core.alarms.policy import AlarmPolicy, AlarmState, step
+from oilcan.ground.errors import ContractError
 
 
 def _alarms(policy: AlarmPolicy, p: list[float], hours: np.ndarray | None = None) -> list[int]:

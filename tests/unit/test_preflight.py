@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from oilcan.errors import ContractError, DataError, OilcanError, ParamsError
-from oilcan.io import preflight
+from oilcan.ground.errors import ContractError, DataError, OilcanError, ParamsError
+from oilcan.io.repository import preflight
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,5 +68,5 @@ def test_a_contract_that_is_not_valid_is_told(root):
 
 
 def test_it_waits_for_no_pandas():
-    code = "import sys, oilcan.cli.ready, oilcan.io.preflight; sys.exit('pandas' in sys.modules)"
+    code = "import sys, oilcan.cli.ready, oilcan.io.repository.preflight; sys.exit('pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

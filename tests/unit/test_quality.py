@@ -14,9 +14,9 @@ from tests.canonical_frames import (
     telemetry,
 )
 
-from oilcan import params
 from oilcan.core import quality
-from oilcan.errors import DataError
+from oilcan.ground.errors import DataError
+from oilcan.params.validate import ValidateParams
 
 
 def test_clean_readings_are_not_touched():
@@ -166,7 +166,7 @@ def test_independent_rows_are_checked_for_range_and_missing_readings():
     none = events([], "mode").drop(columns="time")
     contract = fleet_contract(ROWS)
     tables = dict.fromkeys(("failures", "errors", "maintenance"), none) | {"machines": machine_table(rows)}
-    scope = quality.Scope.of(tables["machines"], ingested(rows), contract, params.ValidateParams(**LIMITS))
+    scope = quality.Scope.of(tables["machines"], ingested(rows), contract, ValidateParams(**LIMITS))
     habits = quality.learn_habits([quality.profile(rows, scope)], scope)
     verdict = quality.judge([quality.inspect(rows, scope, habits)], habits, tables, ingested(rows), scope)
     assert verdict.quarantine.to_dict("records") == [

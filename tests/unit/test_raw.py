@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from oilcan.contract import parse_contract
-from oilcan.errors import DataError
-from oilcan.io.raw import read_raw
+from oilcan.ground.errors import DataError
+from oilcan.io.raw_data.reading import read_raw
 
 CONTRACT = """
     name: press_line

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 from tests.training_frames import COMPUTE, contract, fleet, plan, train_params, training_data
 
-from oilcan.core.contributions import contributions
-from oilcan.core.features.health import Health
 from oilcan.core.features.plan import Category, Feature, FeaturePlan, FleetReference
-from oilcan.core.features.surface import Surface
-from oilcan.core.fitted import LifeForecast
-from oilcan.scoring.normals import Normals
-from oilcan.scoring.reasons import Explainer
-from oilcan.scoring.wording import sentence
+from oilcan.core.features.signals.health_index import Health
+from oilcan.core.features.signals.surface import Surface
+from oilcan.core.model.fitted import LifeForecast
+from oilcan.core.reasons.contributions import contributions
+from oilcan.core.reasons.explainer import Explainer
+from oilcan.core.reasons.normals import Normals
+from oilcan.core.reasons.wording import sentence
 from oilcan.training.fit import train
 
 

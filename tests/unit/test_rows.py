@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 from tests.canonical_frames import FLEET, ROWS, events, failures, fleet_contract, machine_table, telemetry
 
-from oilcan.core.rows import check_parts, label_rows, part_counts, part_rows, pick_rows
-from oilcan.errors import DataError
+from oilcan.core.prepare.forecast_rows import check_parts, label_rows, part_counts, part_rows, pick_rows
+from oilcan.ground.errors import DataError
 
 
 def labelled(failed, text=FLEET, rows=None):

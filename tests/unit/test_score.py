@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 from tests.training_frames import COMPUTE, contract, fleet, train_params, training_data
 
-from oilcan.core.fitted import Fitted
-from oilcan.errors import IntegrityError
-from oilcan.scoring.score import beside_rows, score
+from oilcan.core.model.fitted import Fitted
+from oilcan.ground.errors import IntegrityError
+from oilcan.scoring.scorer import beside_rows, score
 from oilcan.training.fit import train
 
 

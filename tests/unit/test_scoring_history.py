@@ -1,4 +1,4 @@
-"""What the batch door of scoring mends before it forecasts."""
+"""What the batch door of scoring fixes before it forecasts."""
 
 from pathlib import Path
 
@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from oilcan.core.quality.readings import checked_sensors
-from oilcan.io import files
+from oilcan.io.stage import stage_inputs
 from oilcan.scoring.history import within_range
 
-CONTRACT = files.read_contract(Path(__file__).parents[2] / "datasets/demo_fleet.yaml")
+CONTRACT = stage_inputs.read_contract(Path(__file__).parents[2] / "datasets/demo_fleet.yaml")
 
 
 def test_readings_outside_the_physical_range_are_missing_and_counted():

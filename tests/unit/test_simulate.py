@@ -8,7 +8,7 @@ import pytest
 
 from oilcan.core.simulate import SCENARIOS, Fleet, draw_fleet
 from oilcan.core.simulate.components import NAMES
-from oilcan.core.simulate.events import ERROR_CODES
+from oilcan.core.simulate.event_log import ERROR_CODES
 from oilcan.core.simulate.sensors import SENSORS
 
 DAYS, SEED = 120, 1

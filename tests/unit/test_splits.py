@@ -4,9 +4,9 @@ import pytest
 from tests.canonical_frames import FLEET, fleet_contract
 
 from oilcan.contract import Split
-from oilcan.core.labels import NEVER
-from oilcan.core.splits import plan_split
-from oilcan.errors import ContractError
+from oilcan.core.prepare.labels import NEVER
+from oilcan.core.prepare.splits import plan_split
+from oilcan.ground.errors import ContractError
 
 
 def machines(count, *, tests=0):

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from tests.waiting import wait_until
 
-from oilcan.errors import IntegrityError
-from oilcan.io import stage
-from oilcan.io.digests import dvc_md5
-from oilcan.io.pipeline import find_stage, recorded_outputs
-from oilcan.io.stage import _Guard
+from oilcan.ground.errors import IntegrityError
+from oilcan.io.stage import stage
+from oilcan.io.stage.digests import dvc_md5
+from oilcan.io.stage.dvc_files import find_stage, recorded_outputs
+from oilcan.io.stage.stage import _Guard
 
 PIPELINE = """
 stages:
@@ -87,7 +87,7 @@ def test_digests_of_folders_are_those_of_dvc(root):
 
 def _script(tmp_path: Path, body: str) -> Path:
     script = tmp_path / "script.py"
-    script.write_text("from oilcan.io import stage\n" + textwrap.dedent(body), encoding="utf-8")
+    script.write_text("from oilcan.io.stage import stage\n" + textwrap.dedent(body), encoding="utf-8")
     return script
 
 
@@ -97,13 +97,13 @@ def _outside_dvc() -> dict[str, str]:
 
 def test_a_refusal_is_one_message_and_exit_code_1(tmp_path):
     script = _script(tmp_path, """
-        from oilcan.errors import DataError
+        from oilcan.ground.errors import DataError
         def main():
-            raise DataError("here: wrong (found 1, wanted 2). Mend it.")
+            raise DataError("here: wrong (found 1, wanted 2). Fix it.")
         stage.run(main)
     """)
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=_outside_dvc(), check=False)
-    assert (done.returncode, done.stderr) == (1, "error: here: wrong (found 1, wanted 2). Mend it.\n")
+    assert (done.returncode, done.stderr) == (1, "error: here: wrong (found 1, wanted 2). Fix it.\n")
 
 
 def test_a_bug_keeps_its_traceback(tmp_path):

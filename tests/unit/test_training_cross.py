@@ -12,9 +12,9 @@ from tests.training_frames import (
 )
 
 from oilcan.training.cross import choose_family, fold_rows, out_of_fold
-from oilcan.training.data import machine_codes
 from oilcan.training.fit import train
 from oilcan.training.targets import Target
+from oilcan.training.training_data import machine_codes
 
 FAILURE = Target("failure", "failure_within")
 BROKEN = Target("broken", "label")

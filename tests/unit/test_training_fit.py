@@ -11,8 +11,8 @@ from tests.training_frames import (
     training_data,
 )
 
-from oilcan.core.fitted import EventForecast, LifeForecast
-from oilcan.errors import DataError
+from oilcan.core.model.fitted import EventForecast, LifeForecast
+from oilcan.ground.errors import DataError
 from oilcan.training.fit import train
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from tests.training_frames import COMPUTE, OUTLOOK, contract, fleet, train_params, training_data
 
-from oilcan.errors import ParamsError
-from oilcan.scoring.score import columns
+from oilcan.ground.errors import ParamsError
+from oilcan.scoring.scorer import columns
 from oilcan.training.fit import train
 from oilcan.training.recipe import monotone_signs, recipe_of
 from oilcan.training.targets import Target

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from tests.training_frames import COMPUTE, OUTLOOK, contract, fleet, train_params, training_data
 
-from oilcan.core.fitted import EventForecast, LifeForecast, OutlookForecast, Trained
-from oilcan.training.data import Stacked
+from oilcan.core.model.fitted import EventForecast, LifeForecast, OutlookForecast, Trained
 from oilcan.training.fit import train
+from oilcan.training.training_data import Stacked
 
 
 @pytest.fixture(scope="module")

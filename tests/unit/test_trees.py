@@ -6,9 +6,9 @@ import pytest
 import treelite
 from tests.training_frames import recipe
 
-from oilcan.core.trees import TreeModel
-from oilcan.errors import IntegrityError
-from oilcan.training.models import Rows, build, fit_trees
+from oilcan.core.model.trees import TreeModel
+from oilcan.ground.errors import IntegrityError
+from oilcan.training.estimators import Rows, build, fit_trees
 
 MODELS = ["random_forest", "extra_trees", "hist_gradient_boosting"]
 

@@ -4,10 +4,11 @@ import yaml
 from tests.conftest import ROOT
 from tests.training_frames import fleet, train_params, training_data
 
-from oilcan.errors import ParamsError
-from oilcan.params import ForestParams, TrainParams, section
+from oilcan.ground.errors import ParamsError
+from oilcan.params.section import section
+from oilcan.params.train import ForestParams, TrainParams
+from oilcan.training.search_space import Search, Space, judge
 from oilcan.training.targets import Target
-from oilcan.training.tuning import Search, Space, judge
 
 FAILURE, RUL = Target("failure", "failure_within"), Target("rul", "rul", cap=240.0)
 SPACE = section(Space, yaml.safe_load((ROOT / "tune.yaml").read_text(encoding="utf-8")), "tune.yaml")

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from oilcan import cli
-from oilcan.errors import OilcanError
-from oilcan.io import dvc, fsck
-from oilcan.io.digests import md5
+from oilcan.ground.errors import OilcanError
+from oilcan.io.repository import dvc_command, integrity
+from oilcan.io.stage.digests import md5
 
 PIPELINE = """
 stages:
@@ -106,7 +106,7 @@ def spoil(path: Path) -> None:
 
 
 def kinds(root: Path) -> list[tuple[str, str]]:
-    return [(finding.kind, finding.path.relative_to(root).as_posix()) for finding in fsck.check(root).findings]
+    return [(finding.kind, finding.path.relative_to(root).as_posix()) for finding in integrity.check(root).findings]
 
 
 @pytest.mark.usefixtures("repo")
@@ -178,7 +178,7 @@ def test_an_edited_output_is_set_aside_and_restored(repo, capsys):
 
 def test_the_cache_may_lie_elsewhere(repo, tmp_path):
     run(repo, "dvc", "cache", "dir", str(tmp_path / "shared"))
-    assert fsck.cache_folder(repo) == tmp_path / "shared"
+    assert integrity.cache_folder(repo) == tmp_path / "shared"
 
 
 # fresh
@@ -193,9 +193,9 @@ def test_fresh_passes_when_nothing_is_stale(capsys):
 def test_fresh_names_the_stale_stages_their_reasons_and_what_follows(repo):
     values = yaml.safe_load((repo / "params.yaml").read_text())
     (repo / "params.yaml").write_text(yaml.safe_dump(values | {"ingest": {"a": 2}}))
-    assert dvc.stale_stages(repo) == [
-        dvc.Stale("ingest", ("params.yaml: ingest.a is 2, was 1",)),
-        dvc.Stale("train", ("follows from ingest",)),
+    assert dvc_command.stale_stages(repo) == [
+        dvc_command.Stale("ingest", ("params.yaml: ingest.a is 2, was 1",)),
+        dvc_command.Stale("train", ("follows from ingest",)),
     ]
     assert cli.main(["fresh"]) == 1
 
@@ -215,7 +215,7 @@ def test_fresh_works_without_data(repo, capsys):
 def test_fresh_passes_on_what_dvc_cannot_read(repo):
     (repo / "dvc.yaml").write_text("stages: {a: {cmd: }}")
     with pytest.raises(OilcanError, match=r"(?s)DVC cannot say what would run.*dvc\.yaml"):
-        dvc.stale_stages(repo)
+        dvc_command.stale_stages(repo)
 
 
 # recording of raw data
@@ -230,13 +230,13 @@ def place(repo: Path, name: str) -> None:
 def test_recorded_raw_data_travel_into_experiments(repo):
     place(repo, "press")
     run(repo, "git", "add", "datasets")
-    dvc.record_raw(repo, "press")
+    dvc_command.record_raw(repo, "press")
     assert yaml.safe_load((repo / "data/fetched.yaml").read_text()) == {"fetched": ["press"]}
     run(repo, "dvc", "exp", "run", "--temp", "-S", "dataset=press", "-n", "elsewhere")
     run(repo, "dvc", "exp", "apply", "elsewhere")
     assert (repo / "data/canonical/a.csv").read_text() == "1\n2\n"
     assert (repo / "data/raw/press/x.csv").exists()
-    assert fsck.check(repo).findings == []
+    assert integrity.check(repo).findings == []
 
 
 def test_files_not_recorded_survive_an_experiment_in_the_workspace(repo):
@@ -247,7 +247,7 @@ def test_files_not_recorded_survive_an_experiment_in_the_workspace(repo):
 
 def test_recording_raw_data_leaves_git_clean_of_them(repo):
     place(repo, "press")
-    dvc.record_raw(repo, "press")
+    dvc_command.record_raw(repo, "press")
     run(repo, "git", "add", "-A")
     assert "x.csv" not in run(repo, "git", "diff", "--cached", "--name-only")
 
@@ -255,4 +255,4 @@ def test_recording_raw_data_leaves_git_clean_of_them(repo):
 def test_a_failing_check_of_raw_data_is_passed_on(repo):
     (repo / "datasets/press.yaml").write_text("a contract")
     with pytest.raises(OilcanError, match="stage fetch@press failed"):
-        dvc.record_raw(repo, "press")
+        dvc_command.record_raw(repo, "press")

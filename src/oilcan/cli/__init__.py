@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from oilcan import __version__
-from oilcan.errors import OilcanError, disk_trouble
+from oilcan.ground.errors import OilcanError, disk_trouble
 
-GROUPS: Final = ("summary", "dataset", "verify", "ready", "fresh", "governance", "keys", "serve", "model", "score",
-                 "tune", "replay_stream")
+GROUPS: Final = ("summary", "dataset", "verify", "ready", "fresh", "promote", "keys", "serve", "bundle_commands",
+                 "score", "tune", "replay_stream")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from oilcan.cli.checkout import find_root, short
-from oilcan.errors import ContractError
+from oilcan.ground.errors import ContractError
+from oilcan.io.repository.repository_root import find_root, short
 
 
 def register(commands: Any) -> None:
@@ -44,13 +44,14 @@ def run_new(args: argparse.Namespace) -> int:
     """Write a draft; never overwrite."""
     from oilcan.contract import UNKNOWN
     from oilcan.core.draft import draft_contract
-    from oilcan.io import files, looking
+    from oilcan.io.raw_data import inspection
+    from oilcan.io.stage import files
 
     root = find_root()
     target = root / "datasets" / f"{args.name}.yaml"
     if target.exists():
         raise ContractError(f"{short(target)}: is there already. Delete it or choose another name.")
-    text = draft_contract(args.name, looking.look_at(args.files))
+    text = draft_contract(args.name, inspection.look_at(args.files))
     files.write_text(text, target)
     blanks = text.partition("\n")[2].count(UNKNOWN)
     print(f"{short(target)}: drafted from {len(args.files)} files; {blanks} places say {UNKNOWN}.\n"
@@ -63,18 +64,19 @@ def run_new(args: argparse.Namespace) -> int:
 
 def run_check(args: argparse.Namespace) -> int:
     """Read, ingest in memory, and tell."""
-    from oilcan.cli.checking import check
+    from oilcan.cli.dataset_check import check
 
     return check(find_root(), args.name, args.raw)
 
 
 def run_place(args: argparse.Namespace) -> int:
     """Copy, renew pins if asked, have DVC record."""
-    from oilcan.io import files, placing
+    from oilcan.io.raw_data import placing
+    from oilcan.io.stage import files, stage_inputs
 
     root = find_root()
     where = root / "datasets" / f"{args.name}.yaml"
-    contract = files.read_contract(where)
+    contract = stage_inputs.read_contract(where)
     folder = root / "data/raw" / args.name
     placed = placing.place(contract, args.source or folder, folder, any_version=args.any_version)
     print(f"{short(folder)}: {len(placed.copied)} files copied, {len(placed.right)} right already")
@@ -86,10 +88,11 @@ def run_place(args: argparse.Namespace) -> int:
 
 def run_fetch(args: argparse.Namespace) -> int:
     """Download what is missing, have DVC record."""
-    from oilcan.io import fetch, files
+    from oilcan.io.raw_data import fetch
+    from oilcan.io.stage import stage_inputs
 
     root = find_root()
-    contract = files.read_contract(root / "datasets" / f"{args.name}.yaml")
+    contract = stage_inputs.read_contract(root / "datasets" / f"{args.name}.yaml")
     folder = root / "data/raw" / args.name
     brought = fetch.bring(contract, folder)
     print(f"{short(folder)}: {brought} files fetched, {len(contract.source.files) - brought} right already")
@@ -99,7 +102,7 @@ def run_fetch(args: argparse.Namespace) -> int:
 def _record(root: Path, args: argparse.Namespace) -> int:
     if args.no_record:
         return 0
-    from oilcan.io.dvc import record_raw
+    from oilcan.io.repository.dvc_command import record_raw
 
     record_raw(root, args.name)
     print(f"recorded by DVC as data/dvc.yaml:fetch@{args.name}; keep it with "

@@ -7,7 +7,7 @@ continuous integration can ask it, on a clone without data too.
 import argparse
 from typing import Any
 
-from oilcan.cli.checkout import find_root
+from oilcan.io.repository.repository_root import find_root
 
 
 def register(commands: Any) -> None:
@@ -20,7 +20,7 @@ def register(commands: Any) -> None:
 
 def run(_args: argparse.Namespace) -> int:
     """Print the stale stages."""
-    from oilcan.io.dvc import stale_stages
+    from oilcan.io.repository.dvc_command import stale_stages
 
     stale = stale_stages(find_root())
     if not stale:

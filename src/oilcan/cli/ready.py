@@ -7,7 +7,7 @@ What a killed run left half-written is cleared away first. Reads no table and im
 import argparse
 from typing import Any
 
-from oilcan.cli.checkout import find_root, short
+from oilcan.io.repository.repository_root import find_root, short
 
 
 def register(commands: Any) -> None:
@@ -20,11 +20,11 @@ def register(commands: Any) -> None:
 
 def run(_args: argparse.Namespace) -> int:
     """Clear away what a killed run left; refuse what DVC would refuse without saying what to do."""
-    from oilcan.io import leftovers, preflight
+    from oilcan.io.repository import leftovers, preflight
 
     root = find_root()
-    for line in leftovers.mend(root):
-        print(f"mended: {line}")
+    for line in leftovers.fix(root):
+        print(f"fixed: {line}")
     name = preflight.check(root)
     print(f"ready: {short(root / 'datasets' / name)}.yaml and its raw files")
     return 0

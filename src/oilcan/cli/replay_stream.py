@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oilcan.errors import DataError
+from oilcan.ground.errors import DataError
 
 if TYPE_CHECKING:
-    from oilcan.io.client import Api
-    from oilcan.io.replaying import Fleet
+    from oilcan.io.http.client import Api
+    from oilcan.io.http.replay import Fleet
 
 
 def register(commands: Any) -> None:
@@ -37,15 +37,16 @@ def _speed(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Describe the machines, send the past, play the rest."""
-    from oilcan.cli.checkout import find_root
-    from oilcan.io import files
-    from oilcan.io.client import Api
-    from oilcan.io.progress import Progress
-    from oilcan.io.replaying import Fleet
+    from oilcan.io.http.client import Api
+    from oilcan.io.http.replay import Fleet
+    from oilcan.io.repository import whole_params
+    from oilcan.io.repository.repository_root import find_root
+    from oilcan.io.stage import stage_inputs
+    from oilcan.io.stage.progress import Progress
 
     root = find_root()
-    dataset = files.read_all_params(root / "params.yaml").dataset
-    contract = files.read_contract(root / "datasets" / f"{dataset}.yaml")
+    dataset = whole_params.read_all_params(root / "params.yaml").dataset
+    contract = stage_inputs.read_contract(root / "datasets" / f"{dataset}.yaml")
     fleet = Fleet.read(args.data or root / "data/canonical", contract)
     if fleet.telemetry.empty:
         raise DataError("data/canonical: holds no readings. Run `make repro`.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     import pandas as pd
 
-    from oilcan.io.bundle import Bundle
+    from oilcan.io.bundle.bundle import Bundle
 
 _AT_ONCE: Final = 25            # machines: bounds the memory
 
@@ -31,11 +31,11 @@ def register(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score some machines at a time; the output takes its name when it is whole."""
-    from oilcan.cli.checkout import find_root
-    from oilcan.errors import DataError
-    from oilcan.io.bundle import load_bundle
-    from oilcan.io.progress import Progress
-    from oilcan.io.scoretables import FLEET, ScoreTables, forecasts_file
+    from oilcan.ground.errors import DataError
+    from oilcan.io.bundle.bundle import load_bundle
+    from oilcan.io.repository.repository_root import find_root
+    from oilcan.io.stage.progress import Progress
+    from oilcan.io.stage.score_tables import FLEET, ScoreTables, forecasts_file
 
     bundle = load_bundle(args.bundle or find_root() / "models/bundle")
     tables = ScoreTables(args.input, {name: getattr(args, name) for name in FLEET if getattr(args, name)})
@@ -43,19 +43,19 @@ def run(args: argparse.Namespace) -> int:
         raise DataError(f"{args.input}: holds no rows. Name the table that holds the readings.")
     has_features = set(bundle.fitted.features) <= set(tables.columns)
     notes = {"bundle": bundle.digest, "contract": f"{bundle.contract.name} v{bundle.contract.version}"}
-    mended: Counter[str] = Counter()
+    fixed: Counter[str] = Counter()
     rows = 0
     with forecasts_file(args.out, notes) as out, Progress("score", len(tables.machines), unit="machines") as bar:
         for first in range(0, len(tables.machines), _AT_ONCE):
             some = tables.machines[first : first + _AT_ONCE]
             telemetry, fleet = tables.some(some)
             forecasts = _of_features(bundle, telemetry) if has_features else _of_readings(
-                bundle, telemetry, fleet, args, mended)
+                bundle, telemetry, fleet, args, fixed)
             out.append(forecasts)
             rows += len(forecasts)
             bar.advance(len(some))
     print(f"{rows:,} forecasts of {len(tables.machines):,} machines in {args.out} (bundle {bundle.digest[:12]})")
-    for why, count in sorted(mended.items()):
+    for why, count in sorted(fixed.items()):
         print(f"  readings {why}: {count:,}")
     return 0
 
@@ -64,8 +64,8 @@ def _of_features(bundle: "Bundle", table: "pd.DataFrame") -> "pd.DataFrame":
     import numpy as np
     import pandas as pd
 
-    from oilcan.columns import KEY
-    from oilcan.scoring.score import score
+    from oilcan.ground.columns import KEY
+    from oilcan.scoring.scorer import score
 
     matrix = table[list(bundle.fitted.features)].to_numpy(dtype=np.float32)
     keys = table[[name for name in KEY if name in table]].reset_index(drop=True)
@@ -73,11 +73,11 @@ def _of_features(bundle: "Bundle", table: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _of_readings(bundle: "Bundle", telemetry: "pd.DataFrame", fleet: "dict[str, pd.DataFrame]",
-                 args: argparse.Namespace, mended: Counter[str]) -> "pd.DataFrame":
+                 args: argparse.Namespace, fixed: Counter[str]) -> "pd.DataFrame":
     from oilcan.scoring import history
 
     history.check_telemetry(telemetry, bundle.contract, str(args.input))
     model = history.Model(bundle.contract, bundle.plan, bundle.fitted, bundle.fill_periods)
     scored = history.score_history(model, telemetry, fleet, rows=args.rows)
-    mended.update(scored.mended)
+    fixed.update(scored.fixed)
     return scored.forecasts

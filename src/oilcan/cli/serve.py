@@ -25,7 +25,7 @@ def register(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until told to stop."""
     from oilcan.serving import server
-    from oilcan.serving.settings import read_settings
+    from oilcan.serving.ground.settings import read_settings
 
     names = ("bundle", "store", "host", "port", "tls_certificate", "tls_key", "clock")
     settings = read_settings(os.environ, **{name: getattr(args, name) for name in names})

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from oilcan.cli.checkout import find_root
-from oilcan.errors import DataError
+from oilcan.ground.errors import DataError
+from oilcan.io.repository.repository_root import find_root
 
 _FILES: Final = {
     "evaluate": "metrics/evaluate.json", "review": "metrics/review.json", "quality": "metrics/data_quality.json",

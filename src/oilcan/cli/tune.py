@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from oilcan.cli.checkout import find_root
+from oilcan.io.repository.repository_root import find_root
 
 
 def register(commands: Any) -> None:
@@ -23,6 +23,6 @@ def register(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Search, and say what was best."""
-    from oilcan.cli.tuning import sweep
+    from oilcan.operations.tuning import sweep
 
     return sweep(find_root(), args)

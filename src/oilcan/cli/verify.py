@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from oilcan.cli.checkout import find_root
+from oilcan.io.repository.repository_root import find_root
 
 
 def register(commands: Any) -> None:
@@ -19,11 +19,11 @@ def register(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what is wrong, and mend it if asked."""
-    from oilcan.io import fsck
+    """Print what is wrong, and fix it if asked."""
+    from oilcan.io.repository import integrity
 
     root = find_root()
-    checked = fsck.check(root)
+    checked = integrity.check(root)
     print(f"verify: {checked.objects:,} objects of the cache, {checked.outputs:,} outputs in place: "
           f"{len(checked.findings) or 'nothing'} wrong")
     for finding in checked.findings:
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.repair:
         print("Run `oilcan verify --repair`, then `dvc pull` or `dvc repro`.")
         return 1
-    for line in fsck.repair(root, checked.findings):
+    for line in integrity.repair(root, checked.findings):
         print(f"  {line}")
     print("Now run `dvc pull` (if a remote has the data) or `dvc repro`.")
     return 0

@@ -1,6 +1,7 @@
 """The data-set contract: one YAML file that is the whole adapter of a data set."""
 
-from oilcan.contract.model import (
+from oilcan.contract.parsing import UNKNOWN, parse_contract
+from oilcan.contract.words import (
     Alarms,
     Column,
     Contract,
@@ -17,7 +18,6 @@ from oilcan.contract.model import (
     Task,
     Time,
 )
-from oilcan.contract.reading import UNKNOWN, parse_contract
 
 __all__ = [
     "UNKNOWN",

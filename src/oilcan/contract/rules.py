@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from oilcan.columns import EVENT_KEYS, KEY, MACHINE, TIME
-from oilcan.contract.model import Contract
+from oilcan.contract.words import Contract
+from oilcan.ground.columns import EVENT_KEYS, KEY, MACHINE, TIME
 
 
 def broken_rules(contract: Contract) -> list[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from oilcan.core import metrics
+from oilcan.core.judging import row_metrics
 from oilcan.evaluation.evidence import EventRows
 
 ORACLE = "p_true"
@@ -20,9 +20,9 @@ def achievable(rows: EventRows, p: np.ndarray) -> dict[str, Any]:
         return {}
     oracle = rows.frame[ORACLE].to_numpy(dtype=np.float64)
     kept = rows.known & ~np.isnan(oracle)
-    best = metrics.pr_auc(rows.target[kept], oracle[kept])
-    reached = metrics.pr_auc(rows.target[kept], p[kept])
+    best = row_metrics.pr_auc(rows.target[kept], oracle[kept])
+    reached = row_metrics.pr_auc(rows.target[kept], p[kept])
     if not best or reached is None:
         return {}
-    ranking = metrics.roc_auc(rows.target[kept], oracle[kept])
+    ranking = row_metrics.roc_auc(rows.target[kept], oracle[kept])
     return {"pr_auc": best, "share_reached": reached / best, "roc_auc": ranking}

@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from oilcan import columns
-from oilcan.columns import CODE, MACHINE, PART, TIME
 from oilcan.contract import Costs
-from oilcan.core import costs
-from oilcan.core.events import EventCounts
-from oilcan.core.lives import age, lives, median_life
-from oilcan.evaluation import classified, remaining
+from oilcan.core.judging import costs
+from oilcan.core.judging.event_matching import EventCounts
+from oilcan.core.judging.life_tables import age, lives, median_life
+from oilcan.evaluation import event_quality, life_quality
 from oilcan.evaluation.evidence import EventRows, Evidence, identity
+from oilcan.ground import columns
+from oilcan.ground.columns import CODE, MACHINE, PART, TIME
 
 _MOST_CODES = 30        # the most frequent error codes; rarer ones cannot be judged
 
@@ -58,8 +58,8 @@ def event_rules(evidence: Evidence, name: str, validation: EventRows, test: Even
 def judge(evidence: Evidence, rows: EventRows, rule: Rule) -> dict[str, Any]:
     """Events and cost of a simple policy on the test rows."""
     tally = rows.tally(rule.score, rows.plain(rule.threshold))
-    numbers = classified.event_numbers(tally, evidence.unit)
-    rate = classified.false_alarm_rate(evidence.unit)[0]
+    numbers = event_quality.event_numbers(tally, evidence.unit)
+    rate = event_quality.false_alarm_rate(evidence.unit)[0]
     kept = ["detected_share", "false_alarms", "alarm_precision"]
     if rows.windows is not None:
         kept += [rate, f"median_lead_time_{evidence.unit}"]
@@ -149,9 +149,9 @@ def life_baseline(evidence: Evidence, name: str, test: pd.DataFrame) -> dict[str
     middle = median_life(*_lives_before(evidence, "train"))
     if middle is None:
         return {}
-    rows = remaining.LifeRows.of(evidence, name, test)
+    rows = life_quality.LifeRows.of(evidence, name, test)
     known = test[test[f"target_{name}"].notna()]
     ages = age(known[MACHINE].to_numpy(), columns.ticks(known[TIME]), evidence.started(), evidence.failures)
-    numbers = remaining.life_numbers(rows.with_forecast(rows.capped(np.maximum(middle - ages, 0.0))))
+    numbers = life_quality.life_numbers(rows.with_forecast(rows.capped(np.maximum(middle - ages, 0.0))))
     kept = ("rmse", "mae", "phm_score", "rmse_capped", "phm_score_capped")
     return {"median_life": {f"median_{evidence.unit}": middle} | {key: numbers[key] for key in kept if key in numbers}}

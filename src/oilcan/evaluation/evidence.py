@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from oilcan import columns
-from oilcan.columns import MACHINE, PART, TIME
 from oilcan.contract import Contract, Costs, Task
-from oilcan.core import costs, crews, events
-from oilcan.core.policy import AlarmPolicy
-from oilcan.errors import DataError
-from oilcan.params import EvaluateParams
+from oilcan.core.alarms import crews
+from oilcan.core.alarms.policy import AlarmPolicy
+from oilcan.core.judging import costs, event_matching
+from oilcan.ground import columns
+from oilcan.ground.columns import MACHINE, PART, TIME
+from oilcan.ground.errors import DataError
+from oilcan.params.evaluate import EvaluateParams
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class EventRows:
     horizon: float
     silent: AlarmPolicy             # the contract's silence and budget, above every probability
     crew: np.ndarray | None         # (n,) whose budget the row draws on
-    windows: events.WarningWindows | None
+    windows: event_matching.WarningWindows | None
     code: np.ndarray                # (n,) machine of each row, as a position
     n_machines: int
 
@@ -137,7 +138,7 @@ class EventRows:
         windows = None
         code = np.arange(len(frame))
         if task.kind == "failure_within":
-            windows = events.lay_out(
+            windows = event_matching.lay_out(
                 frame[MACHINE].to_numpy(), columns.ticks(frame[TIME]),
                 evidence.failures if failures is None else failures, lead, horizon, _observed_until(evidence, frame))
             code = windows.code
@@ -156,7 +157,7 @@ class EventRows:
         """Alarm while the score is at or above the threshold, with the contract's silence and budget."""
         return dataclasses.replace(self.silent, threshold=threshold, release=threshold)
 
-    def counts(self, score: np.ndarray, policy: AlarmPolicy) -> events.EventCounts:
+    def counts(self, score: np.ndarray, policy: AlarmPolicy) -> event_matching.EventCounts:
         """Events when `policy` reads `score`."""
         onset = self.onsets(score, policy)
         return costs.row_counts(self.target, onset) if self.windows is None else self.windows.match(onset)
@@ -165,7 +166,7 @@ class EventRows:
         """Alarms that the budget kept from the crews."""
         return 0 if self.windows is None else int(self.windows.alarms(policy, score, self.crew).held_back.sum())
 
-    def tally(self, score: np.ndarray, policy: AlarmPolicy) -> events.Tally:
+    def tally(self, score: np.ndarray, policy: AlarmPolicy) -> event_matching.Tally:
         """The same by machine."""
         return self.tally_of(self.onsets(score, policy))
 
@@ -175,13 +176,13 @@ class EventRows:
             return np.asarray(score >= policy.threshold)
         return self.windows.alarms(policy, score, self.crew).onset
 
-    def tally_of(self, onset: np.ndarray) -> events.Tally:
+    def tally_of(self, onset: np.ndarray) -> event_matching.Tally:
         """Events by machine for alarms at the rows of `onset`."""
         if self.windows is not None:
             return self.windows.tally(onset)
         alarm, positive = onset & self.known, self.target == 1
         whole = np.zeros(0)
-        return events.Tally(positive.astype(np.int64), (alarm & positive).astype(np.int64),
+        return event_matching.Tally(positive.astype(np.int64), (alarm & positive).astype(np.int64),
                             (alarm & positive).astype(np.int64), (alarm & ~positive).astype(np.int64),
                             self.known.astype(np.float64), whole, whole.astype(np.int64))
 

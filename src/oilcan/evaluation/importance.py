@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 
 from oilcan.contract import Contract
-from oilcan.core import metrics
 from oilcan.core.features.plan import FeaturePlan
-from oilcan.core.fitted import EventForecast, Fitted, LifeForecast
-from oilcan.core.leaf_paths import leaf_paths
-from oilcan.core.trees import TreeModel
-from oilcan.params import ExplainParams
+from oilcan.core.judging import row_metrics
+from oilcan.core.model.fitted import EventForecast, Fitted, LifeForecast
+from oilcan.core.model.trees import TreeModel
+from oilcan.core.reasons.leaf_paths import leaf_paths
+from oilcan.params.explain import ExplainParams
 
 COLUMNS: Final = ["words", "sensor", "loss", "low", "high"]
 _LISTED: Final = 12             # features that are shuffled alone: those the trees lean on most
@@ -51,8 +51,8 @@ class Ground:
         """The metric of the matrix as it stands."""
         raw = self.forecast.trees.predict(self.matrix, self.jobs)
         if isinstance(self.forecast, LifeForecast):
-            return metrics.rmse(self.target, self.forecast.interval.clip(raw)) or 0.0
-        return metrics.pr_auc(self.target, raw) or 0.0
+            return row_metrics.rmse(self.target, self.forecast.interval.clip(raw)) or 0.0
+        return row_metrics.pr_auc(self.target, raw) or 0.0
 
     def lost(self, columns: np.ndarray, whole: float, orders: Sequence[np.ndarray]) -> np.ndarray:
         """Quality lost with `columns` in each of the orders of rows, shape (repeats,)."""

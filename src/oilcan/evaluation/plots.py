@@ -12,13 +12,13 @@ import pandas as pd
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from oilcan.contract import Costs
-from oilcan.core import costs, metrics
-from oilcan.core.events import EventCounts
-from oilcan.core.policy import AlarmPolicy
-from oilcan.evaluation import importance, machines, outlook
-from oilcan.evaluation.classified import false_alarm_rate
+from oilcan.core.alarms.policy import AlarmPolicy
+from oilcan.core.judging import costs, row_metrics
+from oilcan.core.judging.event_matching import EventCounts
+from oilcan.evaluation import hazard_quality, importance, machine_ranking
+from oilcan.evaluation.event_quality import false_alarm_rate
 from oilcan.evaluation.evidence import EventRows
-from oilcan.evaluation.remaining import LifeRows
+from oilcan.evaluation.life_quality import LifeRows
 
 RULES: Final = ("always", "age", "error_codes", "limits")
 POLICIES: Final = ("run_to_failure", "periodic", *RULES, "perfect")
@@ -29,9 +29,9 @@ COLUMNS: Final[dict[str, list[str]]] = {
     "cost_curve": ["threshold", "model", *POLICIES],
     "cost_ratio": ["missed_over_false_alarm", "model", *POLICIES],
     "alarms_curve": ["false_alarms", "detected_share", "threshold"],
-    "machines_pr": machines.COLUMNS,
+    "machines_pr": machine_ranking.COLUMNS,
     "importance": importance.COLUMNS,
-    "outlook": outlook.COLUMNS,
+    "outlook": hazard_quality.COLUMNS,
     "lead_time": ["lead_time", "failures"],
     "score_histogram": ["p", "no_failure", "failure"],
     "confusion": ["actual", "forecast", "n"],
@@ -102,7 +102,7 @@ def _ranking(target: np.ndarray, p: np.ndarray) -> dict[str, pd.DataFrame]:
 
 
 def _calibration(target: np.ndarray, p: np.ndarray) -> pd.DataFrame:
-    table = metrics.reliability(target, p)
+    table = row_metrics.reliability(target, p)
     return pd.DataFrame({"forecast": table["p"], "frequency": table["frequency"], "ideal": table["p"],
                          "n": table["n"]})
 
@@ -179,7 +179,7 @@ def life_tables(rows: LifeRows) -> dict[str, pd.DataFrame]:
 def _life_error(rows: LifeRows) -> pd.DataFrame:
     actual = rows.capped(rows.target)
     error = rows.capped(rows.forecast) - actual
-    frame = pd.DataFrame({"bin": metrics.equal_mass_bins(actual), "actual": actual, "bias": error,
+    frame = pd.DataFrame({"bin": row_metrics.equal_mass_bins(actual), "actual": actual, "bias": error,
                           "square": error**2,
                           "coverage": ((rows.low <= actual) & (actual <= rows.high)).astype(np.float64)})
     by_bin: Any = frame.groupby("bin")

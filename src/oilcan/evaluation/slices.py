@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from oilcan.columns import MACHINE, MODE
-from oilcan.core import metrics
-from oilcan.core.costs import cost_by_machine
-from oilcan.core.policy import AlarmPolicy
-from oilcan.evaluation import classified, remaining
+from oilcan.core.alarms.policy import AlarmPolicy
+from oilcan.core.judging import row_metrics
+from oilcan.core.judging.costs import cost_by_machine
+from oilcan.evaluation import event_quality, life_quality
 from oilcan.evaluation.evidence import EventRows, Evidence, identity
+from oilcan.ground.columns import MACHINE, MODE
 
 SEEN = "seen_in_training"
 _MOST_VALUES = 12       # a numeric column with more is cut into quarters
@@ -62,11 +62,11 @@ def event_slices(evidence: Evidence, task: str, rows: EventRows, p: np.ndarray, 
             if len(members) < evidence.params.min_slice_machines:
                 found[name][str(value)] = numbers | {"too_few": True}
                 continue
-            numbers |= classified.row_numbers(rows, p, policy.threshold, kept)
+            numbers |= event_quality.row_numbers(rows, p, policy.threshold, kept)
             numbers["reliability"] = _reliability(rows.target[kept & rows.known], p[kept & rows.known])
             if rows.windows is not None:
                 part = EventRows.of(evidence, task, rows.frame[kept].reset_index(drop=True))
-                events = classified.event_numbers(part.tally_of(onset[kept]), evidence.unit)
+                events = event_quality.event_numbers(part.tally_of(onset[kept]), evidence.unit)
                 numbers |= {key: events[key] for key in _kept(evidence.unit) if key in events}
             numbers["cost"] = float(cost[members].sum())
             found[name][str(value)] = numbers
@@ -74,16 +74,16 @@ def event_slices(evidence: Evidence, task: str, rows: EventRows, p: np.ndarray, 
 
 
 def _reliability(target: np.ndarray, p: np.ndarray) -> dict[str, list[float]]:
-    table = metrics.reliability(target, p, _RELIABILITY_BINS) if len(p) else {}
+    table = row_metrics.reliability(target, p, _RELIABILITY_BINS) if len(p) else {}
     return {name: values.tolist() for name, values in table.items()}
 
 
 def _kept(unit: str) -> tuple[str, ...]:
-    return ("n_failures", "detected_share", "alarm_precision", classified.false_alarm_rate(unit)[0],
+    return ("n_failures", "detected_share", "alarm_precision", event_quality.false_alarm_rate(unit)[0],
             f"median_lead_time_{unit}")
 
 
-def life_slices(evidence: Evidence, task: str, rows: remaining.LifeRows, frame: pd.DataFrame) -> dict[str, Any]:
+def life_slices(evidence: Evidence, task: str, rows: life_quality.LifeRows, frame: pd.DataFrame) -> dict[str, Any]:
     """RUL numbers of every value of every slice."""
     known = frame[frame[f"target_{task}"].notna()].reset_index(drop=True)
     found: dict[str, Any] = {}
@@ -94,7 +94,7 @@ def life_slices(evidence: Evidence, task: str, rows: remaining.LifeRows, frame: 
             machines = len(np.unique(rows.code[kept]))
             numbers = {"machines": machines, "n": int(kept.sum())}
             few = machines < evidence.params.min_slice_machines
-            found[name][str(value)] = numbers | ({"too_few": True} if few else remaining.life_numbers(rows, kept))
+            found[name][str(value)] = numbers | ({"too_few": True} if few else life_quality.life_numbers(rows, kept))
     return found
 
 
@@ -109,7 +109,7 @@ def modes(evidence: Evidence, task: str, rows: EventRows, p: np.ndarray, policy:
         forecast, target = f"p_{task}__{mode}", f"target_{task}__{mode}"
         if forecast in rows.frame and target in rows.frame:
             own = EventRows.of(evidence, task, rows.frame.assign(**{f"target_{task}": rows.frame[target]}), failures)
-            ranked = classified.row_numbers(own, rows.frame[forecast].to_numpy(dtype=np.float64), None)
+            ranked = event_quality.row_numbers(own, rows.frame[forecast].to_numpy(dtype=np.float64), None)
             numbers |= {key: ranked[key] for key in ("pr_auc", "roc_auc", "prevalence", "ece")}
         found[mode] = numbers
     return found

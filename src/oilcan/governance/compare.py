@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from oilcan.columns import KEY, MACHINE, PART
 from oilcan.contract import Contract
-from oilcan.core import bootstrap
-from oilcan.errors import DataError
+from oilcan.core.judging import bootstrap
 from oilcan.governance.gate import Comparison
-from oilcan.params import ReviewParams
+from oilcan.ground.columns import KEY, MACHINE, PART
+from oilcan.ground.errors import DataError
+from oilcan.params.review import ReviewParams
 
 
 @dataclass(frozen=True)

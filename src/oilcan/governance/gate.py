@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from oilcan.params import ReviewParams
+from oilcan.params.review import ReviewParams
 
 Decision = Literal["promote", "hold", "reject"]
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from oilcan.columns import KEY
-from oilcan.core.fitted import Fitted
-from oilcan.errors import IntegrityError, bullet_list
-from oilcan.scoring.score import columns, score
+from oilcan.core.model.fitted import Fitted
+from oilcan.ground.columns import KEY
+from oilcan.ground.errors import IntegrityError, bullet_list
+from oilcan.scoring.scorer import columns, score
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,7 +1,7 @@
 """Readings as they come, a whole history of some machines -> forecasts, by the code that trained the model.
 
 The batch door of scoring: `oilcan score` and the service's /v1/predict both enter here, so both say the same
-to the last bit. What `ingest` and `validate` refuse row by row is mended and counted here.
+to the last bit. What `ingest` and `validate` refuse row by row is fixed and counted here.
 """
 
 from collections.abc import Mapping
@@ -11,16 +11,16 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from oilcan.columns import EVENT_KEYS, KEY, MACHINE, TIME
 from oilcan.contract import Contract
 from oilcan.core.features import FLEET_TABLES, FeaturePlan, Tables, compute_matrix
-from oilcan.core.fitted import Fitted
 from oilcan.core.ingest.duplicates import find_duplicates
-from oilcan.core.preparing import clean_readings
+from oilcan.core.model.fitted import Fitted
+from oilcan.core.prepare.forecast_rows import pick_rows
+from oilcan.core.prepare.partitions import clean_readings
 from oilcan.core.quality.readings import Readings
-from oilcan.core.rows import pick_rows
-from oilcan.errors import DataError, bullet_list
-from oilcan.scoring.score import score
+from oilcan.ground.columns import EVENT_KEYS, KEY, MACHINE, TIME
+from oilcan.ground.errors import DataError, bullet_list
+from oilcan.scoring.scorer import score
 
 ROWS: Final = ("all", "stride", "last")
 _DTYPES: Final = {"text": "str", "instant": "datetime64[us, UTC]"}
@@ -38,25 +38,25 @@ class Model:
 
 @dataclass(frozen=True)
 class Featured:
-    """Features beside their keys, float32, shape (rows, n_features), and what was mended: reason -> readings."""
+    """Features beside their keys, float32, shape (rows, n_features), and what was fixed: reason -> readings."""
 
     rows: pd.DataFrame
     matrix: np.ndarray
-    mended: dict[str, int]
+    fixed: dict[str, int]
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Forecasts beside their keys, and what was mended on the way: reason -> readings."""
+    """Forecasts beside their keys, and what was fixed on the way: reason -> readings."""
 
     forecasts: pd.DataFrame
-    mended: dict[str, int]
+    fixed: dict[str, int]
 
 
 def score_history(model: Model, telemetry: pd.DataFrame, fleet: Mapping[str, pd.DataFrame], *, rows: str) -> Scored:
     """Forecasts of some machines from all that is known of them; see `history_features`."""
     found = history_features(model, telemetry, fleet, rows=rows)
-    return Scored(pd.concat([found.rows, score(model.fitted, found.matrix)], axis=1), found.mended)
+    return Scored(pd.concat([found.rows, score(model.fitted, found.matrix)], axis=1), found.fixed)
 
 
 def history_features(model: Model, telemetry: pd.DataFrame, fleet: Mapping[str, pd.DataFrame], *, rows: str

@@ -14,12 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from oilcan import __version__
-from oilcan.errors import OilcanError, StoreUnavailable
-from oilcan.serving import schemas
-from oilcan.serving.door import Door
-from oilcan.serving.refusal import Refusal, answer, answer_refusal
+from oilcan.ground.errors import OilcanError, StoreUnavailable
+from oilcan.serving.ground.refusal import Refusal, answer, answer_refusal
+from oilcan.serving.http import api_schemas
+from oilcan.serving.http.door import Door
 from oilcan.serving.routes import health, machines, model, page, predict, telemetry
-from oilcan.serving.service import Service
+from oilcan.serving.service.service import Service
 
 
 def create_app(service: Service) -> FastAPI:
@@ -59,7 +59,7 @@ def _document(app: FastAPI, service: Service) -> dict[str, Any]:
         document = get_openapi(title=app.title, version=app.version, routes=app.routes,
                                description=service.served.bundle.contract.description)
         parts = document.setdefault("components", {})
-        parts["schemas"] = schemas.components(service.served, service.settings.max_rows)
+        parts["schemas"] = api_schemas.components(service.served, service.settings.max_rows)
         parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         app.openapi_schema, app.state.described = document, service.served.digest
     return app.openapi_schema

@@ -11,14 +11,14 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.embed import Server
 
-from oilcan.errors import OilcanError, ParamsError
+from oilcan.ground.errors import OilcanError, ParamsError
 from oilcan.io.stores import open_store
+from oilcan.serving.access.tls import check_pair
 from oilcan.serving.app import create_app
-from oilcan.serving.memory import keep_little
-from oilcan.serving.service import Service, has_keys
-from oilcan.serving.settings import ServiceSettings
-from oilcan.serving.swap import first_served
-from oilcan.serving.tls import check_pair
+from oilcan.serving.ground.memory import keep_little
+from oilcan.serving.ground.settings import ServiceSettings
+from oilcan.serving.service.bundle_swap import first_served
+from oilcan.serving.service.service import Service, has_keys
 
 _HEADERS: Final = HTTP1Settings(header_read_timeout=15_000)     # [ms] a client slower than this is let go
 

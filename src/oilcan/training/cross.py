@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold
 
-from oilcan.params import Family, ModelChoice, TrainParams
+from oilcan.params.train import Family, ModelChoice, TrainParams
 from oilcan.training.growing import grow
 from oilcan.training.recipe import FAMILIES, Recipe, recipe_of
 from oilcan.training.targets import Target, choose_rows

@@ -6,15 +6,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from oilcan.columns import MACHINE
 from oilcan.contract import Contract
-from oilcan.core import calibration, intervals, metrics
-from oilcan.core.fitted import EventForecast, Forecast, LifeForecast
-from oilcan.params import TrainParams
-from oilcan.training.data import Grown, Part, TrainingData
+from oilcan.core.judging import row_metrics
+from oilcan.core.model import calibration, intervals
+from oilcan.core.model.fitted import EventForecast, Forecast, LifeForecast
+from oilcan.ground.columns import MACHINE
+from oilcan.params.train import TrainParams
 from oilcan.training.leaks import SUSPICIOUS_AUC, Suspicion, suspicious_features
 from oilcan.training.targets import Target, count_events
 from oilcan.training.threshold import Choice, choose_policy
+from oilcan.training.training_data import Grown, Part, TrainingData
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,13 @@ def finish_event(contract: Contract, target: Target, grown: Grown, data: Trainin
 def _event_report(target: Target, grown: Grown, data: TrainingData, values: np.ndarray, raw: np.ndarray,
                   ) -> dict[str, Any]:
     train_values = target.values(data.train.rows)
-    pr_auc = metrics.pr_auc(values, raw)
+    pr_auc = row_metrics.pr_auc(values, raw)
     return {
         "train": {"n": int((~np.isnan(train_values)).sum()), "n_fitted": grown.n_rows,
                   "positives": int(np.nansum(train_values)), "events": count_events(data.train.rows, target),
                   "pr_auc": grown.train_quality},
         "validation": {"n": len(values), "positives": int(values.sum()), "pr_auc": pr_auc,
-                       "roc_auc": metrics.roc_auc(values, raw)},
+                       "roc_auc": row_metrics.roc_auc(values, raw)},
         "overfit_gap": _difference(grown.train_quality, pr_auc),
     }
 
@@ -74,7 +75,7 @@ def finish_life(_contract: Contract, target: Target, grown: Grown, data: Trainin
         judged.append(_judged(target, data.train, grown.out_of_fold))
     is_seen = target.seen(data.validation.rows)[~np.isnan(target.values(data.validation.rows))]
     truth, life, machines = (array[is_seen] for array in judged[0])
-    rmse = metrics.rmse(truth, life)
+    rmse = row_metrics.rmse(truth, life)
     all_truth, all_life, all_machines = (np.concatenate(arrays) for arrays in zip(*judged, strict=True))
     interval = intervals.fit(all_life, all_truth, all_machines, target.cap)
     low, high = interval(all_life)
@@ -82,7 +83,7 @@ def finish_life(_contract: Contract, target: Target, grown: Grown, data: Trainin
         "train": {"n": int((~np.isnan(target.values(data.train.rows))).sum()), "n_fitted": grown.n_rows,
                   "rmse": grown.train_quality},
         "validation": {"n": len(truth), "outlasting": int((~is_seen).sum()), "rmse": rmse,
-                       "machines": int(pd.Series(machines).nunique()), "mae": metrics.mae(truth, life)},
+                       "machines": int(pd.Series(machines).nunique()), "mae": row_metrics.mae(truth, life)},
         "interval": {"machines": int(pd.Series(all_machines).nunique()), "mean_width": float(np.mean(high - low)),
                      "coverage_90": _coverage_across(all_truth, all_life, all_machines, target)},
         "overfit_gap": _difference(rmse, grown.train_quality),

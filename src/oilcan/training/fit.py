@@ -7,19 +7,20 @@ import joblib
 import numpy as np
 
 from oilcan.contract import Contract
-from oilcan.core import metrics
-from oilcan.core.fitted import EventForecast, Fitted, Forecast, Trained
-from oilcan.params import ComputeParams, TrainParams
-from oilcan.processes import side_by_side
+from oilcan.core.judging import row_metrics
+from oilcan.core.model.fitted import EventForecast, Fitted, Forecast, Trained
+from oilcan.ground.processes import side_by_side
+from oilcan.params.compute import ComputeParams
+from oilcan.params.train import TrainParams
 from oilcan.training.cross import Choice, choose_family, out_of_fold
-from oilcan.training.data import Grown, TrainingData, machine_codes
 from oilcan.training.finish import Finished, finish_event, finish_life
 from oilcan.training.growing import grow
+from oilcan.training.hazard_training import Horizons, Waits, finish_outlook, grow_outlook, horizons_of
 from oilcan.training.leaks import Suspicion
-from oilcan.training.outlook import Horizons, Waits, finish_outlook, grow_outlook, horizons_of
 from oilcan.training.recipe import Recipe, choice_of, recipe_of
 from oilcan.training.refit import Work, from_both
 from oilcan.training.targets import Target, targets_of
+from oilcan.training.training_data import Grown, TrainingData, machine_codes
 
 _GAP_ROWS: Final = 10_000       # training rows on which the overfit gap is measured
 
@@ -131,7 +132,7 @@ def _grow(target: Target, values: np.ndarray, is_seen: np.ndarray, machines: np.
     trees, n_rows = grow(target, values, machines, matrix, params, recipe, jobs)
     seen = np.flatnonzero(is_seen)
     seen = seen[:: max(1, -(-len(seen) // _GAP_ROWS))]
-    quality = metrics.rmse if target.kind == "rul" else metrics.pr_auc
+    quality = row_metrics.rmse if target.kind == "rul" else row_metrics.pr_auc
     train_quality = quality(values[seen], trees.predict(matrix[seen], jobs))
     unseen = out_of_fold(target, values, machines, matrix, params, recipe, jobs=jobs) if folds else None
     return Grown(trees, trees.predict(validation, jobs), n_rows, train_quality, unseen)

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from oilcan.core.trees import TreeModel
-from oilcan.params import TrainParams
-from oilcan.training.data import Stacked
-from oilcan.training.models import Rows, build, fit_trees
+from oilcan.core.model.trees import TreeModel
+from oilcan.params.train import TrainParams
+from oilcan.training.estimators import Rows, build, fit_trees
 from oilcan.training.recipe import Recipe
 from oilcan.training.targets import Chosen, Target, choose_rows
+from oilcan.training.training_data import Stacked
 
 
 def grow(target: Target, values: np.ndarray, machines: np.ndarray, matrix: np.ndarray | Stacked, params: TrainParams,

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from oilcan.errors import ParamsError, bullet_list
-from oilcan.params import BoostingParams, Family, ForestParams, ModelChoice, TrainParams
+from oilcan.ground.errors import ParamsError, bullet_list
+from oilcan.params.train import BoostingParams, Family, ForestParams, ModelChoice, TrainParams
 from oilcan.training.targets import Target
 
 FAMILIES: tuple[Family, ...] = ("hist_gradient_boosting", "random_forest", "extra_trees")

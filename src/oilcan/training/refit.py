@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from oilcan.core.trees import TreeModel
-from oilcan.params import TrainParams
-from oilcan.training.data import Stacked, TrainingData, machine_codes
+from oilcan.core.model.trees import TreeModel
+from oilcan.params.train import TrainParams
 from oilcan.training.growing import grow
-from oilcan.training.outlook import Horizons, Waits, grow_outlook
+from oilcan.training.hazard_training import Horizons, Waits, grow_outlook
 from oilcan.training.recipe import Recipe
 from oilcan.training.targets import Target
+from oilcan.training.training_data import Stacked, TrainingData, machine_codes
 
 Work = tuple[Callable[..., Any], tuple[Any, ...]]       # for a worker: a function that takes `jobs`, and the rest
 

@@ -7,11 +7,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from oilcan.columns import MACHINE
 from oilcan.contract import Contract
-from oilcan.core.fitted import forecast_name
-from oilcan.errors import DataError, bullet_list
-from oilcan.params import TrainParams
+from oilcan.core.model.fitted import forecast_name
+from oilcan.ground.columns import MACHINE
+from oilcan.ground.errors import DataError, bullet_list
+from oilcan.params.train import TrainParams
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,13 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from oilcan.columns import MACHINE, TIME, ticks
 from oilcan.contract import Contract, Costs, Task
-from oilcan.core import costs as cost_rules
-from oilcan.core import crews, events
-from oilcan.core.events import EventCounts
-from oilcan.core.policy import AlarmPolicy
+from oilcan.core.alarms import crews
+from oilcan.core.alarms.policy import AlarmPolicy
+from oilcan.core.judging import costs as cost_rules
+from oilcan.core.judging import event_matching
+from oilcan.core.judging.event_matching import EventCounts
+from oilcan.ground.columns import MACHINE, TIME, ticks
 
 _RELEASES: Final = (0.8, 0.6, 0.4)          # of the threshold
 _CONFIRMS: Final = (2, 3, 4)                # rows in a row
@@ -51,7 +52,7 @@ class Choice:
 class Judge:
     """Validation rows on which policies are compared."""
 
-    windows: events.WarningWindows
+    windows: event_matching.WarningWindows
     p: np.ndarray                   # (n,)
     crew: np.ndarray | None         # (n,)
     costs: Costs
@@ -90,7 +91,7 @@ def choose_policy(contract: Contract, task: Task, rows: pd.DataFrame, target: np
     if task.horizon is None or task.lead_time is None:
         counts = [cost_rules.row_counts(target, p >= policy.threshold) for policy in plain]
         return central(plain, counts, contract.costs)
-    windows = events.lay_out(rows[MACHINE].to_numpy(), ticks(rows[TIME]), failures,
+    windows = event_matching.lay_out(rows[MACHINE].to_numpy(), ticks(rows[TIME]), failures,
                              task.lead_time.ticks, task.horizon.ticks)
     judge = Judge(windows, p, crews.crews(contract, machines, rows[MACHINE]), contract.costs)
     if len(windows.failure_machine) == 0:                                       # shorter than a warning window

@@ -14,13 +14,13 @@ import pandas as pd
 import pytest
 from fastapi import FastAPI
 
-from oilcan.core.cleaning import remove_quarantined
 from oilcan.core.features.plan import FeaturePlan
-from oilcan.io import files
-from oilcan.io.bundle import MANIFEST, SEAL, Bundle, load_bundle
-from oilcan.io.digests import sha256
+from oilcan.core.prepare.cleaning import remove_quarantined
+from oilcan.io.bundle.bundle import MANIFEST, SEAL, Bundle, load_bundle
+from oilcan.io.stage import files
+from oilcan.io.stage.digests import sha256
+from oilcan.serving.ground.settings import read_settings
 from oilcan.serving.server import make_app
-from oilcan.serving.settings import read_settings
 
 
 class Client:

@@ -4,7 +4,7 @@ import secrets
 
 import pytest
 
-from oilcan.errors import IntegrityError, ParamsError
+from oilcan.ground.errors import IntegrityError, ParamsError
 from oilcan.io.stores import open_store
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from oilcan.core.policy import AlarmPolicy
+from oilcan.core.alarms.policy import AlarmPolicy
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from oilcan.io.stores.base import Cursor
-from oilcan.serving.restoring import follow
-from oilcan.serving.track import Track
+from oilcan.io.stores.values import Cursor
+from oilcan.serving.live.bundle_track import Track
+from oilcan.serving.live.restoring import follow
 
 DAYS = 12           # longer than readings may be late (7 d): a repair told then would begin no new life
 USUAL = {"load_pct": 70.0, "speed_rpm": 1500.0, "ambient_c": 15.0, "vibration_mm_s": 3.0, "bearing_temp_c": 60.0}

@@ -6,7 +6,7 @@ import json
 import httpx
 import pytest
 
-from oilcan.errors import IntegrityError
+from oilcan.ground.errors import IntegrityError
 
 READINGS = [{"machine_id": name, "time": f"2025-01-01T{hour:02}:00:00Z", "vibration_mm_s": 2.0 + hour / 10}
             for name in ("m1", "m2") for hour in range(20)]

@@ -6,7 +6,7 @@ from tests import online_frames as frames
 
 from oilcan.core import features
 from oilcan.core.features.arrays import Tables
-from oilcan.scoring.score import columns
+from oilcan.scoring.scorer import columns
 
 DAYS, STEP = 20, 1.25                   # the reference period of the demo fleet is seven days
 

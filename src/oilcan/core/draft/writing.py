@@ -5,11 +5,11 @@ from itertools import takewhile
 from pathlib import PurePosixPath
 
 from oilcan.contract import UNKNOWN
-from oilcan.core.draft.columns import column_lines, names_of, quoted
+from oilcan.core.draft.drafted_columns import column_lines, names_of, quoted
 from oilcan.core.draft.guess import Guess, TableName, recognise
 from oilcan.core.draft.rhythm import duration, failure_flags, rhythm
 from oilcan.core.draft.seen import SeenFile
-from oilcan.errors import DataError
+from oilcan.ground.errors import DataError
 
 _GRAINS = {
     "errors": "one row per machine, instant and code",

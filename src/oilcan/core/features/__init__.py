@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from oilcan.core.features.arrays import FLEET_TABLES, Tables
     from oilcan.core.features.batch import compute_matrix, feature_table
-    from oilcan.core.features.build import build_plan
     from oilcan.core.features.learning import Learned, learn, merge, row_columns, thinning
     from oilcan.core.features.plan import Feature, FeaturePlan
-    from oilcan.core.features.screen import Screen, useful
+    from oilcan.core.features.planning.build import build_plan
+    from oilcan.core.features.planning.screen import Screen, useful
 
 __all__ = [
     "FLEET_TABLES",
@@ -38,10 +38,10 @@ __all__ = [
 _MODULES: Final = {
     "arrays": ("FLEET_TABLES", "Tables"),
     "batch": ("compute_matrix", "feature_table"),
-    "build": ("build_plan",),
+    "planning.build": ("build_plan",),
     "learning": ("Learned", "learn", "merge", "row_columns", "thinning"),
     "plan": ("Feature", "FeaturePlan"),
-    "screen": ("Screen", "useful"),
+    "planning.screen": ("Screen", "useful"),
 }
 _MODULE_OF: Final = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -7,14 +7,14 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from oilcan.columns import MACHINE, TIME
-from oilcan.core.features.health import NAME, regime_of
 from oilcan.core.features.plan import Category, FeaturePlan
-from oilcan.core.features.processing import processed
 from oilcan.core.features.scan import Moments
-from oilcan.core.features.timeline import Timeline
-from oilcan.core.groups import exact, units_per_tick
-from oilcan.errors import DataError
+from oilcan.core.features.signals.health_index import NAME, regime_of
+from oilcan.core.features.signals.readings_to_signals import processed
+from oilcan.core.timeline.groups import exact, units_per_tick
+from oilcan.core.timeline.lookup import Timeline
+from oilcan.ground.columns import MACHINE, TIME
+from oilcan.ground.errors import DataError
 
 FLEET_TABLES: Final = ("errors", "maintenance", "failures", "machines")
 

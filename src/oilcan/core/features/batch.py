@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from oilcan.columns import KEY
 from oilcan.core.features.arrays import Arrays, Tables
-from oilcan.core.features.families import FAMILIES
+from oilcan.core.features.families.registry import FAMILIES
 from oilcan.core.features.plan import FeaturePlan
+from oilcan.ground.columns import KEY
 
 
 def compute_matrix(plan: FeaturePlan, tables: Tables) -> np.ndarray:

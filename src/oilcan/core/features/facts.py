@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from oilcan.core.features.health import NAME
 from oilcan.core.features.plan import Category, Feature, FleetReference, Sensor
-from oilcan.durations import Duration
-from oilcan.params import FeaturizeParams
+from oilcan.core.features.signals.health_index import NAME
+from oilcan.ground.durations import Duration
+from oilcan.params.featurize import FeaturizeParams
 
 # Statistics a sensor gets beside its level, by its rhythm; plain sensors get all, over all windows.
 RHYTHMS: Final[dict[str, frozenset[str]]] = {

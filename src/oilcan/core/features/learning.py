@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from oilcan.columns import MACHINE, PART, TIME
 from oilcan.contract import Contract
-from oilcan.core.groups import exact, units_per_tick
-from oilcan.params import FeaturizeParams
+from oilcan.core.timeline.groups import exact, units_per_tick
+from oilcan.ground.columns import MACHINE, PART, TIME
+from oilcan.params.featurize import FeaturizeParams
 
 NUMERIC: Final = frozenset({"number", "integer", "flag"})
 

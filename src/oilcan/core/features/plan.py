@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from oilcan.core.features.health import NAME, Health
-from oilcan.core.features.regimes import Clusters
-from oilcan.core.features.residuals import Residuals
-from oilcan.core.features.surface import Surface
-from oilcan.errors import IntegrityError
+from oilcan.core.features.signals.health_index import NAME, Health
+from oilcan.core.features.signals.regimes import Clusters
+from oilcan.core.features.signals.residuals import Residuals
+from oilcan.core.features.signals.surface import Surface
+from oilcan.ground.errors import IntegrityError
 
 VERSION: Final = 3
 

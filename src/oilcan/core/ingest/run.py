@@ -5,14 +5,14 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from oilcan.columns import CODE, COMPONENT, EVENT_KEYS, KEY, MACHINE, MODE
 from oilcan.contract import Contract
-from oilcan.core.ingest.failures import draw_failures
+from oilcan.core.ingest.failure_sources import draw_failures
 from oilcan.core.ingest.frames import Canonical, RawTables
-from oilcan.core.ingest.machines import machine_table, machines_not_listed, part_unknown
+from oilcan.core.ingest.machine_table import machine_table, machines_not_listed, part_unknown
 from oilcan.core.ingest.refusals import counts_of, rejected_rows, too_many_refused
 from oilcan.core.ingest.tables import Cleaned, clean_table
-from oilcan.errors import DataError, bullet_list
+from oilcan.ground.columns import CODE, COMPONENT, EVENT_KEYS, KEY, MACHINE, MODE
+from oilcan.ground.errors import DataError, bullet_list
 
 ROWS_PER_PARTITION: Final = 50_000      # smaller groups of machines are joined: a file has its price too
 _LAST_KEY: Final = {"errors": CODE, "maintenance": COMPONENT, "failures": MODE}
@@ -131,7 +131,7 @@ def _check_tables(tables: dict[str, Cleaned], max_rejected_share: float, contrac
         missing, lines = machines_not_listed(telemetry, tables["machines"], max_rejected_share)
         breaches += lines
     if breaches:
-        where = f"raw files break datasets/{contract.name}.yaml v{contract.version}. Mend the files or the contract, " \
+        where = f"raw files break datasets/{contract.name}.yaml v{contract.version}. Fix the files or the contract, " \
                 f"or raise ingest.max_rejected_share"
         raise DataError(bullet_list(where, breaches))
     return missing

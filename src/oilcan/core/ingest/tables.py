@@ -7,14 +7,14 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from oilcan.columns import MACHINE, TIME
 from oilcan.contract import Column, Contract, Table
 from oilcan.core.ingest.casting import Cast, cast
 from oilcan.core.ingest.duplicates import find_duplicates
-from oilcan.core.ingest.fate import Fate, Kind
 from oilcan.core.ingest.frames import RawPiece
 from oilcan.core.ingest.instants import cast_instants
 from oilcan.core.ingest.personal import keyed_hash
+from oilcan.core.ingest.row_outcomes import Fate, Kind
+from oilcan.ground.columns import MACHINE, TIME
 
 TEST_PREFIX: Final = "test-"
 

@@ -10,23 +10,23 @@ from typing import Final
 
 import numpy as np
 
-from oilcan.columns import MACHINE
 from oilcan.contract import Contract
 from oilcan.core.features.plan import FeaturePlan
-from oilcan.core.features.timeline import window_units
-from oilcan.core.online.block import Block
-from oilcan.core.online.codec import Codec
-from oilcan.core.online.families import ONLINE
-from oilcan.core.online.marks import Mark, Marks
-from oilcan.core.online.pages import NEVER, Log
-from oilcan.core.online.parts import Parts
-from oilcan.core.online.records import LIVES
+from oilcan.core.online.arrival import LATE, NEW, TOO_LATE, judge
+from oilcan.core.online.compiled_plan import Parts
+from oilcan.core.online.feature_columns import ONLINE
+from oilcan.core.online.instant_view import View
 from oilcan.core.online.restart import dump, in_parts, load_many
-from oilcan.core.online.rows import NONE, Rows, Taken
-from oilcan.core.online.state import Recursion
-from oilcan.core.online.statics import Columns
-from oilcan.core.online.status import LATE, NEW, TOO_LATE, judge
-from oilcan.core.online.view import View
+from oilcan.core.online.state.checkpoints import Mark, Marks
+from oilcan.core.online.state.codec import Codec
+from oilcan.core.online.state.machine_arrays import NONE, Rows, Taken
+from oilcan.core.online.state.reading_block import Block
+from oilcan.core.online.state.reading_pages import NEVER, Log
+from oilcan.core.online.state.record_log import LIVES
+from oilcan.core.online.state.remembered import Recursion
+from oilcan.core.online.state.static_values import Columns
+from oilcan.core.timeline.lookup import window_units
+from oilcan.ground.columns import MACHINE
 
 VIEWED: Final = 1024        # machines whose features are computed together: bounds what is needed meanwhile
 LAGS: Final = 4             # the base moves once it is this part of the lateness behind what it may be

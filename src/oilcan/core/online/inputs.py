@@ -10,13 +10,13 @@ from typing import Any, Final
 import numpy as np
 
 from oilcan.contract import Contract
-from oilcan.core.derived import columns_used, compute_derived
-from oilcan.core.features.health import regime_of
 from oilcan.core.features.plan import Category, FeaturePlan
-from oilcan.core.features.processing import processed
-from oilcan.core.online.block import Block
-from oilcan.core.online.processed import Processed
-from oilcan.core.online.rows import NONE, Taken
+from oilcan.core.features.signals.health_index import regime_of
+from oilcan.core.features.signals.readings_to_signals import processed
+from oilcan.core.online.state.machine_arrays import NONE, Taken
+from oilcan.core.online.state.reading_block import Block
+from oilcan.core.online.state.signal_state import Processed
+from oilcan.core.prepare.derived import columns_used, compute_derived
 
 SLACK: Final = 1.4e-4       # ticks, as in `cleaning.hold_last`
 NUMBERS: Final = frozenset({"number", "integer"})

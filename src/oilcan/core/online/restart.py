@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from oilcan.core.online.codec import Decoded, Snapshot
-from oilcan.core.online.pages import ROWS
-from oilcan.core.online.rows import NONE
+from oilcan.core.online.state.codec import Decoded, Snapshot
+from oilcan.core.online.state.machine_arrays import NONE
+from oilcan.core.online.state.reading_pages import ROWS
 
 if TYPE_CHECKING:
     from oilcan.core.online.engine import OnlineFeatures

@@ -12,12 +12,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from oilcan.columns import KEY, MACHINE, TIME
 from oilcan.contract import Contract
-from oilcan.core.groups import units_per_tick
 from oilcan.core.quality.profile import Habits
 from oilcan.core.quality.readings import Readings, runs
 from oilcan.core.quality.scope import Scope
+from oilcan.core.timeline.groups import units_per_tick
+from oilcan.ground.columns import KEY, MACHINE, TIME
 
 RANGE: Final = "outside range"
 STUCK: Final = "stuck"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from oilcan.columns import MACHINE, TIME
 from oilcan.contract import Contract
-from oilcan.core.groups import exact, first_rows, group_numbers
+from oilcan.core.timeline.groups import exact, first_rows, group_numbers
+from oilcan.ground.columns import MACHINE, TIME
 
 
 def checked_sensors(contract: Contract) -> list[str]:

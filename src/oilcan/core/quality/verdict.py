@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from oilcan.columns import MACHINE, TIME
 from oilcan.contract import Contract
-from oilcan.core.quality import fleet
+from oilcan.core.prepare.forecast_rows import silence
+from oilcan.core.quality import fleet_checks
 from oilcan.core.quality.findings import RANGE, STUCK, Findings
 from oilcan.core.quality.profile import Habits
 from oilcan.core.quality.scope import Scope
-from oilcan.core.rows import silence
-from oilcan.errors import DataError, bullet_list
-from oilcan.params import ValidateParams
+from oilcan.ground.columns import MACHINE, TIME
+from oilcan.ground.errors import DataError, bullet_list
+from oilcan.params.validate import ValidateParams
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,11 @@ def judge(
     )  # fmt: skip
     lost = int(machines["missing_rows"].sum())
     gap_share = lost / max(rows + lost, 1)
-    breaches = [*_sensor_breaches(sensors, rows, contract, p), *fleet.task_breaches(tables, contract),
-                *fleet.clock_breaches(tables["machines"], contract)]  # fmt: skip
+    breaches = [*_sensor_breaches(sensors, rows, contract, p), *fleet_checks.task_breaches(tables, contract),
+                *fleet_checks.clock_breaches(tables["machines"], contract)]  # fmt: skip
     if gap_share > p.max_gap_share:
         breaches.append(f"telemetry: {lost:,} of {rows + lost:,} expected rows are missing in gaps ({gap_share:.1%}, "
-                        f"wanted at most {p.max_gap_share:.1%}). Get the rows, mend time.period in the contract, "
+                        f"wanted at most {p.max_gap_share:.1%}). Get the rows, fix time.period in the contract, "
                         f"or raise validate.max_gap_share")
     if breaches:
         raise DataError(bullet_list(f"the data cannot be used with datasets/{contract.name}.yaml", breaches))
@@ -125,7 +125,7 @@ def _sensor_breaches(sensors: pd.DataFrame, rows: int, contract: Contract, p: Va
                 f"{name}: {found['outside_range']:,} of {found['readings']:,} readings outside [{low}, {high}] "
                 f"{spec.unit} and {found['stuck']:,} stuck for {p.stuck_periods} periods or longer "
                 f"({found['quarantined_share']:.1%}, wanted at most {p.max_quarantined_share:.1%}). Check unit, factor "
-                f"and range in the contract, mend the sensor's data, or raise validate.max_quarantined_share"
+                f"and range in the contract, fix the sensor's data, or raise validate.max_quarantined_share"
             )
     return breaches
 
@@ -148,9 +148,9 @@ def _metrics(
         STUCK: int(sensors["stuck"].sum()),
         "spike, kept": int(sensors["spikes"].sum()),
         "gap": int(machines["gaps"].sum()),
-        "sensor silent on a machine": fleet.silent_pairs(sensors, len(machines)),
-        "event outside the machine's telemetry": fleet.events_outside(tables) if TIME in tables["errors"] else 0,
-        "clock ahead of the fleet": len(fleet.machines_ahead(tables["machines"], tolerance=silence(contract))),
+        "sensor silent on a machine": fleet_checks.silent_pairs(sensors, len(machines)),
+        "event outside the machine's telemetry": fleet_checks.events_outside(tables) if TIME in tables["errors"] else 0,
+        "clock ahead of the fleet": len(fleet_checks.machines_ahead(tables["machines"], tolerance=silence(contract))),
         "duplicate row": sum(table.get("duplicates_identical", 0) for table in ingested.values()),
         "row out of order": sum(table.get("out_of_order", 0) for table in ingested.values()),
     }

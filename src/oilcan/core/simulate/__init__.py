@@ -4,8 +4,8 @@ Draws the embedded data set ``demo_fleet``; the physics stands in ``docs/demo_fl
 the frames to files is the work of ``src/stages/simulate.py``.
 """
 
-from oilcan.core.simulate.block import Fleet
-from oilcan.core.simulate.fleet import draw_fleet
+from oilcan.core.simulate.drawing import draw_fleet
+from oilcan.core.simulate.partition import Fleet
 from oilcan.core.simulate.scenarios import SCENARIOS, Scenario
 
 __all__ = ["SCENARIOS", "Fleet", "Scenario", "draw_fleet"]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from oilcan.core.simulate import components as c
-from oilcan.core.simulate.machines import Machines
 from oilcan.core.simulate.operation import Operation
+from oilcan.core.simulate.population import Machines
 from oilcan.core.simulate.scenarios import Scenario
 
 PLAN_HOUR = 8

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from oilcan.core.simulate import components
-from oilcan.core.simulate.machines import SITES, Machines
+from oilcan.core.simulate.population import SITES, Machines
 from oilcan.core.simulate.streams import autoregression, stream
 
 SITE_MEAN_C = np.array([12.0, 7.0, 16.0])

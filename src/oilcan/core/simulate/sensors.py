@@ -10,8 +10,8 @@ import numpy as np
 
 from oilcan.core.simulate import components as c
 from oilcan.core.simulate.life import Life
-from oilcan.core.simulate.machines import Machines
 from oilcan.core.simulate.operation import Operation
+from oilcan.core.simulate.population import Machines
 from oilcan.core.simulate.streams import autoregression
 
 

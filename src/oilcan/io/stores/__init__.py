@@ -6,7 +6,7 @@
 from pathlib import Path
 from typing import Final
 
-from oilcan.errors import StoreError
+from oilcan.ground.errors import StoreError
 from oilcan.io.stores.store import Store
 
 __all__ = ["DEFAULT_URL", "Store", "open_store"]
@@ -31,12 +31,12 @@ def open_store(url: str = DEFAULT_URL) -> Store:
     """
     kind, found, rest = url.partition("://")
     if kind == "sqlite" and found and len(rest) > 1 and rest.startswith("/"):
-        from oilcan.io.stores.sqlite import SqliteDatabase
+        from oilcan.io.stores.databases.sqlite import SqliteDatabase
 
         return Store(SqliteDatabase(Path(rest[1:])))
     if kind in {"postgresql", "postgres"} and found:
         try:
-            from oilcan.io.stores.postgres import PostgresDatabase
+            from oilcan.io.stores.databases.postgres import PostgresDatabase
         except ModuleNotFoundError as err:
             raise StoreError(f"store: PostgreSQL needs a package that is not here ({err.name}). "
                              f"Install requirements/serve.txt.") from err

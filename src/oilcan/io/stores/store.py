@@ -1,15 +1,15 @@
 """The store: everything the service must not forget, whatever the database below it."""
 
-from oilcan.io.stores.alarms import AlarmsPart
-from oilcan.io.stores.audit import Audit
-from oilcan.io.stores.bundles import Bundles
-from oilcan.io.stores.database import Database
-from oilcan.io.stores.forecasts import ForecastsPart
-from oilcan.io.stores.keys import Keys
-from oilcan.io.stores.records import RecordsPart
-from oilcan.io.stores.refused import RefusedPart
-from oilcan.io.stores.retention import RetentionPart
-from oilcan.io.stores.state import Settings, Snapshots
+from oilcan.io.stores.databases.database import Database
+from oilcan.io.stores.tables.alarm_table import AlarmsPart
+from oilcan.io.stores.tables.audit_table import Audit
+from oilcan.io.stores.tables.bundle_table import Bundles
+from oilcan.io.stores.tables.forecast_table import ForecastsPart
+from oilcan.io.stores.tables.key_table import Keys
+from oilcan.io.stores.tables.record_table import RecordsPart
+from oilcan.io.stores.tables.refused_table import RefusedPart
+from oilcan.io.stores.tables.retention import RetentionPart
+from oilcan.io.stores.tables.state_table import Settings, Snapshots
 
 
 class Store(RecordsPart, ForecastsPart, AlarmsPart, RefusedPart, RetentionPart):

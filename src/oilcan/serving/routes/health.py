@@ -4,9 +4,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oilcan.serving import documents
-from oilcan.serving.refusal import answer
-from oilcan.serving.routes.direct import DirectRoute, service_of
+from oilcan.serving.ground.refusal import answer
+from oilcan.serving.http import documents
+from oilcan.serving.routes.services import DirectRoute, service_of
 
 
 async def healthz(_request: Request) -> Response:

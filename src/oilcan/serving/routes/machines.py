@@ -9,15 +9,15 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oilcan.errors import StoreError
-from oilcan.io.stores.hostile import LONGEST
-from oilcan.serving import documents
-from oilcan.serving.door import BODY, CALLER
-from oilcan.serving.jsonrows import kind_of, read_body
-from oilcan.serving.live import wall_clock
-from oilcan.serving.refusal import Refusal, answer
-from oilcan.serving.routes.direct import DirectRoute, service_of
-from oilcan.serving.views import shown_alarm
+from oilcan.ground.errors import StoreError
+from oilcan.io.stores.databases.text_limits import LONGEST
+from oilcan.serving.bodies.json_rows import kind_of, read_body
+from oilcan.serving.ground.refusal import Refusal, answer
+from oilcan.serving.http import documents
+from oilcan.serving.http.door import BODY, CALLER
+from oilcan.serving.live.live_service import wall_clock
+from oilcan.serving.live.machine_views import shown_alarm
+from oilcan.serving.routes.services import DirectRoute, service_of
 
 _SAID = 2_000               # characters of a comment
 _WHOLE = 2**63 - 1

@@ -5,11 +5,11 @@ import asyncio
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oilcan.serving import documents
-from oilcan.serving.door import BODY, CALLER
-from oilcan.serving.jsonrows import is_name, kind_of, read_body
-from oilcan.serving.refusal import Refusal, answer
-from oilcan.serving.routes.direct import DirectRoute, service_of
+from oilcan.serving.bodies.json_rows import is_name, kind_of, read_body
+from oilcan.serving.ground.refusal import Refusal, answer
+from oilcan.serving.http import documents
+from oilcan.serving.http.door import BODY, CALLER
+from oilcan.serving.routes.services import DirectRoute, service_of
 
 
 async def model(request: Request) -> Response:

@@ -7,8 +7,8 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oilcan.serving.refusal import Refusal
-from oilcan.serving.routes.direct import DirectRoute
+from oilcan.serving.ground.refusal import Refusal
+from oilcan.serving.routes.services import DirectRoute
 
 _FOLDER: Final = Path(__file__).parents[1] / "page"
 _KINDS: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}

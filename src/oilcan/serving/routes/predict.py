@@ -3,10 +3,10 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oilcan.serving import documents
-from oilcan.serving.door import BODY
-from oilcan.serving.refusal import answer
-from oilcan.serving.routes.direct import DirectRoute, service_of
+from oilcan.serving.ground.refusal import answer
+from oilcan.serving.http import documents
+from oilcan.serving.http.door import BODY
+from oilcan.serving.routes.services import DirectRoute, service_of
 
 
 async def predict(request: Request) -> Response:

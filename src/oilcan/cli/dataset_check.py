@@ -1,0 +1,121 @@
+"""`oilcan dataset check`: read the raw files by the contract, and tell everything that is wrong."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from oilcan.contract import Contract
+from oilcan.core.ingest import ingest
+from oilcan.core.ingest.frames import Canonical
+from oilcan.ground.columns import TIME
+from oilcan.io.raw_data import reading
+from oilcan.io.repository import whole_params
+from oilcan.io.repository.repository_root import short
+from oilcan.io.stage import stage_inputs
+
+_EXAMPLES = 3
+
+
+def check(root: Path, name: str, folder: Path | None) -> int:
+    """Print what was found; 1 if the pipeline would refuse the files, or a reading is impossible."""
+    contract = stage_inputs.read_contract(root / "datasets" / f"{name}.yaml")
+    limit = whole_params.read_all_params(root / "params.yaml").ingest.max_rejected_share
+    place = folder or root / "data/raw" / name
+    print(f"{short(root / 'datasets' / f'{name}.yaml')}: valid, v{contract.version}; reading {short(place)}")
+    hash_key = os.environ.get("OILCAN_HASH_KEY", "").encode()
+    canonical = ingest(reading.read_raw(contract, place), contract, max_rejected_share=1.0, hash_key=hash_key)
+    problems = []
+    for table in contract.tables:
+        print(f"\n{table}: {_counts(canonical, table)}{_span(canonical, table)}")
+        problems += _refused(canonical, table, limit)
+        problems += _impossible(canonical, contract, table)
+    problems += _failures(canonical, contract)
+    if problems:
+        print(f"\n{len(problems)} problems:")
+        print("\n".join(f"  - {problem}" for problem in problems))
+        return 1
+    print("\nnothing wrong found")
+    return 0
+
+
+def _counts(canonical: Canonical, table: str) -> str:
+    counts = canonical.counts[table]
+    said = [f"{counts['read']:,} rows read, {counts['kept']:,} kept"]
+    said += [f"{number:,} left out ({reason})" for reason, number in counts["excluded"].items()]
+    said += [f"{number:,} refused ({reason})" for reason, number in counts["refused"].items()]
+    said += [f"{counts['duplicates_identical']:,} duplicates dropped"] if counts["duplicates_identical"] else []
+    said += [f"{counts['out_of_order']:,} out of order, sorted"] if counts["out_of_order"] else []
+    return ", ".join(said)
+
+
+def _span(canonical: Canonical, table: str) -> str:
+    frame = canonical.tables[table]
+    machines = f", {frame['machine_id'].nunique():,} machines" if "machine_id" in frame else ""
+    if TIME not in frame or frame.empty:
+        return machines
+    return f"{machines}, {_short_time(frame[TIME].min())} to {_short_time(frame[TIME].max())}"
+
+
+def _short_time(value: object) -> str:
+    return f"{value:%Y-%m-%d %H:%M} UTC" if isinstance(value, pd.Timestamp) else f"cycle {value}"
+
+
+def _refused(canonical: Canonical, table: str, limit: float) -> list[str]:
+    """One problem per reason, with its first examples."""
+    counts = canonical.counts[table]
+    rejected = canonical.rejected[canonical.rejected["table"] == table]
+    total = sum(counts["refused"].values())
+    over = f"; more than the {limit:.1%} of rows that ingest lets pass" if total > limit * counts["read"] else ""
+    lines = []
+    for reason, number in counts["refused"].items():
+        first = rejected[rejected["reason"] == reason].head(_EXAMPLES)
+        shown = "; ".join(f"{row.file} row {row.row}: {_shortened(str(row.content))}" for row in first.itertuples())
+        hint = _known_machines(canonical) if reason == "unknown machine" else ""
+        lines.append(f"{table}: {number:,} rows refused: {reason}{over} ({shown}){hint}")
+    return lines
+
+
+def _known_machines(canonical: Canonical) -> str:
+    names = [repr(name) for name in canonical.tables["machines"]["machine_id"].head(_EXAMPLES)]
+    return f"; the telemetry has {', '.join(names)}, ...: write identifiers alike in all files"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def _impossible(canonical: Canonical, contract: Contract, table: str) -> list[str]:
+    """Readings outside the physical range, by column."""
+    lines, frame = [], canonical.tables[table]
+    for name, column in contract.tables[table].columns.items():  # type: ignore[index]  # a key of the same mapping
+        if column.range is None or name not in frame:
+            continue
+        low, high = column.range
+        values = pd.to_numeric(frame[name], errors="coerce")
+        wrong = pd.Series(False, index=frame.index)
+        if low is not None:
+            wrong |= values < low
+        if high is not None:
+            wrong |= values > high
+        if wrong.any():
+            share = f"{int(wrong.sum()):,} of {len(frame):,} readings"
+            lines.append(f"{table}.{name}: {share} outside {list(column.range)} {column.unit} "
+                         f"(seen {values.min():g} to {values.max():g})")
+    return lines
+
+
+def _failures(canonical: Canonical, contract: Contract) -> list[str]:
+    failures = canonical.tables["failures"]
+    if contract.failures.source == "none":
+        labels = [task.column for task in contract.tasks.values() if task.column]
+        found = {column: int(canonical.tables["telemetry"][column].sum()) for column in labels}
+        print("\nlabels: " + ", ".join(f"{column} true in {number:,} rows" for column, number in found.items()))
+        return [f"telemetry.{column}: never true, so nothing can be learned" for column, number in found.items()
+                if not number]
+    modes = failures["mode"].value_counts().sort_index()
+    print(f"\nfailures found: {len(failures):,}, of {failures['machine_id'].nunique():,} machines ("
+          + ", ".join(f"{mode} {number:,}" for mode, number in modes.items()) + ")")
+    if len(failures):
+        return []
+    return ["failures: none found, so nothing can be learned. Look at `failures` in the contract"]

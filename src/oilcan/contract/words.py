@@ -1,0 +1,219 @@
+"""What a data-set contract may say: typed, strict, immutable.
+
+Three shapes are written with these words alone: a fleet with event logs, run to failure, and
+independent rows. Rules that span several entries stand in `rules.py`.
+"""
+
+from typing import Annotated, Literal
+
+import pydantic
+
+from oilcan.ground.durations import Duration, PositiveDuration
+from oilcan.ground.errors import ContractError
+
+ColumnType = Literal["integer", "number", "flag", "text", "instant"]
+
+
+class Part(pydantic.BaseModel):
+    """A part of a contract: immutable, no coercion, no unknown keys."""
+
+    model_config = pydantic.ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class RawFile(Part):
+    """A raw file the contract was written for."""
+
+    path: str                                       # below data/raw/<name>/
+    sha256: str | None = pydantic.Field(default=None, pattern=r"^[0-9a-f]{64}$")
+
+
+class Download(Part):
+    """An official address; `unpack` says what it holds."""
+
+    url: str = pydantic.Field(pattern=r"^https?://")
+    mirrors: list[Annotated[str, pydantic.Field(pattern=r"^https?://")]] = []  # tried in this order after `url`
+    sha256: str | None = pydantic.Field(default=None, pattern=r"^[0-9a-f]{64}$")  # absent: source.files pin it
+    unpack: Literal["none", "zip", "gzip"] = "none"
+    members: dict[str, str] = {}                    # path in the archive -> path below data/raw/<name>/
+    path: str | None = None                         # for `none` and `gzip`: where the one file goes
+
+    def targets(self) -> list[str]:
+        """Paths below data/raw/<name>/ of the files that come out."""
+        return list(self.members.values()) + ([self.path] if self.path else [])
+
+
+class Source(Part):
+    """Where the data come from, and under what licence they may be used."""
+
+    licence: str
+    homepage: str | None = None
+    citation: str | None = None
+    retrieved: str | None = None
+    files: list[RawFile] = []
+    downloads: list[Download] = []
+
+
+class Time(Part):
+    """How time is counted: UTC instants, cycles, or not at all."""
+
+    kind: Literal["instant", "cycle", "none"]
+    zone: str = "UTC"                               # zone of raw instants that carry none
+    period: PositiveDuration | None = None          # usual step between readings of a machine
+    max_gap: PositiveDuration | None = None         # a longer step is a gap, not a rhythm
+
+
+class Column(Part):
+    """One canonical column, and how to get it from the raw one."""
+
+    type: ColumnType
+    unit: str
+    description: str
+    source: str | int | None = pydantic.Field(default=None, alias="from")  # raw name, or position from 0
+    range: tuple[float | None, float | None] | None = None       # physically possible, after conversion
+    nullable: bool = False
+    values: list[str] | None = None                 # allowed texts
+    factor: float = 1.0                             # canonical = raw * factor + offset
+    offset: float = 0.0
+    format: str | None = None                       # of an instant, strptime; ISO 8601 if absent
+    shift: Duration | None = None                   # of an instant: a daily mean is known a day after its stamp
+    role: Literal["sensor", "condition", "static", "label", "ignore"] = "sensor"
+    personal: Literal["drop", "hash"] | None = None  # never kept in clear; hash = keyed by OILCAN_HASH_KEY
+
+    @pydantic.field_validator("range", mode="before")
+    @classmethod
+    def _pair(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+
+class Exclusion(Part):
+    """Rows that are known to be wrong and are left out, counted, with the reason."""
+
+    column: str
+    equals: str | int | float | bool
+    reason: str
+
+
+class Table(Part):
+    """A raw table: its files, how to read them, its columns."""
+
+    grain: str
+    files: list[str] = pydantic.Field(min_length=1)  # globs below data/raw/<name>/
+    test_files: list[str] = []                      # run to failure: lives cut short, ids get the prefix `test-`
+    format: Literal["csv", "parquet"] = "csv"       # csv may be gzip-compressed, with or without a BOM
+    separator: str = ","                            # `blank` for any white space
+    decimal: Literal[".", ","] = "."
+    header: bool = True                             # without one, `from` gives positions
+    encoding: str = "utf-8"
+    missing: list[str] = [""]                       # marks of a missing value
+    unlisted: Literal["refuse", "ignore"] = "refuse"  # columns of the file that are not below
+    exclude: list[Exclusion] = []
+    unknown_machines: Literal["refuse", "ignore"] = "refuse"  # rows of machines that no other table knows
+    columns: dict[str, Column]
+
+
+class Derived(Part):
+    """A column computed from others of the same row: `torque_nm * speed_rpm * 2 * pi / 60`."""
+
+    expression: str
+    unit: str
+    description: str
+
+
+class Failures(Part):
+    """Where failures are written down."""
+
+    source: Literal["table", "flag", "end_of_life", "none"] = pydantic.Field(alias="from")
+    column: str | None = None                       # flag: the telemetry column that is true in the last row
+    mode: str = "failure"                           # flag, end_of_life: name of the one failure mode
+    test_rul_files: list[str] = []                  # end_of_life: true RUL of test lives, a number a line
+
+
+class Task(Part):
+    """What is to be forecast."""
+
+    kind: Literal["failure_within", "rul", "label"]
+    horizon: PositiveDuration | None = None
+    lead_time: Duration | None = None
+    modes: bool = False                             # failure_within: also one forecast per failure mode
+    cap: PositiveDuration | None = None             # rul
+    column: str | None = None                       # label: a flag column
+
+
+class Rows(Part):
+    """At which rows a forecast is made, and how far features look back."""
+
+    stride: PositiveDuration | None = None
+    windows: list[PositiveDuration] = []
+
+
+class Split(Part):
+    """How rows are parted into train, validation and test."""
+
+    by: Literal["time", "machine", "row", "given"]  # given: test_files are the test part
+    validation: float | str                         # share of the span, machines or rows; or first instant
+    test: float | str | None = None
+    gap: PositiveDuration | None = None             # absent: horizon + lead time
+    unseen_machines: float = pydantic.Field(default=0.0, ge=0, lt=1)  # share kept for test alone (by time)
+    test_rows: Literal["all", "last"] = "all"       # given: score every row of a test life or only its last
+
+
+class Costs(Part):
+    """What a wrong or right decision costs, in EUR per event."""
+
+    missed_failure_eur: float = pydantic.Field(gt=0)
+    false_alarm_eur: float = pydantic.Field(ge=0)
+    planned_repair_eur: float = pydantic.Field(ge=0)
+
+
+class Alarms(Part):
+    """How many alarms a crew can follow."""
+
+    per_week: int = pydantic.Field(ge=1)            # at most, in any trailing 7 days
+    crew: str | None = None                         # column of `machines` whose values are the crews; absent: one crew
+
+
+class Contract(Part):
+    """The whole adapter of one data set."""
+
+    name: str = pydantic.Field(pattern=r"^[a-z][a-z0-9_]*$")
+    version: int = pydantic.Field(ge=1)
+    description: str
+    source: Source
+    time: Time
+    tables: dict[Literal["telemetry", "errors", "maintenance", "failures", "machines", "truth"], Table]
+    derived: dict[str, Derived] = {}
+    failures: Failures
+    tasks: dict[str, Task] = pydantic.Field(min_length=1)
+    rows: Rows = Rows()
+    split: Split
+    costs: Costs
+    refractory: PositiveDuration | None = None      # alarms of one machine this close count as one
+    alarms: Alarms | None = None                    # absent: as many as the forecast raises
+    slices: list[str] = []                          # columns of `machines` (or of independent rows) to report by
+    rule_baseline: dict[str, float] = {}            # telemetry column -> limit; any above it alarms: a rule to beat
+
+    def telemetry_columns(self, *roles: str) -> list[str]:
+        """Names of telemetry columns with one of the roles, key, dropped and flag-failure columns left out."""
+        hidden = {"machine_id", "time", self.failures.column}
+        columns = self.tables["telemetry"].columns
+        names = [
+            name
+            for name, column in columns.items()
+            if name not in hidden and column.role in roles and column.personal != "drop"
+        ]
+        return names + (list(self.derived) if "sensor" in roles else [])
+
+    def headline(self) -> tuple[str, Task]:
+        """The first task that forecasts an event, else the first task: its name and text."""
+        for name, task in self.tasks.items():
+            if task.kind != "rul":
+                return name, task
+        return next(iter(self.tasks.items()))
+
+    def look_ahead(self) -> tuple[float, float]:
+        """Horizon and lead time of the headline task, in ticks; ContractError if it has none."""
+        name, task = self.headline()
+        if task.horizon is None or task.lead_time is None:
+            raise ContractError(f"datasets/{self.name}.yaml: tasks.{name} is no failure_within. Give it horizon and "
+                                f"lead_time.")
+        return task.horizon.ticks, task.lead_time.ticks

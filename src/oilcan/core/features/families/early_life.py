@@ -1,0 +1,137 @@
+"""Family `early_life`: how far a sensor has moved from this machine's own normal.
+
+Normal is the mean of the readings in the first W ticks of a life, W the longest window of the
+contract. `early`: the life begins with the machine's first reading, and never again. `renewed`: it
+begins anew after each maintenance and failure; a record counts from the first instant after its
+stamp. `life`: the reference period never ends. Before it is over, the readings so far are the
+reference. The feature is the trailing mean minus that normal; NaN while either holds no reading, and
+exactly 0 where nothing but rounding is between the two. The
+health index has three more: `rate`, its `early` per tick of life so far (at least a window); `drift`,
+the mean of all its readings so far minus the early normal; and `trend`, the least-squares line
+through all of them.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from oilcan.core.features.facts import Facts
+from oilcan.core.features.families.trailing import ROUNDING, statistic, windowed
+from oilcan.core.features.plan import Feature
+from oilcan.core.features.scan import Moments, running_moments
+from oilcan.core.features.signals.health_index import NAME
+from oilcan.core.timeline.groups import exact
+from oilcan.core.timeline.lookup import Timeline, window_units
+from oilcan.ground.columns import MACHINE, TIME
+
+if TYPE_CHECKING:               # names for the reader; the service computes online features without waiting for pandas
+    import pandas as pd
+
+    from oilcan.core.features.arrays import Arrays
+
+PERIODS: Final = {"rate": "early", "drift": "life", "trend": "life"}     # whose reference period is another's
+ENDLESS: Final = 2**60      # whole units; longer than any record, and no overflow when added to an instant
+
+
+def propose(facts: Facts) -> Iterator[Feature]:
+    """Every window of plain sensors; `renewed` only where training saw maintenance or failures."""
+    span = facts.words(facts.windows[-1])
+    stats = {"early": f"against the machine's first {span}", "life": "against all so far"}
+    if facts.kinds["maintenance"] or facts.kinds["failures"]:
+        stats["renewed"] = f"against the first {span} after the last repair"
+    for sensor in facts.sensors("plain"):
+        more = {"rate": f"against the first {span}, per {facts.tick} of life"}
+        for stat, words in (stats | (more if sensor.name == NAME else {})).items():
+            for window in facts.windows_of(sensor):
+                if facts.applies(sensor, stat, window):
+                    yield facts.feature("early_life", sensor, stat, window,
+                                        f"mean of the last {facts.words(window)} {words}")
+        if sensor.name == NAME:
+            yield facts.feature("early_life", sensor, "drift", None, f"mean of all so far against the first {span}")
+            yield facts.feature("early_life", sensor, "trend", None, "trend of all so far")
+
+
+def compute(arrays: "Arrays", features: list[Feature]) -> np.ndarray:
+    """Shape (rows, features)."""
+    out = np.empty((len(arrays.row_machine), len(features)))
+    periods = [PERIODS.get(f.statistic, f.statistic) for f in features]
+    for period in sorted(set(periods)):
+        mine = [at for at, each in enumerate(periods) if each == period]
+        names = sorted({features[at].sensor for at in mine})
+        past = _period(arrays, [arrays.column(name) for name in names], period)
+        for at in mine:
+            out[:, at] = _against(arrays, features[at], past, names.index(features[at].sensor))
+    return out
+
+
+def _against(arrays: "Arrays", feature: Feature, past: Moments, column: int) -> np.ndarray:
+    """One feature from the moments of its reference period."""
+    own = past.column(column)
+    if feature.statistic == "trend":
+        return statistic(own, "slope")
+    if feature.statistic == "drift":
+        early = _period(arrays, [arrays.column(feature.sensor)], "early").column(0)
+        return moved(statistic(own, "mean"), statistic(early, "mean"))
+    window = feature.window or 0.0
+    gap = moved(windowed(arrays, feature.sensor, "mean", window), statistic(own, "mean"))
+    if feature.statistic != "rate":
+        return gap
+    lived = (arrays.row_time - arrays.time[arrays.first][arrays.row_machine]) / arrays.per_tick
+    return np.asarray(gap / np.maximum(lived, window))
+
+
+def moved(mean: np.ndarray, normal: np.ndarray) -> np.ndarray:
+    """The mean minus the normal, and exactly 0 where only rounding is between them.
+
+    While a machine is young both are of the same readings. Trees cut at 0, and the engine online adds in another order.
+
+    Examples
+    --------
+    >>> moved(np.array([0.1 + 0.2, 0.5]), np.array([0.3, 0.3])).tolist()
+    [0.0, 0.2]
+    """
+    gap = mean - normal
+    return np.where(np.abs(gap) <= ROUNDING * np.maximum(np.abs(mean), np.abs(normal)), 0.0, gap)
+
+
+def renewals(arrays: "Arrays", *tables: "pd.DataFrame") -> tuple[np.ndarray, np.ndarray]:
+    """Machine codes and whole units of all records of known machines, sorted, each instant once."""
+    machine = np.concatenate([arrays.ids.get_indexer(table[MACHINE]) for table in tables]).astype(np.int64)
+    time = np.concatenate([exact(table[TIME]) for table in tables])
+    pairs = np.unique(np.stack([machine, time], axis=1)[machine >= 0], axis=0)
+    return pairs[:, 0], pairs[:, 1]
+
+
+def _period(arrays: "Arrays", columns: list[int], stat: str) -> Moments:
+    """Moments of the reference period of the life that each row is in, as far as it has come."""
+    length = ENDLESS if stat == "life" else window_units(arrays.plan.reference, arrays.per_tick)
+    tables = (arrays.tables.maintenance, arrays.tables.failures) if stat == "renewed" else ()
+    machine, time = renewals(arrays, *tables) if tables else (np.zeros(0, np.int64), np.zeros(0, np.int64))
+    lives = Timeline(machine, time)
+    before = np.searchsorted(machine, np.arange(len(arrays.ids)))
+    origin = arrays.time[arrays.first] - 1
+
+    def life(codes: np.ndarray, instants: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Number of the life, over all machines, and the instant after which it began."""
+        seen = lives.until(codes, instants, inclusive=False)
+        begun = np.append(time, 0)[np.maximum(seen - 1, 0)] if len(time) else np.zeros(len(codes), np.int64)
+        return seen + codes, np.where(seen > before[codes], begun, origin[codes])
+
+    number, began = life(arrays.machine, arrays.time)
+    inside = np.flatnonzero(arrays.time <= began + length)
+    row_number, row_began = life(arrays.row_machine, arrays.row_time)
+    until = np.minimum(arrays.row_time, row_began + length)
+    last = arrays.timeline.until(arrays.row_machine, until, inclusive=True) - 1
+    valid = (arrays.end >= 0) & (last >= 0)
+    valid &= number[np.maximum(last, 0)] == row_number
+    wanted, slot = np.unique(np.searchsorted(inside, last[valid]), return_inverse=True)
+    if not len(wanted):
+        return Moments.empty(len(last), len(columns), shared=len(columns))
+    starts = np.flatnonzero(np.diff(number[inside], prepend=-1))
+    weights = arrays.weights(columns)
+    moments = running_moments(arrays.values[inside][:, columns], arrays.ticks[inside], starts, wanted,
+                              None if weights is None else weights[inside])
+    place = np.zeros(len(last), dtype=np.int64)
+    place[valid] = slot
+    return moments.take(place, valid)

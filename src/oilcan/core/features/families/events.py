@@ -1,0 +1,82 @@
+"""Family `events`: how long ago, and how often, were errors, maintenance and failures?
+
+Errors count when stamped at or before t, for they are known at once. Maintenance and failures count
+strictly before t: a repair booked at the instant of a breakdown would give the breakdown away.
+NaN where the machine has no such record yet.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from oilcan.core.features.arrays import Arrays
+from oilcan.core.features.facts import Facts
+from oilcan.core.features.families.early_life import renewals
+from oilcan.core.features.plan import Feature
+from oilcan.core.timeline.lookup import Timeline, window_units
+from oilcan.ground.columns import EVENT_KEYS, MACHINE
+
+SINGULAR: Final = {"errors": "error", "maintenance": "maintenance", "failures": "failure"}
+
+
+def propose(facts: Facts) -> Iterator[Feature]:
+    """Recency per table and per value; counts of errors per window; elapsed life where it means something."""
+    for table, values in facts.kinds.items():
+        if values:
+            yield from _of_table(facts, table, values)
+    if facts.kinds["maintenance"] and facts.kinds["failures"]:
+        yield Feature("renewal_since", "events", "renewals", "since", None, facts.tick,
+                      "time since the last maintenance or failure")
+    if not facts.regular_start:
+        yield Feature("life_elapsed", "events", "telemetry", "elapsed", None, facts.tick,
+                      "time since the machine's first reading")
+
+
+def _of_table(facts: Facts, table: str, values: tuple[str, ...]) -> Iterator[Feature]:
+    word = SINGULAR[table]
+    for value in (None, *(values if len(values) > 1 else ())):
+        name, words = (f"{word}", f"{word}") if value is None else (f"{word}_{value}", f"{word} {value}")
+        yield Feature(f"{name}_since", "events", table, "since", None, facts.tick, f"time since the last {words}",
+                      value)
+        for window in facts.windows if table == "errors" else ():
+            yield Feature(f"{name}_count_{facts.suffix(window)}", "events", table, "count", window, "errors",
+                          f"number of {words} records in the last {facts.words(window)}", value)
+    if table == "failures":
+        yield Feature("failure_total", "events", table, "total", None, "failures", "failures of the machine so far")
+
+
+def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:
+    """Shape (rows, features)."""
+    out = np.empty((len(arrays.row_machine), len(features)))
+    for at, feature in enumerate(features):
+        if feature.statistic == "elapsed":
+            first = arrays.time[arrays.first][arrays.row_machine]
+            out[:, at] = (arrays.row_time - first) / arrays.per_tick
+        else:
+            out[:, at] = _of_records(arrays, feature)
+    return out
+
+
+def _of_records(arrays: Arrays, feature: Feature) -> np.ndarray:
+    machine, time = _records(arrays, feature)
+    line, before = Timeline(machine, time), np.searchsorted(machine, arrays.row_machine)
+    known = line.until(arrays.row_machine, arrays.row_time, inclusive=feature.sensor == "errors")
+    if feature.statistic == "total":
+        return np.asarray(known - before, dtype=np.float64)
+    if feature.statistic == "count":
+        length = window_units(feature.window or 0.0, arrays.per_tick)
+        return np.asarray(known - line.until(arrays.row_machine, arrays.row_time - length, inclusive=True), np.float64)
+    last = np.append(time, 0)[np.maximum(known - 1, 0)]
+    return np.where(known > before, (arrays.row_time - last) / arrays.per_tick, np.nan)
+
+
+def _records(arrays: Arrays, feature: Feature) -> tuple[np.ndarray, np.ndarray]:
+    """Records of one feature, sorted; each instant once."""
+    if feature.sensor == "renewals":
+        return renewals(arrays, arrays.tables.maintenance, arrays.tables.failures)
+    table: pd.DataFrame = getattr(arrays.tables, feature.sensor)
+    if feature.value is not None:
+        table = table[table[EVENT_KEYS[feature.sensor][-1]] == feature.value]
+    return renewals(arrays, table[table[MACHINE].isin(arrays.ids)])

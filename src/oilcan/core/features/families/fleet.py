@@ -1,0 +1,82 @@
+"""Family `fleet`: how far a machine stands from its like, in standard deviations of the training fleet.
+
+For each sensor, its like is a value of the machine category (model, site, ...) that explains most
+of the sensor's variance on training readings. Mean and deviation per value are learned once and
+stay fixed, so machines never depend on each other at run time. Where no category explains anything,
+there is nothing to compare and no feature: the trailing mean itself says the same.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from oilcan.core.features.arrays import Arrays
+from oilcan.core.features.facts import Facts
+from oilcan.core.features.families.trailing import windowed
+from oilcan.core.features.plan import Category, Feature, FleetReference
+from oilcan.core.features.signals.surface import EXPLAINS, FEW
+
+
+def learn_reference(
+    sensor: str, values: np.ndarray, codes: dict[str, np.ndarray], categories: tuple[Category, ...]
+) -> FleetReference | None:
+    """The reference of one sensor, by the category that explains it best; None where none does.
+
+    Parameters
+    ----------
+    values
+        Normalised training readings, shape (n,), NaN where missing.
+    codes
+        Category column -> code of each reading, -1 or NaN where unknown.
+    """
+    there = ~np.isnan(values)
+    if there.sum() < FEW or np.ptp(values[there]) == 0:
+        return None
+    best: tuple[float, FleetReference] | None = None
+    for category in categories:
+        known = there & (codes[category.column] >= 0)
+        means, stds = _by_value(values, there, codes[category.column], len(category.values))
+        place = codes[category.column][known].astype(np.int64)
+        if len(place) == 0:
+            continue
+        share = 1 - np.mean((values[known] - np.array(means)[place]) ** 2) / np.var(values[known])
+        if share >= EXPLAINS and (best is None or share > best[0]):
+            best = share, FleetReference(sensor, category.column, category.values, tuple(means), tuple(stds))
+    return None if best is None else best[1]
+
+
+def _by_value(values: np.ndarray, there: np.ndarray, codes: np.ndarray, n: int) -> tuple[list[float], list[float]]:
+    """Mean and deviation per value, and last of all readings; twelve digits, as in `regimes`."""
+    means, stds = [], []
+    overall = values[there]
+    for at in range(n + 1):
+        member = values[there & (codes == at)] if at < n else overall
+        if len(member) < FEW or np.ptp(member) == 0:
+            member = overall
+        means.append(float(f"{member.mean():.12g}"))
+        stds.append(float(f"{member.std():.12g}"))
+    return means, stds
+
+
+def propose(facts: Facts) -> Iterator[Feature]:
+    """The shortest window (the longest, where sensors are many) of the plain sensors that have a reference."""
+    by_sensor = {reference.sensor: reference for reference in facts.fleet}
+    for sensor in facts.sensors("plain"):
+        if sensor.name in by_sensor and not facts.is_lean:
+            window, column = facts.windows[-1 if facts.is_wide else 0], by_sensor[sensor.name].column
+            yield Feature(f"{sensor.name}_fleet_{facts.suffix(window)}", "fleet", sensor.name, "fleet", window,
+                          "standard deviations", f"{sensor.description}, mean of the last {facts.words(window)} "
+                                                 f"against machines of the same {column}")
+
+
+def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:
+    """Shape (rows, features)."""
+    by_sensor = {reference.sensor: reference for reference in arrays.plan.fleet}
+    out = np.empty((len(arrays.row_machine), len(features)))
+    for at, feature in enumerate(features):
+        reference = by_sensor[feature.sensor]
+        code = arrays.code(Category(reference.column, reference.values))
+        place = np.where(code >= 0, code, len(reference.values)).astype(np.int64)      # NaN and unseen: all machines
+        mean = windowed(arrays, feature.sensor, "mean", feature.window or 0.0)
+        out[:, at] = (mean - np.array(reference.mean)[place]) / np.array(reference.std)[place]
+    return out

@@ -1,0 +1,23 @@
+"""Family `level`: the newest reading itself."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from oilcan.core.features.arrays import Arrays
+from oilcan.core.features.facts import Facts
+from oilcan.core.features.plan import Feature
+from oilcan.core.features.signals.health_index import NAME
+
+
+def propose(facts: Facts) -> Iterator[Feature]:
+    """One feature per sensor that is read, and of the index; the index alone where it stands for the sensors."""
+    for sensor in facts.sensors():
+        if sensor.rhythm == "residual" or (facts.is_lean and sensor.name != NAME):
+            continue
+        yield facts.feature("level", sensor, "level", None, "newest reading")
+
+
+def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:
+    """Shape (rows, features)."""
+    return arrays.at_rows(arrays.values[:, [arrays.column(f.sensor) for f in features]])

@@ -1,0 +1,37 @@
+"""The families of features, in the order in which their columns stand.
+
+A family is two functions: `propose` says which features the training facts call for, `compute`
+fills their columns. Registering one here puts it under every check of `tests/property/test_features.py`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from oilcan.core.features.arrays import Arrays
+from oilcan.core.features.facts import Facts
+from oilcan.core.features.families import early_life, events, ewm, fleet, level, slope, static, trailing
+from oilcan.core.features.plan import Feature
+
+
+@dataclass(frozen=True)
+class Family:
+    """How one kind of feature is proposed and computed; `timeless` ones also suit independent rows."""
+
+    propose: Callable[[Facts], Iterator[Feature]]
+    compute: Callable[[Arrays, list[Feature]], np.ndarray]
+    timeless: bool = False
+
+
+FAMILIES: Final[dict[str, Family]] = {
+    "level": Family(level.propose, level.compute, timeless=True),
+    "trailing": Family(trailing.propose, trailing.compute),
+    "ewm": Family(ewm.propose, ewm.compute),
+    "slope": Family(slope.propose, slope.compute),
+    "early_life": Family(early_life.propose, early_life.compute),
+    "fleet": Family(fleet.propose, fleet.compute),
+    "events": Family(events.propose, events.compute),
+    "static": Family(static.propose, static.compute, timeless=True),
+}

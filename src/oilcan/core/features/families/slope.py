@@ -1,0 +1,27 @@
+"""Family `slope`: the least-squares line through the readings of a window, its rise per tick.
+
+The running sums are those of `scan` (means, squares and cross products of time and value), so a
+slope costs nothing beyond the window that `trailing` scans anyway.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from oilcan.core.features.arrays import Arrays
+from oilcan.core.features.facts import Facts
+from oilcan.core.features.families.trailing import windowed
+from oilcan.core.features.plan import Feature
+
+
+def propose(facts: Facts) -> Iterator[Feature]:
+    """Every window for plain sensors, the longest for counters and sparse ones."""
+    for sensor in facts.sensors():
+        for window in facts.windows_of(sensor):
+            if facts.applies(sensor, "slope", window):
+                yield facts.feature("slope", sensor, "slope", window, f"trend of the last {facts.words(window)}")
+
+
+def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:
+    """Shape (rows, features)."""
+    return np.array([windowed(arrays, f.sensor, "slope", f.window or 0.0) for f in features]).T

@@ -1,0 +1,38 @@
+"""Family `static`: what does not change while a machine works: model, site, rating, age."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from oilcan.core.features.arrays import Arrays, codes
+from oilcan.core.features.facts import Facts
+from oilcan.core.features.plan import Feature
+from oilcan.core.timeline.groups import exact
+
+
+def propose(facts: Facts) -> Iterator[Feature]:
+    """One feature per column: code of a category, number, flag, or age since a date."""
+    seen = {category.column for category in facts.categories}
+    for name, (kind, unit, description) in facts.statics.items():
+        if kind == "text" and name in seen:
+            yield Feature(f"{name}_code", "static", name, "code", None, "code", description)
+        elif kind == "instant" and facts.time == "instant":
+            yield Feature(f"{name}_age", "static", name, "age", None, "h", f"{description}, time since then")
+        elif kind in {"number", "integer", "flag"}:
+            yield Feature(f"{name}_value", "static", name, "value", None, unit, description)
+
+
+def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:
+    """Shape (rows, features)."""
+    known = {category.column: category for category in arrays.plan.categories}
+    out = np.empty((len(arrays.row_machine), len(features)))
+    for at, feature in enumerate(features):
+        column = arrays.static(feature.sensor)
+        if feature.statistic == "code":
+            out[:, at] = codes(column, known[feature.sensor])
+        elif feature.statistic == "age":
+            age = (arrays.row_time - exact(column)) / arrays.per_tick
+            out[:, at] = np.where(column.isna(), np.nan, age)
+        else:
+            out[:, at] = column.to_numpy(np.float64, na_value=np.nan)
+    return out

@@ -1,0 +1,130 @@
+"""Family `trailing`: mean, spread and extremes of a sensor over (t - window, t], by time, not by row count.
+
+Time is cut into blocks as long as the window, so a window is the tail of one block and the head of
+the next: the idea of van Herk (1992) and Gil and Werman (1993), with blocks of time instead of rows
+and moments beside extremes. The work per reading does not grow with the window's length.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from oilcan.core.features.facts import Facts
+from oilcan.core.features.plan import Feature
+from oilcan.core.features.scan import Moments, pieces, running
+from oilcan.core.timeline.lookup import window_units
+
+if TYPE_CHECKING:               # names for the reader; the service computes online features without waiting for pandas
+    from oilcan.core.features.arrays import Arrays
+
+NEEDED_BY = frozenset({"trailing", "slope", "early_life", "fleet"})
+ROUNDING: Final = 2.0**-36  # a change by less than this part of the mean is what rounding leaves of none
+WORDS = {"mean": "mean", "std": "standard deviation", "min": "lowest", "max": "highest"}
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Where one window stands at every row: positions of its first and last reading, and blocks of its length.
+
+    Parameters
+    ----------
+    blocks
+        First reading of each block.
+    begin, last, tail, head
+        Per row; `tail` and `head` say whether the window holds readings of the block before and of the row's own.
+    """
+
+    blocks: np.ndarray
+    begin: np.ndarray
+    last: np.ndarray
+    tail: np.ndarray
+    head: np.ndarray
+
+
+def place_window(arrays: "Arrays", window: float) -> Windows:
+    """Positions of the readings in (t - window, t] at every row."""
+    length = window_units(window, arrays.per_tick)
+    origin = arrays.time[arrays.first]
+    block = (arrays.time - origin[arrays.machine]) // length
+    blocks = np.flatnonzero(np.diff(block, prepend=-1) | np.diff(arrays.machine, prepend=-1))
+    begin = arrays.timeline.until(arrays.row_machine, arrays.row_time - length, inclusive=True)
+    row_block = (arrays.row_time - origin[arrays.row_machine]) // length
+    filled = (arrays.end >= 0) & (begin <= arrays.end)
+    last, begin = np.where(filled, arrays.end, 0), np.where(filled, begin, 0)
+    return Windows(blocks, begin, last, filled & (block[begin] == row_block - 1), filled & (block[last] == row_block))
+
+
+def scan_windows(arrays: "Arrays", columns: list[int], places: list[Windows]) -> list[Moments]:
+    """Moments of several windows at every row.
+
+    Readings that no window border parts are summed up once, for all windows; only these sums are
+    scanned. Where rows are asked for every sixth reading, that is a sixth of the work.
+    """
+    edges = np.unique(np.concatenate([
+        positions for place in places
+        for positions in (place.blocks, place.begin[place.tail], place.last[place.head] + 1)
+    ]))  # fmt: skip
+    edges = edges[edges < len(arrays.time)]
+    cells = pieces(arrays.values[:, columns], arrays.ticks, edges, arrays.weights(columns))
+    out = []
+    for place in places:
+        starts = np.searchsorted(edges, place.blocks)
+        begin, last = (np.searchsorted(edges, at, side="right") - 1 for at in (place.begin, place.last))
+        tail = _stretch(cells, starts, begin, place.tail, backwards=True)
+        out.append(tail.joined(_stretch(cells, starts, last, place.head, backwards=False)))
+    return out
+
+
+def _stretch(cells: Moments, starts: np.ndarray, at: np.ndarray, valid: np.ndarray, *, backwards: bool) -> Moments:
+    wanted, slot = np.unique(np.where(valid, at, 0), return_inverse=True)
+    return running(cells, starts, wanted, backwards=backwards).take(slot, valid)
+
+
+def statistic(moments: Moments, name: str) -> np.ndarray:
+    """One statistic of windows, shape (rows, sensors); NaN where there are too few readings for it.
+
+    `std` divides by the number of readings; `slope` is least squares per tick; both need readings at two instants.
+    A slope too small to change the mean is exactly 0: trees cut there, and the engine online adds in another order.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if name == "mean":
+            return np.where(moments.count > 0, moments.mean, np.nan)
+        if name == "std":
+            return np.where(moments.t_square > 0, np.sqrt(moments.square / moments.count), np.nan)
+        if name == "slope":
+            least = ROUNDING * np.abs(moments.mean) * np.sqrt(moments.t_square * moments.count)
+            slope = np.where(np.abs(moments.cross) <= least, 0.0, moments.cross / moments.t_square)
+            return np.where(moments.t_square > 0, slope, np.nan)
+    return moments.low if name == "min" else moments.high
+
+
+def propose(facts: Facts) -> Iterator[Feature]:
+    """Every statistic over every window for plain sensors; see `facts.RHYTHMS` for the others."""
+    for sensor in facts.sensors():
+        for window in facts.windows_of(sensor):
+            for stat in facts.params.stats:
+                if facts.applies(sensor, stat, window):
+                    yield facts.feature("trailing", sensor, stat, window,
+                                        f"{WORDS[stat]} of the last {facts.words(window)}")
+
+
+def compute(arrays: "Arrays", features: list[Feature]) -> np.ndarray:
+    """Shape (rows, features)."""
+    return np.array([windowed(arrays, f.sensor, f.statistic, f.window or 0.0) for f in features]).T
+
+
+def windowed(arrays: "Arrays", sensor: str, stat: str, window: float) -> np.ndarray:
+    """One statistic of one sensor at every row; windows are scanned once, for all families that need them."""
+    if not arrays.scanned:
+        needed = [f for f in arrays.plan.features if f.kind in NEEDED_BY and f.window]
+        groups: dict[tuple[str, ...], list[float]] = {}
+        for each in sorted({f.window for f in needed if f.window}):
+            groups.setdefault(tuple(sorted({f.sensor for f in needed if f.window == each})), []).append(each)
+        for names, lengths in groups.items():
+            places = [place_window(arrays, each) for each in lengths]
+            found = scan_windows(arrays, [arrays.column(name) for name in names], places)
+            arrays.scanned |= {each: (names, moments) for each, moments in zip(lengths, found, strict=True)}
+    names, moments = arrays.scanned[window]
+    return statistic(moments.column(names.index(sensor)), stat)

@@ -1,0 +1,34 @@
+"""From raw sensors to what the families see, the same for both engines; free of pandas, for the service."""
+
+import numpy as np
+
+from oilcan.core.features.plan import FeaturePlan
+from oilcan.core.features.signals.health_index import regime_of
+
+
+def processed(plan: FeaturePlan, raw: np.ndarray, conditions: np.ndarray) -> np.ndarray:
+    """Readings as the families see them, each from itself alone: normalised, then residuals and the health index.
+
+    Parameters
+    ----------
+    raw
+        Sensors of the plan, shape (n, sensors), NaN where missing.
+    conditions
+        Those of the plan's regimes, shape (n, conditions); none where there are no regimes.
+
+    Returns
+    -------
+    Shape (n, columns of the plan).
+    """
+    place = {sensor.name: at for at, sensor in enumerate(plan.sensors)}
+    out = raw.copy()
+    if plan.regimes is not None:
+        at = [place[name] for name in plan.regimes.sensors]
+        out[:, at] = plan.regimes.normalise(out[:, at], conditions)
+    more = [out]
+    if plan.residuals is not None:
+        more.append(plan.residuals.of(out[:, [place[name] for name in plan.residuals.inputs]]))
+    if plan.health is not None:
+        values = out[:, [place[name] for name in plan.health.sensors]]
+        more.append(plan.health.index(values, regime_of(plan.regimes, conditions))[:, None])
+    return np.hstack(more)

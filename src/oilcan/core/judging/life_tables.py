@@ -1,0 +1,103 @@
+"""How long do machines live between failures? Lives from the record, and their survival curve."""
+
+import numpy as np
+import pandas as pd
+
+from oilcan.ground.columns import MACHINE, TIME, ticks
+
+
+def lives(start: pd.Series, end: pd.Series, failures: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Lengths of lives in ticks, and which ended in a failure.
+
+    A life runs from the start of observation, or the last failure, to the next failure or the end of
+    observation. What happened before observation began is unknown, so the first life of a machine may
+    be taken for shorter than it was; repairs other than failures do not end a life.
+
+    Parameters
+    ----------
+    start, end
+        First and last tick of observation by machine, indexed by machine_id.
+    failures
+        Canonical failures; those of other machines, or outside (start, end], are left out.
+
+    Returns
+    -------
+    Lengths, shape (n_lives,), and flags of the same shape.
+
+    Examples
+    --------
+    >>> failures = pd.DataFrame({"machine_id": ["a", "a"], "time": [10, 25]})
+    >>> lives(pd.Series({"a": 0.0}), pd.Series({"a": 30.0}), failures)
+    (array([10., 15.,  5.]), array([ True,  True, False]))
+    """
+    ended = failures[[MACHINE, TIME]].drop_duplicates()
+    ended = pd.DataFrame({"who": ended[MACHINE].to_numpy(), "tick": ticks(ended[TIME]) if len(ended) else [],
+                          "failed": True})
+    ended = ended[ended["who"].isin(start.index)]
+    tick = ended["tick"].to_numpy(dtype=np.float64)
+    inside = (tick > start.loc[ended["who"]].to_numpy()) & (tick <= end.loc[ended["who"]].to_numpy())
+    stops = pd.DataFrame({"who": end.index, "tick": end.to_numpy(), "failed": False})
+    spans = pd.concat([ended[inside], stops]) if inside.any() else stops
+    spans = spans.sort_values(["who", "tick", "failed"], ascending=[True, True, False], kind="stable")
+    before = spans.groupby("who", sort=False)["tick"].shift()
+    before = before.fillna(spans["who"].map(start))
+    length = (spans["tick"] - before).to_numpy(dtype=np.float64)
+    return length[length > 0], spans["failed"].to_numpy(dtype=bool)[length > 0]
+
+
+def kaplan_meier(lives: np.ndarray, failed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Share of lives longer than each length: Kaplan and Meier 1958, JASA 53(282).
+
+    Returns
+    -------
+    Lengths at which a life ended in a failure, led by 0, and the share that outlived each, led by 1.
+
+    Examples
+    --------
+    >>> kaplan_meier(np.array([1.0, 2.0, 2.0, 3.0]), np.array([True, True, False, True]))
+    (array([0., 1., 2., 3.]), array([1.  , 0.75, 0.5 , 0.  ]))
+    """
+    length, which = np.unique(lives[failed], return_inverse=True)
+    ends = np.bincount(which, minlength=len(length))
+    at_risk = len(lives) - np.searchsorted(np.sort(lives), length, side="left")
+    survival = np.cumprod(1.0 - ends / at_risk)
+    return np.concatenate([[0.0], length]), np.concatenate([[1.0], survival])
+
+
+def median_life(lives: np.ndarray, failed: np.ndarray) -> float | None:
+    """Length that half the lives outlive; the longest failed one if more do; None without a failure."""
+    if not failed.any():
+        return None
+    length, survival = kaplan_meier(lives, failed)
+    return float(length[min(int(np.searchsorted(-survival, -0.5)), len(length) - 1)])
+
+
+def age(machine_id: np.ndarray, tick: np.ndarray, start: pd.Series, *events: pd.DataFrame) -> np.ndarray:
+    """Ticks since the last of the events at or before each row, or since the start of observation.
+
+    Parameters
+    ----------
+    machine_id, tick
+        Rows, shape (n,), sorted by machine, then time.
+    start
+        First tick of observation by machine, indexed by machine_id.
+    events
+        Canonical event tables: machine_id, time.
+
+    Examples
+    --------
+    >>> failures = pd.DataFrame({"machine_id": ["a"], "time": [10]})
+    >>> age(np.array(["a", "a"]), np.array([9.0, 12.0]), pd.Series({"a": 1.0}), failures)
+    array([8., 2.])
+    """
+    begin = pd.DataFrame({"who": start.index, "event": start.to_numpy(dtype=np.float64)})
+    happened = [pd.DataFrame({"who": table[MACHINE].to_numpy(), "event": ticks(table[TIME])})
+                for table in events if len(table)]
+    all_events = pd.concat([begin, *happened]).sort_values("event", kind="stable")
+    all_events["who"] = all_events["who"].astype(str)
+    rows = pd.DataFrame({"who": machine_id, "tick": tick, "at": np.arange(len(tick))})
+    rows["who"] = rows["who"].astype(str)
+    joined = pd.merge_asof(rows.sort_values("tick", kind="stable"), all_events, left_on="tick", right_on="event",
+                           by="who")
+    joined = joined.sort_values("at", kind="stable")
+    return np.maximum((joined["tick"] - joined["event"]).fillna(0.0).to_numpy(dtype=np.float64), 0.0)

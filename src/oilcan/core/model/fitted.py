@@ -1,0 +1,238 @@
+"""What training leaves behind: trees, calibrators, alarm policies and intervals, with the order of features."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from oilcan.core.alarms.policy import AlarmPolicy
+from oilcan.core.model.calibration import Calibrator
+from oilcan.core.model.hazards import PREFIX, by_horizon
+from oilcan.core.model.intervals import Interval
+from oilcan.core.model.trees import TreeModel
+from oilcan.ground.durations import Duration
+from oilcan.ground.errors import IntegrityError
+
+
+@dataclass(frozen=True)
+class EventForecast:
+    """Probability of an event: a task of kind `failure_within` or `label`, or one failure mode of it.
+
+    Attributes
+    ----------
+    task, mode
+        Entry of the contract's `tasks`; mode is None for the task as a whole.
+    trees
+        Row of features -> score.
+    calibrator
+        Score -> probability.
+    policy
+        When the probability becomes an alarm; None for modes.
+    """
+
+    task: str
+    mode: str | None
+    trees: TreeModel
+    calibrator: Calibrator
+    policy: AlarmPolicy | None = None
+
+    @property
+    def name(self) -> str:
+        """Ending of its columns: `failure`, `failure__bearing`."""
+        return forecast_name(self.task, self.mode)
+
+    @property
+    def threshold(self) -> float | None:
+        """Cut on the probability that turns a machine on; None for modes."""
+        return self.policy.threshold if self.policy else None
+
+    def columns(self, raw: np.ndarray) -> dict[str, np.ndarray]:
+        """Columns of predictions from what the trees say, each of shape (n,)."""
+        p = {f"p_{self.name}": self.calibrator(raw)}
+        return p if self.mode else {f"score_{self.name}": raw} | p
+
+
+@dataclass(frozen=True)
+class LifeForecast:
+    """Remaining useful life in ticks, with its 90 % interval."""
+
+    task: str
+    trees: TreeModel
+    interval: Interval
+
+    @property
+    def name(self) -> str:
+        """Ending of its columns: `rul`."""
+        return self.task
+
+    def columns(self, raw: np.ndarray) -> dict[str, np.ndarray]:
+        """Columns of predictions from what the trees say, each of shape (n,)."""
+        life = self.interval.clip(raw)
+        low, high = self.interval(life)
+        return {f"rul_{self.name}": life, f"rul_{self.name}_low": low, f"rul_{self.name}_high": high}
+
+
+@dataclass(frozen=True)
+class OutlookForecast:
+    """When: the probability of a failure by each of several horizons, monotone in the horizon.
+
+    A discrete-time hazard model beside the classifier of the same task. At the task's own horizon it says what
+    the classifier says.
+
+    Attributes
+    ----------
+    task
+        Entry of the contract's `tasks`, of kind `failure_within`.
+    horizons
+        Ticks after t + lead_time, ascending.
+    own
+        Which of them is the task's own.
+    counts_cycles
+        Whether a tick is a cycle.
+    trees
+        Row of features and, last, the number of the interval -> hazard in it.
+    calibrator
+        Hazard -> hazard.
+    """
+
+    task: str
+    horizons: tuple[float, ...]
+    own: int
+    counts_cycles: bool
+    trees: TreeModel
+    calibrator: Calibrator
+
+    @property
+    def name(self) -> str:
+        """Beginning of its columns: `by_failure`."""
+        return PREFIX + self.task
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Ending of each horizon's column: `24h`."""
+        return tuple(Duration(ticks, counts_cycles=self.counts_cycles).suffix for ticks in self.horizons)
+
+    def hazards(self, matrix: np.ndarray, jobs: int = 1) -> np.ndarray:
+        """Hazard of each interval as the trees say it, shape (n, n_horizons).
+
+        Parameters
+        ----------
+        matrix
+            Rows of features, shape (n, n_features), float32, without the interval.
+        jobs
+            As in `TreeModel.predict`.
+        """
+        rows = np.column_stack([matrix, np.zeros(len(matrix), dtype=np.float32)])
+        said = np.empty((len(matrix), len(self.horizons)))
+        for interval in range(len(self.horizons)):
+            rows[:, -1] = interval
+            said[:, interval] = self.trees.predict(rows, jobs)
+        return said
+
+    def columns(self, hazards: np.ndarray, p: np.ndarray) -> dict[str, np.ndarray]:
+        """Columns of predictions, each of shape (n,): `by_failure_24h`, ...
+
+        Parameters
+        ----------
+        hazards
+            From `hazards`, shape (n, n_horizons).
+        p
+            What the classifier of the task says, calibrated, shape (n,).
+        """
+        said = by_horizon(self.calibrator(hazards), self.own, p)
+        return {f"{self.name}_{suffix}": said[:, at] for at, suffix in enumerate(self.suffixes)}
+
+
+Forecast = EventForecast | LifeForecast | OutlookForecast
+
+
+def forecast_name(task: str, mode: str | None) -> str:
+    """Ending of the columns of a forecast.
+
+    Examples
+    --------
+    >>> forecast_name("failure", "bearing")
+    'failure__bearing'
+    """
+    return task if mode is None else f"{task}__{mode}"
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model.
+
+    Attributes
+    ----------
+    features
+        Names in the order of the columns of a matrix.
+    plan_hash
+        Of the feature plan that computes them.
+    forecasts
+        In order of the contract's tasks, each followed by its modes; outlooks last.
+    """
+
+    features: tuple[str, ...]
+    plan_hash: str
+    forecasts: tuple[Forecast, ...]
+
+    def check_features(self, features: tuple[str, ...], plan_hash: str, where: str) -> None:
+        """Refuse features that are not the ones it was trained on.
+
+        Raises
+        ------
+        IntegrityError
+            If names, order or plan differ.
+        """
+        if features == self.features and plan_hash == self.plan_hash:
+            return
+        missing = sorted(set(self.features) - set(features))
+        raise IntegrityError(
+            f"{where}: model wants {len(self.features)} features of plan {self.plan_hash[:12]}, table has "
+            f"{len(features)} of plan {plan_hash[:12]} (missing {missing[:5] or 'none'}; order counts). "
+            f"Run `dvc repro featurize train`."
+        )
+
+    def with_trees(self, trees: Mapping[str, TreeModel]) -> "Fitted":
+        """The same choices with other trees, by name of the forecast; one that is not named keeps its own."""
+        return replace(self, forecasts=tuple(
+            replace(forecast, trees=trees.get(forecast.name, forecast.trees)) for forecast in self.forecasts
+        ))  # fmt: skip
+
+    def policies(self) -> dict[str, AlarmPolicy]:
+        """Task -> alarm policy, where there is one."""
+        return {
+            forecast.name: forecast.policy
+            for forecast in self.forecasts
+            if isinstance(forecast, EventForecast) and forecast.policy is not None
+        }
+
+    def thresholds(self) -> dict[str, float]:
+        """Task -> threshold, where there is one."""
+        return {name: policy.threshold for name, policy in self.policies().items()}
+
+
+def by_batch(n_rows: int, rows_per_batch: int) -> list[slice]:
+    """Slices that cover `n_rows` in order.
+
+    Examples
+    --------
+    >>> by_batch(5, 2)
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    return [slice(at, min(at + rows_per_batch, n_rows)) for at in range(0, n_rows, rows_per_batch)]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What `train` leaves behind: the same choices twice.
+
+    Attributes
+    ----------
+    judged
+        Learned from the training part alone, so that it may be asked about validation rows.
+    served
+        Learned from both parts where `train.refit` says so: what is tested, packaged and served.
+    """
+
+    judged: Fitted
+    served: Fitted

@@ -1,0 +1,154 @@
+"""Tree ensembles as treelite's own bytes: what is trained, versioned, packaged and served.
+
+One form from train to service has three uses: no door ever unpickles an estimator, the bytes do not
+depend on thread counts (scikit-learn's pickles do), and batch and service give the same last bit.
+"""
+
+import ctypes
+import functools
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import treelite
+import treelite.sklearn
+from treelite.core import _LIB, _check_call
+from treelite.gtil.gtil import GTILConfig
+
+from oilcan.ground.errors import IntegrityError
+
+_ALL_THREADS: Final = -1        # all that OpenMP may have; asking treelite for more is an error
+_AS_IT_IS: Final = (1.0, 0.0)
+_TANGENT: Final = (4.0, -2.0)   # of the log-odds at a probability of one half
+_TOLERANCE: Final = 1e-12       # boosting adds in another order than scikit-learn; forests agree to the bit
+
+
+class TreeModel:
+    """Trees that map a row of features to one number: P(class 1), or the value of a regression.
+
+    A bag of several ensembles says the mean of what they say. Missing values (NaN) go where training
+    sent them. The same row gives the same bits alone, in a batch of any size, and with any number of threads.
+
+    Attributes
+    ----------
+    checkpoints
+        The members of the bag, one or more, as treelite serialises them.
+    members
+        The same, loaded.
+    lines
+        Slope and offset that bring each member's sum of leaves to the scale of `raw`.
+    """
+
+    def __init__(self, *checkpoints: bytes) -> None:
+        self.checkpoints = checkpoints
+        try:
+            self.members = [treelite.Model.deserialize_bytes(checkpoint) for checkpoint in checkpoints]
+        except treelite.TreeliteError as err:
+            raise IntegrityError(f"not a treelite model ({err}). Run `dvc repro train package`.") from err
+        if any((member.input_type, member.output_type) != ("float64", "float64") for member in self.members):
+            raise IntegrityError("trees are not of float64 numbers. Run `dvc repro train package`.")
+        widths = sorted({int(member.num_feature) for member in self.members})
+        if len(widths) != 1:
+            raise IntegrityError(f"bag of trees: members read {widths or 'no'} features (found), wanted at least one "
+                                 f"member and one width. Run `dvc repro train package`.")
+        self.n_features = widths[0]
+        self.lines = _common_scale(self.members)
+        self._classes = [int(member.get_header_accessor().get_field("num_class")[0]) for member in self.members]
+
+    @classmethod
+    def bag(cls, members: Sequence["TreeModel"]) -> "TreeModel":
+        """The mean of several models, in their order."""
+        return cls(*(checkpoint for member in members for checkpoint in member.checkpoints))
+
+    @classmethod
+    def from_sklearn(cls, estimator: Any, sample: np.ndarray) -> "TreeModel":
+        """Trees of a fitted scikit-learn ensemble, proven on `sample` to say the same.
+
+        Raises
+        ------
+        IntegrityError
+            If they differ by more than 1e-12: treelite does not read this scikit-learn rightly.
+        """
+        trees = cls(treelite.sklearn.import_model(estimator).serialize_bytes())
+        wanted = (
+            estimator.predict_proba(sample)[:, 1] if hasattr(estimator, "predict_proba") else estimator.predict(sample)
+        )
+        scale = max(1.0, float(np.abs(wanted).max(initial=0.0)))
+        worst = float(np.abs(trees.predict(sample) - wanted).max(initial=0.0))
+        if not worst <= _TOLERANCE * scale:
+            raise IntegrityError(
+                f"treelite {treelite.__version__}: predictions differ from scikit-learn by {worst:.2g} "
+                f"(wanted at most {_TOLERANCE * scale:.0e}). Install the pinned versions of requirements/."
+            )
+        return trees
+
+    def predict(self, matrix: np.ndarray, jobs: int = 1) -> np.ndarray:
+        """One number per row.
+
+        Parameters
+        ----------
+        matrix
+            Shape (n, n_features), float32; NaN where missing.
+        jobs
+            1, or more for as many threads as OpenMP may have; the numbers do not depend on it.
+
+        Returns
+        -------
+        Shape (n,), float64.
+
+        Raises
+        ------
+        ValueError
+            If the number of columns is another: treelite itself would read past the row.
+        """
+        return self._mean(matrix, "default", jobs)
+
+    def raw(self, matrix: np.ndarray) -> np.ndarray:
+        """What the trees add up to, shape (n,): log-odds of boosted classifiers, else the same as `predict`.
+
+        A forest in one bag with boosted classifiers speaks by the tangent of the log-odds at one half, 4 p - 2: so all
+        that is said stays a sum over leaves, as contributions of features need it.
+        """
+        return self._mean(matrix, "raw", 1, self.lines)
+
+    def _mean(self, matrix: np.ndarray, kind: str, jobs: int, lines: Sequence[tuple[float, float]] = ()) -> np.ndarray:
+        if matrix.ndim != 2 or matrix.shape[1] != self.n_features:
+            raise ValueError(f"matrix: shape is {matrix.shape}, wanted (n, {self.n_features})")
+        if len(matrix) == 0:
+            return np.zeros(0)
+        rows = np.ascontiguousarray(matrix, dtype=np.float64)
+        total = np.zeros(len(rows))
+        for at, (member, classes) in enumerate(zip(self.members, self._classes, strict=True)):
+            slope, offset = lines[at] if lines else _AS_IT_IS
+            total += slope * _says(member, rows, classes, _config(1 if jobs == 1 else _ALL_THREADS, kind)) + offset
+        return total / len(self.members)
+
+    def __reduce__(self) -> tuple[type["TreeModel"], tuple[bytes, ...]]:
+        return TreeModel, self.checkpoints
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TreeModel) and self.checkpoints == other.checkpoints
+
+    def __hash__(self) -> int:
+        return hash(self.checkpoints)
+
+
+def _common_scale(members: Sequence[Any]) -> list[tuple[float, float]]:
+    """Slope and offset of each member; see `TreeModel.raw`."""
+    log_odds = [member.get_header_accessor().get_field("postprocessor") == "sigmoid" for member in members]
+    return [_AS_IT_IS if is_boosted or not any(log_odds) else _TANGENT for is_boosted in log_odds]
+
+
+@functools.cache
+def _config(threads: int, kind: str) -> Any:
+    return GTILConfig(nthread=threads, predict_type=kind)
+
+
+def _says(member: Any, rows: np.ndarray, classes: int, config: Any) -> np.ndarray:
+    """`treelite.gtil.predict` without its preparations, which for one row take twice as long as 150 trees."""
+    out = np.zeros((len(rows), 1, classes))
+    done = _LIB.TreeliteGTILPredict(
+        member.handle, rows.ctypes.data_as(ctypes.c_void_p), b"float64", ctypes.c_uint64(len(rows)),
+        out.ctypes.data_as(ctypes.c_void_p), config.handle)
+    _check_call(done)
+    return out[:, 0, -1]

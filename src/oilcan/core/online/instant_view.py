@@ -1,0 +1,56 @@
+"""What is known of some machines at one instant each: the numbers that features are made of."""
+
+from functools import cached_property
+
+import numpy as np
+
+from oilcan.core.features.families.trailing import statistic
+from oilcan.core.online.compiled_plan import Parts
+from oilcan.core.online.state.machine_arrays import NONE, Taken
+from oilcan.core.online.state.record_log import LIVES, Known
+
+
+class View:
+    """What is known of some machines at one instant each.
+
+    Parameters
+    ----------
+    now
+        Whole units, shape (m,); NONE for a machine that has sent nothing, where no instant was given.
+    """
+
+    def __init__(self, parts: Parts, slots: np.ndarray, now: np.ndarray, state: Taken) -> None:
+        self.parts, self.slots, self.now, self.state = parts, slots, now, state
+
+    @cached_property
+    def windows(self) -> dict[str, np.ndarray]:
+        """Statistic -> (m, pairs of sensor and window)."""
+        return self.parts.sliding.statistics(self.slots, self.now, self.state)
+
+    @cached_property
+    def records(self) -> Known:
+        """Records known now."""
+        return self.parts.records.table(self.slots, self.now)
+
+    @cached_property
+    def last(self) -> np.ndarray:
+        """Time of the last record of each key, shape (m, keys)."""
+        return self.records.last()
+
+    def normals(self, name: str) -> np.ndarray:
+        """A statistic of every reference period, shape (m, places); see `Lives.place`."""
+        parts, began = self.parts, self.state["began"]
+        if LIVES in parts.records.keys:
+            renewed = self.last[:, parts.records.keys[LIVES]]
+            began = np.where(renewed == NONE, self.state["first"] - 1, renewed)
+        found = ((statistic(each, name), each.mean.shape) for each in parts.lives.at(self.state, began))
+        return np.concatenate([np.broadcast_to(one, shape) for one, shape in found], axis=1)
+
+    def static(self, column: str) -> np.ndarray:
+        """A static column, shape (m,)."""
+        return self.parts.statics.column(column, self.slots, self.state["raw"])
+
+    def since(self, instant: np.ndarray) -> np.ndarray:
+        """Ticks from instants to now; NaN where either is unknown. Shape of `instant`, whose first axis is machines."""
+        now = self.now.reshape(-1, *[1] * (instant.ndim - 1))
+        return np.where((instant == NONE) | (now == NONE), np.nan, (now - instant) / self.parts.per_tick)

@@ -1,0 +1,1 @@
+"""What the online engine remembers of each machine: windows, averages, records, and their form as bytes."""

@@ -1,0 +1,1 @@
+"""Canonical tables -> cleaned readings, forecast rows, labels and parts. No features."""

@@ -1,0 +1,177 @@
+"""At which rows is a forecast made, and what came true after them?
+
+Brings labels and splits together: rows every stride, targets as each part may know them, parts
+that can carry the task.
+"""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from oilcan.contract import Contract
+from oilcan.core.prepare.labels import Outlook, failure_wait, label_failures, observed_until, remaining_life
+from oilcan.core.prepare.splits import PARTS, SplitPlan, plan_split
+from oilcan.core.timeline.groups import exact, first_rows, units_per_tick
+from oilcan.ground.columns import MACHINE, MODE, PART, TIME
+from oilcan.ground.errors import DataError, bullet_list
+
+PARTITION: Final = "partition"
+_USUAL_SILENCE: Final = 3.0     # periods without a reading that are nothing special, where no max_gap is stated
+
+
+def pick_rows(telemetry: pd.DataFrame, contract: Contract) -> np.ndarray:
+    """Positions of the rows at which a forecast is made: the first of each machine in each stride.
+
+    The last row of a machine is picked too where the contract scores only that one.
+
+    Parameters
+    ----------
+    telemetry
+        Sorted by (machine_id, time).
+    """
+    if contract.rows.stride is None or TIME not in telemetry:
+        return np.arange(len(telemetry))
+    first = first_rows(telemetry[MACHINE])
+    stride = round(contract.rows.stride.ticks * units_per_tick(telemetry[TIME]))
+    bins = exact(telemetry[TIME]) // stride
+    is_picked = np.diff(bins, prepend=bins[:1] - 1) != 0
+    is_picked[first] = True
+    if contract.split.test_rows == "last" and len(first):
+        is_picked[np.append(first[1:], len(telemetry)) - 1] = True
+    return np.flatnonzero(is_picked)
+
+
+def silence(contract: Contract) -> float:
+    """Ticks without a reading after which a machine counts as silent."""
+    if contract.time.max_gap is not None:
+        return contract.time.max_gap.ticks
+    return _USUAL_SILENCE * contract.time.period.ticks if contract.time.period else 0.0
+
+
+def least_gap(contract: Contract) -> float:
+    """Ticks left out before each cut: as stated, and never less than horizon + lead time."""
+    needed = max((t.horizon.ticks + t.lead_time.ticks for t in contract.tasks.values() if t.horizon and t.lead_time),
+                 default=0.0)  # fmt: skip
+    return max(needed, contract.split.gap.ticks if contract.split.gap else 0.0)
+
+
+def part_rows(
+    rows: pd.DataFrame, machines: pd.DataFrame, failures: pd.DataFrame, contract: Contract, *, seed: int
+) -> tuple[pd.DataFrame, dict[str, int], SplitPlan]:
+    """Rows with their part; counts of those left out, by reason; the plan.
+
+    Parameters
+    ----------
+    rows
+        Picked rows of the whole fleet: partition, machine_id, time, label columns.
+    """
+    strata = pd.Series(machines[MACHINE].isin(failures[MACHINE]).to_numpy(), index=pd.Index(machines[MACHINE]))
+    _, task = contract.headline()
+    if contract.time.kind == "none":
+        strata = rows.set_index(MACHINE)[str(task.column)].astype("float64").fillna(-1.0)
+    period = contract.time.period.ticks if contract.time.period else 1.0
+    plan = plan_split(contract.split, machines, strata=strata, gap=least_gap(contract), seed=seed, period=period)
+    parts = plan.assign(rows)
+    if contract.time.kind != "none":
+        is_end = Outlook.of(rows, failures, exact(rows[TIME])).is_failure()
+        parts = np.where(is_end & (parts != "not_last"), "failure_instant", parts)
+    is_kept = np.isin(parts, PARTS)
+    reasons, counts = np.unique(parts[~is_kept].astype(str), return_counts=True)
+    left_out = dict(zip(reasons.tolist(), counts.tolist(), strict=True))
+    return rows.assign(part=parts)[is_kept].reset_index(drop=True), left_out, plan
+
+
+def label_rows(
+    rows: pd.DataFrame, machines: pd.DataFrame, failures: pd.DataFrame, contract: Contract, plan: SplitPlan
+) -> pd.DataFrame:
+    """Rows with the targets of every task, each as the row's part may know it.
+
+    Parameters
+    ----------
+    rows
+        From `part_rows`.
+
+    Returns
+    -------
+    partition, machine_id, time, part, and per task the columns that `docs/stages/prepare.md` lists.
+    """
+    key = [name for name in (PARTITION, MACHINE, TIME, PART) if name in rows]
+    columns: dict[str, np.ndarray] = {}
+    if contract.time.kind == "none":
+        for name, task in contract.tasks.items():
+            columns[f"target_{name}"] = rows[str(task.column)].astype("float64").to_numpy()
+        return rows[key].assign(**columns)
+    until = observed_until(rows, machines, failures, tolerance=silence(contract))
+    until = np.minimum(until, plan.known_until(rows[PART].to_numpy(dtype=object)))
+    outlook = Outlook.of(rows, failures, until)
+    for name, task in contract.tasks.items():
+        if task.kind == "rul":
+            columns[f"target_{name}"], columns[f"bound_{name}"] = remaining_life(outlook)
+            continue
+        # the contract's rules demand both of this kind of task
+        lengths = {word: getattr(task, word).ticks for word in ("horizon", "lead_time")}
+        columns[f"target_{name}"] = label_failures(outlook, **lengths)
+        columns[f"next_failure_{name}"] = outlook.next_failure()
+        columns[f"wait_{name}"], columns[f"seen_{name}"] = failure_wait(outlook, lead_time=lengths["lead_time"])
+        for mode in sorted(failures[MODE].unique()) if task.modes else []:
+            of_mode = Outlook.of(rows, failures[failures[MODE] == mode], until)
+            columns[f"target_{name}__{mode}"] = label_failures(of_mode, **lengths)
+    return rows[key].assign(**columns)
+
+
+def add_truth(rows: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
+    """Rows with `p_true`, the probability only the simulation knows; NaN where it says nothing."""
+    known = truth[[MACHINE, TIME, "p_failure"]].rename(columns={"p_failure": "p_true"})
+    return rows.merge(known, on=[MACHINE, TIME], how="left")
+
+
+def check_parts(rows: pd.DataFrame, contract: Contract) -> None:
+    """Refuse parts that cannot carry a task: no rows, one class only, no life that ended.
+
+    Raises
+    ------
+    DataError
+        All such parts at once, with counts and what to change.
+    """
+    faults = []
+    for part in PARTS:
+        of_part = rows[rows[PART] == part]
+        if of_part.empty:
+            faults.append(f"{part}: no rows. {_remedy(contract, part)}")
+            continue
+        for name, task in contract.tasks.items():
+            target = of_part[f"target_{name}"].dropna()
+            if task.kind == "rul" and target.empty:
+                faults.append(f"{part}: no life that ended for task {name!r} (found 0 of {len(of_part):,} rows with a "
+                              f"known remaining life). {_remedy(contract, part)}")
+            elif task.kind != "rul" and target.nunique() < 2:
+                hits = int(target.sum())
+                faults.append(f"{part}: one class only for task {name!r} (found {hits:,} positive and "
+                              f"{len(target) - hits:,} negative rows, {len(of_part) - len(target):,} censored; wanted "
+                              f"both). {_remedy(contract, part)}")
+    if faults:
+        raise DataError(bullet_list("split: parts cannot carry the tasks", faults))
+
+
+def _remedy(contract: Contract, part: str) -> str:
+    if contract.split.by == "time":
+        return "Move split.validation or split.test in the contract so that failures fall into this part."
+    if part == "test" and contract.split.by == "given":
+        return "Check tables.telemetry.test_files and failures.test_rul_files in the contract."
+    return (f"Raise split.{part if part != 'train' else 'validation'} in the contract (lower it for train), "
+            f"or change prepare.seed in params.yaml.")
+
+
+def part_counts(rows: pd.DataFrame, contract: Contract) -> dict[str, dict[str, int]]:
+    """Rows, machines and known, positive and censored targets of each part, for `prepare.json`."""
+    counts: dict[str, dict[str, int]] = {}
+    for part in PARTS:
+        of_part = rows[rows[PART] == part]
+        counts[part] = {"rows": len(of_part), "machines": int(of_part[MACHINE].nunique())}
+        for column in (name for name in of_part if str(name).startswith("target_")):
+            task = column.removeprefix("target_").partition("__")[0]
+            counts[part][f"censored_{column}"] = int(of_part[column].isna().sum())
+            if contract.tasks[task].kind != "rul":
+                counts[part][f"positive_{column}"] = int((of_part[column] == 1).sum())
+    return counts

@@ -1,0 +1,144 @@
+"""Canonical tables -> prepared tables: one partition of machines, then the rows of the fleet."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import pandas as pd
+
+from oilcan.contract import Contract
+from oilcan.core.prepare import forecast_rows as row_tables
+from oilcan.core.prepare.cleaning import hold_last, remove_quarantined
+from oilcan.core.prepare.derived import add_derived
+from oilcan.core.prepare.splits import PARTS, SplitPlan
+from oilcan.ground.columns import KEY, TIME
+
+TABLES: Final = ("errors", "maintenance", "failures", "machines")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One prepared partition.
+
+    Attributes
+    ----------
+    telemetry
+        Cleaned readings with derived columns, without labels.
+    rows
+        Rows at which a forecast is made: partition, key, label columns.
+    readings_removed, readings_held
+        Quarantined readings, and missing ones that repeat the last.
+    """
+
+    telemetry: pd.DataFrame
+    rows: pd.DataFrame
+    telemetry_rows: int
+    readings_removed: int
+    readings_held: int
+
+    def without_telemetry(self) -> "Prepared":
+        """The same without its readings: small enough to send from worker to parent."""
+        return replace(self, telemetry=self.telemetry.iloc[:0])
+
+
+@dataclass(frozen=True)
+class PreparedRows:
+    """Rows of the fleet with part and targets; their summary; the line the stage reports."""
+
+    rows: pd.DataFrame
+    summary: dict[str, Any]
+    headline: dict[str, Any]
+
+
+def prepare_partition(
+    telemetry: pd.DataFrame, quarantine: pd.DataFrame, contract: Contract, *, number: int, fill_periods: int
+) -> Prepared:
+    """Clean one partition, add the derived columns, pick the rows; labels leave the readings here.
+
+    Parameters
+    ----------
+    telemetry
+        Canonical, sorted by (machine_id, time).
+    number
+        Of the partition.
+    fill_periods
+        A missing reading repeats the last one for at most this many periods.
+    """
+    labels = contract.telemetry_columns("label")
+    readings, removed = remove_quarantined(telemetry, quarantine)
+    readings, held = clean_readings(readings.drop(columns=labels), contract, fill_periods=fill_periods)
+    picked = row_tables.pick_rows(telemetry, contract)
+    columns = [name for name in (*KEY, *labels) if name in telemetry]
+    rows = telemetry[columns].iloc[picked].reset_index(drop=True)
+    rows.insert(0, row_tables.PARTITION, number)
+    return Prepared(readings, rows, len(telemetry), removed, held)
+
+
+def clean_readings(telemetry: pd.DataFrame, contract: Contract, *, fill_periods: int) -> tuple[pd.DataFrame, int]:
+    """Readings with short silences bridged and derived columns added, and how many were bridged.
+
+    Parameters
+    ----------
+    telemetry
+        Sorted by (machine_id, time), bad readings missing; columns the contract does not know are passed on.
+    fill_periods
+        A missing reading repeats the last one for at most this many periods.
+    """
+    known = [name for name in contract.telemetry_columns("sensor", "condition", "static")
+             if name not in contract.derived]  # fmt: skip
+    kinds = {name: column.type for name, column in contract.tables["telemetry"].columns.items()}
+    numbers = [name for name in known if kinds[name] in {"number", "integer", "flag"}]
+    held = 0
+    if TIME in telemetry and contract.time.period is not None:
+        filled = [name for name in contract.telemetry_columns("sensor", "condition")
+                  if name in numbers and kinds[name] != "flag"]  # fmt: skip
+        telemetry, held = hold_last(telemetry, filled, longest=fill_periods * contract.time.period.ticks)
+    return add_derived(telemetry, contract.derived, numbers), held
+
+
+def prepare_rows(
+    parts: Sequence[Prepared],
+    tables: Mapping[str, pd.DataFrame],
+    truth: pd.DataFrame | None,
+    contract: Contract,
+    *,
+    seed: int,
+) -> PreparedRows:
+    """Part and label the rows of all partitions, or refuse if a part cannot carry a task.
+
+    Raises
+    ------
+    DataError
+        If a part has no rows, one class only, or no life that ended.
+    """
+    machines, failures = tables["machines"], tables["failures"]
+    picked = pd.concat([part.rows for part in parts], ignore_index=True)
+    kept, left_out, plan = row_tables.part_rows(picked, machines, failures, contract, seed=seed)
+    rows = row_tables.label_rows(kept, machines, failures, contract, plan)
+    row_tables.check_parts(rows, contract)
+    if truth is not None:
+        rows = row_tables.add_truth(rows, truth)
+    readings = {
+        "telemetry_rows": sum(part.telemetry_rows for part in parts),
+        "readings_removed": sum(part.readings_removed for part in parts),
+        "readings_held": sum(part.readings_held for part in parts),
+    }
+    summary = readings | {
+        "rows_picked": len(picked),
+        "rows_left_out": left_out,
+        "parts": row_tables.part_counts(rows, contract),
+        "split": _describe(plan, machines),
+    }
+    headline = {"rows_in": readings["telemetry_rows"], "rows_out": len(rows)}
+    return PreparedRows(rows, summary, headline | {part: int((rows["part"] == part).sum()) for part in PARTS})
+
+
+def _describe(plan: SplitPlan, machines: pd.DataFrame) -> dict[str, Any]:
+    described: dict[str, Any] = {"by": plan.by}
+    if plan.cuts is not None:
+        is_instant = isinstance(machines["first_time"].dtype, pd.DatetimeTZDtype)
+        cuts = [pd.Timestamp(cut, unit="us", tz="UTC").isoformat() if is_instant else cut for cut in plan.cuts]
+        described |= {"first_validation": cuts[0], "first_test": cuts[1]}
+        described["gap"] = plan.gap / 3.6e9 if is_instant else plan.gap
+        described["unseen_machines"] = sorted(plan.of_machine)
+    return described

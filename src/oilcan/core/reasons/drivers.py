@@ -1,0 +1,56 @@
+"""Which sensor moves the health index? The index is a weighted sum of sensors, so a reason can name the one."""
+
+from typing import Final
+
+import numpy as np
+
+from oilcan.core.features.plan import Feature, FeaturePlan
+from oilcan.core.features.signals.health_index import NAME
+
+_TELLS: Final = ("mean", "ewm", "level", "early")       # statistics that stand for a sensor's present value, best first
+
+
+class IndexDrivers:
+    """For a feature of the health index, the feature of the sensor that moved it.
+
+    A sensor's part is its weight (over regimes, the mean) times how far it stands from its normal, told by its
+    mean over the same window, or what comes nearest to that in the plan.
+    """
+
+    def __init__(self, plan: FeaturePlan) -> None:
+        self._plan = plan
+        health = plan.health
+        self._weight = dict(zip(health.sensors, np.mean(health.weight, axis=0), strict=True)) if health else {}
+
+    def of(self, index: Feature, values: np.ndarray, normals: np.ndarray) -> int | None:
+        """Position of the sensor's feature in the plan; None where the plan holds no such feature, or nothing moved.
+
+        Parameters
+        ----------
+        index
+            A feature of the health index.
+        values, normals
+            Of one row, shape (n_features,).
+        """
+        told = self._plan.features.index(index)
+        direction = np.sign(values[told] - normals[told])
+        parts = {}
+        for sensor, weight in self._weight.items():
+            at = self._nearest(sensor, index.window)
+            if at is not None:
+                part = direction * weight * (values[at] - normals[at])
+                parts[at] = 0.0 if np.isnan(part) else float(part)
+        best = max(parts, key=lambda at: parts[at], default=None)
+        return best if best is not None and parts[best] > 0 else None
+
+    def _nearest(self, sensor: str, window: float | None) -> int | None:
+        """The feature that tells a sensor's present value, over the window nearest to the one given."""
+        found = [(_TELLS.index(feature.statistic), abs((feature.window or 0.0) - (window or 0.0)), at)
+                 for at, feature in enumerate(self._plan.features)
+                 if feature.sensor == sensor and feature.statistic in _TELLS]
+        return min(found)[-1] if found else None
+
+
+def is_index(feature: Feature) -> bool:
+    """Whether a feature tells of the health index."""
+    return feature.sensor == NAME

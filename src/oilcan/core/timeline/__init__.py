@@ -1,0 +1,1 @@
+"""Searching sorted tables of many machines by machine and time."""

@@ -1,0 +1,148 @@
+"""Numbers for tasks that forecast an event: rows, events and money, each with its interval."""
+
+from typing import Any
+
+import numpy as np
+
+from oilcan.contract import Costs
+from oilcan.core.alarms.policy import AlarmPolicy
+from oilcan.core.judging import bootstrap, costs, row_metrics
+from oilcan.core.judging.costs import PeriodicPolicy
+from oilcan.core.judging.event_matching import HOURS_PER_MONTH, Tally
+from oilcan.evaluation.evidence import EventRows
+
+Numbers = dict[str, Any]
+
+
+def row_numbers(rows: EventRows, p: np.ndarray, threshold: float | None, kept: np.ndarray | None = None) -> Numbers:
+    """Row metrics over the rows with a known outcome, of those `kept` if given."""
+    chosen = rows.known if kept is None else rows.known & kept
+    target, p = rows.target[chosen], p[chosen]
+    numbers: Numbers = {
+        "n": len(p),
+        "prevalence": float(target.mean()) if len(p) else None,
+        "roc_auc": row_metrics.roc_auc(target, p),
+        "pr_auc": row_metrics.pr_auc(target, p),
+        "brier": row_metrics.brier(target, p),
+        "ece": row_metrics.ece(target, p),
+    }
+    if threshold is not None:
+        alarm, positive = p >= threshold, target == 1
+        precision, recall, f1 = row_metrics.precision_recall_f1(
+            int((alarm & positive).sum()), int((alarm & ~positive).sum()), int((~alarm & positive).sum()))
+        numbers |= {"precision": precision, "recall": recall, "f1": f1}
+    return numbers
+
+
+def uncalibrated(rows: EventRows, task: str) -> Numbers:
+    """ECE and Brier score of the score before calibration; empty where predictions do not hold it."""
+    if f"score_{task}" not in rows.frame:
+        return {}
+    score = rows.frame[f"score_{task}"].to_numpy(dtype=np.float64)[rows.known]
+    target = rows.target[rows.known]
+    return {"ece_uncalibrated": row_metrics.ece(target, score), "brier_uncalibrated": row_metrics.brier(target, score)}
+
+
+def best_f1(validation: EventRows, p_validation: np.ndarray, test: EventRows, p: np.ndarray,
+            weights: np.ndarray | None) -> Numbers:
+    """F1 of the test rows at the threshold that was best on validation rows, with its interval."""
+    known = test.known
+    cut = row_metrics.best_f1_threshold(validation.target[validation.known], p_validation[validation.known])
+    if cut is None:
+        return {}
+    said, target = (p[known] >= cut).astype(np.float64), test.target[known]
+    hits, either = said * target, said + target
+    numbers: Numbers = {"f1_best": 2 * hits.sum() / either.sum() if either.any() else None, "f1_best_threshold": cut}
+    if weights is not None:
+        top, bottom = (bootstrap.total(test.code[known], values, weights) for values in (2 * hits, either))
+        numbers["f1_best_ci95"] = bootstrap.interval(bootstrap.ratio(top, bottom))
+    return numbers
+
+
+def event_numbers(tally: Tally, unit: str) -> Numbers:
+    """Event metrics from counts by machine."""
+    n, detected = int(tally.n_failures.sum()), int(tally.detected.sum())
+    true, false = int(tally.true_alarms.sum()), int(tally.false_alarms.sum())
+    exposure, rate, scale = float(tally.exposure.sum()), *false_alarm_rate(unit)
+    numbers: Numbers = {
+        "n_failures": n,
+        "detected": detected,
+        "missed": n - detected,
+        "detected_share": detected / n if n else None,
+        "alarms": true + false,
+        "true_alarms": true,
+        "false_alarms": false,
+        "alarm_precision": true / (true + false) if true + false else None,
+        rate: false / (exposure / scale) if exposure else None,
+        f"exposure_{unit}": exposure,
+    }
+    if len(tally.lead_times):
+        low, middle, high = np.percentile(tally.lead_times, [25, 50, 75])
+        numbers |= {f"median_lead_time_{unit}": float(middle), f"lead_time_q25_{unit}": float(low),
+                    f"lead_time_q75_{unit}": float(high)}
+    return numbers
+
+
+def false_alarm_rate(unit: str) -> tuple[str, float]:
+    """Name of the rate of false alarms, and the ticks it is per."""
+    return ("false_alarms_per_1000_cycles", 1000.0) if unit == "cycles" else (
+        "false_alarms_per_machine_month", HOURS_PER_MONTH)
+
+
+def cost_numbers(tally: Tally, prices: Costs, periodic: PeriodicPolicy | None, unit: str) -> Numbers:
+    """Money: the model beside run to failure, periodic repair and perfect foresight."""
+    n = int(tally.n_failures.sum())
+    model = float(costs.cost_by_machine(tally, prices).sum())
+    failing, perfect = costs.run_to_failure(n, prices), costs.perfect(n, prices)
+    scheduled = failing * periodic.relative_cost if periodic else None
+    simple = failing if scheduled is None else min(failing, scheduled)
+    numbers: Numbers = {
+        "model": model,
+        "run_to_failure": failing,
+        "periodic": scheduled,
+        "perfect": perfect,
+        "saving": simple - model,
+        "saving_captured": costs.saving_captured(model, failing, scheduled, perfect),
+    }
+    if periodic and periodic.interval is not None:
+        numbers[f"periodic_interval_{unit}"] = periodic.interval
+    return numbers
+
+
+def intervals(rows: EventRows, p: np.ndarray, policy: AlarmPolicy, weights: np.ndarray,
+              periodic: PeriodicPolicy | None, unit: str) -> dict[str, Numbers]:
+    """95 % intervals as `<name>_ci95`, under `test`, `events` and `costs`."""
+    known = rows.known
+    drawn = {"test": bootstrap.classification(rows.code[known], rows.target[known], p[known], policy.threshold,
+                                              weights)}
+    tally = rows.tally(p, policy)
+    if rows.windows is not None:
+        drawn["events"] = _event_draws(tally, weights, unit)
+    drawn["costs"] = _cost_draws(tally, rows.costs, weights, periodic)
+    return {block: _named(draws) for block, draws in drawn.items()}
+
+
+def _named(draws: dict[str, np.ndarray]) -> Numbers:
+    found = {f"{name}_ci95": bootstrap.interval(values) for name, values in draws.items()}
+    return {name: pair for name, pair in found.items() if pair is not None}
+
+
+def _event_draws(tally: Tally, weights: np.ndarray, unit: str) -> dict[str, np.ndarray]:
+    rate, scale = false_alarm_rate(unit)
+    true, false = weights @ tally.true_alarms, weights @ tally.false_alarms
+    return {
+        "detected_share": bootstrap.ratio(weights @ tally.detected, weights @ tally.n_failures),
+        "alarm_precision": bootstrap.ratio(true, true + false),
+        rate: bootstrap.ratio(false, weights @ tally.exposure / scale),
+        f"median_lead_time_{unit}": bootstrap.median(tally.lead_machine, tally.lead_times, weights),
+    }
+
+
+def _cost_draws(tally: Tally, prices: Costs, weights: np.ndarray, periodic: PeriodicPolicy | None
+                ) -> dict[str, np.ndarray]:
+    n = weights @ tally.n_failures
+    model = weights @ costs.cost_by_machine(tally, prices)
+    simple = n * prices.missed_failure_eur * (periodic.relative_cost if periodic else 1.0)
+    return {"model": model, "saving": simple - model,
+            "saving_captured": bootstrap.ratio(simple - model, simple - n * prices.planned_repair_eur)}
+

@@ -1,0 +1,56 @@
+"""How good is the forecast of when? Each horizon judged on the rows that were watched for so long.
+
+A row is left out of a horizon by how long it was watched, never by whether it failed: so censored lives tell of the
+horizons they outlived, and the rows that are left fail as often as all.
+"""
+
+import re
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from oilcan.core.judging import row_metrics
+from oilcan.core.model.hazards import PREFIX, outcome
+
+COLUMNS: Final = ["horizon", "forecast", "observed", "forecast_top", "observed_top", "brier", "ece", "n"]
+_TOP: Final = 0.1               # share of the rows, riskiest by the task's own forecast, shown apart
+
+
+def outlook(frame: pd.DataFrame, task: str) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Numbers by horizon (`24h`, `30cycles`), and what was forecast beside what came, of all rows and of the riskiest.
+
+    Both are empty where the task has no outlook.
+
+    Parameters
+    ----------
+    frame
+        Predictions of one part, with `wait_<task>` and `seen_<task>`.
+    """
+    numbers: dict[str, Any] = {}
+    lines = []
+    for horizon, suffix in _horizons(frame, task):
+        happened = outcome(frame[f"wait_{task}"].to_numpy(dtype=np.float64),
+                           frame[f"seen_{task}"].to_numpy(dtype=np.float64), horizon)
+        known = ~np.isnan(happened)
+        if not known.any():
+            continue
+        target, p = happened[known], frame[f"{PREFIX}{task}_{suffix}"].to_numpy(dtype=np.float64)[known]
+        own = frame[f"p_{task}"].to_numpy(dtype=np.float64)[known]
+        top = own >= np.quantile(own, 1.0 - _TOP)
+        prevalence = float(target.mean())
+        numbers[suffix] = {
+            "n": len(p), "prevalence": prevalence,
+            "brier": row_metrics.brier(target, p), "ece": row_metrics.ece(target, p),
+            "brier_of_prevalence": prevalence * (1.0 - prevalence), "roc_auc": row_metrics.roc_auc(target, p),
+            "pr_auc": row_metrics.pr_auc(target, p)}
+        lines.append((horizon, p.mean(), prevalence, p[top].mean(), target[top].mean(), numbers[suffix]["brier"],
+                      numbers[suffix]["ece"], len(p)))
+    return numbers, pd.DataFrame(lines, columns=COLUMNS, dtype="float64")
+
+
+def _horizons(frame: pd.DataFrame, task: str) -> list[tuple[float, str]]:
+    """Ticks and suffix of each horizon, ascending."""
+    ending = re.compile(rf"{PREFIX}{re.escape(task)}_(([0-9.e+]+)(?:h|cycles))")
+    found = [match for name in frame if (match := ending.fullmatch(str(name)))]
+    return sorted((float(match[2]), match[1]) for match in found)

@@ -1,0 +1,99 @@
+"""Numbers for tasks that forecast the remaining useful life (RUL)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from oilcan.core.judging import bootstrap, row_metrics
+from oilcan.evaluation.evidence import Evidence
+from oilcan.ground.columns import MACHINE
+
+_HOURS_PER_DAY = 24.0
+
+
+@dataclass(frozen=True)
+class LifeRows:
+    """Rows with a known remaining life.
+
+    `cap` is None where the contract has none; `phm_scale` is the ticks that count as one cycle in the
+    PHM08 score: a cycle, or a day.
+    """
+
+    target: np.ndarray              # (n,)
+    forecast: np.ndarray            # (n,)
+    low: np.ndarray                 # (n,)
+    high: np.ndarray                # (n,)
+    machine_id: np.ndarray          # (n,)
+    code: np.ndarray                # (n,) machine of each row, as a position
+    n_machines: int
+    cap: float | None
+    phm_scale: float
+
+    @classmethod
+    def of(cls, evidence: Evidence, name: str, frame: pd.DataFrame) -> "LifeRows":
+        """Rows of task `name` in `frame` whose failure was seen."""
+        cap = evidence.contract.tasks[name].cap
+        known = frame[frame[f"target_{name}"].notna()]
+        code, machines = pd.factorize(known[MACHINE])
+        target, forecast, low, high = (
+            known[column].to_numpy(dtype=np.float64)
+            for column in (f"target_{name}", f"rul_{name}", f"rul_{name}_low", f"rul_{name}_high"))
+        return cls(target, forecast, low, high, known[MACHINE].to_numpy(), np.asarray(code), len(machines),
+                   cap.ticks if cap else None, 1.0 if evidence.unit == "cycles" else _HOURS_PER_DAY)
+
+    def with_forecast(self, forecast: np.ndarray) -> "LifeRows":
+        """The same rows with another forecast, which is its own interval."""
+        return LifeRows(self.target, forecast, forecast, forecast, self.machine_id, self.code, self.n_machines,
+                        self.cap, self.phm_scale)
+
+    def capped(self, values: np.ndarray) -> np.ndarray:
+        """Values cut at the cap."""
+        return values if self.cap is None else np.minimum(values, self.cap)
+
+
+def life_numbers(rows: LifeRows, kept: np.ndarray | None = None) -> dict[str, Any]:
+    """RUL metrics, raw and capped, over all rows or those `kept`."""
+    chosen = np.ones(len(rows.target), dtype=bool) if kept is None else kept
+    target, forecast = rows.target[chosen], rows.forecast[chosen]
+    target_capped, forecast_capped = rows.capped(target), rows.capped(forecast)
+    scale = rows.phm_scale
+    numbers: dict[str, Any] = {
+        "n_rul": len(target),
+        "rmse": row_metrics.rmse(target, forecast),
+        "mae": row_metrics.mae(target, forecast),
+        "phm_score": row_metrics.phm_score(target / scale, forecast / scale),
+        "coverage_90": row_metrics.coverage(target_capped, rows.low[chosen], rows.high[chosen]),
+    }
+    if rows.cap is not None:
+        numbers |= {"rmse_capped": row_metrics.rmse(target_capped, forecast_capped),
+                    "phm_score_capped": row_metrics.phm_score(target_capped / scale, forecast_capped / scale)}
+    return numbers
+
+
+def life_intervals(rows: LifeRows, draws: int, seed: int) -> dict[str, list[float]]:
+    """95 % intervals of the same, by resampling machines."""
+    if rows.n_machines < 2:
+        return {}
+    weights = bootstrap.multiplicities(rows.n_machines, draws, seed)
+    target, forecast = rows.capped(rows.target), rows.capped(rows.forecast)
+    inside = (rows.low <= target) & (target <= rows.high)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return bootstrap.mean(rows.code, values, weights)
+
+    def score(actual: np.ndarray, said: np.ndarray) -> np.ndarray:
+        penalties = row_metrics.phm_penalties(actual / rows.phm_scale, said / rows.phm_scale)
+        return bootstrap.total(rows.code, penalties, weights)
+
+    drawn = {
+        "rmse": np.sqrt(mean((rows.forecast - rows.target) ** 2)),
+        "mae": mean(np.abs(rows.forecast - rows.target)),
+        "coverage_90": mean(inside.astype(np.float64)),
+        "phm_score": score(rows.target, rows.forecast),
+    }
+    if rows.cap is not None:
+        drawn |= {"rmse_capped": np.sqrt(mean((forecast - target) ** 2)), "phm_score_capped": score(target, forecast)}
+    found = {f"{name}_ci95": bootstrap.interval(values) for name, values in drawn.items()}
+    return {name: pair for name, pair in found.items() if pair is not None}

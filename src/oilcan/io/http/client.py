@@ -1,0 +1,82 @@
+"""The client's side of the service: a JSON body sent, its answer or one clear message."""
+
+import http.client
+import json
+import ssl
+import time
+import urllib.parse
+from collections.abc import Callable
+from typing import Any, Final
+
+from oilcan.ground.errors import DataError, OilcanError
+
+_TRIES: Final = 60
+_KEY: Final = " Commands take the key from the environment variable OILCAN_KEY."
+
+
+class Api:
+    """A running service over one kept connection; what it cannot take now is sent again.
+
+    Parameters
+    ----------
+    url
+        Of the service: http://127.0.0.1:8080. OpenSSL verifies https by the system's certificates, or by the file
+        that the environment variable SSL_CERT_FILE names.
+    key
+        API key; None where the service is open.
+    sleep
+        Waits some seconds before the next try.
+    """
+
+    def __init__(self, url: str, key: str | None, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise DataError(f"url: is no address of a service (found {url!r}). Write it as http://127.0.0.1:8080.")
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._url, self._sleep = url, sleep
+        self._connection = kind(parts.hostname, parts.port, timeout=60)
+        self._headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+
+    def post(self, path: str, body: Any) -> dict[str, Any]:
+        """The answer.
+
+        Raises
+        ------
+        OilcanError
+            If the service refuses, is not the one its certificate names, or does not answer for a minute.
+        """
+        content = json.dumps(body, allow_nan=False).encode()
+        for _ in range(_TRIES):
+            try:
+                self._connection.request("POST", path, content, self._headers)
+                answer = self._connection.getresponse()
+                said = answer.read()
+            except ssl.SSLCertVerificationError as err:
+                self._connection.close()
+                raise OilcanError(f"{self._url}: its certificate is not trusted ({err.verify_message}). Name the file "
+                                  f"of its authority in the environment variable SSL_CERT_FILE.") from err
+            except (OSError, http.client.HTTPException):
+                self._connection.close()
+                self._sleep(1.0)
+                continue
+            if answer.status in {429, 503}:
+                self._sleep(float(answer.headers.get("Retry-After", 1)))
+                continue
+            if answer.status >= 400:
+                raise OilcanError(f"{self._url}{path}: refused with {answer.status}: {_refusal(said)}"
+                                  + (_KEY if answer.status in {401, 403} else ""))
+            return dict(json.loads(said))
+        raise OilcanError(f"{self._url}: no answer for {_TRIES} tries. Start the service with `oilcan serve`.")
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
+
+
+def _refusal(said: bytes) -> str:
+    """A refusal in words; what came instead of one as it is."""
+    try:
+        told = json.loads(said)["error"]
+        return f"{told['where']}: found {told['found']}, wanted {told['wanted']}. {told['do']}"
+    except (ValueError, LookupError, TypeError):
+        return f"{said[:500].decode(errors='replace')!r}. Ask who runs it."

@@ -1,0 +1,154 @@
+"""Raw files nobody has described yet -> how they are written, and their first rows as text."""
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Final, Literal
+
+import pandas as pd
+import pyarrow
+import pyarrow.parquet
+
+from oilcan.core.draft import SeenFile
+from oilcan.ground.errors import DataError, bullet_list
+from oilcan.io.stage.digests import sha256
+
+_HEAD_BYTES: Final = 1 << 16
+_MOST_ROWS: Final = 150_000             # of all files together
+_FEWEST_ROWS: Final = 2_000             # of any one
+
+
+def look_at(paths: Sequence[Path]) -> list[SeenFile]:
+    """Look at every file; DataError lists all that cannot be read."""
+    limit = max(_FEWEST_ROWS, _MOST_ROWS // len(paths))
+    seen, problems = [], []
+    for path, name in zip(paths, _names(paths), strict=True):
+        try:
+            seen.append(_look_at_parquet(path, name, limit) if _is_parquet(path) else _look_at_text(path, name, limit))
+        except FileNotFoundError:
+            problems.append(f"{path}: does not exist")
+        except IsADirectoryError:
+            problems.append(f"{path}: is a folder; name the files in it")
+        except (UnicodeDecodeError, pyarrow.ArrowException, pd.errors.ParserError, EOFError, OSError, zlib.error,
+                ValueError) as err:
+            problems.append(f"{path}: not readable ({' '.join(str(err).split())})")
+    if problems:
+        raise DataError(bullet_list("cannot draft a contract from these files", problems))
+    return seen
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """File names, with their folders as far as needed to tell them apart."""
+    names = [path.name for path in paths]
+    if len(set(names)) == len(names):
+        return names
+    full = [PurePosixPath(path.resolve().as_posix()) for path in paths]
+    depth = 1
+    while len(set(names)) < len(names) and depth < 20:
+        depth += 1
+        names = ["/".join(path.parts[-depth:]) for path in full]
+    return names
+
+
+def _is_parquet(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(4) == b"PAR1"
+
+
+def _look_at_parquet(path: Path, name: str, limit: int) -> SeenFile:
+    with pyarrow.parquet.ParquetFile(path) as file:
+        rows = file.metadata.num_rows
+        batches = file.iter_batches(batch_size=min(limit, max(rows, 1)))
+        table = next(batches, None)
+        frame = table.to_pandas() if table is not None else pd.DataFrame(columns=file.schema_arrow.names)
+    return SeenFile(name, sha256(path), _as_text(frame), rows <= len(frame), format="parquet")
+
+
+def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """Cells as a csv file would write them."""
+    return pd.DataFrame({
+        name: values.map(lambda cell: "" if pd.isna(cell) else str(cell)).astype("str")
+        for name, values in frame.items()
+    })
+
+
+def _look_at_text(path: Path, name: str, limit: int) -> SeenFile:
+    raw = _head(path)
+    if b"\0" in raw and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ValueError("neither text nor gzip nor Parquet")
+    encoding = _encoding(raw)
+    text = raw.decode(encoding, errors="ignore").lstrip("\ufeff")
+    lines = [line for line in text.splitlines() if line.strip()][:200]
+    if not lines:
+        raise ValueError("empty")
+    if len(raw) == _HEAD_BYTES:
+        lines = lines[:-1] or lines                 # the last one may be cut
+    separator = _separator(lines)
+    header = _has_header(_cells(lines[0], separator))
+    frame = pd.read_csv(
+        path, sep=r"\s+" if separator == "blank" else separator, header=0 if header else None, dtype="str",
+        keep_default_na=False, encoding="utf-8-sig" if encoding == "utf-8" else encoding, nrows=limit + 1,
+        skipinitialspace=True, compression="gzip" if _is_gzip(path) else None, index_col=False)
+    whole = len(frame) <= limit
+    return SeenFile(name, sha256(path), frame.iloc[:limit], whole, "csv", separator, _decimal(frame, separator), header,
+                    encoding)
+
+
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(2) == b"\x1f\x8b"
+
+
+def _head(path: Path) -> bytes:
+    if _is_gzip(path):
+        with gzip.open(path) as stream:
+            return stream.read(_HEAD_BYTES)
+    with path.open("rb") as plain:
+        return plain.read(_HEAD_BYTES)
+
+
+def _encoding(raw: bytes) -> str:
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    try:
+        raw[:-4].decode("utf-8") if len(raw) == _HEAD_BYTES else raw.decode("utf-8")
+    except UnicodeDecodeError as err:
+        if len(raw) == _HEAD_BYTES and err.start >= len(raw) - 8:   # a character cut at the end of the head
+            return "utf-8"
+        return "latin-1"
+    return "utf-8"
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    if separator == "blank":
+        return line.split()
+    return next(csv.reader(io.StringIO(line), delimiter=separator))
+
+
+def _separator(lines: Sequence[str]) -> str:
+    """The separator that cuts every line into the same number of cells; of several the one with most cells."""
+    best, most = ",", 1
+    for separator in (";", "\t", "|", ",", "blank"):
+        counts = {len(_cells(line, separator)) for line in lines}
+        if len(counts) == 1 and next(iter(counts)) > most:
+            best, most = separator, next(iter(counts))
+    return best
+
+
+def _has_header(cells: Sequence[str]) -> bool:
+    """A first line without numbers, dates, blanks or twins names the columns."""
+    words = [cell.strip() for cell in cells]
+    return all(word and not word[0].isdigit() and not word.lstrip("+-.").replace(".", "").isdigit()
+               for word in words) and len(set(words)) == len(words)
+
+
+def _decimal(frame: pd.DataFrame, separator: str) -> Literal[".", ","]:
+    if separator == ",":
+        return "."
+    head = frame.head(200)
+    commas = sum(int(head[name].str.fullmatch(r"\s*-?\d+,\d+\s*").sum()) for name in head)
+    points = sum(int(head[name].str.fullmatch(r"\s*-?\d+\.\d+\s*").sum()) for name in head)
+    return "," if commas > points else "."

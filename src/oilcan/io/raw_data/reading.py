@@ -1,0 +1,108 @@
+"""Raw files of a data set, read as its contract says; cells are judged later, by `core.ingest`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+
+from oilcan.contract import Contract, Table
+from oilcan.core.ingest.frames import RawPiece
+from oilcan.ground.errors import DataError, bullet_list
+from oilcan.io.raw_data import delimited
+
+_REST: Final = Table(grain="one line per test life", files=["-"], header=False, separator="blank", columns={})
+
+
+def read_raw(contract: Contract, folder: Path) -> dict[str, list[RawPiece]]:
+    """Every raw table of a contract.
+
+    Parameters
+    ----------
+    contract
+        Says which files there are and how they are written.
+    folder
+        data/raw/<name>/.
+
+    Returns
+    -------
+    By table the pieces, one per file, in the order of file names, lives of `test_files` last; listed
+    columns only. `test_rul` holds the files of true remaining lives, if the contract has them.
+
+    Raises
+    ------
+    DataError
+        If a file is missing, truncated or unreadable, or a column is missing or not listed. All
+        problems of all files are told at once.
+    """
+    problems: list[str] = []
+    if not folder.is_dir():
+        raise DataError(f"{folder}: does not exist. {_remedy(contract)}")
+    tables: dict[str, list[RawPiece]] = {
+        name: list(_read_table(name, table, folder, problems)) for name, table in contract.tables.items()
+    }
+    if contract.failures.test_rul_files:
+        files = _matches("failures.test_rul_files", contract.failures.test_rul_files, folder, problems)
+        tables["test_rul"] = list(_read_pieces("test_rul", _REST, folder, files, [], problems))
+    if problems:
+        raise DataError(bullet_list(
+            f"{folder}: the files do not fit datasets/{contract.name}.yaml v{contract.version}. {_remedy(contract)} "
+            f"Or change the contract, if the files are right", problems))
+    return tables
+
+
+def _remedy(contract: Contract) -> str:
+    return (f"Place the files with `oilcan dataset place {contract.name} --from FOLDER`, fetch them with "
+            f"`oilcan dataset fetch {contract.name}`, or see datasets/{contract.name}.yaml: source.")
+
+
+def _read_table(name: str, table: Table, folder: Path, problems: list[str]) -> Iterator[RawPiece]:
+    tests = _matches(f"tables.{name}.test_files", table.test_files, folder, problems)
+    files = _matches(f"tables.{name}.files", table.files, folder, problems)
+    yield from _read_pieces(name, table, folder, [file for file in files if file not in tests], tests, problems)
+
+
+def _matches(where: str, patterns: list[str], folder: Path, problems: list[str]) -> list[str]:
+    files: set[str] = set()
+    for pattern in patterns:
+        found = [path.relative_to(folder).as_posix() for path in folder.glob(pattern) if path.is_file()]
+        files |= set(found)
+        if not found:
+            held = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+            shown = ", ".join(held[:6]) + (", ..." if len(held) > 6 else "") or "no files"
+            problems.append(f"{where}: no file {pattern!r} (found {shown})")
+    return sorted(files)
+
+
+def _read_pieces(
+    name: str, table: Table, folder: Path, files: list[str], tests: list[str], problems: list[str]
+) -> Iterator[RawPiece]:
+    """Pieces that can be read; what cannot be read is a problem, and the next file is tried."""
+    for file in [*files, *tests]:
+        try:
+            piece = _read_file(folder / file, file, table, is_test=file in tests)
+        except DataError as err:
+            problems += [f"{name}: {line}" for line in str(err).splitlines()]
+        else:
+            yield piece
+
+
+def _read_file(path: Path, file: str, table: Table, *, is_test: bool) -> RawPiece:
+    if table.format == "parquet":
+        return _read_parquet(path, file, table, is_test=is_test)
+    frame, rows, malformed = delimited.read_delimited(path, file, table)
+    return RawPiece(file, frame, rows, is_test, malformed)
+
+
+def _read_parquet(path: Path, file: str, table: Table, *, is_test: bool) -> RawPiece:
+    try:
+        held = pyarrow.parquet.read_schema(path).names
+        wanted = delimited.wanted_columns(table, held, file)
+        frame = pyarrow.parquet.read_table(path, columns=[str(name) for name in wanted]).to_pandas(
+            types_mapper=delimited.TEXT_TYPES.get, ignore_metadata=True)
+    except (pyarrow.ArrowException, OSError) as err:
+        reason = " ".join(str(err).split())
+        raise DataError(f"{file}: not readable as Parquet ({reason}); truncated or another format?") from err
+    return RawPiece(file, frame, np.arange(1, len(frame) + 1), is_test)

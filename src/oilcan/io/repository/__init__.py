@@ -1,0 +1,4 @@
+"""The checkout as DVC and git see it.
+
+DVC commands, experiments, integrity of cache and outputs, leftovers of killed runs.
+"""

@@ -1,0 +1,149 @@
+"""DVC as a command, in a process of its own: what would run, and recording of raw data."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from oilcan.ground.errors import OilcanError
+from oilcan.io.stage.dvc_files import find_stage, stage_names
+from oilcan.io.stage.files import write_text
+
+FETCHED: Final = Path("data/fetched.yaml")
+_HEADER: Final = "# Data sets that data/dvc.yaml fetches; `oilcan dataset fetch NAME` and `place NAME` add a name.\n"
+_NO_REASON: Final = ("deleted", "not in cache")    # recorded, only not here
+_RUNNING: Final = re.compile(r"^Running stage '(.+)':$", re.M)
+
+
+@dataclass(frozen=True)
+class Stale:
+    """A stage that `dvc repro` would run, and why."""
+
+    stage: str
+    reasons: tuple[str, ...]
+
+
+def stale_stages(root: Path) -> list[Stale]:
+    """Stages that `dvc repro` would run, in order, those included that only follow from others.
+
+    Works without data: what is not here but recorded counts as there.
+
+    Raises
+    ------
+    OilcanError
+        If DVC cannot tell.
+    """
+    dry = _dvc(root, "repro", "--dry", "--allow-missing")
+    first = _RUNNING.findall(dry.stdout)
+    if dry.returncode and not first:
+        raise OilcanError(f"dvc.yaml: DVC cannot say what would run:\n{_told(dry)}\nMend that first.")
+    if not first:
+        return []
+    reasons = _reasons(root)
+    stale = [Stale(stage, reasons.get(stage) or ("never run, or its outputs are missing",)) for stage in first]
+    return stale + [Stale(stage, (f"follows from {source}",)) for stage, source in _following(root, first)]
+
+
+def record_raw(root: Path, name: str) -> str:
+    """Have DVC check and record data/raw/<name> by the stage `fetch@<name>`; what DVC said.
+
+    Until then DVC does not know the files, and neither `dvc push` nor `dvc exp run --temp` takes them along.
+    """
+    path = root / FETCHED
+    names = set(_load(path).get("fetched", []))
+    if name not in names:
+        write_text(_HEADER + yaml.safe_dump({"fetched": sorted({*names, name})}), path)
+    done = _dvc(root, "repro", "--single-item", f"data/dvc.yaml:fetch@{name}")
+    if done.returncode:
+        raise OilcanError(f"data/dvc.yaml: stage fetch@{name} failed:\n{_told(done)}")
+    return done.stdout
+
+
+def _reasons(root: Path) -> dict[str, tuple[str, ...]]:
+    status = _dvc(root, "status", "--json")
+    try:
+        told: dict[str, list[Any]] = json.loads(status.stdout)
+    except json.JSONDecodeError as err:
+        raise OilcanError(f"dvc.yaml: DVC cannot say what changed:\n{_told(status)}\nMend that first.") from err
+    return {
+        stage: tuple(line for change in changes for line in _lines(change, root, stage))
+        for stage, changes in told.items()
+    }
+
+
+def _lines(change: Any, root: Path, stage: str) -> list[str]:
+    """`{"changed deps": {"params.yaml": {"train": "modified"}}}` as lines."""
+    if isinstance(change, str):
+        return [change]
+    lines = []
+    for items in change.values():
+        for path, state in items.items():
+            if isinstance(state, dict):
+                lines += changed_params(root, stage, sorted(state)) or [f"{path}: {', '.join(state)}"]
+            elif state not in _NO_REASON:
+                lines.append(f"{path} {state}")
+    return lines
+
+
+def changed_params(root: Path, stage: str, sections: Sequence[str]) -> list[str]:
+    """Each parameter of the sections that differs from what the lock of the stage records."""
+    file, _, name = stage.rpartition(":")
+    lock = _load(root / Path(file or "dvc.yaml").with_suffix(".lock"))
+    recorded = lock.get("stages", {}).get(name, {}).get("params", {}).get("params.yaml", {})
+    before, now = (
+        _flat({section: values.get(section) for section in sections})
+        for values in (recorded, _load(root / "params.yaml"))
+    )
+    return [
+        f"params.yaml: {key} is {now.get(key)!r}, was {before.get(key)!r}"
+        for key in sorted(before | now)
+        if before.get(key) != now.get(key)
+    ]
+
+
+def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(values, dict):
+        return {prefix: values}
+    return {
+        path: leaf
+        for key, value in values.items()
+        for path, leaf in _flat(value, f"{prefix}.{key}".lstrip(".")).items()
+    }
+
+
+def _load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _following(root: Path, first: Sequence[str]) -> list[tuple[str, str]]:
+    """Stages of the root pipeline that read what stages to be run write: `--dry` does not tell them."""
+    entries = {name: find_stage(root, name) for name in stage_names(root) if not name.startswith("data/")}
+    writers = {out: stage for stage in first for out in find_stage(root, stage).outs}
+    following: dict[str, str] = {}
+    changed = True
+    while changed:
+        changed = False
+        for name, entry in entries.items():
+            sources = [writers[dep] for dep in entry.deps if dep in writers]
+            if sources and name not in first and name not in following:
+                following[name] = sources[0]
+                writers |= dict.fromkeys(entry.outs, name)
+                changed = True
+    return list(following.items())
+
+
+def _dvc(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"DVC_NO_ANALYTICS": "1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=root, env=environment, check=False,
+                          capture_output=True, text=True, stdin=subprocess.DEVNULL)
+
+
+def _told(done: subprocess.CompletedProcess[str]) -> str:
+    return "\n".join(line for line in (done.stdout + done.stderr).splitlines() if line.strip())

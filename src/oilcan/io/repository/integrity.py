@@ -1,0 +1,130 @@
+"""Are the bytes in the cache and the workspace those that were recorded?
+
+DVC has no such check: it hands out a corrupt object of its cache, and calls the result up to date.
+"""
+
+import configparser
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from oilcan.io.stage.digests import dvc_md5, md5
+from oilcan.io.stage.dvc_files import recorded_outputs
+
+Kind = Literal["corrupt", "leftover", "copy", "differs"]
+SET_ASIDE: Final = Path(".dvc/tmp/set-aside")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong.
+
+    kind is `corrupt` for an object of the cache, `leftover` for a draft of a killed command,
+    `copy` for a workspace file that was made from a corrupt object, `differs` for an output that
+    is not the recorded one.
+    """
+
+    kind: Kind
+    path: Path
+    found: str
+    wanted: str
+
+    def __str__(self) -> str:
+        said = {
+            "corrupt": "corrupt object in the cache",
+            "leftover": "leftover of a killed command",
+            "copy": "copy of a corrupt object",
+            "differs": "output differs from dvc.lock",
+        }[self.kind]
+        digests = f" (found md5 {self.found}, wanted {self.wanted})" if self.wanted else ""
+        return f"{self.path}: {said}{digests}"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """How much was looked at, and what was wrong."""
+
+    objects: int
+    outputs: int
+    findings: list[Finding]
+
+
+def check(root: Path) -> Checked:
+    """Compare every object of the cache with its name, and every output in place with dvc.lock."""
+    store = cache_folder(root) / "files" / "md5"
+    objects = sorted(path for path in store.glob("??/*") if path.is_file())
+    findings = [found for path in objects if (found := _check_object(path))]
+    findings += [Finding("leftover", path, "", "") for path in sorted(store.rglob(".*.tmp")) if path.is_file()]
+    corrupt = {finding.wanted: finding.found for finding in findings if finding.kind == "corrupt"}
+    recorded = {path: digest for path, digest in recorded_outputs(root).items() if (root / path).exists()}
+    for path, digest in sorted(recorded.items()):
+        findings += _check_output(root, path, digest, store, corrupt)
+    return Checked(len(objects), len(recorded), findings)
+
+
+def repair(root: Path, findings: list[Finding]) -> list[str]:
+    """Remove what is wrong, so that the next `dvc pull` or `dvc repro` restores it; says what was done.
+
+    Corrupt objects, their copies and leftovers are deleted. An output that differs for another
+    reason may be somebody's work: it is moved to `.dvc/tmp/set-aside`.
+    """
+    done = []
+    for finding in findings:
+        if finding.kind == "differs":
+            done.append(f"{finding.path}: set aside in {_set_aside(root, finding.path).relative_to(root)}")
+        else:
+            finding.path.chmod(0o644)
+            finding.path.unlink()
+            done.append(f"{finding.path}: deleted")
+    return done
+
+
+def cache_folder(root: Path) -> Path:
+    """Where DVC's cache is: `cache.dir` of its settings, else `.dvc/cache`."""
+    settings = configparser.ConfigParser()
+    settings.read([root / ".dvc/config", root / ".dvc/config.local"], encoding="utf-8")
+    return root / ".dvc" / settings.get("cache", "dir", fallback="cache").strip("'\"")
+
+
+def _check_object(path: Path) -> Finding | None:
+    wanted = path.parent.name + path.name
+    if path.name.endswith(".tmp"):
+        return None                                 # a leftover, told as such
+    found = md5(path)
+    return None if found == wanted.removesuffix(".dir") else Finding("corrupt", path, found, wanted)
+
+
+def _check_output(root: Path, path: str, digest: str, store: Path, corrupt: dict[str, str]) -> list[Finding]:
+    """Copies of corrupt objects in an output, or the output itself if it differs for another reason."""
+    place = root / path
+    copies = []
+    for file, wanted in _expected_files(place, digest, store).items():
+        if wanted in corrupt and file.is_file() and md5(file) == corrupt[wanted]:
+            copies.append(Finding("copy", file, corrupt[wanted], wanted))
+    found = dvc_md5(place)
+    if copies or found == digest:
+        return copies
+    return [Finding("differs", place, found, digest)]
+
+
+def _expected_files(place: Path, digest: str, store: Path) -> dict[Path, str]:
+    """The recorded md5 of each file of an output, as far as the cache still knows."""
+    if not digest.endswith(".dir"):
+        return {place: digest}
+    listing = store / digest[:2] / digest[2:]
+    try:
+        entries = json.loads(listing.read_bytes())
+        return {place / entry["relpath"]: entry["md5"] for entry in entries}
+    except (OSError, ValueError, TypeError, KeyError):      # missing, or corrupt and told as such
+        return {}
+
+
+def _set_aside(root: Path, path: Path) -> Path:
+    target = root / SET_ASIDE / path.relative_to(root)
+    if target.is_dir():
+        shutil.rmtree(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path.replace(target)
+    return target

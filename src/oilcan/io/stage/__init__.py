@@ -1,0 +1,1 @@
+"""What a stage script needs from outside: its wrapper, files, digests, progress, and what dvc.yaml declares."""

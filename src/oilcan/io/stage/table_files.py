@@ -1,0 +1,57 @@
+"""Tables that stages hand to each other: Parquet, whole or in partitions, and small CSV files."""
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow
+
+from oilcan.ground.errors import DataError
+from oilcan.io.stage.files import fresh_file
+
+
+def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """A Parquet table written by a stage.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, truncated or lacks a column.
+    """
+    try:
+        return pd.read_parquet(path, columns=columns)
+    except FileNotFoundError as err:
+        raise DataError(f"{path}: does not exist. Run `dvc repro`.") from err
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowKeyError, KeyError, OSError) as err:
+        reason = " ".join(str(err).split())
+        raise DataError(f"{path}: not readable as Parquet ({reason}). Delete it and run `dvc repro`.") from err
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a Parquet table; its index is not kept."""
+    with fresh_file(path) as draft:
+        table.to_parquet(draft, index=False, compression="zstd")
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a small table as CSV, floats to six significant digits."""
+    with fresh_file(path) as draft:
+        table.to_csv(draft, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def partitions(folder: Path) -> list[Path]:
+    """The part files of a partitioned table, in order.
+
+    Raises
+    ------
+    DataError
+        If there are none.
+    """
+    parts = sorted(folder.glob("part-*.parquet"))
+    if not parts:
+        raise DataError(f"{folder}: holds no part-*.parquet. Run `dvc repro`.")
+    return parts
+
+
+def partition_name(number: int) -> str:
+    """File name of a partition."""
+    return f"part-{number:04d}.parquet"

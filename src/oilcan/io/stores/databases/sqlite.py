@@ -1,0 +1,172 @@
+"""SQLite in one file: the default, for one machine and one service.
+
+Write-ahead log with a sync of the disk at every commit: what was acknowledged survives a power cut. One connection
+writes, behind a lock; readers have connections of their own and never wait for it.
+"""
+
+import itertools
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from oilcan.ground.errors import StoreError, StoreUnavailable
+from oilcan.io.stores.databases.database import Pool, Row, T, Transaction, marks
+from oilcan.io.stores.databases.migrations import migrate
+
+_READERS: Final = 8
+_MARK: Final = int.from_bytes(b"oilc")             # SQLite's "application id"
+_WAIT_S: Final = 30.0                   # for another process that writes
+_ON_CONNECT: Final = (
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA wal_autocheckpoint = 4000",         # pages: what several commits touch is written to the file once
+    "PRAGMA cache_size = -32768",               # KiB
+    "PRAGMA journal_size_limit = 67108864",     # a log that once grew large is cut at the next checkpoint
+    "PRAGMA query_only = ON",
+    "PRAGMA temp_store = MEMORY",
+)
+_TOGETHER: Final = 100                  # rows of one statement: less work than one by one, and fewer waits for threads
+_COLUMNS: Final = "readings (bucket, machine, time, layout, received_at, numbers)"
+
+
+class SqliteTransaction:
+    """Statements on one connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Run one statement and fetch what it returns."""
+        return self._connection.execute(sql, parameters).fetchall()
+
+    def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run one statement; the number of rows it changed."""
+        return self._connection.execute(sql, parameters).rowcount
+
+    def insert(self, into: str, rows: Iterable[Sequence[Any]], conflict: str = "") -> int:
+        """Insert rows, some with each statement; the number of rows inserted or changed."""
+        one, rest, changed = marks(into), iter(rows), 0
+        while page := list(itertools.islice(rest, _TOGETHER)):
+            sql = f"INSERT INTO {into} VALUES {', '.join([one] * len(page))} {conflict}"  # noqa: S608 - our own words
+            changed += self.run(sql, list(itertools.chain.from_iterable(page)))
+        return changed
+
+
+class SqliteDatabase:
+    """A database in a file; see `database.Database`.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be opened, is no store, or was written by a newer Oilcan.
+    """
+
+    # one writer: rows become final in the order of `seq`
+    after, final, order, position = "? >= 0 AND seq > ?", "1 = 1", "seq", "0, seq"
+
+    def __init__(self, path: Path) -> None:
+        self.name = f"sqlite:///{path}"
+        self._path = path
+        self._writing = threading.Lock()
+        self._readers: Pool[sqlite3.Connection] = Pool(self._connect, sqlite3.Connection.close, _READERS)
+        with self._told():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch(mode=0o600)      # it holds hashes of keys; the log beside it gets the same rights
+            self._writer = self._connect_writer()
+        try:
+            self.write(self._begin)
+        except BaseException:
+            self._writer.close()
+            raise
+
+    def read(self, work: Callable[[SqliteTransaction], T]) -> T:
+        """Do some reading of one consistent state."""
+        with self._told(), self._readers.take() as connection:
+            connection.execute("BEGIN")
+            try:
+                return work(SqliteTransaction(connection))
+            finally:
+                connection.execute("ROLLBACK")
+
+    def write(self, work: Callable[[SqliteTransaction], T]) -> T:
+        """Do some writing; on the disk when this returns."""
+        with self._told(), self._writing:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(SqliteTransaction(self._writer))
+                self._writer.execute("COMMIT")
+            finally:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+            return result
+
+    def insert_readings(self, tx: Transaction, keys: np.ndarray, values: np.ndarray, layout: int,
+                        received_at: int) -> np.ndarray:
+        """Insert rows whose key is not there yet; bool, shape (n,): was it inserted?"""
+        newest = tx.rows("SELECT coalesce(max(seq), 0) FROM readings")[0][0]
+        columns = *keys.T.tolist(), itertools.repeat(layout), itertools.repeat(received_at), _packed(values)
+        # two of the columns have no end
+        inserted = tx.insert(_COLUMNS, zip(*columns, strict=False), "ON CONFLICT DO NOTHING")
+        if inserted == len(keys):
+            return np.ones(len(keys), dtype=bool)
+        find = "SELECT seq FROM readings WHERE bucket = ? AND machine = ? AND time = ?"
+        seqs = [tx.rows(find, key)[0][0] for key in keys.tolist()]
+        return np.asarray(seqs, dtype=np.int64) > newest
+
+    def reclaim(self) -> None:
+        """Give free pages at the end of the file back, a few at a time so that nobody waits long."""
+        with self._told(), self._writing:
+            self._writer.execute("PRAGMA incremental_vacuum(2000)").fetchall()
+
+    def close(self) -> None:
+        """Close every connection; the log is written into the file."""
+        self._readers.clear()
+        with self._writing:
+            self._writer.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
+        for pragma in _ON_CONNECT:
+            connection.execute(pragma)
+        return connection
+
+    def _connect_writer(self) -> sqlite3.Connection:
+        connection = self._connect()
+        connection.execute("PRAGMA query_only = OFF")
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")      # takes effect in an empty file only
+        connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        return connection
+
+    def _begin(self, tx: SqliteTransaction) -> None:
+        """Refuse the file of another program, then bring ours up to date."""
+        if tx.rows("SELECT 1 FROM sqlite_master LIMIT 1") and tx.rows("PRAGMA application_id") != [(_MARK,)]:
+            raise StoreError(f"{self.name}: is the database of another program. Choose another file.")
+        tx.run(f"PRAGMA application_id = {_MARK}")
+        migrate(tx, "sqlite", self.name, time.time_ns() // 1000)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say in our words what SQLite cannot do."""
+        try:
+            yield
+        except sqlite3.OperationalError as err:
+            raise StoreUnavailable(f"{self.name}: {err}. Check the disk and who else uses the file, then try "
+                                   f"again.") from err
+        except sqlite3.DatabaseError as err:
+            if isinstance(err, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+                raise                   # a mistake of ours, not of the file
+            raise StoreError(f"{self.name}: {err}. Choose another file, or restore it from a copy.") from err
+
+
+def _packed(values: np.ndarray) -> list[bytes]:
+    """The bytes of each row."""
+    if not values.shape[1]:
+        return [b""] * len(values)
+    packed: list[bytes] = values.view(f"V{values.itemsize * values.shape[1]}").ravel().tolist()
+    return packed

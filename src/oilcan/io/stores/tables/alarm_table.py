@@ -1,0 +1,152 @@
+"""Alarms: opened by the policy, acknowledged and commented by the crew, closed by the policy."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from oilcan.ground.errors import StoreError
+from oilcan.io.stores.databases.database import Transaction
+from oilcan.io.stores.databases.text_limits import clamped, plain
+from oilcan.io.stores.tables.machine_slots import MachinesPart
+
+
+@dataclass(frozen=True)
+class NewAlarm:
+    """What the policy says: `time` is that of the reading, `reasons` is anything JSON can hold."""
+
+    machine_id: str
+    task: str
+    time: int
+    p: float
+    threshold: float
+    reasons: Any
+    forecast: int | None = None
+
+
+@dataclass(frozen=True)
+class Comment:
+    """What somebody said about an alarm; `said_by` is the name of a key."""
+
+    at: int
+    said_by: str
+    said: str
+
+
+@dataclass(frozen=True)
+class Alarm(NewAlarm):
+    """An alarm as the store has it."""
+
+    id: int = 0
+    opened_at: int = 0
+    acknowledged_at: int | None = None
+    acknowledged_by: str | None = None
+    closed_at: int | None = None
+    comments: tuple[Comment, ...] = ()
+
+
+_SELECT: Final = ("SELECT id, machine, task, time, opened_at, p, threshold, reasons, forecast, acknowledged_at, "
+                  "acknowledged_by, closed_at FROM alarms")
+
+
+class AlarmsPart(MachinesPart):
+    """The part of a store about alarms."""
+
+    def change_alarms(self, *, closed: Sequence[int] = (), opened: Sequence[NewAlarm] = (), now: int
+                      ) -> list[tuple[int, bool]]:
+        """Close some alarms, then open others, in one transaction; of each opened its id, and whether it is new.
+
+        There is one open alarm per machine and task at most, and one per reading for ever: asked again, by this
+        process or another, the answer is the alarm that is there. One that is closed already stays as it is.
+        """
+        machines = self.numbers_of([alarm.machine_id for alarm in opened], now).tolist()
+        rows = [(machine, alarm.task, alarm.time, now, alarm.p, alarm.threshold,
+                 json.dumps(alarm.reasons, allow_nan=False), alarm.forecast)
+                for machine, alarm in zip(machines, opened, strict=True)]
+
+        def work(tx: Transaction) -> list[tuple[int, bool]]:
+            for key in closed:
+                tx.run("UPDATE alarms SET closed_at = ? WHERE id = ? AND closed_at IS NULL", (now, key))
+            return [_opened(tx, row) for row in rows]
+
+        return self.database.write(work)
+
+    def acknowledge(self, alarm_id: int, by: str, now: int, comment: str = "") -> Alarm:
+        """Say that somebody has seen an alarm; the first one counts, a comment is added each time.
+
+        Raises
+        ------
+        StoreError
+            If there is no such alarm.
+        """
+        def work(tx: Transaction) -> None:
+            tx.run("UPDATE alarms SET acknowledged_at = ?, acknowledged_by = ? WHERE id = ? AND acknowledged_at IS "
+                   "NULL", (now, by, alarm_id))
+            if comment:
+                _say(tx, alarm_id, by, comment, now)
+
+        self.alarm(alarm_id)
+        self.database.write(work)
+        return self.alarm(alarm_id)
+
+    def comment(self, alarm_id: int, by: str, said: str, now: int) -> Alarm:
+        """Add a comment to an alarm.
+
+        Raises
+        ------
+        StoreError
+            If there is no such alarm.
+        """
+        self.alarm(alarm_id)
+        self.database.write(lambda tx: _say(tx, alarm_id, by, said, now))
+        return self.alarm(alarm_id)
+
+    def alarm(self, alarm_id: int) -> Alarm:
+        """One alarm with its comments.
+
+        Raises
+        ------
+        StoreError
+            If there is no such alarm.
+        """
+        found = self._alarms(f"{_SELECT} WHERE id = ?", (clamped(alarm_id),))
+        if not found:
+            raise StoreError(f"alarm {alarm_id}: there is none. List them with `GET /v1/alarms`.")
+        return found[0]
+
+    def alarms(self, *, machine_id: str | None = None, open_only: bool = False, since: int | None = None,
+               limit: int = 1_000) -> list[Alarm]:
+        """The newest alarms, newest first; `since` is compared with the moment of opening."""
+        wanted: list[tuple[str, Any]] = [("opened_at >= ?", clamped(since))]
+        if machine_id is not None:
+            wanted.append(("machine = ?", self.known([machine_id]).get(machine_id, 0)))
+        given = [(text, value) for text, value in wanted if value is not None]
+        where = " AND ".join([text for text, _ in given] + ["closed_at IS NULL"] * open_only) or "1 = 1"
+        return self._alarms(f"{_SELECT} WHERE {where} ORDER BY opened_at DESC, id DESC LIMIT ?",
+                            [*(value for _, value in given), limit])
+
+    def _alarms(self, sql: str, parameters: Sequence[Any]) -> list[Alarm]:
+        def work(tx: Transaction) -> list[Alarm]:
+            found = tx.rows(sql, parameters)
+            names = self.names_of(tx, [row[1] for row in found])
+            return [
+                Alarm(name, task, time, p, threshold, json.loads(reasons), forecast, key, opened, seen, seen_by, closed,
+                      tuple(Comment(*said) for said in tx.rows(
+                          "SELECT at, said_by, said FROM comments WHERE alarm = ? ORDER BY id", (key,))))
+                for name, (key, _, task, time, opened, p, threshold, reasons, forecast, seen, seen_by, closed)
+                in zip(names, found, strict=True)
+            ]
+
+        return self.database.read(work)
+
+
+def _opened(tx: Transaction, row: tuple[Any, ...]) -> tuple[int, bool]:
+    new = tx.rows("INSERT INTO alarms (machine, task, time, opened_at, p, threshold, reasons, forecast) "
+                  "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id", row)
+    there = ("SELECT id FROM alarms WHERE machine = ? AND task = ? "
+             "ORDER BY time = ? DESC, closed_at IS NULL DESC LIMIT 1")
+    return (new or tx.rows(there, row[:3]))[0][0], bool(new)
+
+
+def _say(tx: Transaction, alarm_id: int, by: str, said: str, now: int) -> None:
+    tx.run("INSERT INTO comments (alarm, at, said_by, said) VALUES (?, ?, ?, ?)", (alarm_id, now, by, plain(said)))

@@ -1,0 +1,13 @@
+"""Section `evaluate` of params.yaml."""
+
+import pydantic
+
+from oilcan.params.section import Section
+
+
+class EvaluateParams(Section):
+    """Intervals and slices."""
+
+    seed: int = pydantic.Field(ge=0)
+    bootstrap: int = pydantic.Field(ge=20)                       # resamples of machines
+    min_slice_machines: int = pydantic.Field(ge=1)

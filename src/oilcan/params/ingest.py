@@ -1,0 +1,12 @@
+"""Section `ingest` of params.yaml."""
+
+import pydantic
+
+from oilcan.params.section import Section
+
+
+class IngestParams(Section):
+    """How raw files become canonical tables."""
+
+    max_rejected_share: float = pydantic.Field(ge=0, le=1)      # of the rows of any one table
+    machines_per_partition: int = pydantic.Field(ge=1)

@@ -1,0 +1,11 @@
+"""Section `predict` of params.yaml."""
+
+import pydantic
+
+from oilcan.params.section import Section
+
+
+class PredictParams(Section):
+    """Scoring of the validation and test parts."""
+
+    rows_per_batch: int = pydantic.Field(ge=1)

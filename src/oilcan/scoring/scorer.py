@@ -1,0 +1,74 @@
+"""What does a fitted model say about these rows?"""
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from oilcan.contract import Contract
+from oilcan.core.model.fitted import Fitted, Forecast, OutlookForecast, by_batch
+from oilcan.ground.columns import KEY, PART
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def score(fitted: Fitted, matrix: np.ndarray, *, rows_per_batch: int = 50_000, jobs: int = 1) -> "pd.DataFrame":
+    """Forecasts for rows of features.
+
+    Parameters
+    ----------
+    matrix
+        Shape (n, n_features), float32, columns in the order of `fitted.features`; NaN where missing.
+    rows_per_batch, jobs
+        Rows at a time, and threads; the numbers do not depend on either.
+
+    Returns
+    -------
+    n rows in the given order, index 0..n-1. `failure_within` and `label`: `score_<task>` uncalibrated,
+    `p_<task>` and `p_<task>__<mode>` calibrated. `rul`: `rul_<task>`, `rul_<task>_low`, `rul_<task>_high` in
+    ticks. With an outlook `by_<task>_<horizon>`: probability of a failure by then. All float64.
+
+    Raises
+    ------
+    ValueError
+        If the matrix has another number of columns than the model has features.
+    """
+    import pandas as pd  # here: the service asks for `columns` alone, and does not wait for pandas
+
+    parts: dict[str, list[np.ndarray]] = {}
+    for rows in by_batch(len(matrix), rows_per_batch) or [slice(0, 0)]:
+        for name, values in columns(fitted.forecasts, matrix[rows], jobs=jobs).items():
+            parts.setdefault(name, []).append(values)
+    return pd.DataFrame({name: np.concatenate(arrays) for name, arrays in parts.items()})
+
+
+def columns(forecasts: Iterable[Forecast], matrix: np.ndarray, *, jobs: int = 1) -> dict[str, np.ndarray]:
+    """The columns of `score` for some forecasts, as arrays of shape (n,): what the service answers from.
+
+    An outlook comes after the classifier of its task, whose probability it takes up.
+    """
+    said: dict[str, np.ndarray] = {}
+    for forecast in forecasts:
+        if isinstance(forecast, OutlookForecast):
+            said |= forecast.columns(forecast.hazards(matrix, jobs), said[f"p_{forecast.task}"])
+        else:
+            said |= forecast.columns(forecast.trees.predict(matrix, jobs))
+    return said
+
+
+def beside_rows(contract: Contract, rows: "pd.DataFrame", forecasts: "pd.DataFrame") -> "pd.DataFrame":
+    """Forecasts with the key, part and outcomes of their rows, as evaluate reads them.
+
+    Parameters
+    ----------
+    rows
+        As in rows.parquet, shape (n, ...), in the order of `forecasts`.
+    """
+    import pandas as pd
+
+    tasks = "|".join(re.escape(name) for name in contract.tasks)
+    outcome = re.compile(rf"(target|bound|wait|seen|next_failure)_({tasks})(__.+)?|p_true")
+    kept = [name for name in rows if name in (*KEY, PART) or outcome.fullmatch(name)]
+    return pd.concat([rows[kept].reset_index(drop=True), forecasts], axis=1)

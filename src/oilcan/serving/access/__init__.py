@@ -1,0 +1,1 @@
+"""Who may connect and how often: API keys, request limits, TLS files."""

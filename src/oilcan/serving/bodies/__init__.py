@@ -1,0 +1,1 @@
+"""JSON bodies of requests -> checked arrays and records, and which rows were refused."""

@@ -1,0 +1,122 @@
+"""Moments in JSON <-> whole units: ISO 8601 with an offset and microseconds, or numbers of cycles."""
+
+import datetime
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from oilcan.core.online.state.machine_arrays import NONE
+from oilcan.serving.bodies.json_rows import kind_of
+from oilcan.serving.ground.refusal import Refusal
+
+_UTC: Final = datetime.UTC
+_EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=_UTC)
+_MICROSECOND: Final = datetime.timedelta(microseconds=1)
+_CYCLES: Final = 2**53
+_FIRST: Final = -2_208_988_800_000_000         # 1900, and the end of 2199: whoever says another year is mistaken
+_END: Final = 7_258_118_400_000_000
+UNITS_PER_S: Final = 1_000_000
+NO_TIME: Final = NONE          # before a machine's first reading, as the online features have it
+
+
+class Moments:
+    """Reads and writes moments of one data set.
+
+    Parameters
+    ----------
+    kind
+        `instant` or `cycle`, as in the contract.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.wanted = ("a whole number of cycles from 0" if kind == "cycle" else
+                       "ISO 8601 of 1900 to 2199 with Z or an offset, e.g. '2026-01-31T12:00:00Z'")
+
+    def read(self, content: Any) -> int | None:
+        """Whole units of one moment; None if it is none.
+
+        Examples
+        --------
+        >>> Moments("instant").read("1970-01-01T01:00:00+01:00"), Moments("instant").read("1970-01-01")
+        (0, None)
+        >>> Moments("cycle").read(7), Moments("cycle").read(-1), Moments("cycle").read(True)
+        (7, None, None)
+        """
+        if self.kind == "cycle":
+            return content if type(content) is int and 0 <= content <= _CYCLES else None
+        if type(content) is not str or not 20 <= len(content) <= 35:
+            return None
+        try:
+            moment = datetime.datetime.fromisoformat(content)
+        except ValueError:
+            return None
+        if moment.tzinfo is None:
+            return None
+        time = (moment - _EPOCH) // _MICROSECOND
+        return time if _FIRST <= time < _END else None
+
+    def parse(self, text: str | None, where: str) -> int | None:
+        """Whole units of a moment in an address; Refusal 422 if it is none."""
+        given = int(text) if self.kind == "cycle" and text and text.isascii() and text.isdigit() else text
+        time = None if text is None else self.read(given)
+        if time is None and text is not None:
+            raise Refusal(422, where, found=repr(text), wanted=self.wanted, do="Write %2B for a plus sign.")
+        return time
+
+    def read_all(self, content: Sequence[Any]) -> tuple[np.ndarray, dict[int, str]]:
+        """Whole units, int64, shape (n,), and what is wrong with those that are no moments, by position."""
+        seen: dict[Any, int | None] = {}
+        times, wrong = np.full(len(content), NO_TIME), {}
+        for at, text in enumerate(content):
+            key = text if type(text) in (str, int) else None
+            if key is None:
+                time = None
+            elif key in seen:
+                time = seen[key]
+            else:
+                time = seen[key] = self.read(text)
+            if time is None:
+                wrong[at] = kind_of(text)
+            else:
+                times[at] = time
+        return times, wrong
+
+    def write(self, time: int | None) -> str | int | None:
+        """A moment as JSON has it.
+
+        Examples
+        --------
+        >>> Moments("instant").write(1_500_000), Moments("cycle").write(3), Moments("instant").write(None)
+        ('1970-01-01T00:00:01.500000Z', 3, None)
+        """
+        if time is None or self.kind == "cycle":
+            return time
+        return written(time)
+
+    def write_all(self, times: np.ndarray) -> list[str | int | None]:
+        """Moments as JSON has them, None for `NO_TIME`.
+
+        Examples
+        --------
+        >>> Moments("instant").write_all(np.array([NO_TIME, 0, 1_500_000]))
+        [None, '1970-01-01T00:00:00Z', '1970-01-01T00:00:01.500000Z']
+        """
+        if self.kind == "cycle":
+            said = times.tolist()
+        else:       # as `written` has them, thousands at once
+            texts = np.datetime_as_string(times.astype("datetime64[us]"), unit="us").tolist()
+            said = [f"{text.removesuffix('.000000')}Z" for text in texts]
+        return [None if time == NO_TIME else moment for time, moment in zip(times.tolist(), said, strict=True)]
+
+
+def written(microseconds: int) -> str:
+    """An instant as ISO 8601 in UTC.
+
+    Examples
+    --------
+    >>> written(0)
+    '1970-01-01T00:00:00Z'
+    """
+    return (_EPOCH + microseconds * _MICROSECOND).isoformat().replace("+00:00", "Z")

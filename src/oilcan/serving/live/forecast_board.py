@@ -1,0 +1,79 @@
+"""What was last said of every machine: arrays by slot, read by many, written by the engine's thread alone."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from oilcan.serving.bodies.instants_json import NO_TIME
+
+
+class Board:
+    """The newest forecast of each machine, by slot.
+
+    Attributes
+    ----------
+    machine_ids
+        In order of the slots.
+    time
+        Whole units of the newest reading that a forecast was made for; `NO_TIME` before the first.
+    forecast
+        Id of the forecast; 0 before the first.
+    alarm
+        Id of the open alarm; 0 for none.
+    received
+        Microseconds UTC of the newest reading's receipt.
+    stride
+        Number of the stride in which the alarm policy looked at the machine last.
+    values
+        Columns of forecasts, float64, NaN before the first.
+    whole
+        Whether all columns are of the newest forecast, or those of the headline alone.
+    """
+
+    def __init__(self, columns: tuple[str, ...]) -> None:
+        self.machine_ids: list[str] = []
+        self.slot: dict[str, int] = {}
+        self._plain = {"time": NO_TIME, "forecast": 0, "alarm": 0, "received": 0, "stride": NO_TIME}
+        self.time, self.forecast, self.alarm, self.received, self.stride = (np.zeros(0, np.int64) for _ in self._plain)
+        self.whole = np.zeros(0, dtype=bool)
+        self.values = {name: np.zeros(0) for name in columns}
+        self.static: list[dict[str, Any]] = []
+
+    def __len__(self) -> int:
+        """Number of machines."""
+        return len(self.machine_ids)
+
+    def add(self, machine_ids: Iterable[str]) -> None:
+        """Make room for machines that are new."""
+        for name in machine_ids:
+            if name not in self.slot:
+                self.slot[name] = len(self.machine_ids)
+                self.machine_ids.append(name)
+                self.static.append({})
+        more = len(self.machine_ids) - len(self.time)
+        if more > 0:
+            room = max(more, len(self.time) // 2)
+            for name, empty in self._plain.items():
+                setattr(self, name, np.concatenate([getattr(self, name), np.full(room, empty, dtype=np.int64)]))
+            self.whole = np.concatenate([self.whole, np.zeros(room, dtype=bool)])
+            self.values = {name: np.concatenate([values, np.full(room, np.nan)])
+                           for name, values in self.values.items()}
+
+    def say(self, slots: np.ndarray, times: np.ndarray, ids: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+        """Note new forecasts; columns that are not given are of older ones from now on."""
+        self.time[slots], self.forecast[slots] = times, ids
+        self.whole[slots] = False
+        self.fill(slots, columns)
+
+    def fill(self, slots: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+        """Write columns of the newest forecasts."""
+        for name, values in columns.items():
+            self.values[name][slots] = values
+        if columns.keys() == self.values.keys():
+            self.whole[slots] = True
+
+    def restart(self, columns: tuple[str, ...]) -> None:
+        """Forget what another bundle said."""
+        self.values = {name: np.full(len(self.time), np.nan) for name in columns}
+        self.whole[:] = False

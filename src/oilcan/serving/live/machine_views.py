@@ -1,0 +1,147 @@
+"""What the crew sees: the fleet sorted by risk, and one machine with all that is known of it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from oilcan.core.model.fitted import LifeForecast
+from oilcan.io.stores import Store
+from oilcan.io.stores.tables.alarm_table import Alarm
+from oilcan.io.stores.values import RECORD_TABLES, StoredRecord
+from oilcan.serving.bodies.instants_json import NO_TIME, Moments, written
+from oilcan.serving.bodies.json_rows import Row
+from oilcan.serving.live.live_engine import Engine
+from oilcan.serving.model.loaded_bundle import Served
+
+_POINTS: Final = 400            # of a sensor's history
+_READINGS: Final = 20_000       # looked at for it
+_FORECASTS: Final = 2_000
+_RECORDS: Final = 100
+_CHOICES: Final = 50            # values of a static column that is worth a filter
+
+
+class Views:
+    """Reads the board and the store; `machine` and `listed` are called on the engine's thread."""
+
+    def __init__(self, engine: Engine, store: Store, moments: Moments, now: Callable[[], int]) -> None:
+        self._engine, self._store, self._moments, self._now = engine, store, moments, now
+
+    def order(self, *, filters: dict[str, str], alarm: bool | None) -> np.ndarray:
+        """Slots of the machines asked for, the riskiest first; those without a forecast come last."""
+        board, served = self._engine.board, self._engine.active.served
+        n = len(board)
+        keep = np.ones(n, dtype=bool)
+        if alarm is not None:
+            keep &= (board.alarm[:n] > 0) == alarm
+        for column, value in filters.items():
+            keep &= np.fromiter((str(static.get(column)) == value for static in board.static), bool, n)
+        risk = board.values[served.headline_column][:n]
+        if not isinstance(served.headline, LifeForecast):
+            risk = -risk                                        # short lives first, or high probabilities
+        at = np.flatnonzero(keep)
+        return at[np.lexsort((at, np.where(np.isnan(risk[at]), np.inf, risk[at])))]
+
+    def risks(self, names: Iterable[str], *, static: bool = False) -> list[Row]:
+        """What the board says of machines, one entry each."""
+        board, served = self._engine.board, self._engine.active.served
+        slots = np.array([board.slot[name] for name in names], dtype=np.int64)
+        headline = [name for name in board.values if name in served.headline_columns]
+        said: list[Row] = [{}] * len(slots)
+        for whole, columns in (True, list(board.values)), (False, headline):
+            at = np.flatnonzero(board.whole[slots] == whole)
+            for place, entry in zip(at.tolist(), self._entries(slots[at], columns), strict=True):
+                said[place] = entry
+        if static:
+            for slot, entry in zip(slots.tolist(), said, strict=True):
+                entry |= {"static": board.static[slot], "component": served.component(entry),
+                          "data_age_s": self._age(slot)}
+        return said
+
+    def _entries(self, slots: np.ndarray, columns: list[str]) -> list[Row]:
+        board = self._engine.board
+        facts: dict[str, Iterable[Any]] = {
+            "machine_id": (board.machine_ids[slot] for slot in slots.tolist()),
+            "time": self._moments.write_all(board.time[slots]),
+            "id": (str(key) if key else None for key in board.forecast[slots].tolist()),
+        } | {name: board.values[name][slots].tolist() for name in columns}
+        facts["alarm"] = (key or None for key in board.alarm[slots].tolist())
+        return [dict(zip(facts, row, strict=True)) for row in zip(*facts.values(), strict=True)]
+
+    def choices(self) -> dict[str, list[str]]:
+        """Values of the static columns with few of them, to filter by."""
+        found: dict[str, set[str]] = {}
+        for static in self._engine.board.static:
+            for column, value in static.items():
+                found.setdefault(column, set()).add(str(value))
+        return {column: sorted(values) for column, values in found.items() if len(values) <= _CHOICES}
+
+    def listed(self, names: Sequence[str]) -> list[Row]:
+        """One page of the fleet, with all forecasts."""
+        self._engine.complete(list(names))
+        return self.risks(names, static=True)
+
+    def machine(self, name: str, since: int | None) -> Row:
+        """One machine: risk now and since, reasons, records, sensors."""
+        engine, served = self._engine, self._engine.active.served
+        entry = self.listed([name])[0]
+        if entry["time"] is not None:
+            entry |= {"reasons": served.reasons(engine.active.matrix([name]))}
+        return served.stamp() | entry | self._past(name, since, served)
+
+    def _past(self, name: str, since: int | None, served: Served) -> Row:
+        forecasts = self._store.forecasts(name, since=since, limit=_FORECASTS)
+        records = {table: self._store.records(table, name, limit=_RECORDS)
+                   for table in RECORD_TABLES}
+        work = records["maintenance"]
+        return {
+            "history": {"time": [self._moments.write(each.time) for each in forecasts],
+                        served.headline_column: [each.values.get(served.headline_column) for each in forecasts],
+                        "threshold": served.thresholds.get(served.headline.name)},
+            "records": {table: [{"time": self._moments.write(each.time), "kind": each.kind, "extra": each.extra}
+                                for each in reversed(rows)] for table, rows in records.items()},
+            "last_maintenance": _last(work, self._moments),
+            "alarms": [shown_alarm(alarm, self._moments) for alarm in self._store.alarms(machine_id=name, limit=50)],
+            "sensors": self._sensors(name, since),
+        }
+
+    def _sensors(self, name: str, since: int | None) -> Row:
+        readings = self._store.readings(name, since=since, limit=_READINGS)
+        names = self._store.layout.columns
+        bins = np.array_split(np.arange(len(readings)), min(_POINTS, len(readings)) or 1)
+        bins = [rows for rows in bins if len(rows)]
+        return {"time": [self._moments.write(int(readings.times[rows[-1]])) for rows in bins],
+                "columns": {column: _summary(readings.values[:, at], bins) for at, column in enumerate(names)}}
+
+    def _age(self, slot: int) -> float | None:
+        """Seconds since the newest reading, by the clock of the service; None where cycles are counted."""
+        time = int(self._engine.board.time[slot])
+        return None if self._moments.kind == "cycle" or time == NO_TIME else (self._now() - time) / 1e6
+
+
+def _last(work: list[StoredRecord], moments: Moments) -> Row | None:
+    return {"time": moments.write(work[-1].time), "component": work[-1].kind} if work else None
+
+
+def _summary(values: np.ndarray, bins: list[np.ndarray]) -> dict[str, list[float | None]]:
+    """Mean, least and greatest of each piece of a sensor's history; None where there is no reading."""
+    found: dict[str, list[float | None]] = {"mean": [], "min": [], "max": []}
+    for rows in bins:
+        there = values[rows][~np.isnan(values[rows])]
+        found["mean"].append(float(there.mean()) if len(there) else None)
+        found["min"].append(float(there.min()) if len(there) else None)
+        found["max"].append(float(there.max()) if len(there) else None)
+    return found
+
+
+def shown_alarm(alarm: Alarm, moments: Moments) -> dict[str, Any]:
+    """An alarm as JSON has it."""
+    return {
+        "id": alarm.id, "machine_id": alarm.machine_id, "task": alarm.task, "time": moments.write(alarm.time),
+        "opened_at": written(alarm.opened_at), "p": alarm.p, "threshold": alarm.threshold, "reasons": alarm.reasons,
+        "forecast": None if alarm.forecast is None else str(alarm.forecast),
+        "acknowledged_at": None if alarm.acknowledged_at is None else written(alarm.acknowledged_at),
+        "acknowledged_by": alarm.acknowledged_by,
+        "closed_at": None if alarm.closed_at is None else written(alarm.closed_at),
+        "comments": [{"at": written(each.at), "by": each.said_by, "said": each.said} for each in alarm.comments],
+    }

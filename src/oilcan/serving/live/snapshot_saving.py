@@ -1,0 +1,52 @@
+"""Snapshots of the features of machines that changed, a few at a time, so that a start has little to replay."""
+
+from collections.abc import Callable
+from typing import Final
+
+from oilcan.io.stores import Store
+from oilcan.io.stores.values import Cursor
+from oilcan.serving.live.bundle_track import Track
+from oilcan.serving.live.periodic import Rounds
+
+_AT_ONCE: Final = 50            # machines dumped between two groups of work
+
+
+class Saver:
+    """Saves every so often, and when told to.
+
+    Parameters
+    ----------
+    mark
+        The track in service, the machines that changed since it was asked before, and up to where all is in them.
+    dump
+        States of a few machines of a track.
+    also
+        What else is to be done every so often.
+    """
+
+    def __init__(self, store: Store, *, mark: Callable[[], tuple[Track, list[str], Cursor]],
+                 dump: Callable[[Track, list[str]], dict[str, bytes]], clock: Callable[[], int], every_s: float,
+                 also: Callable[[], None]) -> None:
+        self._store, self._mark, self._dump, self._clock = store, mark, dump, clock
+        self._unsaved: list[str] = []           # of a round that failed
+        self._rounds = Rounds("saver", every_s, self.save, also)
+
+    def start(self) -> None:
+        """Begin to save every so often."""
+        self._rounds.start()
+
+    def stop(self) -> None:
+        """Save once more, and end."""
+        self._rounds.stop()
+        self.save()
+
+    def save(self) -> int:
+        """Save what changed; how many machines."""
+        track, changed, upto = self._mark()
+        self._unsaved = machines = list(dict.fromkeys([*self._unsaved, *changed]))
+        for begin in range(0, len(machines), _AT_ONCE):
+            states = self._dump(track, machines[begin : begin + _AT_ONCE])
+            self._store.snapshots.save(track.engine, states, upto, self._clock())
+        self._store.settings.set(f"upto {track.engine}", upto.as_text(), self._clock())
+        self._unsaved = []
+        return len(machines)

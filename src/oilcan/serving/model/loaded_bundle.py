@@ -1,0 +1,142 @@
+"""A bundle made ready to answer: proven, checked on its own rows, its forecasts in the order they are asked for."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from oilcan.core.model.fitted import EventForecast, Forecast, LifeForecast, OutlookForecast
+from oilcan.io.bundle.bundle import Bundle, load_bundle
+from oilcan.scoring.check import check
+from oilcan.scoring.scorer import columns
+from oilcan.serving.model.contract_facts import described
+
+if TYPE_CHECKING:
+    from oilcan.core.reasons.explainer import Explainer, Reason
+
+US_PER_H: Final = 3_600_000_000
+
+
+class Served:
+    """A bundle in service.
+
+    Attributes
+    ----------
+    digest, contract
+        What every answer names: the bundle, and name and version of the contract.
+    by_name
+        Forecasts by the ending of their columns: `failure`, `failure__bearing`, `rul`.
+    thresholds, columns
+        Cut on the probability by forecast; names of all columns of forecasts.
+    headline, headline_column
+        The forecast that machines are sorted by and alarms are raised on, and its column.
+    per_tick
+        Whole units of time in a tick.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle, self.digest = bundle, bundle.digest
+        self.contract = {"name": bundle.contract.name, "version": bundle.contract.version}
+        self.features = bundle.fitted.features
+        self.by_name: dict[str, Forecast] = {forecast.name: forecast for forecast in bundle.fitted.forecasts}
+        name, _ = bundle.contract.headline()
+        self.headline = next(forecast for forecast in bundle.fitted.forecasts
+                             if not isinstance(forecast, OutlookForecast) and forecast.name == name)
+        self.headline_column = ("rul_" if isinstance(self.headline, LifeForecast) else "p_") + name
+        self.per_tick = 1 if bundle.contract.time.kind == "cycle" else US_PER_H
+        self.thresholds = bundle.fitted.thresholds()
+        self.headline_columns = tuple(columns([self.headline], np.zeros((0, len(self.features)), np.float32)))
+        self._explainer: Explainer | None = None
+        self.columns = tuple(self.score(np.zeros((0, len(self.features)), np.float32)))
+
+    @classmethod
+    def load(cls, folder: Path) -> "Served":
+        """A bundle from its folder, after it has repeated the forecasts of its own check rows.
+
+        Raises
+        ------
+        IntegrityError
+            If a byte is not the packaged one, or a forecast differs.
+        """
+        bundle = load_bundle(folder)
+        check(bundle.fitted, bundle.check_rows, str(folder))
+        return cls(bundle)
+
+    def warm(self) -> None:
+        """Make one forecast and its reasons, so that the first request need not wait."""
+        row = np.full((1, len(self.features)), np.nan, dtype=np.float32)
+        self.score(row)
+        self.explain(row)
+
+    def score(self, matrix: np.ndarray, names: Collection[str] | None = None) -> dict[str, np.ndarray]:
+        """Columns of the named forecasts, or of all, as `oilcan score` writes them; each of shape (n,).
+
+        The forecast of when takes up the probability of its task, so that one comes with it.
+        """
+        forecasts = self.bundle.fitted.forecasts
+        if names is not None:
+            wanted = {*names, *(f.task for f in forecasts if isinstance(f, OutlookForecast) and f.name in names)}
+            forecasts = tuple(forecast for forecast in forecasts if forecast.name in wanted)
+        return columns(forecasts, matrix)
+
+    def would_alarm(self, p: np.ndarray) -> np.ndarray:
+        """Whether the headline reaches its threshold, bool, shape (n,); never for remaining life."""
+        cut = self.thresholds.get(self.headline.name, np.inf)
+        return p >= cut
+
+    def explain(self, matrix: np.ndarray, top: int = 3) -> "list[tuple[Reason, ...]]":
+        """Why the headline says what it says, per row up to `top` reasons."""
+        if self._explainer is None:
+            from oilcan.core.reasons.explainer import Explainer
+            from oilcan.core.reasons.normals import Normals  # here: a start needs no reasons, and scipy takes long
+
+            normals = Normals.from_json(self.bundle.drift_reference["normals"])
+            self._explainer = Explainer(self.headline, self.bundle.plan, normals)
+        return self._explainer(matrix, top)
+
+    def reasons(self, matrix: np.ndarray) -> list[dict[str, Any]]:
+        """Reasons of one row, as JSON has them."""
+        return [shown_reason(reason) for reason in self.explain(matrix)[0]]
+
+    def component(self, entry: Mapping[str, Any]) -> str | None:
+        """The most probable failure mode of a machine, by its columns of forecasts; None if there are no modes."""
+        modes = {forecast.mode: entry.get(f"p_{forecast.name}") for forecast in self.bundle.fitted.forecasts
+                 if isinstance(forecast, EventForecast) and forecast.mode and forecast.task == self.headline.task}
+        known = {mode: p for mode, p in modes.items() if p is not None}
+        return max(known, key=known.__getitem__) if known else None
+
+    def stamp(self) -> dict[str, Any]:
+        """What every answer says of where it comes from."""
+        return {"model": self.digest, "contract": self.contract}
+
+    def card(self) -> dict[str, Any]:
+        """What the model is: lineage, forecasts, thresholds, features with units."""
+        manifest, plan = self.bundle.manifest, self.bundle.plan
+        return self.stamp() | {
+            "dataset": manifest["dataset"],
+            "lineage": manifest["lineage"],
+            "libraries": manifest["libraries"],
+            "review": manifest["review"],
+            "headline": self.headline.name,
+            "forecasts": [_described(forecast) for forecast in self.bundle.fitted.forecasts],
+            "plan_hash": plan.hash,
+            "features": [{"name": f.name, "unit": f.unit, "description": f.description} for f in plan.features],
+        } | described(self.bundle.contract)
+
+
+def shown_reason(reason: "Reason") -> dict[str, Any]:
+    """A reason as JSON has it."""
+    return {"sensor": reason.sensor, "feature": reason.feature, "value": reason.value, "unit": reason.unit,
+            "normal": reason.normal, "share": round(reason.share, 4), "text": reason.text}
+
+
+def _described(forecast: Forecast) -> dict[str, Any]:
+    said: dict[str, Any] = {"name": forecast.name, "kind": "life", "task": forecast.task, "mode": None,
+                            "threshold": None, "policy": None, "horizons": None}
+    if isinstance(forecast, EventForecast):
+        policy = forecast.policy.as_json() if forecast.policy else None
+        return said | {"kind": "event", "mode": forecast.mode, "threshold": forecast.threshold, "policy": policy}
+    if isinstance(forecast, OutlookForecast):
+        return said | {"kind": "outlook", "horizons": list(forecast.suffixes)}
+    return said

@@ -1,0 +1,231 @@
+"""Another bundle without a gap: loaded beside the old one, proven, warmed, then switched between two batches.
+
+The store remembers what is in service, what was before, and what is watched, so a restart serves the same.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from oilcan.ground.errors import IntegrityError, OilcanError
+from oilcan.io.stores import Store
+from oilcan.serving.bodies.telemetry_body import stored_columns
+from oilcan.serving.ground.refusal import Refusal
+from oilcan.serving.ground.settings import ServiceSettings
+from oilcan.serving.live.bundle_track import Track
+from oilcan.serving.live.live_service import wall_clock
+from oilcan.serving.live.restoring import restore
+from oilcan.serving.model.loaded_bundle import Served
+
+if TYPE_CHECKING:
+    from oilcan.serving.service.service import Service
+
+SETTING: Final = "models"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A bundle by where it lies and what it must be."""
+
+    folder: str
+    digest: str
+
+    def load(self) -> Served:
+        """The bundle, if it is still the one that is meant.
+
+        Raises
+        ------
+        IntegrityError
+            If it is gone, changed, or another one.
+        """
+        served = Served.load(Path(self.folder))
+        if served.digest != self.digest:
+            raise IntegrityError(f"{self.folder}: holds bundle {served.digest[:12]} (wanted {self.digest[:12]}). "
+                                 f"Restore it, or activate another.")
+        return served
+
+
+@dataclass(frozen=True)
+class Models:
+    """What the store remembers; `configured` is the digest of the bundle that the settings named at that time."""
+
+    configured: str
+    active: Place
+    previous: Place | None = None
+    shadow: Place | None = None
+
+    @classmethod
+    def of(cls, store: Store) -> "Models | None":
+        """What was written the last time; None before the first."""
+        value: dict[str, Any] | None = store.settings.get(SETTING)
+        if value is None:
+            return None
+        places = {name: Place(**value[name]) if value[name] else None for name in ("previous", "shadow")}
+        return cls(value["configured"], Place(**value["active"]), **places)
+
+
+def first_served(settings: ServiceSettings, store: Store) -> tuple[Served, Models]:
+    """The bundle to begin with: the one activated last, unless the settings name another one since.
+
+    Raises
+    ------
+    IntegrityError
+        If it is not the packaged one.
+    """
+    configured = Served.load(settings.bundle)
+    known = Models.of(store)
+    if known is None or known.configured != configured.digest:
+        return configured, Models(configured.digest, Place(str(settings.bundle.resolve()), configured.digest))
+    return (configured if known.active.digest == configured.digest else known.active.load()), known
+
+
+class Swap:
+    """Changes of the bundle in service; one at a time, each on a thread of its own."""
+
+    def __init__(self, service: "Service", models: Models) -> None:
+        self._service, self.models = service, models
+        self._changing = threading.Lock()
+        home = service.settings.bundles or service.settings.bundle.resolve().parent
+        self._home = home.resolve()
+
+    def activate(self, name: str, by: str) -> Served:
+        """Serve a bundle of the folder of bundles from now on.
+
+        Raises
+        ------
+        Refusal
+            409 while another change runs; 422 if the bundle is none, is broken, or is of another data set.
+        """
+        with self._one_at_a_time():
+            place, served = self._load(name)
+            self._switch(served)
+            self._remember(Models(self.models.configured, place, self.models.active, self._but(place)), by)
+        return served
+
+    def rollback(self, by: str) -> Served:
+        """Serve again what was served before."""
+        with self._one_at_a_time():
+            before = self.models.previous
+            if before is None:
+                raise Refusal(409, "model", found="no bundle before this one", wanted="one to go back to",
+                              do="POST /v1/model/activate names another one.")
+            served = self._proven(before.load, before.folder)
+            self._switch(served)
+            self._remember(Models(self.models.configured, before, self.models.active, self._but(before)), by)
+        return served
+
+    def shadow(self, name: str | None, by: str) -> Served | None:
+        """Watch a challenger on live traffic without answering from it; None ends that."""
+        with self._one_at_a_time():
+            place, served = self._load(name) if name is not None else (None, None)
+            self._watch(served)
+            self._remember(Models(self.models.configured, self.models.active, self.models.previous, place), by)
+        return served
+
+    def resume(self) -> None:
+        """Watch again what was watched before a restart; a challenger that is gone is let go."""
+        if self.models.shadow is not None:
+            try:
+                self._watch(self.models.shadow.load())
+            except OilcanError:
+                self._service.metrics.bundle.labels(self.models.shadow.digest, "shadow").set(0)
+
+    def follow_store(self) -> None:
+        """Do what another replica has done."""
+        told = Models.of(self._service.store)
+        if told is not None and told.configured == self.models.configured and told != self.models:
+            with self._one_at_a_time():
+                if told.active != self.models.active:
+                    self._switch(told.active.load())
+                if told.shadow != self.models.shadow:
+                    self._watch(told.shadow.load() if told.shadow else None)
+                self.models = told
+
+    def _load(self, name: str) -> tuple[Place, Served]:
+        folder = (self._home / name).resolve()
+        if not folder.is_relative_to(self._home) or folder == self._home:
+            raise Refusal(422, "body.bundle", found=repr(name), wanted=f"the name of a folder in {self._home.name}",
+                          do="Copy the bundle there first.")
+        served = self._proven(lambda: Served.load(folder), name)
+        return Place(str(folder), served.digest), served
+
+    def _proven(self, load: Any, name: str) -> Served:
+        try:
+            served: Served = load()
+        except OilcanError as err:
+            raise Refusal(422, "body.bundle", found=str(err).replace(str(self._home), "").lstrip("/"),
+                          wanted="a bundle that is the packaged one", do=f"Restore {Path(name).name}.") from err
+        self._fits(served)
+        served.warm()
+        return served
+
+    def _fits(self, served: Served) -> None:
+        now, then = self._service.served.bundle.contract, served.bundle.contract
+        old, new = ({name: (column.type, column.unit) for name, column in stored_columns(each).items()}
+                    for each in (now, then))
+        if (now.name, now.time.kind, old) != (then.name, then.time.kind, new):
+            raise Refusal(422, "body.bundle", found=f"a bundle for {then.name} with {len(new)} telemetry columns",
+                          wanted=f"one for {now.name} with the same columns and units",
+                          do="Start a service of its own for it, with its own store.")
+
+    def _switch(self, served: Served) -> None:
+        service = self._service
+        service.remember(served)
+        if service.live is not None:
+            live, engine = service.live, service.live.engine
+            track, cursor = self._track(served)
+            live.pipeline.call(lambda: engine.switch(track, cursor)).result()
+            live.adopt(served)
+        old, service.served = service.served, served
+        service.metrics.bundle.labels(old.digest, "active").set(0)
+        service.metrics.bundle.labels(served.digest, "active").set(1)
+
+    def _watch(self, served: Served | None) -> None:
+        service = self._service
+        if self.models.shadow is not None:
+            service.metrics.bundle.labels(self.models.shadow.digest, "shadow").set(0)
+        if service.live is None:
+            return
+        engine = service.live.engine
+        if served is None:
+            service.live.pipeline.call(engine.unwatch).result()
+            return
+        service.remember(served)
+        track, cursor = self._track(served)
+        service.live.pipeline.call(lambda: engine.watch(track, cursor)).result()
+        service.metrics.bundle.labels(served.digest, "shadow").set(1)
+
+    def _track(self, served: Served) -> tuple[Track, Any]:
+        """A track that has taken in almost everything; features are shared where the plan is the same."""
+        live = self._service.live
+        assert live is not None  # noqa: S101  # for mypy: asked only where there are machines
+        for other in (live.engine.active, live.engine.shadow):
+            if other is not None and other.fits(served):
+                return Track(served, list(live.columns), live.texts, other.features), None
+        track = Track(served, list(live.columns), live.texts)
+        return track, restore(track, live.store)[0]
+
+    def _but(self, active: Place) -> Place | None:
+        """The challenger, unless it is what is served now."""
+        shadow = self.models.shadow
+        if shadow is not None and shadow == active:
+            self._watch(None)
+            return None
+        return shadow
+
+    def _remember(self, models: Models, by: str) -> None:
+        self._service.store.settings.set(SETTING, asdict(models), wall_clock(), by=by)
+        self.models = models
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        if not self._changing.acquire(blocking=False):
+            raise Refusal(409, "model", found="another change that still runs", wanted="one at a time",
+                          do="Ask again when it is done.")
+        try:
+            yield
+        finally:
+            self._changing.release()

@@ -1,0 +1,117 @@
+"""One service: the bundle in service, the store, its machines, who may ask, and what was counted."""
+
+import asyncio
+from typing import Any, Final
+
+from oilcan.io.stores import Store
+from oilcan.io.stores.tables.forecast_table import Forecast
+from oilcan.serving.access.auth import Auth, Caller
+from oilcan.serving.access.limits import Rate
+from oilcan.serving.bodies.instants_json import Moments, written
+from oilcan.serving.ground.refusal import Refusal
+from oilcan.serving.ground.service_metrics import Metrics
+from oilcan.serving.ground.settings import ServiceSettings
+from oilcan.serving.live.forecast_log import ForecastLog
+from oilcan.serving.live.live_service import Live, wall_clock
+from oilcan.serving.live.periodic import Rounds
+from oilcan.serving.model.loaded_bundle import Served
+from oilcan.serving.service.bundle_swap import Models, Swap
+from oilcan.serving.service.predictor import Predictor
+
+_FOLLOW_S: Final = 1.0          # between two looks at what other replicas of the same store have done
+
+
+class Service:
+    """What the routes ask.
+
+    Attributes
+    ----------
+    served
+        The bundle in service; replaced as a whole, so a request that began with the old one ends with it.
+    live
+        Its machines; None where the data set has no time: then there is no telemetry, and only `predict` is served.
+    """
+
+    def __init__(self, settings: ServiceSettings, served: Served, store: Store, models: Models) -> None:
+        self.settings, self.served, self.store = settings, served, store
+        self.remember(served)
+        self.metrics = Metrics()
+        self.metrics.bundle.labels(served.digest, "active").set(1)
+        self.rate = Rate(settings.rate_per_s)
+        may_be_open = settings.is_loopback and not settings.require_keys
+        self.auth = Auth(self._caller, lambda: has_keys(store), may_be_open=may_be_open)
+        self.log = ForecastLog(store, wall_clock, self.metrics.forecasts.labels("lost").inc)
+        self.predictor = Predictor(lambda: self.served, self.log, self.metrics, wall_clock, settings.max_rows)
+        timed = served.bundle.contract.time.kind != "none"
+        self.live = Live(settings, served, store, self.log, self.metrics) if timed else None
+        self.swap = Swap(self, models)
+        self._replica = Rounds("replica", _FOLLOW_S, self._catch_up, self.swap.follow_store)
+
+    async def ready(self) -> None:
+        """Wait until the state of the last process was taken up, then go on watching what was watched."""
+        if self.live is not None:
+            await asyncio.wrap_future(self.live.restored)
+        await asyncio.to_thread(self.swap.resume)
+        if self.live is not None and self.live.is_shared:
+            self._replica.start()
+
+    def remember(self, served: Served) -> None:
+        """Keep where a bundle came from, before it forecasts: its forecasts lead back when another one answers."""
+        self.store.bundles.enter(served.digest, served.bundle.manifest["lineage"], wall_clock())
+
+    def of_machines(self) -> Live:
+        """The part that knows machines.
+
+        Raises
+        ------
+        Refusal
+            404 if the data set has no time, 503 if it is still being restored.
+        """
+        if self.live is None:
+            raise Refusal(404, "request", found="a data set without time", wanted="one with telemetry",
+                          do="Ask POST /v1/predict: each row stands alone.")
+        if not self.live.is_ready:
+            raise Refusal(503, "service", found="a service that is starting", wanted="one that is ready",
+                          do="Ask again in a moment; /readyz says when.", headers={"Retry-After": "1"})
+        return self.live
+
+    def waiting_for(self) -> list[str]:
+        """What is not ready yet."""
+        return ["the state of the machines"] if self.live is not None and not self.live.is_ready else []
+
+    def card(self) -> dict[str, Any]:
+        """The model's card, and what else the store remembers: the bundle before, the challenger."""
+        models = self.swap.models
+        return self.served.card() | {"previous": models.previous.digest if models.previous else None,
+                                     "shadow": models.shadow.digest if models.shadow else None}
+
+    def traced(self, forecast: Forecast) -> dict[str, Any]:
+        """A forecast of the log with the way back to its bundle, and from there to code and data."""
+        moments = self.live.moments if self.live and forecast.machine_id is not None else Moments("instant")
+        return {
+            "id": str(forecast.id), "machine_id": forecast.machine_id, "time": moments.write(forecast.time),
+            "made_at": written(forecast.made_at), "role": forecast.role, "bundle": forecast.bundle,
+            "contract_version": forecast.contract_version, "values": forecast.values,
+            "lineage": self.store.bundles.lineage(forecast.bundle),
+        }
+
+    def close(self) -> None:
+        """Write what waits, and let go of the store."""
+        self._replica.stop()
+        if self.live is not None:
+            self.live.close()
+        self.log.flush()
+        self.store.close()
+
+    def _catch_up(self) -> None:
+        if self.live is not None:
+            self.live.pipeline.call(self.live.engine.catch_up).result()
+
+    def _caller(self, secret: str) -> Caller | None:
+        key = self.store.keys.find(secret)
+        return None if key is None else Caller(key.name, key.scope)
+
+
+def has_keys(store: Store) -> bool:
+    """Is there any key that is not revoked?"""
+    return any(key.revoked_at is None for key in store.keys.all())

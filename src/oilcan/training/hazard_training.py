@@ -1,0 +1,173 @@
+"""The forecast of when: hazards learnt from rows and intervals at risk, judged at every horizon."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from oilcan.contract import Contract
+from oilcan.core.judging import row_metrics
+from oilcan.core.model import calibration, hazards
+from oilcan.core.model.calibration import Calibrator
+from oilcan.core.model.fitted import EventForecast, OutlookForecast
+from oilcan.core.model.trees import TreeModel
+from oilcan.ground.columns import MACHINE
+from oilcan.params.train import OutlookParams, TrainParams
+from oilcan.training.finish import Finished, rounded
+from oilcan.training.growing import grow_chosen
+from oilcan.training.recipe import Recipe
+from oilcan.training.targets import Target, choose_rows
+from oilcan.training.training_data import Grown, Stacked, TrainingData
+
+_FEWEST: Final = 10             # failing rows without which an interval is not learnt
+_FINEST: Final = 12             # shares are taken for fractions with no larger denominator: 0.333 is a third
+
+
+@dataclass(frozen=True)
+class Horizons:
+    """Ends of the intervals of a task, in ticks, and which of them is the task's own."""
+
+    task: str
+    ticks: tuple[float, ...]
+    own: int
+    counts_cycles: bool
+
+    @property
+    def name(self) -> str:
+        """That of the outlook."""
+        return hazards.PREFIX + self.task
+
+
+@dataclass(frozen=True)
+class Waits:
+    """Ticks to the failure of each row (NaN where none was seen) and ticks watched, each of shape (n,)."""
+
+    wait: np.ndarray
+    seen: np.ndarray
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, task: str) -> "Waits":
+        """Columns of rows.parquet."""
+        return cls(rows[f"wait_{task}"].to_numpy(dtype=np.float64), rows[f"seen_{task}"].to_numpy(dtype=np.float64))
+
+    def outcome(self, horizon: float) -> np.ndarray:
+        """Whether a failure came by then: 1, 0, or NaN where it was not watched for so long, shape (n,)."""
+        return hazards.outcome(self.wait, self.seen, horizon)
+
+
+def horizons_of(contract: Contract, data: TrainingData, params: OutlookParams) -> list[Horizons]:
+    """The tasks that get an outlook, with the horizons that both parts can carry.
+
+    An interval is carried by a part with at least ten rows that fail in it and one that does not. One that is not
+    is merged with the next; none lies beyond the first of those past the task's own horizon. A task with its own
+    horizon alone has no outlook.
+    """
+    found = []
+    for name, task in contract.tasks.items():
+        if task.kind != "failure_within" or task.horizon is None or not params.horizons:
+            continue
+        parts = [Waits.of(part.rows, name) for part in (data.train, data.validation)]
+        counts_cycles = contract.time.kind == "cycle"
+        ends = _ends(params.horizons, task.horizon.ticks, whole=counts_cycles)
+        kept = _carried(ends, task.horizon.ticks, parts)
+        if len(kept) > 1:
+            found.append(Horizons(name, tuple(kept), kept.index(task.horizon.ticks), counts_cycles))
+    return found
+
+
+def _ends(shares: Sequence[float], horizon: float, *, whole: bool) -> list[float]:
+    ticks = [float(Fraction(share).limit_denominator(_FINEST) * Fraction(horizon)) for share in shares]
+    return sorted({max(1.0, round(end)) if whole and end != horizon else end for end in ticks})
+
+
+def _carried(ends: Sequence[float], own: float, parts: Sequence[Waits]) -> list[float]:
+    kept: list[float] = []
+    for end in ends:
+        if end == own:
+            while kept and not _carries(kept[-1], end, parts):
+                kept.pop()
+        elif not _carries(kept[-1] if kept else 0.0, end, parts):
+            if end > own:
+                break
+            continue
+        kept.append(end)
+    return kept
+
+
+def _carries(low: float, high: float, parts: Sequence[Waits]) -> bool:
+    for part in parts:
+        entered = (part.seen >= high) & ~(part.wait <= low)
+        fails = entered & (part.wait <= high)
+        if fails.sum() < _FEWEST or fails.sum() == entered.sum():
+            return False
+    return True
+
+
+def grow_outlook(horizons: Horizons, waits: Waits, machines: np.ndarray, matrix: np.ndarray | Stacked,
+                 params: TrainParams, recipe: Recipe, jobs: int) -> TreeModel:
+    """Runs in a worker: trees that say the hazard, from features and the number of the interval.
+
+    Parameters
+    ----------
+    machines
+        Of each row, shape (n,).
+    matrix
+        Shape (n, n_features).
+    """
+    target, recipe = Target(horizons.name, "failure_within"), hazard_recipe(recipe, params.outlook)
+    row, interval, fails = hazards.at_risk(waits.wait, waits.seen, horizons.ticks)
+    thinned = params.model_copy(update={"negatives_per_positive": params.outlook.negatives_per_positive,
+                                        "class_weight": "none"})
+    chosen = choose_rows(fails.astype(np.float64), target, thinned, boosted=recipe.boosted)
+    row, interval, fails = row[chosen.at], interval[chosen.at], fails[chosen.at]
+    expanded = np.column_stack([matrix[row], interval.astype(np.float32)])
+    trees, _ = grow_chosen(target, chosen, fails.astype(np.float64), machines[row], expanded, thinned,
+                           recipe, jobs)
+    return trees
+
+
+def hazard_recipe(recipe: Recipe, params: OutlookParams) -> Recipe:
+    """How the classifier, or its first member, is grown, with fewer iterations; the interval has no monotone sign."""
+    recipe = recipe.members[0]
+    return replace(recipe, boosting=recipe.boosting.model_copy(update={"iterations": params.iterations}),
+                   monotone=(*recipe.monotone, 0) if recipe.monotone else ())
+
+
+def finish_outlook(horizons: Horizons, trees: TreeModel, event: EventForecast, grown: Grown, data: TrainingData,
+                   params: TrainParams) -> Finished:
+    """Calibrate the hazards on validation rows, and judge every horizon there.
+
+    Parameters
+    ----------
+    event, grown
+        The classifier of the task, and what its trees say about the validation rows.
+    """
+    rows = data.validation.rows
+    waits = Waits.of(rows, horizons.task)
+    bare = OutlookForecast(horizons.task, horizons.ticks, horizons.own, horizons.counts_cycles, trees, Calibrator())
+    risks = bare.hazards(data.validation.matrix)
+    row, interval, fails = hazards.at_risk(waits.wait, waits.seen, horizons.ticks)
+    kept = calibration.choose(params.calibration, risks[row, interval], fails.astype(np.float64),
+                              rows[MACHINE].to_numpy()[row])
+    forecast = replace(bare, calibrator=kept.calibrator)
+    p = event.columns(grown.validation)[f"p_{horizons.task}"]
+    said = forecast.columns(risks, p)
+    alone = 1 - np.prod(1 - kept.calibrator(risks[:, : horizons.own + 1]), axis=1)
+    return Finished(forecast, rounded({
+        "calibration": {"method": kept.calibrator.method, "reason": kept.reason, "brier_before": kept.before,
+                        "brier_after": kept.after},
+        "validation": _numbers(waits.outcome(horizons.ticks[horizons.own]), alone),
+        "horizons": {suffix: _numbers(waits.outcome(ticks), said[f"{forecast.name}_{suffix}"])
+                     for suffix, ticks in zip(forecast.suffixes, horizons.ticks, strict=True)},
+    }))
+
+
+def _numbers(outcome: np.ndarray, p: np.ndarray) -> dict[str, Any]:
+    known = ~np.isnan(outcome)
+    truth, said = outcome[known], p[known]
+    return {"n": len(truth), "positives": int(truth.sum()), "pr_auc": row_metrics.pr_auc(truth, said),
+            "roc_auc": row_metrics.roc_auc(truth, said), "brier": row_metrics.brier(truth, said),
+            "ece": row_metrics.ece(truth, said)}

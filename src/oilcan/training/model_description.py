@@ -1,0 +1,56 @@
+"""What models/model.json says about a fitted model, for people and for the stages after it."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sklearn
+import treelite
+
+from oilcan.contract import Contract
+from oilcan.core.model.fitted import Forecast, OutlookForecast
+from oilcan.ground.columns import MACHINE, TIME
+from oilcan.params.train import TrainParams
+from oilcan.training.fit import Training
+from oilcan.training.recipe import Recipe
+from oilcan.training.training_data import TrainingData
+
+
+def describe(contract: Contract, training: Training, data: TrainingData, params: TrainParams) -> dict[str, Any]:
+    """Forecasts with alarm policies, features in order, hyper-parameters, and what the headline was learnt from."""
+    name, task = contract.headline()
+    headline = training.recipes[name]
+    rows = data.rows if params.refit and task.kind != "rul" else data.train.rows
+    return {
+        "dataset": contract.name,
+        "contract_version": contract.version,
+        "model": headline.family,
+        "hyper_parameters": headline.hyper_parameters,
+        "calibration": params.calibration,
+        "seed": params.seed,
+        "plan_hash": data.plan_hash,
+        "features": list(data.features),
+        "forecasts": [_forecast(done.forecast, training.recipe(done.forecast)) for done in training.finished],
+        "rare_modes": training.rare_modes,
+        "thresholds": training.trained.served.thresholds(),
+        "policies": {name: policy.as_json() for name, policy in training.trained.served.policies().items()},
+        "trained_on": {"rows": len(rows), "machines": int(rows[MACHINE].nunique()), **_span(rows)},
+        "libraries": {"scikit-learn": sklearn.__version__, "treelite": treelite.__version__,
+                      "numpy": np.__version__, "pandas": pd.__version__},
+    }
+
+
+def _forecast(forecast: Forecast, recipe: Recipe) -> dict[str, Any]:
+    described = {"name": forecast.name, "task": forecast.task, "mode": getattr(forecast, "mode", None),
+                 "threshold": getattr(forecast, "threshold", None), "family": recipe.family,
+                 "hyper_parameters": recipe.hyper_parameters}
+    return described | ({"horizons": list(forecast.suffixes)} if isinstance(forecast, OutlookForecast) else {})
+
+
+def _span(rows: pd.DataFrame) -> dict[str, Any]:
+    if TIME not in rows:
+        return {}
+    first, last = rows[TIME].min(), rows[TIME].max()
+    if isinstance(first, pd.Timestamp):
+        return {"first": first.isoformat(), "last": last.isoformat()}
+    return {"first": int(first), "last": int(last)}

@@ -1,0 +1,90 @@
+"""What training sees and hands on."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from oilcan.core.model.trees import TreeModel
+from oilcan.ground.columns import MACHINE
+
+ENOUGH: Final = 100     # machines whose 90 % quantile has a standard error of about 3 %
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of one part of the split and their features."""
+
+    rows: pd.DataFrame          # as in rows.parquet
+    matrix: np.ndarray          # (n, n_features) float32
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What training may see: never the test part."""
+
+    train: Part
+    validation: Part
+    features: tuple[str, ...]
+    plan_hash: str
+    failures: pd.DataFrame
+    machines: pd.DataFrame
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """Rows of both parts."""
+        return pd.concat([self.train.rows, self.validation.rows], ignore_index=True)
+
+    @property
+    def matrix(self) -> "Stacked":
+        """Features of `rows`."""
+        return Stacked((self.train.matrix, self.validation.matrix))
+
+    @property
+    def validates_on_few(self) -> bool:
+        """Whether machines are parted, and those of the validation part too few to draw an interval on."""
+        train, validation = (set(part.rows[MACHINE]) for part in (self.train, self.validation))
+        return len(validation) < ENOUGH and train.isdisjoint(validation)
+
+
+def machine_codes(rows: pd.DataFrame) -> np.ndarray:
+    """Machines as integers in order of their ids, shape (n,)."""
+    return np.asarray(pd.factorize(rows[MACHINE], sort=True)[0])
+
+
+@dataclass(frozen=True)
+class Stacked:
+    """Matrices one below the other, read by position and never copied as a whole.
+
+    Examples
+    --------
+    >>> Stacked((np.zeros((2, 1)), np.ones((2, 1))))[np.array([3, 0])].tolist()
+    [[1.0], [0.0]]
+    """
+
+    parts: tuple[np.ndarray, ...]       # (n_i, n_features)
+
+    def __getitem__(self, at: np.ndarray) -> np.ndarray:
+        out = np.empty((len(at), self.parts[0].shape[1]), dtype=self.parts[0].dtype)
+        start = 0
+        for part in self.parts:
+            here = (at >= start) & (at < start + len(part))
+            out[here] = part[at[here] - start]
+            start += len(part)
+        return out
+
+
+@dataclass(frozen=True)
+class Grown:
+    """Trees of one target, what they say on validation rows, and how well they know training rows.
+
+    `train_quality` is average precision for events, root mean squared error for remaining life. `out_of_fold` is what
+    trees that learnt from other machines say on training rows, where that was asked for.
+    """
+
+    trees: TreeModel
+    validation: np.ndarray      # (n_validation,)
+    n_rows: int
+    train_quality: float | None
+    out_of_fold: np.ndarray | None = None       # (n_train,)
