@@ -1,23 +1,9 @@
 """The data-set contract: one YAML file that is the whole adapter of a data set."""
 
 from oilcan.contract.parsing import UNKNOWN, parse_contract
-from oilcan.contract.words import (
-    Alarms,
-    Column,
-    Contract,
-    Costs,
-    Derived,
-    Download,
-    Exclusion,
-    Failures,
-    RawFile,
-    Rows,
-    Source,
-    Split,
-    Table,
-    Task,
-    Time,
-)
+from oilcan.contract.source_words import Download, RawFile, Source
+from oilcan.contract.table_words import Column, Exclusion, Table
+from oilcan.contract.words import Alarms, Contract, Costs, Derived, Failures, Rows, Split, Task, Time
 
 __all__ = [
     "UNKNOWN",

@@ -1,56 +1,19 @@
 """What a data-set contract may say: typed, strict, immutable.
 
 Three shapes are written with these words alone: a fleet with event logs, run to failure, and
-independent rows. Rules that span several entries stand in `rules.py`.
+independent rows. `source_words.py` holds the words of `source`, `table_words.py` those of one
+table; `rules.py` and `table_rules.py` hold the rules that span several entries.
 """
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import pydantic
 
+from oilcan.contract.part import Part
+from oilcan.contract.source_words import Source
+from oilcan.contract.table_words import Table
 from oilcan.ground.durations import Duration, PositiveDuration
 from oilcan.ground.errors import ContractError
-
-ColumnType = Literal["integer", "number", "flag", "text", "instant"]
-
-
-class Part(pydantic.BaseModel):
-    """A part of a contract: immutable, no coercion, no unknown keys."""
-
-    model_config = pydantic.ConfigDict(frozen=True, strict=True, extra="forbid")
-
-
-class RawFile(Part):
-    """A raw file the contract was written for."""
-
-    path: str                                       # below data/raw/<name>/
-    sha256: str | None = pydantic.Field(default=None, pattern=r"^[0-9a-f]{64}$")
-
-
-class Download(Part):
-    """An official address; `unpack` says what it holds."""
-
-    url: str = pydantic.Field(pattern=r"^https?://")
-    mirrors: list[Annotated[str, pydantic.Field(pattern=r"^https?://")]] = []  # tried in this order after `url`
-    sha256: str | None = pydantic.Field(default=None, pattern=r"^[0-9a-f]{64}$")  # absent: source.files pin it
-    unpack: Literal["none", "zip", "gzip"] = "none"
-    members: dict[str, str] = {}                    # path in the archive -> path below data/raw/<name>/
-    path: str | None = None                         # for `none` and `gzip`: where the one file goes
-
-    def targets(self) -> list[str]:
-        """Paths below data/raw/<name>/ of the files that come out."""
-        return list(self.members.values()) + ([self.path] if self.path else [])
-
-
-class Source(Part):
-    """Where the data come from, and under what licence they may be used."""
-
-    licence: str
-    homepage: str | None = None
-    citation: str | None = None
-    retrieved: str | None = None
-    files: list[RawFile] = []
-    downloads: list[Download] = []
 
 
 class Time(Part):
@@ -60,55 +23,6 @@ class Time(Part):
     zone: str = "UTC"                               # zone of raw instants that carry none
     period: PositiveDuration | None = None          # usual step between readings of a machine
     max_gap: PositiveDuration | None = None         # a longer step is a gap, not a rhythm
-
-
-class Column(Part):
-    """One canonical column, and how to get it from the raw one."""
-
-    type: ColumnType
-    unit: str
-    description: str
-    source: str | int | None = pydantic.Field(default=None, alias="from")  # raw name, or position from 0
-    range: tuple[float | None, float | None] | None = None       # physically possible, after conversion
-    nullable: bool = False
-    values: list[str] | None = None                 # allowed texts
-    factor: float = 1.0                             # canonical = raw * factor + offset
-    offset: float = 0.0
-    format: str | None = None                       # of an instant, strptime; ISO 8601 if absent
-    shift: Duration | None = None                   # of an instant: a daily mean is known a day after its stamp
-    role: Literal["sensor", "condition", "static", "label", "ignore"] = "sensor"
-    personal: Literal["drop", "hash"] | None = None  # never kept in clear; hash = keyed by OILCAN_HASH_KEY
-
-    @pydantic.field_validator("range", mode="before")
-    @classmethod
-    def _pair(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
-
-
-class Exclusion(Part):
-    """Rows that are known to be wrong and are left out, counted, with the reason."""
-
-    column: str
-    equals: str | int | float | bool
-    reason: str
-
-
-class Table(Part):
-    """A raw table: its files, how to read them, its columns."""
-
-    grain: str
-    files: list[str] = pydantic.Field(min_length=1)  # globs below data/raw/<name>/
-    test_files: list[str] = []                      # run to failure: lives cut short, ids get the prefix `test-`
-    format: Literal["csv", "parquet"] = "csv"       # csv may be gzip-compressed, with or without a BOM
-    separator: str = ","                            # `blank` for any white space
-    decimal: Literal[".", ","] = "."
-    header: bool = True                             # without one, `from` gives positions
-    encoding: str = "utf-8"
-    missing: list[str] = [""]                       # marks of a missing value
-    unlisted: Literal["refuse", "ignore"] = "refuse"  # columns of the file that are not below
-    exclude: list[Exclusion] = []
-    unknown_machines: Literal["refuse", "ignore"] = "refuse"  # rows of machines that no other table knows
-    columns: dict[str, Column]
 
 
 class Derived(Part):

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import pandas as pd
 
-from oilcan.contract.words import ColumnType
+from oilcan.contract.table_words import ColumnType
 
 MISSING_MARKS: Final = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "-", "--", "?")
 _FLAGS: Final = ({"0", "1"}, {"true", "false"}, {"yes", "no"})
