@@ -9,7 +9,7 @@ import numpy as np
 
 from oilcan.core.model.fitted import EventForecast
 from oilcan.core.model.trees import TreeModel
-from oilcan.io.bundle import bundle
+from oilcan.io.bundle import bundle_folder
 from oilcan.io.repository import whole_params
 from oilcan.io.stage import feature_rows
 from oilcan.scoring import check
@@ -33,7 +33,7 @@ class Twin:
 
 def twin(root: Path, family: str, folder: Path) -> Twin:
     """Fit a family of trees to the headline task; everything else of the bundle stays."""
-    base = bundle.load_bundle(root / "models/bundle")
+    base = bundle_folder.load_bundle(root / "models/bundle")
     rows, features = feature_rows.read_rows(root / "data/prepared", root / "data/features", base.plan, "train")
     p = whole_params.read_all_params(root / "params.yaml").train
     target = next(each for each in targets_of(base.contract, rows, rows, p.min_mode_failures)[0] if each.mode is None)
@@ -51,7 +51,9 @@ def twin(root: Path, family: str, folder: Path) -> Twin:
     fitted = dataclasses.replace(base.fitted, forecasts=forecasts)
     facts = {name: fact for name, fact in base.manifest.items() if name not in _OF_MANIFEST}
     (folder / family).mkdir()
-    bundle.write_bundle(folder / family, contract=root / "models/bundle/contract.yaml",
-                        plan=root / "models/bundle/plan.json", fitted=fitted, drift_reference=base.drift_reference,
-                        check_rows=check.check_rows(fitted, rows, features, 50), facts=facts)
+    packaged = root / "models/bundle"
+    bundle_folder.write_bundle(
+        folder / family, contract=packaged / "contract.yaml", plan=packaged / "plan.json", fitted=fitted,
+        drift_reference=base.drift_reference, normals=base.normals,
+        check_rows=check.check_rows(fitted, rows, features, 50), facts=facts)
     return Twin(folder / f"{family}.joblib", folder / family, tuple(base.fitted.features), x[0].astype(float).tolist())

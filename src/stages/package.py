@@ -8,12 +8,13 @@ Writes  models/bundle, proven on its own check rows before it takes that name
 
 from collections.abc import Sequence
 
-from oilcan.core.reasons import normals
-from oilcan.io.bundle import bundle
+from oilcan.core.bundle.drift_reference import DriftReference
+from oilcan.core.bundle.normals import Normals
+from oilcan.io.bundle import bundle_folder
 from oilcan.io.stage import digests, feature_rows, files, model_file, stage, stage_inputs
 from oilcan.params.package import PackageParams
 from oilcan.params.prepare import PrepareParams
-from oilcan.scoring import check, lineage, reference, scorer
+from oilcan.scoring import check, lineage, scorer
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -30,17 +31,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     fitted.check_features(tuple(plan.names), plan.hash, str(args.features))
     rows, features = feature_rows.read_rows(args.prepared, args.features, plan, "validation")
 
-    drift = reference.drift_reference(fitted.features, features, scorer.score(trained.judged, features))
-    drift |= {"normals": normals.Normals.learn(plan, features).as_json()}
+    drift = DriftReference.learn(fitted.features, features, scorer.columns_by_batch(trained.judged, features))
+    normals = Normals.learn(plan, features)
     checks = check.check_rows(fitted, rows, features, p.check_rows)
     md5 = {name: digests.dvc_md5(getattr(args, name)) for name in inputs}
     facts = lineage.facts(contract, digests.sha256(args.contract), description, review, md5)
     facts |= {"prepare": {"fill_gap_periods": prepare.fill_gap_periods}}
 
     with files.fresh_folder(args.out) as draft:
-        bundle.write_bundle(draft, contract=args.contract, plan=args.features / "plan.json", fitted=fitted,
-                            drift_reference=drift, check_rows=checks, facts=facts)
-        loaded = bundle.load_bundle(draft)
+        bundle_folder.write_bundle(draft, contract=args.contract, plan=args.features / "plan.json", fitted=fitted,
+                                   drift_reference=drift, normals=normals, check_rows=checks, facts=facts)
+        loaded = bundle_folder.load_bundle(draft)
         check.check(loaded.fitted, loaded.check_rows, str(args.out))
     stage.report("package", forecasts=len(fitted.forecasts), check_rows=len(checks), bundle=loaded.digest[:12])
 

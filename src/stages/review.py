@@ -13,10 +13,11 @@ import joblib
 import pandas as pd
 
 from oilcan.core import features
+from oilcan.core.bundle.bundle import Bundle
 from oilcan.governance import compare, gate
 from oilcan.ground.columns import KEY, PART, TIME
 from oilcan.ground.processes import side_by_side
-from oilcan.io.bundle import bundle, champion
+from oilcan.io.bundle import champion
 from oilcan.io.stage import files, stage, stage_inputs, table_files
 from oilcan.params.compute import ComputeParams
 from oilcan.params.review import ReviewParams
@@ -50,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     stage.report("review", decision=verdict.decision, checks=len(verdict.checks), champion=bool(reigning))
 
 
-def forecasts_of(reigning: bundle.Bundle, prepared: Path, compute: ComputeParams) -> pd.DataFrame:
+def forecasts_of(reigning: Bundle, prepared: Path, compute: ComputeParams) -> pd.DataFrame:
     """What the champion says about the test rows, from its own features of these readings."""
     key = [name for name in KEY if name != TIME or reigning.contract.time.kind != "none"]
     rows = table_files.read_table(prepared / "rows.parquet", ["partition", PART, *key])

@@ -10,7 +10,7 @@ from tests.stages.running import run_stage
 from tests.training_frames import INDEPENDENT, fleet, independent, write
 
 from oilcan.ground.errors import IntegrityError
-from oilcan.io.bundle import bundle
+from oilcan.io.bundle import bundle_folder
 from oilcan.io.stage import feature_rows, model_file
 from oilcan.scoring.scorer import score
 
@@ -33,14 +33,14 @@ def _content(folder: Path) -> dict[str, bytes]:
 
 def test_the_bundle_forecasts_what_the_model_forecasts(tmp_path):
     paths = write(tmp_path, fleet())
-    loaded = bundle.load_bundle(run(paths))
+    loaded = bundle_folder.load_bundle(run(paths))
     plan = feature_rows.read_plan(Path(paths["features"]))
     _, features = feature_rows.read_rows(Path(paths["prepared"]), Path(paths["features"]), plan, "test")
     assert score(loaded.fitted, features).equals(score(model_file.read_model(Path(paths["model"])).served, features))
 
 
 def test_its_lineage_names_every_input(tmp_path):
-    manifest = bundle.load_bundle(run(write(tmp_path, fleet()))).manifest
+    manifest = bundle_folder.load_bundle(run(write(tmp_path, fleet()))).manifest
     assert set(manifest["lineage"]["inputs_md5"]) == {"prepared", "features", "model", "description", "review"}
     assert manifest["review"]["decision"] == "promote"
     assert set(manifest["libraries"]) == {"numpy", "pandas", "scikit-learn", "treelite"}
@@ -64,15 +64,15 @@ def test_check_rows_are_validation_rows(tmp_path):
 
 
 def test_the_reference_for_drift_covers_features_and_forecasts(tmp_path):
-    reference = bundle.load_bundle(run(write(tmp_path, fleet()))).drift_reference
-    assert list(reference["features"]) == [f"s{at}" for at in range(6)]
-    assert "p_failure" in reference["forecasts"]
-    assert np.diff(reference["features"]["s0"]["quantiles"]).min() >= 0
-    assert 0 < reference["features"]["s0"]["missing_share"] < 0.1
+    reference = bundle_folder.load_bundle(run(write(tmp_path, fleet()))).drift_reference
+    assert list(reference.features) == [f"s{at}" for at in range(6)]
+    assert "p_failure" in reference.forecasts
+    assert np.diff(reference.features["s0"].quantiles).min() >= 0
+    assert 0 < reference.features["s0"].missing_share < 0.1
 
 
 def test_independent_rows_can_be_packaged(tmp_path):
-    assert bundle.load_bundle(run(write(tmp_path, independent(), INDEPENDENT))).contract.name == "independent"
+    assert bundle_folder.load_bundle(run(write(tmp_path, independent(), INDEPENDENT))).contract.name == "independent"
 
 
 def test_features_of_another_plan_are_refused_and_the_old_bundle_stays(tmp_path):

@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 from tests.training_frames import COMPUTE, contract, fleet, train_params, training_data, write
 
+from oilcan.core.bundle.drift_reference import DriftReference
+from oilcan.core.bundle.normals import Normals
 from oilcan.core.model.fitted import Fitted
 from oilcan.ground.errors import IntegrityError
-from oilcan.io.bundle import bundle
+from oilcan.io.bundle import bundle_folder
 from oilcan.scoring.check import check, check_rows
-from oilcan.scoring.reference import drift_reference
-from oilcan.scoring.scorer import score
+from oilcan.scoring.scorer import columns, score
 from oilcan.training.fit import train
 
 FILES = ["check_rows.npy", "contract.yaml", "drift_reference.json", "forecasts.json", "manifest.json",
-         "manifest.sha256", "plan.json", "trees/00-0.treelite", "trees/01-0.treelite", "trees/02-0.treelite",
-         "trees/03-0.treelite"]
+         "manifest.sha256", "normals.json", "plan.json", "trees/00-0.treelite", "trees/01-0.treelite",
+         "trees/02-0.treelite", "trees/03-0.treelite"]
 
 
 @pytest.fixture(scope="module")
@@ -30,19 +31,21 @@ def packed(fitted, tmp_path) -> Path:
     data = training_data(fleet())
     folder = tmp_path / "bundle"
     folder.mkdir()
-    bundle.write_bundle(
+    bundle_folder.write_bundle(
         folder, contract=Path(paths["contract"]), plan=Path(paths["features"]) / "plan.json", fitted=fitted,
-        drift_reference=drift_reference(fitted.features, data.validation.matrix, score(fitted, data.validation.matrix)),
+        drift_reference=DriftReference.learn(fitted.features, data.validation.matrix,
+                                             columns(fitted.forecasts, data.validation.matrix)),
+        normals=Normals(None, np.ones((1, len(fitted.features)))),
         check_rows=check_rows(fitted, data.validation.rows, data.validation.matrix, 20),
         facts={"dataset": "fleet", "prepare": {"fill_gap_periods": 2}})
     return folder
 
 
 def _reseal(folder: Path, **changes: object) -> None:
-    manifest = json.loads((folder / bundle.MANIFEST).read_text()) | changes
-    (folder / bundle.MANIFEST).write_text(json.dumps(manifest))
-    digest = hashlib.sha256((folder / bundle.MANIFEST).read_bytes()).hexdigest()
-    (folder / bundle.SEAL).write_text(f"{digest}  {bundle.MANIFEST}\n")
+    manifest = json.loads((folder / bundle_folder.MANIFEST).read_text()) | changes
+    (folder / bundle_folder.MANIFEST).write_text(json.dumps(manifest))
+    digest = hashlib.sha256((folder / bundle_folder.MANIFEST).read_bytes()).hexdigest()
+    (folder / bundle_folder.SEAL).write_text(f"{digest}  {bundle_folder.MANIFEST}\n")
 
 
 def test_a_bundle_holds_these_files(packed):
@@ -50,16 +53,16 @@ def test_a_bundle_holds_these_files(packed):
 
 
 def test_a_loaded_bundle_is_the_model_that_was_written(packed, fitted):
-    loaded = bundle.load_bundle(packed)
+    loaded = bundle_folder.load_bundle(packed)
     assert loaded.fitted == fitted
     assert loaded.contract.name == "fleet"
     assert loaded.plan.hash == fitted.plan_hash
-    assert loaded.digest == hashlib.sha256((packed / bundle.MANIFEST).read_bytes()).hexdigest()
+    assert loaded.digest == hashlib.sha256((packed / bundle_folder.MANIFEST).read_bytes()).hexdigest()
 
 
 def test_a_loaded_bundle_scores_to_the_same_bits(packed, fitted):
     matrix = training_data(fleet(seed=9)).validation.matrix
-    assert score(bundle.load_bundle(packed).fitted, matrix).equals(score(fitted, matrix))
+    assert score(bundle_folder.load_bundle(packed).fitted, matrix).equals(score(fitted, matrix))
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -69,51 +72,51 @@ def test_one_changed_byte_is_refused(packed, name, where):
     content[int(where * (len(content) - 1))] ^= 1
     (packed / name).write_bytes(content)
     with pytest.raises(IntegrityError, match=r"sha256 is|is not the one that manifest.sha256 names"):
-        bundle.load_bundle(packed)
+        bundle_folder.load_bundle(packed)
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_missing_file_is_refused(packed, name):
     (packed / name).unlink()
-    with pytest.raises(IntegrityError, match=rf"{name}: missing|is no bundle"):
-        bundle.load_bundle(packed)
+    with pytest.raises(IntegrityError, match=rf"{name}: missing|is not a bundle"):
+        bundle_folder.load_bundle(packed)
 
 
 def test_an_added_file_is_refused(packed):
     (packed / "trees" / "model.pkl").write_bytes(b"x")
     with pytest.raises(IntegrityError, match=r"trees/model.pkl: not in the manifest"):
-        bundle.load_bundle(packed)
+        bundle_folder.load_bundle(packed)
 
 
 def test_a_link_is_refused(packed, tmp_path):
     (packed / "plan.json").rename(tmp_path / "elsewhere.json")
     (packed / "plan.json").symlink_to(tmp_path / "elsewhere.json")
     with pytest.raises(IntegrityError, match=r"plan.json: a link"):
-        bundle.load_bundle(packed)
+        bundle_folder.load_bundle(packed)
 
 
 @pytest.mark.parametrize("changes", [{"version": 1}, {"format": "other"}])
 def test_an_unknown_format_is_refused_before_anything_else(packed, changes):
     (packed / "trees/00-0.treelite").write_bytes(b"not even trees")
     _reseal(packed, **changes)
-    with pytest.raises(IntegrityError, match=r"wanted 'oilcan-bundle', 4"):
-        bundle.load_bundle(packed)
+    with pytest.raises(IntegrityError, match=r"another version of Oilcan .* wanted 'oilcan-bundle', 5"):
+        bundle_folder.load_bundle(packed)
 
 
 def test_all_breaches_are_told_at_once(packed):
     (packed / "plan.json").write_text("{}")
     (packed / "contract.yaml").write_text("")
     with pytest.raises(IntegrityError, match=r"(?s)contract.yaml: sha256.*plan.json: sha256"):
-        bundle.load_bundle(packed)
+        bundle_folder.load_bundle(packed)
 
 
 def test_an_empty_folder_is_no_bundle(tmp_path):
-    with pytest.raises(IntegrityError, match="is no bundle"):
-        bundle.load_bundle(tmp_path)
+    with pytest.raises(IntegrityError, match="is not a bundle"):
+        bundle_folder.load_bundle(tmp_path)
 
 
 def test_check_rows_notice_another_model(packed):
-    loaded = bundle.load_bundle(packed)
+    loaded = bundle_folder.load_bundle(packed)
     check(loaded.fitted, loaded.check_rows, "here")
     moved = loaded.check_rows | {"expected_p_failure": np.nextafter(loaded.check_rows["expected_p_failure"], 1.0)}
     with pytest.raises(IntegrityError, match=r"(?s)here: .* 20 check rows.*p_failure: differs by up to"):
@@ -121,7 +124,7 @@ def test_check_rows_notice_another_model(packed):
 
 
 def test_check_rows_notice_another_set_of_forecasts(packed):
-    loaded = bundle.load_bundle(packed)
+    loaded = bundle_folder.load_bundle(packed)
     with pytest.raises(IntegrityError, match="check rows want"):
         check(loaded.fitted, {name: kept for name, kept in loaded.check_rows.items() if name != "expected_rul_rul"},
               "here")
@@ -135,4 +138,4 @@ def test_nothing_is_unpickled(packed, monkeypatch):
     monkeypatch.setattr("pickle.load", refuse)
     monkeypatch.setattr("pickle.Unpickler", refuse)
     monkeypatch.setattr("joblib.load", refuse)
-    assert bundle.load_bundle(packed).fitted.forecasts
+    assert bundle_folder.load_bundle(packed).fitted.forecasts

@@ -14,7 +14,7 @@ from tests.training_frames import (
 
 from oilcan.core.model import hazards
 from oilcan.core.model.fitted import OutlookForecast
-from oilcan.io.bundle.bundle import _entry, _forecast
+from oilcan.io.bundle.bundle_folder import _entry, _forecast
 from oilcan.scoring.scorer import score
 from oilcan.training.fit import Training, train
 

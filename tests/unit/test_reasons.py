@@ -1,14 +1,16 @@
+import json
+
 import numpy as np
 import pytest
 from tests.training_frames import COMPUTE, contract, fleet, plan, train_params, training_data
 
+from oilcan.core.bundle.normals import Normals
 from oilcan.core.features.plan import Category, Feature, FeaturePlan, FleetReference
 from oilcan.core.features.signals.health_index import Health
 from oilcan.core.features.signals.surface import Surface
 from oilcan.core.model.fitted import LifeForecast
 from oilcan.core.reasons.contributions import contributions
 from oilcan.core.reasons.explainer import Explainer
-from oilcan.core.reasons.normals import Normals
 from oilcan.core.reasons.wording import sentence
 from oilcan.training.fit import train
 
@@ -79,6 +81,10 @@ def test_a_missing_value_is_said_to_be_missing(trained):
         assert reason.text.endswith("missing")
 
 
+def _reread(normals: Normals) -> Normals:
+    return Normals.read(json.dumps(normals.as_json()).encode(), "normals.json")
+
+
 def test_normals_are_those_of_the_machine_s_kind():
     features = FeaturePlan(
         "fleet", 1, "instant",
@@ -86,7 +92,7 @@ def test_normals_are_those_of_the_machine_s_kind():
         categories=(Category("model", ("A", "B", "C")),),
         fleet=(FleetReference("x", "model", ("A", "B", "C"), (0.0,) * 4, (1.0,) * 4),))
     matrix = np.array([[0.0, 1.0]] * 150 + [[1.0, 5.0]] * 200 + [[2.0, 9.0]] * 3, dtype=np.float32)
-    normals = Normals.from_json(Normals.learn(features, matrix).as_json())
+    normals = _reread(Normals.learn(features, matrix))
     asked = np.array([[0, np.nan], [1, np.nan], [2, np.nan], [-1, np.nan], [np.nan, 1.0]], dtype=np.float32)
     assert normals.of(asked)[:, 1].tolist() == [1.0, 5.0, 5.0, 5.0, 5.0]     # kinds seen too rarely: all machines
 
@@ -94,7 +100,7 @@ def test_normals_are_those_of_the_machine_s_kind():
 def test_a_feature_never_seen_has_no_normal():
     normals = Normals.learn(plan(2), np.array([[1.0, np.nan], [2.0, np.nan]], dtype=np.float32))
     assert np.isnan(normals.of(np.zeros((1, 2)))[0, 1])
-    assert Normals.from_json(normals.as_json()).as_json() == normals.as_json()
+    assert _reread(normals).as_json() == normals.as_json()
 
 
 def test_a_reason_by_the_health_index_names_the_sensor_that_moved_it(trained):

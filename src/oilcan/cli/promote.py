@@ -21,7 +21,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 def _promote(args: argparse.Namespace) -> int:
     from oilcan.io.bundle import champion
-    from oilcan.io.bundle.bundle import load_bundle
+    from oilcan.io.bundle.bundle_folder import load_bundle
     from oilcan.io.repository.repository_root import find_root
     from oilcan.io.stage import files
 

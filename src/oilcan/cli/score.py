@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     import pandas as pd
 
-    from oilcan.io.bundle.bundle import Bundle
+    from oilcan.core.bundle.bundle import Bundle
 
 _AT_ONCE: Final = 25            # machines: bounds the memory
 
@@ -32,7 +32,7 @@ def register(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Score some machines at a time; the output takes its name when it is whole."""
     from oilcan.ground.errors import DataError
-    from oilcan.io.bundle.bundle import load_bundle
+    from oilcan.io.bundle.bundle_folder import load_bundle
     from oilcan.io.repository.repository_root import find_root
     from oilcan.io.stage.progress import Progress
     from oilcan.io.stage.score_tables import FLEET, ScoreTables, forecasts_file
@@ -77,7 +77,6 @@ def _of_readings(bundle: "Bundle", telemetry: "pd.DataFrame", fleet: "dict[str, 
     from oilcan.scoring import history
 
     history.check_telemetry(telemetry, bundle.contract, str(args.input))
-    model = history.Model(bundle.contract, bundle.plan, bundle.fitted, bundle.fill_periods)
-    scored = history.score_history(model, telemetry, fleet, rows=args.rows)
+    scored = history.score_history(bundle, telemetry, fleet, rows=args.rows)
     fixed.update(scored.fixed)
     return scored.forecasts

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from oilcan.contract import Contract
-from oilcan.core.features import FLEET_TABLES, FeaturePlan, Tables, compute_matrix
+from oilcan.core.bundle.bundle import Bundle
+from oilcan.core.features import FLEET_TABLES, Tables, compute_matrix
 from oilcan.core.ingest.duplicates import find_duplicates
-from oilcan.core.model.fitted import Fitted
 from oilcan.core.prepare.forecast_rows import pick_rows
 from oilcan.core.prepare.partitions import clean_readings
 from oilcan.core.quality.readings import Readings
@@ -24,16 +24,6 @@ from oilcan.scoring.scorer import score
 
 ROWS: Final = ("all", "stride", "last")
 _DTYPES: Final = {"text": "str", "instant": "datetime64[us, UTC]"}
-
-
-@dataclass(frozen=True)
-class Model:
-    """What a bundle says by: contract, plan, fitted model, and how long a last reading is held."""
-
-    contract: Contract
-    plan: FeaturePlan
-    fitted: Fitted
-    fill_periods: int
 
 
 @dataclass(frozen=True)
@@ -53,13 +43,13 @@ class Scored:
     fixed: dict[str, int]
 
 
-def score_history(model: Model, telemetry: pd.DataFrame, fleet: Mapping[str, pd.DataFrame], *, rows: str) -> Scored:
+def score_history(bundle: Bundle, telemetry: pd.DataFrame, fleet: Mapping[str, pd.DataFrame], *, rows: str) -> Scored:
     """Forecasts of some machines from all that is known of them; see `history_features`."""
-    found = history_features(model, telemetry, fleet, rows=rows)
-    return Scored(pd.concat([found.rows, score(model.fitted, found.matrix)], axis=1), found.fixed)
+    found = history_features(bundle, telemetry, fleet, rows=rows)
+    return Scored(pd.concat([found.rows, score(bundle.fitted, found.matrix)], axis=1), found.fixed)
 
 
-def history_features(model: Model, telemetry: pd.DataFrame, fleet: Mapping[str, pd.DataFrame], *, rows: str
+def history_features(bundle: Bundle, telemetry: pd.DataFrame, fleet: Mapping[str, pd.DataFrame], *, rows: str
                      ) -> Featured:
     """Features of some machines from all that is known of them, in order of machine and time.
 
@@ -77,13 +67,13 @@ def history_features(model: Model, telemetry: pd.DataFrame, fleet: Mapping[str, 
     readings = telemetry.sort_values(key, kind="stable", ignore_index=True)
     twins = find_duplicates(readings, key)
     readings = readings[~(twins.identical | twins.other_content)].reset_index(drop=True)
-    readings, outside = within_range(readings, model.contract)
-    readings, held = clean_readings(readings, model.contract, fill_periods=model.fill_periods)
-    wanted = readings[key].iloc[positions(readings, model.contract, rows)].reset_index(drop=True)
-    tables = Tables(telemetry=readings, rows=wanted, **complete(fleet, readings, model.contract))
+    readings, outside = within_range(readings, bundle.contract)
+    readings, held = clean_readings(readings, bundle.contract, fill_periods=bundle.fill_periods)
+    wanted = readings[key].iloc[positions(readings, bundle.contract, rows)].reset_index(drop=True)
+    tables = Tables(telemetry=readings, rows=wanted, **complete(fleet, readings, bundle.contract))
     counts = {"given twice": int(twins.identical.sum()), "contradicting an earlier one": int(twins.other_content.sum()),
               "outside the physical range": outside, "missing, the last one held": held}
-    return Featured(wanted, compute_matrix(model.plan, tables), {why: n for why, n in counts.items() if n})
+    return Featured(wanted, compute_matrix(bundle.plan, tables), {why: n for why, n in counts.items() if n})
 
 
 def check_telemetry(telemetry: pd.DataFrame, contract: Contract, where: str) -> None:

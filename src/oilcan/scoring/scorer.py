@@ -37,11 +37,17 @@ def score(fitted: Fitted, matrix: np.ndarray, *, rows_per_batch: int = 50_000, j
     """
     import pandas as pd  # here: the service asks for `columns` alone, and does not wait for pandas
 
+    return pd.DataFrame(columns_by_batch(fitted, matrix, rows_per_batch=rows_per_batch, jobs=jobs))
+
+
+def columns_by_batch(fitted: Fitted, matrix: np.ndarray, *, rows_per_batch: int = 50_000, jobs: int = 1,
+                     ) -> dict[str, np.ndarray]:
+    """The columns of `score` as arrays of shape (n,); computed for some rows at a time, to bound memory."""
     parts: dict[str, list[np.ndarray]] = {}
     for rows in by_batch(len(matrix), rows_per_batch) or [slice(0, 0)]:
         for name, values in columns(fitted.forecasts, matrix[rows], jobs=jobs).items():
             parts.setdefault(name, []).append(values)
-    return pd.DataFrame({name: np.concatenate(arrays) for name, arrays in parts.items()})
+    return {name: np.concatenate(arrays) for name, arrays in parts.items()}
 
 
 def columns(forecasts: Iterable[Forecast], matrix: np.ndarray, *, jobs: int = 1) -> dict[str, np.ndarray]:

@@ -14,9 +14,10 @@ import pandas as pd
 import pytest
 from fastapi import FastAPI
 
+from oilcan.core.bundle.bundle import Bundle
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.prepare.cleaning import remove_quarantined
-from oilcan.io.bundle.bundle import MANIFEST, SEAL, Bundle, load_bundle
+from oilcan.io.bundle.bundle_folder import MANIFEST, SEAL, load_bundle
 from oilcan.io.stage import files
 from oilcan.io.stage.digests import sha256
 from oilcan.serving.ground.settings import read_settings

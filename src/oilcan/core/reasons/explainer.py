@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from oilcan.core.bundle.normals import Normals
 from oilcan.core.features.plan import Feature, FeaturePlan
 from oilcan.core.model.fitted import EventForecast, LifeForecast
 from oilcan.core.reasons.contributions import Contributions
 from oilcan.core.reasons.drivers import IndexDrivers, is_index
-from oilcan.core.reasons.normals import Normals
 from oilcan.core.reasons.wording import sentence
 
 _RECORDS = frozenset({"maintenance", "failures", "renewals"})

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pydantic
 
+from oilcan.core.bundle.bundle import Bundle
 from oilcan.ground.errors import IntegrityError, bullet_list
-from oilcan.io.bundle.bundle import Bundle, load_bundle
+from oilcan.io.bundle.bundle_folder import load_bundle
 from oilcan.params.section import breaches
 
 _STRICT = pydantic.ConfigDict(frozen=True, strict=True, extra="forbid")

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from oilcan.contract import Contract
+from oilcan.core.bundle.bundle import Bundle
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import EVENT_KEYS, MACHINE, TIME
-from oilcan.io.bundle.bundle import Bundle
 from oilcan.io.stores.values import RECORD_TABLES, Record, RecordTable
-from oilcan.scoring.history import Model, history_features
+from oilcan.scoring.history import history_features
 from oilcan.serving.bodies.instants_json import Moments
 from oilcan.serving.bodies.json_rows import Row, known_keys
 from oilcan.serving.bodies.machine_body import INSTANTS, Roster, static_columns
@@ -39,7 +39,6 @@ class History:
     def __init__(self, bundle: Bundle, *, max_rows: int) -> None:
         contract = bundle.contract
         self._bundle = bundle
-        self._model = Model(contract, bundle.plan, bundle.fitted, bundle.fill_periods)
         self._texts = Texts({}, keep=lambda _known: None)
         self._is_instant = contract.time.kind == "instant"
         moments = Moments(contract.time.kind)
@@ -72,7 +71,7 @@ class History:
         if static:
             rows = [{MACHINE: name} | row for name, row in static.items()]
             fleet |= {"machines": canonical(self._bundle.contract, rows)}
-        found = history_features(self._model, self._telemetry(batch), fleet, rows="last")
+        found = history_features(self._bundle, self._telemetry(batch), fleet, rows="last")
         return found.matrix, found.rows[MACHINE].tolist(), exact(found.rows[TIME]), batch.refused
 
     def _telemetry(self, batch: Batch) -> pd.DataFrame:

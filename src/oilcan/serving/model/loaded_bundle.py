@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from oilcan.core.bundle.bundle import Bundle
 from oilcan.core.model.fitted import EventForecast, Forecast, LifeForecast, OutlookForecast
-from oilcan.io.bundle.bundle import Bundle, load_bundle
+from oilcan.io.bundle.bundle_folder import load_bundle
 from oilcan.scoring.check import check
 from oilcan.scoring.scorer import columns
 from oilcan.serving.model.contract_facts import described
@@ -88,11 +89,9 @@ class Served:
     def explain(self, matrix: np.ndarray, top: int = 3) -> "list[tuple[Reason, ...]]":
         """Why the headline says what it says, per row up to `top` reasons."""
         if self._explainer is None:
-            from oilcan.core.reasons.explainer import Explainer
-            from oilcan.core.reasons.normals import Normals  # here: a start needs no reasons, and scipy takes long
+            from oilcan.core.reasons.explainer import Explainer  # here: scipy loads slowly
 
-            normals = Normals.from_json(self.bundle.drift_reference["normals"])
-            self._explainer = Explainer(self.headline, self.bundle.plan, normals)
+            self._explainer = Explainer(self.headline, self.bundle.plan, self.bundle.normals)
         return self._explainer(matrix, top)
 
     def reasons(self, matrix: np.ndarray) -> list[dict[str, Any]]:

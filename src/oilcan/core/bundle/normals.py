@@ -1,11 +1,13 @@
-"""What is usual for a machine of this kind? The measure that a reason compares with."""
+"""What is usual for a machine of this kind? A reason compares a reading with it."""
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
+import pydantic
 
+from oilcan.core.bundle.strict_json import STRICT, read_strictly
 from oilcan.core.features.plan import FeaturePlan
 
 _FEW: Final = 100       # known rows of a kind of machine below which all machines stand for it
@@ -57,14 +59,38 @@ class Normals:
         return self.medians[np.where(known, kind, kinds).astype(np.int64)]
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values; None where nothing is known."""
+        """Plain values for normals.json; None where nothing is known."""
         return {"column": self.column,
                 "medians": [[None if np.isnan(value) else float(value) for value in row] for row in self.medians]}
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "Normals":
-        """The inverse of `as_json`."""
-        return cls(values["column"], np.array(values["medians"], dtype=np.float64))
+    def read(cls, content: bytes, where: str) -> "Normals":
+        """The inverse of `as_json`, from the bytes of a file.
+
+        Raises
+        ------
+        IntegrityError
+            Listing everything that is not valid.
+        """
+        written = read_strictly(_Written, content, where)
+        return cls(written.column, np.array(written.medians, dtype=np.float64))
+
+
+@dataclass(frozen=True)
+class _Written:
+    """Normals as JSON has them."""
+
+    __pydantic_config__: ClassVar[pydantic.ConfigDict] = STRICT
+
+    column: int | None
+    medians: tuple[tuple[float | None, ...], ...]
+
+    def __post_init__(self) -> None:
+        widths = sorted({len(row) for row in self.medians})
+        if len(widths) != 1:
+            raise ValueError(f"rows of medians have different lengths (found {widths}, wanted one)")
+        if self.column is not None and not 0 <= self.column < widths[0]:
+            raise ValueError(f"column is no position of a feature (found {self.column}, wanted 0 to {widths[0] - 1})")
 
 
 def _medians(matrix: np.ndarray) -> np.ndarray:

@@ -1,22 +1,24 @@
-"""The serving bundle: a folder that holds a model in data alone, and is proven before it is read.
+"""The folder of a bundle: a `Bundle` written as files that hold data and no code, and read after a proof.
 
-Nothing in it can run code: trees are treelite's own bytes, everything else is JSON, YAML or plain numbers of NumPy.
-`load_bundle` compares every digest before it interprets any byte but the manifest, and works on the very bytes it
-compared. `manifest.sha256` guards the manifest, in the form that `sha256sum -c` reads.
+Trees are treelite's own bytes, everything else is JSON, YAML or plain numbers of NumPy. `load_bundle` compares every
+digest before it interprets any file but the manifest, and reads the very bytes that it compared. `manifest.sha256`
+seals the manifest, in the form that `sha256sum -c` reads.
 """
 
 import hashlib
 import io
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from oilcan.contract import Contract, parse_contract
+from oilcan.contract import parse_contract
 from oilcan.core.alarms.policy import AlarmPolicy
+from oilcan.core.bundle.bundle import Bundle
+from oilcan.core.bundle.drift_reference import DriftReference
+from oilcan.core.bundle.normals import Normals
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.model.calibration import Calibrator
 from oilcan.core.model.fitted import EventForecast, Fitted, Forecast, LifeForecast, OutlookForecast
@@ -30,53 +32,30 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT: Final = "oilcan-bundle"
-VERSION: Final = 4            # 3 held its check rows as Parquet, for which the service had to load all of pyarrow
+VERSION: Final = 5            # 4 had no normals.json, and features described by one text
 MANIFEST: Final = "manifest.json"
 SEAL: Final = "manifest.sha256"
 _LONGEST_HEADER: Final = 1_000_000      # of a NumPy file: the default, 10,000 characters, is too few for many columns
-_REMEDY: Final = "Restore it with `dvc checkout models/bundle`, or make it anew with `dvc repro package`"
+_REMEDY: Final = "Restore it with `dvc checkout models/bundle`, or package it again with `dvc repro package`"
 
 
-@dataclass(frozen=True)
-class Bundle:
-    """A loaded bundle.
-
-    Attributes
-    ----------
-    digest
-        sha256 of the manifest, which holds those of all files: the bundle's name in logs.
-    check_rows
-        Features and expected forecasts by column, each of shape (rows,), for `scoring.check`.
-    fill_periods
-        Over how many periods cleaning held the last reading before features were made; the service repeats it.
-    """
-
-    digest: str
-    manifest: dict[str, Any]
-    fitted: Fitted
-    contract: Contract
-    plan: FeaturePlan
-    drift_reference: dict[str, Any]
-    check_rows: dict[str, np.ndarray]
-    fill_periods: int
-
-
-def write_bundle(folder: Path, *, contract: Path, plan: Path, fitted: Fitted, drift_reference: dict[str, Any],
-                 check_rows: "pd.DataFrame", facts: dict[str, Any]) -> None:
-    """Write every file, then the manifest over them, then its seal.
+def write_bundle(folder: Path, *, contract: Path, plan: Path, fitted: Fitted, drift_reference: DriftReference,
+                 normals: Normals, check_rows: "pd.DataFrame", facts: Mapping[str, Any]) -> None:
+    """Write every file, then the manifest with their digests, then its seal.
 
     Parameters
     ----------
     folder
-        Empty and there; a draft of `files.fresh_folder`.
+        An empty folder, such as a draft of `files.fresh_folder`.
     contract, plan
         Files to copy.
     facts
-        What the manifest says besides: lineage, library versions, verdict, how readings were prepared.
+        Further entries of the manifest: lineage, library versions, verdict, how readings were prepared.
     """
     (folder / "contract.yaml").write_bytes(contract.read_bytes())
     (folder / "plan.json").write_bytes(plan.read_bytes())
-    files.write_json(drift_reference, folder / "drift_reference.json")
+    files.write_json(drift_reference.as_json(), folder / "drift_reference.json")
+    files.write_json(normals.as_json(), folder / "normals.json")
     np.save(folder / "check_rows.npy", _records(check_rows), allow_pickle=False)
     entries = []
     (folder / "trees").mkdir()
@@ -89,7 +68,7 @@ def write_bundle(folder: Path, *, contract: Path, plan: Path, fitted: Fitted, dr
                      folder / "forecasts.json")
     listed = {path: {"sha256": sha256(folder / path), "bytes": (folder / path).stat().st_size}
               for path in sorted(_inside(folder))}
-    files.write_json(facts | {"format": FORMAT, "version": VERSION, "files": listed}, folder / MANIFEST)
+    files.write_json({**facts, "format": FORMAT, "version": VERSION, "files": listed}, folder / MANIFEST)
     files.write_text(f"{sha256(folder / MANIFEST)}  {MANIFEST}\n", folder / SEAL)
 
 
@@ -99,23 +78,36 @@ def load_bundle(folder: Path) -> Bundle:
     Raises
     ------
     IntegrityError
-        If a file is missing, added, a link or changed, or the format is one this Oilcan does not know. All
-        breaches are listed.
+        If a file is missing, added, a link or changed, or this Oilcan does not know the format. All breaches are
+        listed.
     """
-    held, digest, manifest = _proven(folder)
-    plan = FeaturePlan.from_json(json.loads(held["plan.json"]))
-    described = json.loads(held["forecasts.json"])
+    content, digest, manifest = _proven(folder)
+    plan = FeaturePlan.from_json(json.loads(content["plan.json"]))
+    described = json.loads(content["forecasts.json"])
     fitted = Fitted(tuple(described["features"]), described["plan_hash"],
-                    tuple(_forecast(entry, held) for entry in described["forecasts"]))
+                    tuple(_forecast(entry, content) for entry in described["forecasts"]))
+    drift_reference = DriftReference.read(content["drift_reference.json"], f"{folder}: drift_reference.json")
+    normals = Normals.read(content["normals.json"], f"{folder}: normals.json")
+    _check_widths(folder, plan, fitted, drift_reference, normals)
+    contract = parse_contract(content["contract.yaml"].decode(), f"{folder}: contract.yaml")
+    return Bundle(digest, manifest, fitted, contract, plan, drift_reference, normals,
+                  _numbers(content["check_rows.npy"]), manifest["prepare"]["fill_gap_periods"])
+
+
+def _check_widths(folder: Path, plan: FeaturePlan, fitted: Fitted, drift_reference: DriftReference,
+                  normals: Normals) -> None:
+    """Refuse parts that are not about the features of the plan."""
     fitted.check_features(tuple(plan.names), plan.hash, f"{folder}: plan.json")
+    n = len(fitted.features)
+    widths = {"normals": normals.medians.shape[1]}
     for forecast in fitted.forecasts:
-        beside = int(isinstance(forecast, OutlookForecast))         # its trees also read the interval
-        if forecast.trees.n_features != len(fitted.features) + beside:
-            raise IntegrityError(f"{folder}: trees of {forecast.name!r} want {forecast.trees.n_features - beside} "
-                                 f"features, the plan has {len(fitted.features)}. {_REMEDY}.")
-    contract = parse_contract(held["contract.yaml"].decode(), f"{folder}: contract.yaml")
-    return Bundle(digest, manifest, fitted, contract, plan, json.loads(held["drift_reference.json"]),
-                  _numbers(held["check_rows.npy"]), manifest["prepare"]["fill_gap_periods"])
+        extra = int(isinstance(forecast, OutlookForecast))          # its trees also read the interval
+        widths[f"trees of {forecast.name!r}"] = forecast.trees.n_features - extra
+    broken = [f"{part}: {width} features" for part, width in widths.items() if width != n]
+    if tuple(drift_reference.features) != fitted.features:
+        broken.append("drift_reference: features have other names or another order")
+    if broken:
+        raise IntegrityError(bullet_list(f"{folder}: parts do not fit the {n} features of the plan. {_REMEDY}", broken))
 
 
 def _records(table: "pd.DataFrame") -> np.ndarray:
@@ -142,27 +134,28 @@ def _numbers(content: bytes) -> dict[str, np.ndarray]:
 def _proven(folder: Path) -> tuple[dict[str, bytes], str, dict[str, Any]]:
     """Bytes of every file, the manifest's digest, and the manifest; all compared."""
     if not (folder / MANIFEST).is_file() or not (folder / SEAL).is_file():
-        raise IntegrityError(f"{folder}: is no bundle ({MANIFEST} or {SEAL} is missing). {_REMEDY}.")
+        raise IntegrityError(f"{folder}: is not a bundle ({MANIFEST} or {SEAL} is missing). {_REMEDY}.")
     raw = (folder / MANIFEST).read_bytes()
     digest = hashlib.sha256(raw).hexdigest()
     if (folder / SEAL).read_bytes() != f"{digest}  {MANIFEST}\n".encode():
         raise IntegrityError(f"{folder}: {MANIFEST} is not the one that {SEAL} names. {_REMEDY}.")
     manifest = json.loads(raw)
     if (manifest.get("format"), manifest.get("version")) != (FORMAT, VERSION):
-        raise IntegrityError(f"{folder}: format is {manifest.get('format')!r}, version {manifest.get('version')!r} "
-                             f"(wanted {FORMAT!r}, {VERSION}). Load it with the Oilcan that wrote it, or run "
-                             f"`dvc repro package`.")
-    listed, found = manifest["files"], set(_inside(folder)) - {MANIFEST, SEAL}
-    broken = [f"{path}: missing" for path in sorted(set(listed) - found)]
-    broken += [f"{path}: not in the manifest" for path in sorted(found - set(listed))]
-    broken += [f"{path}: a link, wanted a file" for path in sorted(found) if (folder / path).is_symlink()]
-    held = {} if broken else {path: (folder / path).read_bytes() for path in sorted(listed)}
+        raise IntegrityError(f"{folder}: another version of Oilcan packaged this bundle (found format "
+                             f"{manifest.get('format')!r}, version {manifest.get('version')!r}; wanted {FORMAT!r}, "
+                             f"{VERSION}). Package it again with `dvc repro package`, or load it with the Oilcan that "
+                             f"wrote it.")
+    listed, present = manifest["files"], set(_inside(folder)) - {MANIFEST, SEAL}
+    broken = [f"{path}: missing" for path in sorted(set(listed) - present)]
+    broken += [f"{path}: not in the manifest" for path in sorted(present - set(listed))]
+    broken += [f"{path}: a link, wanted a file" for path in sorted(present) if (folder / path).is_symlink()]
+    content = {} if broken else {path: (folder / path).read_bytes() for path in sorted(listed)}
     broken += [f"{path}: sha256 is {actual[:12]}..., wanted {listed[path]['sha256'][:12]}..."
-               for path, content in held.items()
-               if (actual := hashlib.sha256(content).hexdigest()) != listed[path]["sha256"]]
+               for path, of_file in content.items()
+               if (actual := hashlib.sha256(of_file).hexdigest()) != listed[path]["sha256"]]
     if broken:
         raise IntegrityError(bullet_list(f"{folder}: not the bundle that was packaged. {_REMEDY}", broken))
-    return held, digest, manifest
+    return content, digest, manifest
 
 
 def _inside(folder: Path) -> Iterator[str]:
@@ -178,13 +171,13 @@ def _entry(forecast: Forecast) -> dict[str, Any]:
     if isinstance(forecast, OutlookForecast):
         return {"kind": "outlook", "task": forecast.task, "horizons": list(forecast.horizons), "own": forecast.own,
                 "counts_cycles": forecast.counts_cycles, "calibrator": forecast.calibrator.as_json()}
-    return {"kind": "event", "task": forecast.task, "mode": forecast.mode, "threshold": forecast.threshold,
+    return {"kind": "event", "task": forecast.task, "mode": forecast.mode,
             "policy": forecast.policy.as_json() if forecast.policy else None,
             "calibrator": forecast.calibrator.as_json()}
 
 
-def _forecast(entry: dict[str, Any], held: dict[str, bytes]) -> Forecast:
-    trees = TreeModel(*(held[path] for path in entry["trees"]))
+def _forecast(entry: dict[str, Any], content: dict[str, bytes]) -> Forecast:
+    trees = TreeModel(*(content[path] for path in entry["trees"]))
     if entry["kind"] == "life":
         return LifeForecast(entry["task"], trees, Interval.from_json(entry["interval"]))
     calibrator = Calibrator.from_json(entry["calibrator"])
