@@ -38,7 +38,7 @@ CALIBRATION: Final[dict[str, dict[str, Any]]] = {       # keeps the order of row
     "without calibration": {"train.calibration": "none"},
     "isotonic calibration": {"train.calibration": "isotonic"},
 }
-# data set -> the task of metrics/train.json that judges it
+# data set -> the task of metrics/detail/train.json that judges it
 JUDGED: Final = {"demo_fleet": "failure", "cmapss_fd001": "rul", "cmapss_fd002": "rul", "ai4i2020": "machine_failure",
                  "azure_pdm_daily": "failure"}
 
@@ -65,7 +65,7 @@ def table(dataset: str) -> str:
 
 
 def compared(here: Checkout, dotted: str, words: str, variants: dict[str, dict[str, Any]]) -> str:
-    """A figure of metrics/train.json as configured, and with each change of params.yaml that changes something."""
+    """A figure of metrics/detail/train.json as configured, and with each change of params.yaml that matters."""
     usual = measure(here, {}, dotted)
     lines = [f"| change | {words} | difference |", "|---|---|---|", f"| none | {text(usual)} | |"]
     for name, changes in variants.items():

@@ -1,6 +1,6 @@
 """What each data set is measured by, what was asked of it, and what others reached: the tables of docs/results.md.
 
-Per data set: (name in metrics/evaluate.json, words, asked, what stands beside it).
+Per data set: (name in metrics/detail/evaluate.json, words, asked, what stands beside it).
 """
 
 from typing import Final

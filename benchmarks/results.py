@@ -54,7 +54,7 @@ def section(name: str) -> str:
 
 
 def run(here: Checkout, seed: int) -> dict[str, Any]:
-    """metrics/evaluate.json of one seed, with the seconds of features and fit."""
+    """metrics/detail/evaluate.json of one seed, with the seconds of features and fit."""
     changes = {"train.seed": 20260103 + seed} | _LITTLE_EXPLAINED
     here.choose(changes | ({"simulate.seed": 20260101 + seed} if here.dataset == "demo_fleet" else {}))
     here.repro("prepare")

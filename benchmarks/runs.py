@@ -58,8 +58,8 @@ class Checkout:
         return time.monotonic() - started
 
     def metrics(self, name: str) -> dict[str, Any]:
-        """metrics/<name>.json."""
-        return json.loads((self.folder / f"metrics/{name}.json").read_text(encoding="utf-8"))
+        """metrics/detail/<name>.json."""
+        return json.loads((self.folder / f"metrics/detail/{name}.json").read_text(encoding="utf-8"))
 
     def tries(self, stage: str) -> bool:
         """Whether `dvc repro` of this stage succeeds."""

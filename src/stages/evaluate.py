@@ -1,15 +1,17 @@
 """Forecasts -> how good they are: by row, by event and by money, with intervals, slices, plots and a report.
 
-Reads   the data-set contract, data/prepared, data/predictions, models/model.json, metrics/explain.json
+Reads   the data-set contract, data/prepared, data/predictions, models/model.json,
+        metrics/detail/explain.json
 Params  evaluate
-Writes  metrics/evaluate.json, metrics/slices.json, plots/*.csv, reports/evaluation.html
+Writes  metrics/evaluate.json, metrics/detail/evaluate.json, metrics/detail/slices.json, plots/*.csv,
+        reports/evaluation.html
 """
 
 from collections.abc import Sequence
 
 import pandas as pd
 
-from oilcan.evaluation import figures
+from oilcan.evaluation import figures, headlines
 from oilcan.evaluation.evidence import Evidence, wanted_readings
 from oilcan.io.stage import files, stage, stage_inputs, table_files
 from oilcan.params.evaluate import EvaluateParams
@@ -20,8 +22,8 @@ _TABLES = ("rows", "errors", "maintenance", "failures", "machines")
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Evaluate what the arguments name."""
-    args = stage.parse(__doc__, "contract", "prepared", "predictions", "model", "explained", "metrics", "slices",
-                       "plots", "report", argv=argv)
+    args = stage.parse(__doc__, "contract", "prepared", "predictions", "model", "explained", "metrics", "detail",
+                       "slices", "plots", "report", argv=argv)
     p = stage_inputs.read_params(EvaluateParams, args.params, "evaluate")
     contract = stage_inputs.read_contract(args.contract)
     wanted = wanted_readings(contract)
@@ -35,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     found = figures.evaluate(evidence)
     page = evaluation_page.page(evidence, found)
 
-    files.write_json(found.metrics, args.metrics)
+    files.write_json(headlines.headlines(found.metrics), args.metrics)
+    files.write_json(found.metrics, args.detail)
     files.write_json(found.slices, args.slices)
     with files.fresh_folder(args.plots) as draft:
         for name, table in found.tables.items():

@@ -2,7 +2,7 @@
 
 Reads   the data-set contract, data/prepared, data/features (part validation), models/model.joblib
 Params  explain (and compute, which changes no byte)
-Writes  metrics/explain.json
+Writes  metrics/detail/explain.json
 """
 
 from collections.abc import Sequence

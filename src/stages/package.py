@@ -1,7 +1,7 @@
 """A reviewed model -> the serving bundle: safe model files, plan, contract, threshold, drift reference, lineage.
 
 Reads   the data-set contract, data/prepared, data/features, models/model.joblib, models/model.json,
-        metrics/review.json
+        metrics/detail/review.json
 Params  package, prepare (what the service repeats of it)
 Writes  models/bundle, proven on its own check rows before it takes that name
 """

@@ -3,7 +3,7 @@
 Reads   the data-set contract, data/prepared, data/predictions, metrics of evaluate and validate, models/model.json,
         models/champion.json (and the champion's bundle beside it, proven by the digest named there)
 Params  review (and compute, which changes no byte)
-Writes  metrics/review.json, reports/model_card.md, reports/data_sheet.md
+Writes  metrics/review.json, metrics/detail/review.json, reports/model_card.md, reports/data_sheet.md
 """
 
 from collections.abc import Sequence
@@ -29,8 +29,8 @@ FIGURES = ("metrics", "data_quality", "slices", "model")
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Review what the arguments name."""
-    args = stage.parse(__doc__, "contract", "prepared", "predictions", *FIGURES, "champion", "verdict", "card", "sheet",
-                       argv=argv)
+    args = stage.parse(__doc__, "contract", "prepared", "predictions", *FIGURES, "champion", "decision", "verdict",
+                       "card", "sheet", argv=argv)
     p = stage_inputs.read_params(ReviewParams, args.params, "review")
     compute = stage_inputs.read_params(ComputeParams, args.params, "compute")
     contract = stage_inputs.read_contract(args.contract)
@@ -44,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     comparisons = compare.everywhere(rival, compare.slices_of(contract, machines, rival), p) if rival else []
     verdict = gate.judge(figures["metrics"], figures["data_quality"], comparisons, p)
 
+    files.write_json({"decision": verdict.decision}, args.decision)
     files.write_json(verdict.as_json() | {"champion": reigning.digest if reigning else None}, args.verdict)
     files.write_text(cards.model_card(contract, verdict, figures["metrics"], figures["slices"],
                                       figures["model"]), args.card)

@@ -2,7 +2,7 @@
 
 Reads   the data-set contract, data/prepared, data/features (parts train and validation)
 Params  train (and compute, which changes no byte)
-Writes  models/model.joblib, models/model.json, metrics/train.json
+Writes  models/model.joblib, models/model.json, metrics/detail/train.json
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,8 @@
 
 Reads   the contract, data/canonical
 Params  compute, validate
-Writes  metrics/data_quality.json, reports/data_quality.html, data/quarantine.parquet
+Writes  metrics/data_quality.json, metrics/detail/data_quality.json, reports/data_quality.html,
+        data/quarantine.parquet
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ from oilcan.reports.data_quality_page import render
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the stage."""
-    args = stage.parse(__doc__, "contract", "canonical", "metrics", "report", "quarantine", argv=argv)
+    args = stage.parse(__doc__, "contract", "canonical", "metrics", "detail", "report", "quarantine", argv=argv)
     compute = stage_inputs.read_params(ComputeParams, args.params, "compute")
     p = stage_inputs.read_params(ValidateParams, args.params, "validate")
     contract = stage_inputs.read_contract(args.contract)
@@ -36,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     findings = parallel(joblib.delayed(_read_then)(quality.inspect, part, scope, habits) for part in parts)
     verdict = quality.judge(findings, habits, tables, ingested, scope)
 
-    files.write_json(verdict.metrics, args.metrics)
+    files.write_json(verdict.headlines, args.metrics)
+    files.write_json(verdict.metrics, args.detail)
     files.write_text(render(verdict, contract), args.report)
     table_files.write_table(verdict.quarantine, args.quarantine)
     stage.report("validate", rows_in=verdict.metrics["rows"], readings_quarantined=len(verdict.quarantine))

@@ -5,7 +5,7 @@ import re
 import yaml
 
 from tests.repo.closure import ROOT
-from tests.repo.readme import BLOCKS, IDEA, block
+from tests.repo.readme import BLOCKS, IDEA, block, shortened
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -26,6 +26,11 @@ def test_every_block_stands_in_the_readme():
     for name, commands in BLOCKS.items():
         for command, _ in commands:
             assert f"$ {command}\n" in _shown(name), "run `make readme`"
+
+
+def test_lines_left_out_leave_a_mark():
+    assert shortened(["a 1", "b", "", "c", "a 2 ", ""], "^a") == ["a 1", "...", "a 2"]
+    assert shortened(["a 1", "", "b"], "") == ["a 1", "", "b"]
 
 
 def test_the_idea_it_tries_is_a_parameter():

@@ -36,6 +36,7 @@ def test_a_killed_sweep_goes_on_and_its_trials_are_experiments(small_repo):
     for data in found.values():
         assert 0 < data["metrics"]["metrics/tune.json"]["data"]["score"] < 1
         assert "data" not in data["metrics"]["metrics/evaluate.json"]
+        assert "error" not in data["metrics"]["metrics/tune.json"]
     leaves = {data["params"]["params.yaml"]["data"]["train"]["hist_gradient_boosting"]["max_leaf_nodes"]
               for data in found.values()}
     assert len(leaves) > 1

@@ -33,8 +33,9 @@ def _write(evidence: Evidence, contract: str, folder: Path) -> None:
 
 
 def _run(folder: Path, name: str, out: str = "out") -> Path:
-    places = [f"{name}.yaml", "prepared", "predictions", "model.json", "explain.json", f"{out}/metrics/evaluate.json",
-              f"{out}/metrics/slices.json", f"{out}/plots", f"{out}/reports/evaluation.html"]
+    places = [f"{name}.yaml", "prepared", "predictions", "model.json", "explain.json",
+              f"{out}/metrics/evaluate.json", f"{out}/metrics/detail/evaluate.json",
+              f"{out}/metrics/detail/slices.json", f"{out}/plots", f"{out}/reports/evaluation.html"]
     run_stage("evaluate", *(folder / place for place in places), params=folder / "params.yaml")
     return folder / out
 
@@ -47,8 +48,12 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_stage_writes_metrics_slices_plots_and_report(evaluated: Path) -> None:
-    assert json.loads((evaluated / "metrics" / "evaluate.json").read_text())["test"]["n"] > 0
-    assert "site" in json.loads((evaluated / "metrics" / "slices.json").read_text())
+    headlines, detail = (_flat(json.loads((evaluated / "metrics" / name).read_text()))
+                         for name in ("evaluate.json", "detail/evaluate.json"))
+    assert headlines.items() <= detail.items()
+    assert {"costs.saving", "costs.saving_ci95.0", "events.detected_share", "test.pr_auc"} <= set(headlines)
+    assert detail["test.n"] > 0
+    assert "site" in json.loads((evaluated / "metrics" / "detail" / "slices.json").read_text())
     assert sorted(file.stem for file in (evaluated / "plots").glob("*.csv")) == sorted(COLUMNS)
     assert (evaluated / "reports" / "evaluation.html").read_text().startswith("<!doctype html>")
 
@@ -62,7 +67,7 @@ def test_two_runs_write_the_same_bytes(evaluated: Path) -> None:
 
 def test_metrics_of_the_toy_fleet_are_the_recorded_ones(evaluated: Path) -> None:
     # To renew: copy the new file, and say in the commit why it changed.
-    found = _flat(json.loads((evaluated / "metrics" / "evaluate.json").read_text()))
+    found = _flat(json.loads((evaluated / "metrics" / "detail" / "evaluate.json").read_text()))
     recorded = _flat(json.loads(GOLDEN.read_text()))
     assert found.keys() == recorded.keys()
     assert found == pytest.approx(recorded, rel=1e-4, abs=1e-5)
@@ -83,7 +88,7 @@ def _flat(values: dict, prefix: str = "") -> dict[str, float]:
 def test_independent_rows_are_sliced_by_their_own_columns(tmp_path: Path) -> None:
     _write(lots(), ROWS, tmp_path)
     out = _run(tmp_path, "lots")
-    assert set(json.loads((out / "metrics" / "slices.json").read_text())["kind"]) == {"large", "small"}
+    assert set(json.loads((out / "metrics" / "detail" / "slices.json").read_text())["kind"]) == {"large", "small"}
 
 
 @pytest.mark.parametrize("make", [fleet, lots])

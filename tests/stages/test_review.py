@@ -8,7 +8,7 @@ pytestmark = pytest.mark.slow
 
 
 def _verdict(repo) -> dict:
-    return json.loads((repo.path / "metrics/review.json").read_text(encoding="utf-8"))
+    return json.loads((repo.path / "metrics/detail/review.json").read_text(encoding="utf-8"))
 
 
 def _promote(repo) -> str:

@@ -12,7 +12,7 @@ from oilcan.ground.errors import DataError
 
 def validate(folder, **paths):
     named = {"contract": folder / "toy.yaml", "canonical": folder / "canonical"} | paths
-    outs = [folder / "data_quality.json", folder / "data_quality.html", folder / "quarantine.parquet"]
+    outs = [folder / name for name in ("data_quality.json", "detail.json", "data_quality.html", "quarantine.parquet")]
     run_stage("validate", named["contract"], named["canonical"], *outs, params=ROOT / "params.yaml")
     return outs
 
@@ -26,8 +26,11 @@ def fleet(tmp_path):
 
 
 def test_it_writes_metrics_a_report_and_the_quarantine(fleet):
-    metrics, report, quarantine = validate(fleet)
-    values = json.loads(metrics.read_text(encoding="utf-8"))
+    metrics, detail, report, quarantine = validate(fleet)
+    values = json.loads(detail.read_text(encoding="utf-8"))
+    compared = json.loads(metrics.read_text(encoding="utf-8"))
+    assert compared.items() <= values.items()
+    assert len(compared) == 5
     assert values["passed"] is True
     assert values["counts"]["outside_range"] == 2
     assert pd.read_parquet(quarantine)["column"].tolist() == ["heat", "heat"]
@@ -37,7 +40,7 @@ def test_it_writes_metrics_a_report_and_the_quarantine(fleet):
 
 
 def test_the_report_needs_nothing_from_outside(fleet):
-    page = validate(fleet)[1].read_text(encoding="utf-8")
+    page = validate(fleet)[2].read_text(encoding="utf-8")
     assert "http" not in page
     assert "<script" not in page
     assert "src=" not in page

@@ -108,7 +108,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("dvc.yaml", "params.yaml"):
         (tmp_path / name).touch()
-    for name in ("metrics", "models", "reports", "below/deeper"):
+    for name in ("metrics/detail", "models", "reports", "below/deeper"):
         (tmp_path / name).mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "below/deeper")
     return tmp_path
@@ -116,7 +116,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def summary(checkout: Path, capsys: pytest.CaptureFixture[str], **files: dict) -> str:
     for name, values in files.items():
-        place = "models" if name == "model" else "metrics"
+        place = "models" if name == "model" else "metrics/detail"
         (checkout / place / f"{name}.json").write_text(json.dumps(values))
     assert cli.main(["summary"]) == 0
     return capsys.readouterr().out
@@ -166,13 +166,13 @@ def test_the_summary_of_remaining_life_alone(checkout, capsys):
 @pytest.mark.usefixtures("checkout")
 def test_without_an_evaluation_the_summary_says_what_to_do(capsys):
     assert cli.main(["summary"]) == 1
-    assert capsys.readouterr().err == "error: metrics/evaluate.json: does not exist. Run `dvc repro` first.\n"
+    assert capsys.readouterr().err == "error: metrics/detail/evaluate.json: does not exist. Run `dvc repro` first.\n"
 
 
 def test_an_unreadable_metrics_file_is_told(checkout, capsys):
-    (checkout / "metrics/evaluate.json").write_text("{")
+    (checkout / "metrics/detail/evaluate.json").write_text("{")
     assert cli.main(["summary"]) == 1
-    assert "metrics/evaluate.json: not readable as JSON" in capsys.readouterr().err
+    assert "metrics/detail/evaluate.json: not readable as JSON" in capsys.readouterr().err
 
 
 # dataset check, place

@@ -10,15 +10,16 @@ from oilcan.ground.errors import DataError
 from oilcan.io.repository.repository_root import find_root
 
 _FILES: Final = {
-    "evaluate": "metrics/evaluate.json", "review": "metrics/review.json", "quality": "metrics/data_quality.json",
-    "model": "models/model.json", "train": "metrics/train.json",
+    "evaluate": "metrics/detail/evaluate.json", "review": "metrics/detail/review.json",
+    "quality": "metrics/detail/data_quality.json",
+    "model": "models/model.json", "train": "metrics/detail/train.json",
 }
 _LOOK: Final = {
     "reports/evaluation.html": "the whole evaluation, for reading",
     "reports/model_card.md": "what to know before relying on it",
     "reports/data_quality.html": "what the data look like",
 }
-# words, name in metrics/evaluate.json, how it is written
+# words, name in metrics/detail/evaluate.json, how it is written
 _ROWS: Final = (
     ("PR-AUC", "test.pr_auc", "{:.3f}"),
     ("ROC-AUC", "test.roc_auc", "{:.3f}"),
@@ -150,7 +151,7 @@ def _notes(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
         notes.append(f"data quality: {'passed' if quality['passed'] else 'NOT passed'}")
     suspicious = found["train"].get("suspicious_features", [])
     if suspicious:
-        notes.append(f"{len(suspicious)} features look like leaks: see metrics/train.json")
+        notes.append(f"{len(suspicious)} features look like leaks: see metrics/detail/train.json")
     return notes
 
 

@@ -31,7 +31,7 @@ class Evidence:
     model
         models/model.json.
     explained
-        metrics/explain.json: what each task's forecast rests on; may be empty.
+        metrics/detail/explain.json: what each task's forecast rests on; may be empty.
     """
 
     contract: Contract

@@ -51,7 +51,7 @@ class Verdict:
     checks: tuple[Check, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The verdict as plain values for metrics/review.json."""
+        """The verdict as plain values for metrics/detail/review.json."""
         return {"decision": self.decision, "reasons": list(self.reasons), "checks": [asdict(c) for c in self.checks]}
 
 
@@ -66,7 +66,7 @@ def judge(
     Parameters
     ----------
     metrics, data_quality
-        Contents of metrics/evaluate.json and metrics/data_quality.json.
+        Contents of metrics/detail/evaluate.json and metrics/detail/data_quality.json.
     comparisons
         The whole test part first, then slices; empty if no champion is in service.
 

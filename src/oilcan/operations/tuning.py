@@ -34,6 +34,7 @@ from oilcan.training.targets import Target
 from oilcan.training.training_data import Part, machine_codes
 
 METRICS: Final = "metrics/tune.json"
+DECLARED: Final = "metrics/dvc.yaml"      # declares METRICS in the experiments alone: no other commit has that file
 _UPSTREAM: Final = ("fetch", "simulate", "ingest", "prepare", "featurize")
 _DOWNSTREAM: Final = ("train", "evaluate", "review")        # their metrics are those of other parameters
 _FIRST_RANDOM: Final = 8                                    # trials drawn at random before Optuna models the score
@@ -97,7 +98,8 @@ def _leave(study: Any, sweep: _Sweep) -> None:
         said = {"metric": sweep.search.metric, "score": round(trial.value, 6), "seconds": trial.user_attrs["seconds"],
                 "folds": {str(fold): round(value, 6) for fold, value in enumerate(trial.user_attrs["folds"])}}
         changed = {"params.yaml": _params_text(sweep.root, sweep.search.section, trial.params),
-                   METRICS: json.dumps(said, indent=2, sort_keys=True) + "\n"}
+                   METRICS: json.dumps(said, indent=2, sort_keys=True) + "\n",
+                   DECLARED: f"metrics:\n- {Path(METRICS).name}\n"}
         experiments.record(sweep.root, name, changed, without=without,
                            message=f"oilcan tune: trial {at}, {sweep.search.metric} {trial.value:.6f}")
 

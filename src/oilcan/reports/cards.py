@@ -113,14 +113,14 @@ def model_card(contract: Contract, verdict: Verdict, metrics: Mapping[str, Any],
     Parameters
     ----------
     metrics, slices, model
-        Contents of metrics/evaluate.json, metrics/slices.json and models/model.json.
+        Contents of metrics/detail/evaluate.json, metrics/detail/slices.json and models/model.json.
     """
     return _render(_MODEL_CARD, contract=contract, verdict=verdict, facts=_facts(model), words=_words, money=_money,
                    figures=_figures(metrics), slices=_slice_rows(slices))
 
 
 def data_sheet(contract: Contract, data_quality: Mapping[str, Any]) -> str:
-    """The data sheet as Markdown; `data_quality` is the content of metrics/data_quality.json."""
+    """The data sheet as Markdown; `data_quality` is the content of metrics/detail/data_quality.json."""
     quality = [(key, _number(value)) for key, value in sorted(_flat(data_quality).items())]
     return _render(_DATA_SHEET, contract=contract, quality=quality, span=_span, label=_label)
 

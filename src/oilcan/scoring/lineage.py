@@ -17,7 +17,7 @@ def facts(contract: Contract, contract_sha256: str, description: Mapping[str, An
     Parameters
     ----------
     description, review
-        Content of models/model.json and metrics/review.json.
+        Content of models/model.json and metrics/detail/review.json.
     inputs_md5
         Input of the stage -> the md5 that DVC records for it.
     """

@@ -78,7 +78,7 @@ class Choice:
     losses: dict[Family, float]
 
     def as_json(self) -> dict[str, Any]:
-        """For metrics/train.json."""
+        """For metrics/detail/train.json."""
         compared = {name: round(value, 6) for name, value in self.losses.items()}
         return {"family": self.family} | ({"cross_validated_loss": compared} if compared else {})
 

@@ -20,7 +20,7 @@ from oilcan.training.training_data import Grown, Part, TrainingData
 
 @dataclass(frozen=True)
 class Finished:
-    """A forecast, its entry in metrics/train.json, and features that look like leaks."""
+    """A forecast, its entry in metrics/detail/train.json, and features that look like leaks."""
 
     forecast: Forecast
     report: dict[str, Any]

@@ -52,7 +52,7 @@ class Training:
         return rare + flagged + [str(found) for found in self.suspicions()]
 
     def as_json(self) -> dict[str, Any]:
-        """The content of metrics/train.json."""
+        """The content of metrics/detail/train.json."""
         return {
             "features": len(self.trained.judged.features),
             "targets": {done.forecast.name: done.report for done in self.finished},

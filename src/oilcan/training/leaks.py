@@ -20,7 +20,7 @@ class Suspicion:
     auc: float
 
     def as_json(self) -> dict[str, Any]:
-        """For metrics/train.json."""
+        """For metrics/detail/train.json."""
         return {"feature": self.feature, "target": self.target, "roc_auc": round(self.auc, 6)}
 
     def __str__(self) -> str:

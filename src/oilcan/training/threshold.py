@@ -41,7 +41,7 @@ class Choice:
     steps: tuple[dict[str, Any], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """For metrics/train.json."""
+        """For metrics/detail/train.json."""
         return {**self.policy.as_json(), "cost_eur": self.cost, "failures": self.counts.n_failures,
                 "detected": self.counts.detected, "false_alarms": self.counts.false_alarms,
                 "steps": {step["step"]: {key: value for key, value in step.items() if key != "step"}

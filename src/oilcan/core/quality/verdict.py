@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,8 @@ from oilcan.ground.columns import MACHINE, TIME
 from oilcan.ground.errors import DataError, bullet_list
 from oilcan.params.validate import ValidateParams
 
+HEADLINES: Final = ("passed", "gap_share", "missing_share", "quarantined_share", "refused_share")
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -25,7 +27,7 @@ class Verdict:
     Attributes
     ----------
     metrics
-        `metrics/data_quality.json`.
+        Every figure, for the page, the data sheet and the gate.
     quarantine
         machine_id, time (if there is one), column, reason.
     sensors
@@ -47,6 +49,11 @@ class Verdict:
     presence: np.ndarray
     tables: Mapping[str, Any]
     span: tuple[str, str]
+
+    @property
+    def headlines(self) -> dict[str, Any]:
+        """The figures that people compare from run to run: the content of metrics/data_quality.json."""
+        return {name: self.metrics[name] for name in HEADLINES}
 
 
 def judge(

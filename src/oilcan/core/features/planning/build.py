@@ -87,7 +87,7 @@ def build_plan(
                 for feature in family.propose(facts)]
     if not proposed:
         raise DataError("featurize: no feature is left (every sensor constant or missing in training). "
-                        "Look at metrics/data_quality.json, or add families in params.yaml.")
+                        "Look at metrics/detail/data_quality.json, or add families in params.yaml.")
     return FeaturePlan(
         dataset=contract.name, contract_version=contract.version, time=contract.time.kind,
         features=tuple(proposed), sensors=sensors, regimes=regimes, categories=categories, fleet=facts.fleet,
