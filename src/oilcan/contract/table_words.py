@@ -1,6 +1,6 @@
 """Words of one table: how its files are cut into records, what a cell means, which records count."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import pydantic
 
@@ -49,6 +49,7 @@ class Table(Part):
     test_files: list[str] = []                      # run to failure: lives cut short, ids get the prefix `test-`
     format: Literal["csv", "parquet"] = "csv"       # csv may be gzip-compressed, with or without a BOM
     separator: str = ","                            # `blank` for any white space
+    quote: Annotated[str, pydantic.Field(pattern=r"^([!-/:-@\[-`{-~]|none)$")] = '"'  # `none`: marks are plain text
     decimal: Literal[".", ","] = "."
     header: bool = True                             # without one, `from` gives positions
     encoding: str = "utf-8"

@@ -1,5 +1,6 @@
 """Delimited text files: compressed or not, with or without header, byte-order mark or quotes."""
 
+import codecs
 import csv
 import gzip
 import io
@@ -7,7 +8,7 @@ import re
 import zlib
 from collections import Counter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,16 +19,19 @@ from oilcan.contract import Table
 from oilcan.core.ingest.frames import Malformed
 from oilcan.ground.columns import MACHINE
 from oilcan.ground.errors import DataError
+from oilcan.io.raw_data import records
 
 TEXT: Final = pd.StringDtype(na_value=np.nan)
 TEXT_TYPES: Final[dict[Any, Any]] = {pyarrow.string(): TEXT, pyarrow.large_string(): TEXT}
 _GZIP: Final = b"\x1f\x8b"
+_CHUNK: Final = 1 << 24
 
 
 def read_delimited(path: Path, file: str, table: Table) -> tuple[pd.DataFrame, np.ndarray, tuple[Malformed, ...]]:
     """Listed columns of a text file, the numbers of its rows, and the rows that could not be cut.
 
-    Number columns come typed where every cell of the file is a number, else as text.
+    Number columns come typed where every cell of the file is a number, else as text. Records are
+    counted against the lines of the file: a quotation mark that swallows records is refused.
 
     Parameters
     ----------
@@ -39,17 +43,22 @@ def read_delimited(path: Path, file: str, table: Table) -> tuple[pd.DataFrame, n
     Raises
     ------
     DataError
-        If the file is truncated, unreadable, of another encoding, or its columns are not as listed.
+        If the file is truncated, unreadable, of another encoding, its columns are not as listed, or
+        its records cannot be told apart.
     """
     content = _blanks_to_tabs(_utf8(_bytes(path, file), table, file), table)
-    separator = "\t" if table.separator == "blank" else table.separator
-    first = _first_row(content, separator, file)
+    form = _Form.of(table)
+    head_end = records.first_record_end(content, form.separator, form.quote)
+    first = _first_row(content[:head_end], form, file)
     labels: list[Any] = list(first) if table.header else list(range(len(first)))
     wanted = wanted_columns(table, labels, file)
+    start = head_end if table.header else 0
     try:
-        arrow, skipped = _parse(content, table, separator, len(first), wanted, labels, typed=True)
-    except pyarrow.ArrowInvalid:
-        arrow, skipped = _parse(content, table, separator, len(first), wanted, labels, typed=False)
+        arrow, skipped = _parse_typed_or_text(content, start, form, table, wanted, labels)
+    except pyarrow.ArrowInvalid as err:
+        _refuse_swallowed(content, form, len(first), -1, file)
+        raise DataError(f"{file}: cannot be cut into cells ({' '.join(str(err).split())}); another format?") from err
+    _refuse_swallowed(content, form, len(first), arrow.num_rows + len(skipped) + int(table.header), file)
     frame = arrow.to_pandas(types_mapper=TEXT_TYPES.get)
     frame.columns = pd.Index(wanted, dtype="object")
     numbers = np.arange(1, len(frame) + len(skipped) + 1)
@@ -60,8 +69,28 @@ def read_delimited(path: Path, file: str, table: Table) -> tuple[pd.DataFrame, n
     return frame, np.delete(numbers, [row - 1 for row, _ in skipped]), malformed
 
 
+class _Form(NamedTuple):
+    """How cells are told apart."""
+
+    separator: str
+    quote: str | None
+
+    @classmethod
+    def of(cls, table: Table) -> "_Form":
+        return cls("\t" if table.separator == "blank" else table.separator,
+                   None if table.quote == "none" else table.quote)
+
+
+def _refuse_swallowed(content: bytes, form: _Form, width: int, found: int, file: str) -> None:
+    problems = records.swallowed(content, form.separator, form.quote, width, found)
+    if problems:
+        raise DataError("\n".join(
+            f"{file}: {problem}; close the quotation mark, or say `quote: none` in the contract if quotation marks "
+            f"are plain text in this file" for problem in problems))
+
+
 def wanted_columns(table: Table, held: list[Any], file: str) -> list[str | int]:
-    """Labels of the listed columns in a file, in the contract's order; every difference is told.
+    """Labels of the listed columns in a file, in the contract's order; every difference is listed.
 
     Parameters
     ----------
@@ -73,7 +102,7 @@ def wanted_columns(table: Table, held: list[Any], file: str) -> list[str | int]:
     listed = [name if column.source is None else column.source for name, column in table.columns.items()]
     if not table.columns:
         return held
-    twins = sorted(name for name, times in Counter(held).items() if times > 1)
+    twins = sorted(name for name, times in Counter(held).items() if times > 1 and name in listed)
     missing = [label for label in listed if label not in held and not _is_position(label, held)]
     positions = {held[label] for label in listed if isinstance(label, int) and _is_position(label, held)}
     extra = [label for label in held if label not in listed and label not in positions]
@@ -109,17 +138,33 @@ def _utf8(content: bytes, table: Table, file: str) -> bytes:
     if content.startswith(b"PAR1"):
         raise DataError(f"{file}: is a Parquet file; say `format: parquet` in the contract")
     try:
-        text = content.decode(table.encoding)
+        is_utf8 = codecs.lookup(table.encoding).name in {"utf-8", "ascii"}
+        if is_utf8:
+            _check_decodes(content, table.encoding)
+        text = content if is_utf8 else content.decode(table.encoding).encode()
     except LookupError as err:
         raise DataError(f"{file}: unknown encoding {table.encoding!r}; see Python's list of codecs") from err
     except UnicodeDecodeError as err:
         line = content[: err.start].count(b"\n") + 1
         raise DataError(f"{file}: not {table.encoding} in line {line} (found byte 0x{content[err.start]:02x}); "
                         f"say `encoding:` in the contract, e.g. latin-1") from err
-    if "\x00" in text[:4096]:
+    except UnicodeError as err:
+        raise DataError(f"{file}: not {table.encoding} ({err}); say `encoding:` in the contract") from err
+    text = text.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
+    if b"\x00" in b"".join(text[:4096].splitlines()[:1]):
         raise DataError(f"{file}: holds no text (found NUL bytes); another format, or UTF-16 (say `encoding: utf-16`)?")
-    is_plain = table.encoding.lower().replace("_", "-") in {"utf-8", "utf8", "ascii"} and not text.startswith("\ufeff")
-    return (content if is_plain else text.removeprefix("\ufeff").encode()).lstrip(b"\r\n")
+    return text
+
+
+def _check_decodes(content: bytes, encoding: str) -> None:
+    """Decode piece by piece, so that the whole text never lies in memory twice."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    for start in range(0, len(content), _CHUNK):
+        try:
+            decoder.decode(content[start:start + _CHUNK], final=start + _CHUNK >= len(content))
+        except UnicodeDecodeError as err:           # say where in the file, not where in the piece
+            at = min(start + _CHUNK, len(content)) - len(err.object) + err.start
+            raise UnicodeDecodeError(err.encoding, content, at, at + 1, err.reason) from None
 
 
 def _blanks_to_tabs(content: bytes, table: Table) -> bytes:
@@ -128,35 +173,50 @@ def _blanks_to_tabs(content: bytes, table: Table) -> bytes:
     return b"\n".join(re.sub(rb"[ \t]+", b"\t", line.strip()) for line in content.splitlines())
 
 
-def _first_row(content: bytes, separator: str, file: str) -> list[str]:
-    head = io.StringIO(content[: 1 << 20].decode(errors="replace"), newline="")
-    row = next((row for row in csv.reader(head, delimiter=separator) if row), None)
+def _first_row(head: bytes, form: _Form, file: str) -> list[str]:
+    text = io.StringIO(head.decode(errors="replace"), newline="")
+    rules: dict[str, Any] = {"quotechar": form.quote} if form.quote else {"quoting": csv.QUOTE_NONE}
+    row = next((row for row in csv.reader(text, delimiter=form.separator, **rules) if row), None)
     if row is None:
         raise DataError(f"{file}: is empty; get the file again")
     return [name.strip() for name in row]
 
 
+def _parse_typed_or_text(
+    content: bytes, start: int, form: _Form, table: Table, wanted: list[str | int], labels: list[Any]
+) -> tuple[pyarrow.Table, list[tuple[int, Any]]]:
+    """Numbers typed if all of them can be read, else all columns as text."""
+    try:
+        return _parse(content, start, form, table, wanted, labels, _number_labels(table))
+    except pyarrow.ArrowInvalid:
+        return _parse(content, start, form, table, wanted, labels, set())
+
+
 def _parse(
-    content: bytes, table: Table, separator: str, width: int, wanted: list[str | int], labels: list[Any], *, typed: bool
+    content: bytes, start: int, form: _Form, table: Table, wanted: list[str | int], labels: list[Any],
+    numbers: set[str | int],
 ) -> tuple[pyarrow.Table, list[tuple[int, Any]]]:
     """The wanted columns, and (row number, row) of rows with a wrong number of cells."""
     skipped: list[tuple[int, Any]] = []
 
     def note(row: Any) -> str:
-        skipped.append((row.number - int(table.header), row))
+        skipped.append((row.number, row))
         return "skip"
 
     at = [str(label if _is_position(label, labels) else labels.index(label)) for label in wanted]
-    numbers = _number_labels(table) if typed else set()
     types = {where: pyarrow.float64() if label in numbers else pyarrow.string()
              for where, label in zip(at, wanted, strict=True)}
+    rest = pyarrow.py_buffer(content).slice(start)
+    if not records.has_line(content, start):        # a header alone
+        return pyarrow.table({where: pyarrow.array([], kind) for where, kind in types.items()}), []
     arrow = pyarrow.csv.read_csv(
-        pyarrow.BufferReader(content),
+        pyarrow.BufferReader(rest),
         read_options=pyarrow.csv.ReadOptions(
-            column_names=[str(number) for number in range(width)], skip_rows=int(table.header),
-            use_threads=False, block_size=max(1 << 22, len(content) // 8)),
+            column_names=[str(number) for number in range(len(labels))], use_threads=False,
+            block_size=max(1 << 22, len(content) // 8)),
         parse_options=pyarrow.csv.ParseOptions(
-            delimiter=separator, newlines_in_values=True, invalid_row_handler=note),
+            delimiter=form.separator, quote_char=form.quote or False, newlines_in_values=form.quote is not None,
+            invalid_row_handler=note),
         convert_options=pyarrow.csv.ConvertOptions(
             column_types=types, include_columns=at, null_values=table.missing, strings_can_be_null=False,
             quoted_strings_can_be_null=True, decimal_point=table.decimal),
