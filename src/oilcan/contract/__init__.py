@@ -2,7 +2,7 @@
 
 from oilcan.contract.parsing import UNKNOWN, parse_contract
 from oilcan.contract.source_words import Download, RawFile, Source
-from oilcan.contract.table_words import Column, Exclusion, Table
+from oilcan.contract.table_words import Column, Join, Pivot, Reading, RowFilter, Table
 from oilcan.contract.words import Alarms, Contract, Costs, Derived, Failures, Rows, Split, Task, Time
 
 __all__ = [
@@ -13,9 +13,12 @@ __all__ = [
     "Costs",
     "Derived",
     "Download",
-    "Exclusion",
     "Failures",
+    "Join",
+    "Pivot",
     "RawFile",
+    "Reading",
+    "RowFilter",
     "Rows",
     "Source",
     "Split",

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from oilcan.contract.table_words import Pivot, Reading, Table
 from oilcan.contract.words import Contract
 from oilcan.ground.columns import EVENT_KEYS, KEY, MACHINE, TIME
+from oilcan.ground.expression_grammar import check_expression
 
 
 def source_rules(contract: Contract) -> Iterator[str]:
@@ -49,13 +51,14 @@ def _key_of(contract: Contract, table: str) -> list[str]:
 def column_rules(contract: Contract) -> Iterator[str]:
     """Words of one column that contradict each other, its table or the way time is counted."""
     for name, table in contract.tables.items():
+        yield from origin_rules(f"tables.{name}", table, table.pivot)
+        for joined, part in table.join.items():
+            yield from origin_rules(f"tables.{name}.join.{joined}", part, None)
         for column, spec in table.columns.items():
             where = f"tables.{name}.columns.{column}"
             wanted = "instant" if contract.time.kind == "instant" else "integer"
             if column == TIME and spec.type != wanted:
                 yield f"{where}: type is {spec.type!r}, wanted {wanted!r} because time.kind is {contract.time.kind!r}"
-            if not table.header and table.format == "csv" and not isinstance(spec.source, int):
-                yield f"{where}: a file without header needs `from: <position>` (found {spec.source!r})"
             if spec.range and None not in spec.range and spec.range[0] >= spec.range[1]:  # type: ignore[operator]
                 yield f"{where}.range: lower end is not below the upper (found {list(spec.range)})"
             if (spec.factor, spec.offset) != (1.0, 0.0) and spec.type not in {"number", "integer"}:
@@ -64,9 +67,46 @@ def column_rules(contract: Contract) -> Iterator[str]:
                 yield f"{where}.shift: a length of time, and only for instants (found {spec.shift}, {spec.type!r})"
             if spec.personal is not None and (spec.type != "text" or (column in KEY and spec.personal == "drop")):
                 yield f"{where}.personal: text can be hashed or dropped, a key column only hashed (found {spec.type!r})"
-        for at, exclusion in enumerate(table.exclude):
-            if exclusion.column not in table.columns:
-                yield f"tables.{name}.exclude.{at}.column: no column below (found {exclusion.column!r})"
+        yield from filter_rules(name, table)
     for column in contract.derived:
         if column in contract.tables["telemetry"].columns:
             yield f"derived.{column}: a telemetry column has that name already"
+
+
+def origin_rules(where: str, table: Reading, pivot: Pivot | None) -> Iterator[str]:
+    """Where a cell comes from: one origin per column, and one that the file can give."""
+    for column, spec in table.columns.items():
+        here = f"{where}.columns.{column}"
+        origins = [word for word in ("from", "from_path", "from_tag", "from_cells")
+                   if getattr(spec, "source" if word == "from" else word) is not None]
+        if len(origins) > 1:
+            yield f"{here}: a column has one origin (found {', '.join(origins)})"
+        if not table.header and table.format == "csv" and not spec.is_made() and not isinstance(spec.source, int):
+            yield f"{here}: a file without header needs `from: <position>` (found {spec.source!r})"
+        if spec.from_tag is not None and pivot is None:
+            yield f"{here}.from_tag: only in a table with `pivot: {{tag: ..., value: ...}}`"
+        if spec.from_cells is not None:
+            if table.format != "csv":
+                yield f"{here}.from_cells: cells have positions in csv and excel files only (found {table.format!r})"
+            for fault in check_expression(spec.from_cells, [], has_cells=True):
+                yield f"{here}.from_cells: {fault}"
+        if spec.map and (spec.from_cells is not None or spec.type == "instant"):
+            yield f"{here}.map: only for cells of the file that are no instants"
+    tags = [spec.from_tag for spec in table.columns.values() if spec.from_tag is not None]
+    if pivot is not None and len(set(tags)) < max(len(tags), 1):
+        yield f"{where}.pivot: wanted columns with `from_tag`, each another tag (found {sorted(tags)})"
+
+
+def filter_rules(name: str, table: Table) -> Iterator[str]:
+    """`only` and `exclude` name a column and say one thing about it."""
+    for word, filters in (("only", table.only), ("exclude", table.exclude)):
+        for at, entry in enumerate(filters):
+            where = f"tables.{name}.{word}.{at}"
+            if entry.column not in table.columns:
+                yield f"{where}.column: no column below (found {entry.column!r})"
+                continue
+            given = [test for test in ("equals", "among", "matches", "missing") if getattr(entry, test) is not None]
+            if len(given) != 1:
+                yield f"{where}: wanted one of equals, in, matches, missing (found {len(given)})"
+            if entry.matches is not None and table.columns[entry.column].type != "text":
+                yield f"{where}.matches: only for text (found {table.columns[entry.column].type!r})"

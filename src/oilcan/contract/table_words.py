@@ -1,13 +1,32 @@
-"""Words of one table: how its files are cut into records, what a cell means, which records count."""
+"""Words of one table: how its files are cut into records, what a cell means, which records count.
 
-from typing import Annotated, Literal
+`docs/decisions/0045-the-contract-language.md` says why these words and no others.
+"""
+
+import re
+from typing import Annotated, Final, Literal
 
 import pydantic
 
 from oilcan.contract.part import Part
 from oilcan.ground.durations import Duration
+from oilcan.ground.expression_grammar import cells_used
 
 ColumnType = Literal["integer", "number", "flag", "text", "instant"]
+Label = str | int                                   # of a raw column: its name, or its position from 0
+ROW_NUMBER: Final = "row_number"
+FILE_NAME: Final = "file_name"
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as err:
+        raise ValueError(f"not a regular expression ({err})") from None
+    return text
+
+
+Regex = Annotated[str, pydantic.AfterValidator(_pattern)]
 
 
 class Column(Part):
@@ -17,6 +36,11 @@ class Column(Part):
     unit: str
     description: str
     source: str | int | None = pydantic.Field(default=None, alias="from")  # raw name, or position from 0
+    from_path: Regex | None = None                  # first group of the match in the file's path, or the whole match
+    from_tag: str | None = None                     # of a table with `pivot`: the value of the records with this tag
+    from_cells: str | None = None                   # an expression over the record's cells: `mean(x[0:60])`
+    optional: bool = False                          # a whole file may lack the column
+    map: dict[str, str | None] = {}                 # spelling in the file -> value; null: missing
     range: tuple[float | None, float | None] | None = None       # physically possible, after conversion
     nullable: bool = False
     values: list[str] | None = None                 # allowed texts
@@ -24,7 +48,7 @@ class Column(Part):
     offset: float = 0.0
     format: str | None = None                       # of an instant, strptime; ISO 8601 if absent
     shift: Duration | None = None                   # of an instant: a daily mean is known a day after its stamp
-    role: Literal["sensor", "condition", "static", "label", "ignore"] = "sensor"
+    role: Literal["sensor", "condition", "static", "label", "group", "ignore"] = "sensor"
     personal: Literal["drop", "hash"] | None = None  # never kept in clear; hash = keyed by OILCAN_HASH_KEY
 
     @pydantic.field_validator("range", mode="before")
@@ -32,29 +56,82 @@ class Column(Part):
     def _pair(cls, value: object) -> object:
         return tuple(value) if isinstance(value, list) else value
 
+    def is_made(self) -> bool:
+        """True if the value comes from the file's name, the record's number, a tag or an expression."""
+        return self.source in {ROW_NUMBER, FILE_NAME} or any((self.from_path, self.from_tag, self.from_cells))
 
-class Exclusion(Part):
-    """Rows that are known to be wrong and are left out, counted, with the reason."""
+    def may_be_missing(self) -> bool:
+        """True if a canonical cell can be missing: single cells, or those of files without the column."""
+        return self.nullable or self.optional
+
+    def raw_labels(self, name: str) -> list[Label]:
+        """Labels of the raw columns that the column called `name` is made from.
+
+        Examples
+        --------
+        >>> Column(type="number", unit="K", description="Mean", from_cells="mean(x[1:4])").raw_labels("t")
+        [1, 2, 3]
+        >>> Column(type="number", unit="K", description="Oven").raw_labels("oven_k")
+        ['oven_k']
+        """
+        if self.from_cells is not None:
+            return list(cells_used(self.from_cells))
+        if self.is_made():
+            return []
+        return [name if self.source is None else self.source]
+
+
+class RowFilter(Part):
+    """Rows of which one column equals a value, is one of several, matches a pattern, or is missing."""
 
     column: str
-    equals: str | int | float | bool
+    equals: str | int | float | bool | None = None
+    among: list[str | int | float | bool] | None = pydantic.Field(default=None, alias="in")
+    matches: Regex | None = None                    # somewhere in the text of the canonical value
+    missing: bool | None = None                     # true: missing; false: present
     reason: str
 
 
-class Table(Part):
-    """A raw table: its files, how to read them, its columns."""
+class Pivot(Part):
+    """A long table: each record holds the name of a tag and its value."""
 
-    grain: str
+    tag: Label                                      # raw column of the tag's name
+    value: Label                                    # raw column of its value
+
+
+class Reading(Part):
+    """How files are cut into records and cells."""
+
     files: list[str] = pydantic.Field(min_length=1)  # globs below data/raw/<name>/
-    test_files: list[str] = []                      # run to failure: lives cut short, ids get the prefix `test-`
-    format: Literal["csv", "parquet"] = "csv"       # csv may be gzip-compressed, with or without a BOM
+    format: Literal["csv", "parquet", "excel"] = "csv"  # csv may be gzip-compressed, with or without a BOM
+    sheet: str | int = 0                            # excel: name of the sheet, or its position from 0
     separator: str = ","                            # `blank` for any white space
     quote: Annotated[str, pydantic.Field(pattern=r"^([!-/:-@\[-`{-~]|none)$")] = '"'  # `none`: marks are plain text
     decimal: Literal[".", ","] = "."
     header: bool = True                             # without one, `from` gives positions
+    skip_lines: int = pydantic.Field(default=0, ge=0)   # physical lines above the header or the first record
+    skip_rows: int = pydantic.Field(default=0, ge=0)    # records right below the header, such as a row of units
+    comment: str | None = pydantic.Field(default=None, min_length=1)  # lines that begin with it are no records
     encoding: str = "utf-8"
     missing: list[str] = [""]                       # marks of a missing value
-    unlisted: Literal["refuse", "ignore"] = "refuse"  # columns of the file that are not below
-    exclude: list[Exclusion] = []
-    unknown_machines: Literal["refuse", "ignore"] = "refuse"  # rows of machines that no other table knows
+    unlisted: Literal["refuse", "ignore"] = "refuse"  # columns (or tags) of the file that are not below
     columns: dict[str, Column]
+
+
+class Join(Reading):
+    """Further columns of the same records, in other files."""
+
+    by: list[str] | Literal["row_order"]            # key columns that both have; or the n-th record belongs to the n-th
+
+
+class Table(Reading):
+    """A raw table: its files, how to read them, its columns."""
+
+    grain: str
+    test_files: list[str] = []                      # run to failure: lives cut short, ids get the prefix `test-`
+    pivot: Pivot | None = None                      # a long table: one record per tag
+    join: dict[str, Join] = {}                      # further columns of the same records
+    only: list[RowFilter] = []                      # records that count; the others are left out, counted
+    exclude: list[RowFilter] = []                   # records that are left out, counted, with the reason
+    all_machines: list[str] = []                    # texts of machine_id that mean every machine of the telemetry
+    unknown_machines: Literal["refuse", "ignore"] = "refuse"  # rows of machines that no other table knows

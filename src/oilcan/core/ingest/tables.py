@@ -7,12 +7,14 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from oilcan.contract import Column, Contract, Table
+from oilcan.contract import Contract, Table
 from oilcan.core.ingest.casting import Cast, cast
+from oilcan.core.ingest.cells import raw_cells, records
 from oilcan.core.ingest.duplicates import find_duplicates
 from oilcan.core.ingest.frames import RawPiece
 from oilcan.core.ingest.instants import cast_instants
 from oilcan.core.ingest.personal import keyed_hash
+from oilcan.core.ingest.row_filters import left_out
 from oilcan.core.ingest.row_outcomes import Fate, Kind
 from oilcan.ground.columns import MACHINE, TIME
 
@@ -25,7 +27,9 @@ class Cleaned:
 
     `problems` are breaches of the table as a whole; `named` holds the machines of all its rows, the refused
     ones too, `strangers` those that no other table knows; `is_test` says which rows are of a `test_files` file;
-    `out_of_order` counts rows that stood after a later one of the same machine.
+    `out_of_order` counts rows that stood after a later one of the same machine. `refusals` are masks of raw rows
+    with a wrong or missing cell, and why; `absent` counts rows of files without an optional column; `for_all` says
+    which raw rows are about every machine, `copies` how many rows of the frame they became.
     """
 
     name: str
@@ -39,6 +43,10 @@ class Cleaned:
     problems: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
     named: pd.Index = field(default_factory=lambda: pd.Index([], dtype="str"))
+    refusals: list[tuple[object, str]] = field(default_factory=list)
+    absent: dict[str, int] = field(default_factory=dict)
+    for_all: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=bool))
+    copies: int = 0
 
     def decide(self, where: np.ndarray, kind: Kind, reason: str) -> None:
         """Give rows of the frame a verdict and leave them out of it."""
@@ -60,7 +68,11 @@ def clean_table(
     spec = contract.tables[name]  # type: ignore[index]  # the caller goes through its keys
     cleaned = Cleaned(name, spec, pieces, Fate(sum(len(piece.frame) for piece in pieces)))
     columns = {column: _column(cleaned, column, contract.time.zone) for column in spec.columns}
-    _exclude(cleaned, columns, contract.time.zone)
+    for where, reason in left_out(spec, columns, contract.time.zone):
+        cleaned.fate.decide(where, "excluded", reason)
+    for wrong, reason in cleaned.refusals:
+        cleaned.fate.decide(wrong, "refused", reason)
+    cleaned.for_all = columns[MACHINE].isin(spec.all_machines).to_numpy()
     for column, how in spec.columns.items():
         if how.role == "ignore" or how.personal == "drop":
             del columns[column]
@@ -80,19 +92,23 @@ def clean_table(
 
 def _column(cleaned: Cleaned, name: str, zone: str) -> pd.Series:
     """One column of all files, cast; wrong and missing cells refuse their row."""
-    spec = cleaned.spec.columns[name]
-    raw = [piece.frame[name if spec.source is None else spec.source] for piece in cleaned.pieces]
+    spec, before = cleaned.spec.columns[name], np.cumsum([0, *(records(piece) for piece in cleaned.pieces)])
+    cells = [raw_cells(piece, name, spec, cleaned.spec, before=int(start))
+             for piece, start in zip(cleaned.pieces, before, strict=False)]
     if spec.type == "instant":
-        done, problems = cast_instants(raw, spec, cleaned.spec, zone)
+        done, problems = cast_instants([part.values for part in cells], spec, cleaned.spec, zone)
         cleaned.problems += [f"{name}: {problem}" for problem in problems]
     else:
-        done = _join([cast(part, spec, cleaned.spec) for part in raw])
+        done = _join([cast(part.values, spec, cleaned.spec) for part in cells])
     values = done.values
     if name == MACHINE and spec.type != "text":
         values = values.astype("Int64").astype("str").mask(values.isna())
-    cleaned.fate.decide(done.wrong, "refused", f"{name}: {done.why}")
+    cleaned.refusals.append((done.wrong | np.concatenate([part.wrong for part in cells]), f"{name}: {done.why}"))
+    is_absent = np.repeat([part.is_absent for part in cells], [len(part.values) for part in cells])
+    if is_absent.any():
+        cleaned.absent[name] = int(is_absent.sum())
     if not spec.nullable:
-        cleaned.fate.decide(values.isna(), "refused", f"{name}: missing")
+        cleaned.refusals.append((values.isna().to_numpy() & ~is_absent, f"{name}: missing"))
     return values
 
 
@@ -101,17 +117,6 @@ def _join(casts: list[Cast]) -> Cast:
     if len(casts) > 1:
         values = pd.concat([done.values for done in casts], ignore_index=True)
     return Cast(values, np.concatenate([done.wrong for done in casts]), casts[-1].why)
-
-
-def _exclude(cleaned: Cleaned, columns: dict[str, pd.Series], zone: str) -> None:
-    for exclusion in cleaned.spec.exclude:
-        wanted = pd.Series([exclusion.equals])
-        spec = cleaned.spec.columns[exclusion.column]
-        table = Table(grain="", files=["-"], columns={})
-        plain = Column(type=spec.type, unit=spec.unit, description="")     # stated in canonical units
-        done = cast_instants([wanted], plain, table, zone)[0] if spec.type == "instant" else cast(wanted, plain, table)
-        where = columns[exclusion.column].eq(done.values.iloc[0]).fillna(False)
-        cleaned.fate.decide(where, "excluded", exclusion.reason)
 
 
 def _sort(cleaned: Cleaned, columns: dict[str, pd.Series], key: Sequence[str]) -> None:
@@ -147,6 +152,6 @@ def _settled(values: pd.Series, name: str, spec: Table) -> pd.Series:
     values = values.reset_index(drop=True)
     if name == TIME and spec.columns[name].type == "integer":
         return values.astype("int64")
-    if spec.columns[name].type == "flag" and not spec.columns[name].nullable:
+    if spec.columns[name].type == "flag" and not spec.columns[name].may_be_missing():
         return values.astype("bool")
     return values

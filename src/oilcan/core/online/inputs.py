@@ -16,7 +16,8 @@ from oilcan.core.features.signals.readings_to_signals import processed
 from oilcan.core.online.state.machine_arrays import NONE, Taken
 from oilcan.core.online.state.reading_block import Block
 from oilcan.core.online.state.signal_state import Processed
-from oilcan.core.prepare.derived import columns_used, compute_derived
+from oilcan.core.prepare.derived import compute_derived
+from oilcan.ground.expression_grammar import columns_used
 
 SLACK: Final = 1.4e-4       # ticks, as in `cleaning.hold_last`
 NUMBERS: Final = frozenset({"number", "integer"})

@@ -6,7 +6,6 @@ import gzip
 import io
 import re
 import zlib
-from collections import Counter
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -17,9 +16,10 @@ import pyarrow.csv
 
 from oilcan.contract import Table
 from oilcan.core.ingest.frames import Malformed
-from oilcan.ground.columns import MACHINE
 from oilcan.ground.errors import DataError
 from oilcan.io.raw_data import records
+from oilcan.io.raw_data.framing import without_frame
+from oilcan.io.raw_data.wanted import number_labels, wanted_columns
 
 TEXT: Final = pd.StringDtype(na_value=np.nan)
 TEXT_TYPES: Final[dict[Any, Any]] = {pyarrow.string(): TEXT, pyarrow.large_string(): TEXT}
@@ -46,7 +46,7 @@ def read_delimited(path: Path, file: str, table: Table) -> tuple[pd.DataFrame, n
         If the file is truncated, unreadable, of another encoding, its columns are not as listed, or
         its records cannot be told apart.
     """
-    content = _blanks_to_tabs(_utf8(_bytes(path, file), table, file), table)
+    content = _blanks_to_tabs(without_frame(_utf8(_bytes(path, file), table, file), table), table)
     form = _Form.of(table)
     head_end = records.first_record_end(content, form.separator, form.quote)
     first = _first_row(content[:head_end], form, file)
@@ -87,40 +87,6 @@ def _refuse_swallowed(content: bytes, form: _Form, width: int, found: int, file:
         raise DataError("\n".join(
             f"{file}: {problem}; close the quotation mark, or say `quote: none` in the contract if quotation marks "
             f"are plain text in this file" for problem in problems))
-
-
-def wanted_columns(table: Table, held: list[Any], file: str) -> list[str | int]:
-    """Labels of the listed columns in a file, in the contract's order; every difference is listed.
-
-    Parameters
-    ----------
-    table, file
-        The contract's table, and the file's name in messages.
-    held
-        The file's own labels: names, or positions without a header.
-    """
-    listed = [name if column.source is None else column.source for name, column in table.columns.items()]
-    if not table.columns:
-        return held
-    twins = sorted(name for name, times in Counter(held).items() if times > 1 and name in listed)
-    missing = [label for label in listed if label not in held and not _is_position(label, held)]
-    positions = {held[label] for label in listed if isinstance(label, int) and _is_position(label, held)}
-    extra = [label for label in held if label not in listed and label not in positions]
-    lines = [f"{file}: column {label!r} is missing (found {_short(held)})" for label in missing]
-    lines += [f"{file}: two columns are called {label!r}; give one another name" for label in twins]
-    if extra and table.unlisted == "refuse":
-        lines.append(f"{file}: columns {_short(extra)} are not listed; list them, or say `unlisted: ignore`")
-    if lines:
-        raise DataError("\n".join(lines))
-    return list(dict.fromkeys(listed))
-
-
-def _is_position(label: str | int, held: list[Any]) -> bool:
-    return isinstance(label, int) and 0 <= label < len(held)
-
-
-def _short(labels: list[Any]) -> str:
-    return ", ".join(repr(label) for label in labels[:12]) + (f", ... ({len(labels)})" if len(labels) > 12 else "")
 
 
 def _bytes(path: Path, file: str) -> bytes:
@@ -187,7 +153,7 @@ def _parse_typed_or_text(
 ) -> tuple[pyarrow.Table, list[tuple[int, Any]]]:
     """Numbers typed if all of them can be read, else all columns as text."""
     try:
-        return _parse(content, start, form, table, wanted, labels, _number_labels(table))
+        return _parse(content, start, form, table, wanted, labels, number_labels(table))
     except pyarrow.ArrowInvalid:
         return _parse(content, start, form, table, wanted, labels, set())
 
@@ -203,7 +169,8 @@ def _parse(
         skipped.append((row.number, row))
         return "skip"
 
-    at = [str(label if _is_position(label, labels) else labels.index(label)) for label in wanted]
+    place = {label: at for at, label in reversed(list(enumerate(labels)))}
+    at = [str(place.get(label, label)) for label in wanted]       # a label that is no name is a position
     types = {where: pyarrow.float64() if label in numbers else pyarrow.string()
              for where, label in zip(at, wanted, strict=True)}
     rest = pyarrow.py_buffer(content).slice(start)
@@ -222,12 +189,3 @@ def _parse(
             quoted_strings_can_be_null=True, decimal_point=table.decimal),
     )
     return arrow, skipped
-
-
-def _number_labels(table: Table) -> set[str | int]:
-    """Columns to be read as numbers; identifiers stay as they are written."""
-    return {
-        name if column.source is None else column.source
-        for name, column in table.columns.items()
-        if column.type in {"number", "integer"} and name != MACHINE
-    }

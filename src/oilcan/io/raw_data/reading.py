@@ -12,6 +12,7 @@ from oilcan.contract import Contract, Table
 from oilcan.core.ingest.frames import RawPiece
 from oilcan.ground.errors import DataError, bullet_list
 from oilcan.io.raw_data import delimited
+from oilcan.io.raw_data.wanted import wanted_columns
 
 _REST: Final = Table(grain="one line per test life", files=["-"], header=False, separator="blank", columns={})
 
@@ -99,7 +100,7 @@ def _read_file(path: Path, file: str, table: Table, *, is_test: bool) -> RawPiec
 def _read_parquet(path: Path, file: str, table: Table, *, is_test: bool) -> RawPiece:
     try:
         held = pyarrow.parquet.read_schema(path).names
-        wanted = delimited.wanted_columns(table, held, file)
+        wanted = wanted_columns(table, held, file)
         frame = pyarrow.parquet.read_table(path, columns=[str(name) for name in wanted]).to_pandas(
             types_mapper=delimited.TEXT_TYPES.get, ignore_metadata=True)
     except (pyarrow.ArrowException, OSError) as err:

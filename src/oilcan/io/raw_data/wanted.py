@@ -1,0 +1,83 @@
+"""Which columns of a file does the contract want, and does the file have them?"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from oilcan.contract import Reading, Table
+from oilcan.contract.table_words import FILE_NAME, ROW_NUMBER, Label
+from oilcan.ground.columns import MACHINE
+from oilcan.ground.errors import DataError
+
+
+def wanted_columns(table: Reading, held: Sequence[Any], file: str) -> list[Label]:
+    """Labels of the listed columns in a file, in the contract's order.
+
+    A column with `optional: true` may be absent. Columns that come from the file's name, its path or
+    the number of the record have no label.
+
+    Parameters
+    ----------
+    table, file
+        The contract's table, and the file's name in messages.
+    held
+        The file's own labels: names, or positions without a header.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, ambiguous or not listed. Every difference is listed.
+    """
+    if not table.columns:
+        return list(held)
+    needed, optional = _labels(table, optional=False), _labels(table, optional=True)
+    listed, names = dict.fromkeys([*needed, *optional]), set(held)
+    at = {label: held[label] for label in listed if isinstance(label, int) and label < len(held)}
+    missing = [label for label in needed if label not in names and label not in at]
+    extra = [label for label in held if label not in listed and label not in set(at.values())]
+    lines = [f"{file}: column {label!r} is missing (found {short(held)})" for label in missing]
+    lines += _ambiguous(table, held, file)
+    if extra and table.unlisted == "refuse" and not _is_long(table):
+        lines.append(f"{file}: columns {short(extra)} are not listed; list them, or say `unlisted: ignore`")
+    if lines:
+        raise DataError("\n".join(lines))
+    return [label for label in listed if label in names or label in at]
+
+
+def number_labels(table: Reading) -> set[Label]:
+    """Columns to be read as numbers; identifiers and mapped spellings stay as they are written."""
+    return {
+        label
+        for name, column in table.columns.items()
+        if column.type in {"number", "integer"} and name != MACHINE and not column.map
+        for label in column.raw_labels(name)
+    }
+
+
+def short(labels: Sequence[Any]) -> str:
+    """The first dozen labels, for a message."""
+    return ", ".join(repr(label) for label in labels[:12]) + (f", ... ({len(labels)})" if len(labels) > 12 else "")
+
+
+def _labels(table: Reading, *, optional: bool) -> list[Label]:
+    labels: list[Label] = [label for name, column in table.columns.items() if column.optional == optional
+                           for label in column.raw_labels(name)]
+    if isinstance(table, Table) and table.pivot is not None and not optional:
+        labels += [table.pivot.tag, table.pivot.value]
+    return labels
+
+
+def _is_long(table: Reading) -> bool:
+    return isinstance(table, Table) and table.pivot is not None
+
+
+def _ambiguous(table: Reading, held: Sequence[Any], file: str) -> list[str]:
+    listed = {*_labels(table, optional=False), *_labels(table, optional=True)}
+    twins = sorted(str(name) for name, times in Counter(held).items() if times > 1 and name in listed)
+    lines = [f"{file}: two columns are called {label!r}; give one another name, or name it by its position"
+             for label in twins]
+    for name, column in table.columns.items():
+        if column.source in {ROW_NUMBER, FILE_NAME} and column.source in held:
+            lines.append(f"{file}: `from: {column.source}` of {name} is ambiguous, the file has a column of that name; "
+                         f"say `from: {list(held).index(column.source)}` for the column, or rename it")
+    return lines
