@@ -9,8 +9,6 @@ Writes  metrics/evaluate.json, metrics/detail/evaluate.json, metrics/detail/slic
 
 from collections.abc import Sequence
 
-import pandas as pd
-
 from oilcan.evaluation import figures, headlines
 from oilcan.evaluation.evidence import Evidence, wanted_readings
 from oilcan.io.stage import files, stage, stage_inputs, table_files
@@ -26,10 +24,8 @@ def main(argv: Sequence[str] | None = None) -> None:
                        "slices", "plots", "report", argv=argv)
     p = stage_inputs.read_params(EvaluateParams, args.params, "evaluate")
     contract = stage_inputs.read_contract(args.contract)
-    wanted = wanted_readings(contract)
-    parts = table_files.partitions(args.prepared / "telemetry")
-    readings = pd.concat([table_files.read_table(part, wanted) for part in parts], ignore_index=True)
-    tables = {name: table_files.read_table(args.prepared / f"{name}.parquet") for name in _TABLES}
+    readings = table_files.read_partitions(args.prepared / "telemetry", wanted_readings(contract))
+    tables = table_files.read_tables(args.prepared, _TABLES)
     predictions = table_files.read_table(args.predictions / "predictions.parquet")
     evidence = Evidence(contract=contract, params=p, predictions=predictions, readings=readings,
                         model=files.read_json(args.model), explained=files.read_json(args.explained), **tables)
@@ -41,8 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     files.write_json(found.metrics, args.detail)
     files.write_json(found.slices, args.slices)
     with files.fresh_folder(args.plots) as draft:
-        for name, table in found.tables.items():
-            table_files.write_csv(table, draft / f"{name}.csv")
+        table_files.write_csvs(found.tables, draft)
     files.write_text(page, args.report)
     stage.report("evaluate", rows=len(predictions), metrics=len(found.metrics["test"]), plots=len(found.tables))
 

@@ -27,11 +27,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     groups = machine_groups(canonical.tables.pop("telemetry"), p.machines_per_partition)
 
     with files.fresh_folder(args.out) as folder:
-        for number, group in enumerate(groups):
-            table_files.write_table(group, folder / "telemetry" / table_files.partition_name(number))
-        for name, table in canonical.tables.items():
-            table_files.write_table(table, folder / f"{name}.parquet")
-        table_files.write_table(canonical.rejected, folder / "rejected.parquet")
+        table_files.write_partitions(groups, folder / "telemetry")
+        table_files.write_tables({**canonical.tables, "rejected": canonical.rejected}, folder)
         files.write_json(canonical.counts, folder / "ingest.json")
     stage.report("ingest", **{name: f"{row['kept']:,} of {row['read']:,}" for name, row in canonical.counts.items()})
 

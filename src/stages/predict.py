@@ -7,10 +7,6 @@ Writes  data/predictions/predictions.parquet
 
 from collections.abc import Sequence
 
-import numpy as np
-import pandas as pd
-
-from oilcan.ground.columns import PART
 from oilcan.io.stage import feature_rows, files, model_file, stage, stage_inputs, table_files
 from oilcan.params.compute import ComputeParams
 from oilcan.params.predict import PredictParams
@@ -28,12 +24,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     trained.served.check_features(tuple(plan.names), plan.hash, str(args.features))
     rows, features = feature_rows.read_rows(args.prepared, args.features, plan, "validation", "test")
 
-    parts = []
-    for part, fitted in (("validation", trained.judged), ("test", trained.served)):
-        at = np.flatnonzero(rows[PART] == part)
-        scored = scorer.score(fitted, features[at], rows_per_batch=p.rows_per_batch, jobs=compute.jobs)
-        parts.append(scored.set_index(at))
-    table = scorer.beside_rows(contract, rows, pd.concat(parts).sort_index())
+    forecasts = scorer.held_out(trained, rows, features, rows_per_batch=p.rows_per_batch, jobs=compute.jobs)
+    table = scorer.beside_rows(contract, rows, forecasts)
 
     with files.fresh_folder(args.out) as draft:
         table_files.write_table(table, draft / "predictions.parquet")

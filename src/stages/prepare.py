@@ -6,15 +6,10 @@ Writes  data/prepared: telemetry/part-*.parquet, rows.parquet, event tables, mac
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
-import joblib
-import pandas as pd
-
-from oilcan.contract import Contract
 from oilcan.core.prepare import partitions
-from oilcan.ground.processes import side_by_side
 from oilcan.io.stage import files, stage, stage_inputs, table_files
+from oilcan.operations.partitioned.prepared_partitions import clean_partitions
 from oilcan.params.compute import ComputeParams
 from oilcan.params.prepare import PrepareParams
 
@@ -26,33 +21,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     p = stage_inputs.read_params(PrepareParams, args.params, "prepare")
     contract = stage_inputs.read_contract(args.contract)
     quarantine = table_files.read_table(args.quarantine)
-    tables = {name: table_files.read_table(args.canonical / f"{name}.parquet") for name in partitions.TABLES}
+    tables = table_files.read_tables(args.canonical, partitions.TABLES)
     truth = table_files.read_table(args.canonical / "truth.parquet") if "truth" in contract.tables else None
-    parts = table_files.partitions(args.canonical / "telemetry")
+    readings = table_files.partitions(args.canonical / "telemetry")
 
     with files.fresh_folder(args.out) as out:
-        (out / "telemetry").mkdir()
-        done = side_by_side(compute.workers(len(parts)), compute.backend)(
-            joblib.delayed(prepare_partition)(number, part, out, contract, quarantine, p)
-            for number, part in enumerate(parts)
-        )
-        prepared = partitions.prepare_rows(done, tables, truth, contract, seed=p.seed)
-        table_files.write_table(prepared.rows, out / "rows.parquet")
-        for name, table in tables.items():
-            table_files.write_table(table, out / f"{name}.parquet")
+        cleaned = clean_partitions(readings, quarantine, contract, p, compute, out / "telemetry")
+        prepared = partitions.prepare_rows(cleaned, tables, truth, contract, seed=p.seed)
+        table_files.write_tables({**tables, "rows": prepared.rows}, out)
         files.write_json(prepared.summary, out / "prepare.json")
     stage.report("prepare", **prepared.headline)
-
-
-def prepare_partition(
-    number: int, part: Path, out: Path, contract: Contract, quarantine: pd.DataFrame, p: PrepareParams
-) -> partitions.Prepared:
-    """One partition, read, prepared and written; what the rows of the fleet need of it comes back."""
-    done = partitions.prepare_partition(
-        table_files.read_table(part), quarantine, contract, number=number, fill_periods=p.fill_gap_periods
-    )
-    table_files.write_table(done.telemetry, out / "telemetry" / part.name)
-    return done.without_telemetry()
 
 
 if __name__ == "__main__":

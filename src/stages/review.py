@@ -7,22 +7,14 @@ Writes  metrics/review.json, metrics/detail/review.json, reports/model_card.md, 
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
-import joblib
-import pandas as pd
-
-from oilcan.core import features
-from oilcan.core.bundle.bundle import Bundle
 from oilcan.governance import compare, gate
-from oilcan.ground.columns import KEY, PART, TIME
-from oilcan.ground.processes import side_by_side
 from oilcan.io.bundle import champion
 from oilcan.io.stage import files, stage, stage_inputs, table_files
+from oilcan.operations.partitioned.champion_forecasts import champion_forecasts
 from oilcan.params.compute import ComputeParams
 from oilcan.params.review import ReviewParams
 from oilcan.reports import cards
-from oilcan.scoring import scorer
 
 FIGURES = ("metrics", "data_quality", "slices", "model")
 
@@ -38,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     predictions = table_files.read_table(args.predictions / "predictions.parquet")
     machines = table_files.read_table(args.prepared / "machines.parquet")
     reigning = champion.read_champion(args.champion)
-    rescored = forecasts_of(reigning, args.prepared, compute) if reigning else None
+    rescored = champion_forecasts(reigning, args.prepared, compute) if reigning else None
 
     rival = compare.rival(contract, predictions, rescored)
     comparisons = compare.everywhere(rival, compare.slices_of(contract, machines, rival), p) if rival else []
@@ -50,28 +42,6 @@ def main(argv: Sequence[str] | None = None) -> None:
                                       figures["model"]), args.card)
     files.write_text(cards.data_sheet(contract, figures["data_quality"]), args.sheet)
     stage.report("review", decision=verdict.decision, checks=len(verdict.checks), champion=bool(reigning))
-
-
-def forecasts_of(reigning: Bundle, prepared: Path, compute: ComputeParams) -> pd.DataFrame:
-    """What the champion says about the test rows, from its own features of these readings."""
-    key = [name for name in KEY if name != TIME or reigning.contract.time.kind != "none"]
-    rows = table_files.read_table(prepared / "rows.parquet", ["partition", PART, *key])
-    fleet = {name: table_files.read_table(prepared / f"{name}.parquet") for name in features.FLEET_TABLES}
-    tables = side_by_side(compute.jobs, compute.backend)(
-        joblib.delayed(partition_features)(reigning.plan, path, rows[rows["partition"] == number], fleet)
-        for number, path in enumerate(table_files.partitions(prepared / "telemetry"))
-    )
-    table = pd.concat(tables, ignore_index=True)
-    matrix = table[reigning.plan.names].to_numpy("float32")
-    forecasts = scorer.score(reigning.fitted, matrix, jobs=compute.jobs)
-    return pd.concat([table.drop(columns=reigning.plan.names), forecasts], axis=1)
-
-
-def partition_features(plan: features.FeaturePlan, path: Path, rows: pd.DataFrame,
-                       fleet: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Features of the test rows of one partition."""
-    test = rows[rows["part"] == "test"].reset_index(drop=True)
-    return features.feature_table(plan, features.Tables(telemetry=table_files.read_table(path), rows=test, **fleet))
 
 
 if __name__ == "__main__":

@@ -24,10 +24,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     )  # fmt: skip
 
     with files.fresh_folder(args.out) as folder:
-        table_files.write_table(fleet.telemetry, folder / "telemetry.parquet")
-        table_files.write_table(fleet.truth, folder / "truth.parquet")
-        for name in ("errors", "maintenance", "failures", "machines"):
-            table_files.write_csv(getattr(fleet, name), folder / f"{name}.csv")
+        table_files.write_tables({"telemetry": fleet.telemetry, "truth": fleet.truth}, folder)
+        table_files.write_csvs({"errors": fleet.errors, "maintenance": fleet.maintenance,
+                                "failures": fleet.failures, "machines": fleet.machines}, folder)
     stage.report("simulate", machines=len(fleet.machines), readings=len(fleet.telemetry), failures=len(fleet.failures))
 
 

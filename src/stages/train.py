@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     plan = feature_rows.read_plan(args.features)
     parts = {name: training_data.Part(*feature_rows.read_rows(args.prepared, args.features, plan, name))
              for name in ("train", "validation")}
-    tables = {name: table_files.read_table(args.prepared / f"{name}.parquet") for name in ("failures", "machines")}
+    tables = table_files.read_tables(args.prepared, ("failures", "machines"))
 
     sample = training_data.TrainingData(**parts, features=tuple(plan.names), plan_hash=plan.hash, **tables)
     training = fit.train(contract, sample, p, compute)

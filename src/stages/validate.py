@@ -6,15 +6,11 @@ Writes  metrics/data_quality.json, metrics/detail/data_quality.json, reports/dat
         data/quarantine.parquet
 """
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
-
-import joblib
+from collections.abc import Sequence
 
 from oilcan.core import quality
-from oilcan.ground.processes import side_by_side
 from oilcan.io.stage import files, stage, stage_inputs, table_files
+from oilcan.operations.partitioned.quality_partitions import judge_partitions
 from oilcan.params.compute import ComputeParams
 from oilcan.params.validate import ValidateParams
 from oilcan.reports.data_quality_page import render
@@ -26,27 +22,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     compute = stage_inputs.read_params(ComputeParams, args.params, "compute")
     p = stage_inputs.read_params(ValidateParams, args.params, "validate")
     contract = stage_inputs.read_contract(args.contract)
-    tables = {name: table_files.read_table(args.canonical / f"{name}.parquet") for name in quality.TABLES}
+    tables = table_files.read_tables(args.canonical, quality.TABLES)
     ingested = files.read_json(args.canonical / "ingest.json")
-    parts = table_files.partitions(args.canonical / "telemetry")
+    readings = table_files.partitions(args.canonical / "telemetry")
 
-    parallel = side_by_side(compute.workers(len(parts)), compute.backend)
     scope = quality.Scope.of(tables["machines"], ingested, contract, p)
-    profiles = parallel(joblib.delayed(_read_then)(quality.profile, part, scope) for part in parts)
-    habits = quality.learn_habits(profiles, scope)
-    findings = parallel(joblib.delayed(_read_then)(quality.inspect, part, scope, habits) for part in parts)
-    verdict = quality.judge(findings, habits, tables, ingested, scope)
+    verdict = judge_partitions(readings, tables, ingested, scope, compute)
 
     files.write_json(verdict.headlines, args.metrics)
     files.write_json(verdict.metrics, args.detail)
     files.write_text(render(verdict, contract), args.report)
     table_files.write_table(verdict.quarantine, args.quarantine)
     stage.report("validate", rows_in=verdict.metrics["rows"], readings_quarantined=len(verdict.quarantine))
-
-
-def _read_then(check: Callable[..., Any], part: Path, *more: object) -> Any:
-    """A check of one partition, read where it is checked."""
-    return check(table_files.read_table(part), *more)
 
 
 if __name__ == "__main__":

@@ -214,7 +214,7 @@ def test_fresh_works_without_data(repo, capsys):
 
 def test_fresh_passes_on_what_dvc_cannot_read(repo):
     (repo / "dvc.yaml").write_text("stages: {a: {cmd: }}")
-    with pytest.raises(OilcanError, match=r"(?s)DVC cannot say what would run.*dvc\.yaml"):
+    with pytest.raises(OilcanError, match=r"(?s)DVC cannot list what would run.*dvc\.yaml"):
         dvc_command.stale_stages(repo)
 
 

@@ -49,10 +49,10 @@ def run_list(args: argparse.Namespace) -> int:
     store = _open(args)
     keys = store.keys.all()
     store.close()
-    print(f"{'name':<24} {'scope':<6} {'created':<20} {'last used':<20} revoked")
-    for key in keys:
-        moments = (_moment(at) for at in (key.created_at, key.last_used_at, key.revoked_at))
-        print("{:<24} {:<6} {:<20} {:<20} {}".format(key.name, key.scope, *moments))
+    rows = [(key.name, key.scope, _moment(key.created_at), _moment(key.last_used_at), _moment(key.revoked_at))
+            for key in keys]
+    print("\n".join("{:<24} {:<6} {:<20} {:<20} {}".format(*row)
+                    for row in [("name", "scope", "created", "last used", "revoked"), *rows]))
     return 0
 
 

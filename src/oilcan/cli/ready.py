@@ -1,10 +1,11 @@
-"""Can `dvc repro` begin? Parameters, contract and raw files, told in words before DVC tells it in its own.
+"""`oilcan ready`: can `dvc repro` begin? Checks parameters, contract and raw files, with messages for people.
 
-What a killed run left half-written is cleared away first. Reads no table and imports no pandas, so that
-`make repro` can ask it each time.
+It first clears away what a killed run left half-written. It reads no table and imports no pandas, so that
+`make repro` can call it each time.
 """
 
 import argparse
+import sys
 from typing import Any
 
 from oilcan.io.repository.repository_root import find_root, short
@@ -19,12 +20,11 @@ def register(commands: Any) -> None:
 
 
 def run(_args: argparse.Namespace) -> int:
-    """Clear away what a killed run left; refuse what DVC would refuse without saying what to do."""
+    """Clear away what a killed run left; refuse what DVC would refuse without naming the remedy."""
     from oilcan.io.repository import leftovers, preflight
 
     root = find_root()
-    for line in leftovers.fix(root):
-        print(f"fixed: {line}")
+    sys.stdout.writelines(f"fixed: {line}\n" for line in leftovers.fix(root))
     name = preflight.check(root)
     print(f"ready: {short(root / 'datasets' / name)}.yaml and its raw files")
     return 0

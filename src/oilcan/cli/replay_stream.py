@@ -4,13 +4,7 @@ import argparse
 import contextlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from oilcan.ground.errors import DataError
-
-if TYPE_CHECKING:
-    from oilcan.io.http.client import Api
-    from oilcan.io.http.replay import Fleet
+from typing import Any
 
 
 def register(commands: Any) -> None:
@@ -36,50 +30,13 @@ def _speed(text: str) -> float:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Describe the machines, send the past, play the rest."""
+    """Play, and count the readings that the service did not have yet."""
     from oilcan.io.http.client import Api
-    from oilcan.io.http.replay import Fleet
-    from oilcan.io.repository import whole_params
     from oilcan.io.repository.repository_root import find_root
-    from oilcan.io.stage import stage_inputs
-    from oilcan.io.stage.progress import Progress
+    from oilcan.operations.fleet_replay import chosen_fleet, play
 
-    root = find_root()
-    dataset = whole_params.read_all_params(root / "params.yaml").dataset
-    contract = stage_inputs.read_contract(root / "datasets" / f"{dataset}.yaml")
-    fleet = Fleet.read(args.data or root / "data/canonical", contract)
-    if fleet.telemetry.empty:
-        raise DataError("data/canonical: holds no readings. Run `make repro`.")
-    with (contextlib.closing(Api(args.url, os.environ.get("OILCAN_KEY"))) as api,
-          Progress("replay-stream", len(fleet.telemetry), unit="readings") as bar):
-        for body in fleet.descriptions():
-            api.post("/v1/machines", body)
-        accepted = _play(fleet, api, args, bar)
-    print(f"played {len(fleet.telemetry):,} readings of {len(fleet.machines):,} machines: {accepted:,} new to "
-          f"{args.url}")
+    fleet = chosen_fleet(find_root(), args.data)
+    with contextlib.closing(Api(args.url, os.environ.get("OILCAN_KEY"))) as api:
+        played = play(fleet, api, days=args.days, speed=args.speed)
+    print(f"played {played.readings:,} readings of {played.machines:,} machines: {played.new:,} new to {args.url}")
     return 0
-
-
-def _play(fleet: "Fleet", api: "Api", args: argparse.Namespace, bar: Any) -> int:
-    import time
-
-    import pandas as pd
-
-    times = fleet.telemetry["time"].drop_duplicates()
-    is_instant = isinstance(times.dtype, pd.DatetimeTZDtype)
-    last = times.iloc[-1]
-    start = last - (pd.Timedelta(days=args.days) if is_instant else round(args.days))
-    live = times[times > start].tolist()
-    accepted, before, began = 0, None, time.monotonic()
-    stops = [start, *live] if args.speed != float("inf") else [last]
-    for stop in stops:
-        played = ((stop - start).total_seconds() if is_instant else stop - start) / args.speed
-        time.sleep(max(0.0, played - (time.monotonic() - began)) if before is not None else 0.0)
-        for path, body, rows in fleet.bodies(before, stop):
-            answer = api.post(path, body)
-            accepted += answer["accepted"] if rows else 0
-            bar.advance(rows)
-        if before is None:
-            began = time.monotonic()
-        before = stop
-    return accepted

@@ -1,6 +1,7 @@
 """`oilcan tune`: search hyper-parameters; every trial becomes a DVC experiment."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ def register(commands: Any) -> None:
     parser = commands.add_parser(
         "tune", help="search hyper-parameters by cross-validation on training rows; trials become DVC experiments",
         description="Search the ranges of tune.yaml for the trees of one task, scored by cross-validation on training "
-                    "rows. Goes on where it was stopped or killed. Every trial is left as a DVC experiment.")
+                    "rows. Continues where it was stopped or killed. Every trial becomes a DVC experiment.")
     parser.add_argument("--task", help="entry of the contract's tasks (default: the headline task)")
     parser.add_argument("--trials", type=int, default=30, help="trials in all, earlier ones counted (default: 30)")
     parser.add_argument("--timeout", type=float, help="begin no trial after so many seconds")
@@ -22,7 +23,17 @@ def register(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Search, and say what was best."""
-    from oilcan.operations.tuning import sweep
+    """Search, and show the best trial; 1 if none was finished."""
+    from oilcan.operations.tuning import Options, sweep
 
-    return sweep(find_root(), args)
+    options = Options(args.trials, args.seed, args.timeout, args.task, args.space)
+    best = sweep(find_root(), options, say=partial(print, flush=True))
+    if best is None:
+        print("no trial was finished")
+        return 1
+    values = [f"  train.{best.section}.{word}: {value:.6g}" for word, value in sorted(best.values.items())]
+    print("\n".join([f"best: {best.metric} {best.score:.6f}, trial {best.at} (params.yaml as it is: "
+                     f"{best.score_now:.6f})", *values,
+                     f"all trials: dvc exp show --drop '.*' --keep 'tune|train.{best.section}'",
+                     f"take it:    dvc exp apply {best.experiment} && dvc repro"]))
+    return 0

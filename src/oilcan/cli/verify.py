@@ -1,4 +1,4 @@
-"""Are the bytes those that were recorded?"""
+"""`oilcan verify`: are the bytes in cache and workspace the recorded ones?"""
 
 import argparse
 from typing import Any
@@ -19,21 +19,19 @@ def register(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what is wrong, and fix it if asked."""
+    """List what is wrong, and repair it if asked."""
     from oilcan.io.repository import integrity
 
     root = find_root()
     checked = integrity.check(root)
     print(f"verify: {checked.objects:,} objects of the cache, {checked.outputs:,} outputs in place: "
           f"{len(checked.findings) or 'nothing'} wrong")
-    for finding in checked.findings:
-        print(f"  {finding}")
     if not checked.findings:
         return 0
+    print("\n".join(f"  {finding}" for finding in checked.findings))
     if not args.repair:
         print("Run `oilcan verify --repair`, then `dvc pull` or `dvc repro`.")
         return 1
-    for line in integrity.repair(root, checked.findings):
-        print(f"  {line}")
+    print("\n".join(f"  {line}" for line in integrity.repair(root, checked.findings)))
     print("Now run `dvc pull` (if a remote has the data) or `dvc repro`.")
     return 0

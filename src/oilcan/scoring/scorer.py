@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from oilcan.contract import Contract
-from oilcan.core.model.fitted import Fitted, Forecast, OutlookForecast, by_batch
+from oilcan.core.model.fitted import Fitted, Forecast, OutlookForecast, Trained, by_batch
 from oilcan.ground.columns import KEY, PART
 
 if TYPE_CHECKING:
@@ -62,6 +62,22 @@ def columns(forecasts: Iterable[Forecast], matrix: np.ndarray, *, jobs: int = 1)
         else:
             said |= forecast.columns(forecast.trees.predict(matrix, jobs))
     return said
+
+
+def held_out(
+    trained: "Trained", rows: "pd.DataFrame", matrix: np.ndarray, *, rows_per_batch: int = 50_000, jobs: int = 1
+) -> "pd.DataFrame":
+    """Forecasts as `score` for rows of the validation and test parts, in the order of `rows`.
+
+    The judged model, which has not seen validation rows, forecasts those; the served model forecasts test rows.
+    """
+    import pandas as pd
+
+    parts = []
+    for part, fitted in (("validation", trained.judged), ("test", trained.served)):
+        at = np.flatnonzero(rows[PART] == part)
+        parts.append(score(fitted, matrix[at], rows_per_batch=rows_per_batch, jobs=jobs).set_index(at))
+    return pd.concat(parts).sort_index()
 
 
 def beside_rows(contract: Contract, rows: "pd.DataFrame", forecasts: "pd.DataFrame") -> "pd.DataFrame":

@@ -11,7 +11,7 @@ import pandas as pd
 from oilcan.contract import Contract
 from oilcan.ground.columns import EVENT_KEYS, MACHINE, TIME
 from oilcan.ground.errors import DataError
-from oilcan.io.stage.table_files import partitions, read_table
+from oilcan.io.stage.table_files import read_partitions, read_table
 
 _MOST_ROWS: Final = 10_000          # of one request
 
@@ -37,7 +37,7 @@ class Fleet:
             raise DataError(f"{contract.name}: independent rows have no time to be played in. Use `oilcan score`.")
         columns = [MACHINE, TIME, *(name for name in contract.telemetry_columns("sensor", "condition", "static")
                                     if name not in contract.derived)]
-        telemetry = pd.concat([read_table(part, columns) for part in partitions(folder / "telemetry")])
+        telemetry = read_partitions(folder / "telemetry", columns)
         records = {name: _texts(read_table(folder / f"{name}.parquet"), contract, name) for name in EVENT_KEYS}
         machines = read_table(folder / "machines.parquet")
         listed = contract.tables["machines"].columns if "machines" in contract.tables else {}

@@ -38,12 +38,12 @@ def stale_stages(root: Path) -> list[Stale]:
     Raises
     ------
     OilcanError
-        If DVC cannot tell.
+        If DVC fails.
     """
     dry = _dvc(root, "repro", "--dry", "--allow-missing")
     first = _RUNNING.findall(dry.stdout)
     if dry.returncode and not first:
-        raise OilcanError(f"dvc.yaml: DVC cannot say what would run:\n{_told(dry)}\nMend that first.")
+        raise OilcanError(f"dvc.yaml: DVC cannot list what would run:\n{_output(dry)}\nFix that first.")
     if not first:
         return []
     reasons = _reasons(root)
@@ -52,7 +52,7 @@ def stale_stages(root: Path) -> list[Stale]:
 
 
 def record_raw(root: Path, name: str) -> str:
-    """Have DVC check and record data/raw/<name> by the stage `fetch@<name>`; what DVC said.
+    """Have DVC check and record data/raw/<name> by the stage `fetch@<name>`; returns what DVC printed.
 
     Until then DVC does not know the files, and neither `dvc push` nor `dvc exp run --temp` takes them along.
     """
@@ -62,19 +62,32 @@ def record_raw(root: Path, name: str) -> str:
         write_text(_HEADER + yaml.safe_dump({"fetched": sorted({*names, name})}), path)
     done = _dvc(root, "repro", "--single-item", f"data/dvc.yaml:fetch@{name}")
     if done.returncode:
-        raise OilcanError(f"data/dvc.yaml: stage fetch@{name} failed:\n{_told(done)}")
+        raise OilcanError(f"data/dvc.yaml: stage fetch@{name} failed:\n{_output(done)}")
     return done.stdout
+
+
+def add(root: Path, path: str) -> None:
+    """Have DVC track a file or folder that no stage makes.
+
+    Raises
+    ------
+    OilcanError
+        If DVC refuses.
+    """
+    done = _dvc(root, "add", "--quiet", path)
+    if done.returncode:
+        raise OilcanError(f"{path}: DVC does not take it:\n{_output(done)}\nFix that, then try again.")
 
 
 def _reasons(root: Path) -> dict[str, tuple[str, ...]]:
     status = _dvc(root, "status", "--json")
     try:
-        told: dict[str, list[Any]] = json.loads(status.stdout)
+        changed: dict[str, list[Any]] = json.loads(status.stdout)
     except json.JSONDecodeError as err:
-        raise OilcanError(f"dvc.yaml: DVC cannot say what changed:\n{_told(status)}\nMend that first.") from err
+        raise OilcanError(f"dvc.yaml: DVC cannot list what changed:\n{_output(status)}\nFix that first.") from err
     return {
         stage: tuple(line for change in changes for line in _lines(change, root, stage))
-        for stage, changes in told.items()
+        for stage, changes in changed.items()
     }
 
 
@@ -123,7 +136,7 @@ def _load(path: Path) -> Any:
 
 
 def _following(root: Path, first: Sequence[str]) -> list[tuple[str, str]]:
-    """Stages of the root pipeline that read what stages to be run write: `--dry` does not tell them."""
+    """Stages of the root pipeline that read what stages to be run write: `--dry` leaves them out."""
     entries = {name: find_stage(root, name) for name in stage_names(root) if not name.startswith("data/")}
     writers = {out: stage for stage in first for out in find_stage(root, stage).outs}
     following: dict[str, str] = {}
@@ -145,5 +158,5 @@ def _dvc(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
                           capture_output=True, text=True, stdin=subprocess.DEVNULL)
 
 
-def _told(done: subprocess.CompletedProcess[str]) -> str:
+def _output(done: subprocess.CompletedProcess[str]) -> str:
     return "\n".join(line for line in (done.stdout + done.stderr).splitlines() if line.strip())

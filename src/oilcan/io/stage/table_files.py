@@ -1,5 +1,6 @@
 """Tables that stages hand to each other: Parquet, whole or in partitions, and small CSV files."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -26,16 +27,44 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
         raise DataError(f"{path}: not readable as Parquet ({reason}). Delete it and run `dvc repro`.") from err
 
 
+def read_tables(folder: Path, names: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """Parquet tables of a folder by name; DataError as `read_table`."""
+    return {name: read_table(folder / f"{name}.parquet") for name in names}
+
+
+def read_partitions(folder: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """A partitioned table as one, index 0..n-1; DataError as `partitions` and `read_table`."""
+    return pd.concat([read_table(part, columns) for part in partitions(folder)], ignore_index=True)
+
+
 def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write a Parquet table; its index is not kept."""
     with fresh_file(path) as draft:
         table.to_parquet(draft, index=False, compression="zstd")
 
 
+def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
+    """Write Parquet tables under their names."""
+    for name, table in tables.items():
+        write_table(table, folder / f"{name}.parquet")
+
+
+def write_partitions(groups: Iterable[pd.DataFrame], folder: Path) -> None:
+    """Write a table partition by partition, numbered from 0."""
+    for number, group in enumerate(groups):
+        write_table(group, folder / partition_name(number))
+
+
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a small table as CSV, floats to six significant digits."""
     with fresh_file(path) as draft:
         table.to_csv(draft, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def write_csvs(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
+    """Write small tables under their names, as `write_csv`."""
+    for name, table in tables.items():
+        write_csv(table, folder / f"{name}.csv")
 
 
 def partitions(folder: Path) -> list[Path]:

@@ -1,6 +1,7 @@
-"""`oilcan dataset check`: read the raw files by the contract, and tell everything that is wrong."""
+"""Raw files read by their contract, in memory: everything that is wrong with them."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -17,36 +18,49 @@ from oilcan.io.stage import stage_inputs
 _EXAMPLES = 3
 
 
-def check(root: Path, name: str, folder: Path | None) -> int:
-    """Print what was found; 1 if the pipeline would refuse the files, or a reading is impossible."""
+def check(root: Path, name: str, folder: Path | None, *, say: Callable[[str], None]) -> list[str]:
+    """Ingest the raw files of a data set without writing anything.
+
+    Parameters
+    ----------
+    folder
+        Of the raw files; data/raw/<name> where it is None.
+    say
+        Receives lines for people while the files are read: counts and span of each table, failures.
+
+    Returns
+    -------
+    Everything for which the pipeline would refuse the files, or that is physically impossible; empty if all is well.
+
+    Raises
+    ------
+    ContractError, DataError
+        If the contract is not valid, or a file cannot be read by it.
+    """
     contract = stage_inputs.read_contract(root / "datasets" / f"{name}.yaml")
     limit = whole_params.read_all_params(root / "params.yaml").ingest.max_rejected_share
     place = folder or root / "data/raw" / name
-    print(f"{short(root / 'datasets' / f'{name}.yaml')}: valid, v{contract.version}; reading {short(place)}")
+    say(f"{short(root / 'datasets' / f'{name}.yaml')}: valid, v{contract.version}; reading {short(place)}")
     hash_key = os.environ.get("OILCAN_HASH_KEY", "").encode()
     canonical = ingest(reading.read_raw(contract, place), contract, max_rejected_share=1.0, hash_key=hash_key)
     problems = []
     for table in contract.tables:
-        print(f"\n{table}: {_counts(canonical, table)}{_span(canonical, table)}")
+        say(f"\n{table}: {_counts(canonical, table)}{_span(canonical, table)}")
         problems += _refused(canonical, table, limit)
         problems += _impossible(canonical, contract, table)
-    problems += _failures(canonical, contract)
-    if problems:
-        print(f"\n{len(problems)} problems:")
-        print("\n".join(f"  - {problem}" for problem in problems))
-        return 1
-    print("\nnothing wrong found")
-    return 0
+    found, lacking = _failures(canonical, contract)
+    say(f"\n{found}")
+    return problems + lacking
 
 
 def _counts(canonical: Canonical, table: str) -> str:
     counts = canonical.counts[table]
-    said = [f"{counts['read']:,} rows read, {counts['kept']:,} kept"]
-    said += [f"{number:,} left out ({reason})" for reason, number in counts["excluded"].items()]
-    said += [f"{number:,} refused ({reason})" for reason, number in counts["refused"].items()]
-    said += [f"{counts['duplicates_identical']:,} duplicates dropped"] if counts["duplicates_identical"] else []
-    said += [f"{counts['out_of_order']:,} out of order, sorted"] if counts["out_of_order"] else []
-    return ", ".join(said)
+    parts = [f"{counts['read']:,} rows read, {counts['kept']:,} kept"]
+    parts += [f"{number:,} left out ({reason})" for reason, number in counts["excluded"].items()]
+    parts += [f"{number:,} refused ({reason})" for reason, number in counts["refused"].items()]
+    parts += [f"{counts['duplicates_identical']:,} duplicates dropped"] if counts["duplicates_identical"] else []
+    parts += [f"{counts['out_of_order']:,} out of order, sorted"] if counts["out_of_order"] else []
+    return ", ".join(parts)
 
 
 def _span(canonical: Canonical, table: str) -> str:
@@ -105,17 +119,17 @@ def _impossible(canonical: Canonical, contract: Contract, table: str) -> list[st
     return lines
 
 
-def _failures(canonical: Canonical, contract: Contract) -> list[str]:
+def _failures(canonical: Canonical, contract: Contract) -> tuple[str, list[str]]:
+    """The failures, or labels, in a line; and a problem where there are none to learn from."""
     failures = canonical.tables["failures"]
     if contract.failures.source == "none":
         labels = [task.column for task in contract.tasks.values() if task.column]
-        found = {column: int(canonical.tables["telemetry"][column].sum()) for column in labels}
-        print("\nlabels: " + ", ".join(f"{column} true in {number:,} rows" for column, number in found.items()))
-        return [f"telemetry.{column}: never true, so nothing can be learned" for column, number in found.items()
-                if not number]
+        true = {column: int(canonical.tables["telemetry"][column].sum()) for column in labels}
+        line = "labels: " + ", ".join(f"{column} true in {number:,} rows" for column, number in true.items())
+        return line, [f"telemetry.{column}: never true, so nothing can be learned"
+                      for column, number in true.items() if not number]
     modes = failures["mode"].value_counts().sort_index()
-    print(f"\nfailures found: {len(failures):,}, of {failures['machine_id'].nunique():,} machines ("
-          + ", ".join(f"{mode} {number:,}" for mode, number in modes.items()) + ")")
-    if len(failures):
-        return []
-    return ["failures: none found, so nothing can be learned. Look at `failures` in the contract"]
+    line = (f"failures found: {len(failures):,}, of {failures['machine_id'].nunique():,} machines ("
+            + ", ".join(f"{mode} {number:,}" for mode, number in modes.items()) + ")")
+    return line, [] if len(failures) else [
+        "failures: none found, so nothing can be learned. Look at `failures` in the contract"]

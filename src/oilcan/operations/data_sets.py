@@ -1,0 +1,87 @@
+"""A data set comes into the repository: a contract drafted from files, raw files placed or fetched and recorded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from oilcan.contract import UNKNOWN
+from oilcan.core.draft import draft_contract
+from oilcan.ground.errors import ContractError
+from oilcan.io.raw_data import fetch, inspection, placing
+from oilcan.io.repository.dvc_command import record_raw
+from oilcan.io.repository.repository_root import short
+from oilcan.io.stage import files, stage_inputs
+
+
+@dataclass(frozen=True)
+class Brought:
+    """Raw files of a data set that were copied or downloaded, that were right already, and sha256 renewed."""
+
+    folder: Path
+    new: int
+    right: int
+    renewed: int = 0
+
+
+def contract_file(root: Path, name: str) -> Path:
+    """Where the contract of a data set is."""
+    return root / "datasets" / f"{name}.yaml"
+
+
+def draft(root: Path, name: str, raw_files: Sequence[Path]) -> int:
+    """Write a draft contract from a look at raw files.
+
+    Returns
+    -------
+    How many places of the draft a person has to fill in.
+
+    Raises
+    ------
+    ContractError
+        If there is a contract of that name already.
+    DataError
+        Listing every file that cannot be read.
+    """
+    target = contract_file(root, name)
+    if target.exists():
+        raise ContractError(f"{short(target)}: is there already. Delete it or choose another name.")
+    text = draft_contract(name, inspection.look_at(raw_files))
+    files.write_text(text, target)
+    return text.partition("\n")[2].count(UNKNOWN)
+
+
+def place(root: Path, name: str, source: Path | None, *, any_version: bool, record: bool) -> Brought:
+    """Copy the files of a contract to data/raw/<name>, checked by sha256.
+
+    Parameters
+    ----------
+    source
+        Folder to search; None checks the files in place.
+    any_version
+        Take files of other bytes, and write their sha256 into the contract.
+    record
+        Have DVC record the files.
+
+    Raises
+    ------
+    ContractError, DataError
+        If the contract is not valid, or a file is missing or of other bytes; then nothing is copied.
+    OilcanError
+        If DVC cannot record them.
+    """
+    where, folder = contract_file(root, name), root / "data/raw" / name
+    placed = placing.place(stage_inputs.read_contract(where), source or folder, folder, any_version=any_version)
+    if placed.pins:
+        files.write_text(placing.renew_pins(where.read_text(encoding="utf-8"), placed.pins), where)
+    if record:
+        record_raw(root, name)
+    return Brought(folder, len(placed.copied), len(placed.right), len(placed.pins))
+
+
+def download(root: Path, name: str, *, record: bool) -> Brought:
+    """Download the missing files of a contract from its official address; raises as `place`."""
+    contract, folder = stage_inputs.read_contract(contract_file(root, name)), root / "data/raw" / name
+    fetched = fetch.bring(contract, folder)
+    if record:
+        record_raw(root, name)
+    return Brought(folder, fetched, len(contract.source.files) - fetched)

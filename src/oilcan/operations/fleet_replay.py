@@ -1,0 +1,93 @@
+"""The fleet's last days played into a running service, at any speed."""
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from oilcan.ground.columns import TIME
+from oilcan.ground.errors import DataError
+from oilcan.io.http.client import Api
+from oilcan.io.http.replay import Fleet
+from oilcan.io.repository import whole_params
+from oilcan.io.stage import stage_inputs
+from oilcan.io.stage.progress import Progress
+
+
+@dataclass(frozen=True)
+class Played:
+    """How many readings of how many machines were sent, and how many of them the service did not have yet."""
+
+    readings: int
+    machines: int
+    new: int
+
+
+def chosen_fleet(root: Path, folder: Path | None) -> Fleet:
+    """Canonical tables of the data set that params.yaml chooses, from `folder` or data/canonical.
+
+    Raises
+    ------
+    DataError
+        If there is no reading, or the data set has no time.
+    """
+    dataset = whole_params.read_all_params(root / "params.yaml").dataset
+    contract = stage_inputs.read_contract(root / "datasets" / f"{dataset}.yaml")
+    fleet = Fleet.read(folder or root / "data/canonical", contract)
+    if fleet.telemetry.empty:
+        raise DataError("data/canonical: holds no readings. Run `make repro`.")
+    return fleet
+
+
+def play(fleet: Fleet, api: Api, *, days: float, speed: float) -> Played:
+    """Describe the machines, send the past in one go, then the last days at the speed asked for.
+
+    Parameters
+    ----------
+    days
+        How much to play at that speed; cycles where the data set counts them.
+    speed
+        Seconds of the fleet in one second, cycles likewise; infinite sends everything in one go.
+
+    Raises
+    ------
+    OilcanError
+        If the service refuses a request or cannot be reached.
+    """
+    with Progress("replay-stream", len(fleet.telemetry), unit="readings") as bar:
+        for body in fleet.descriptions():
+            api.post("/v1/machines", body)
+        new = _send(fleet, api, days, speed, bar)
+    return Played(len(fleet.telemetry), len(fleet.machines), new)
+
+
+def _send(fleet: Fleet, api: Api, days: float, speed: float, bar: Progress) -> int:
+    start, stops = _stops(fleet, days, speed)
+    new, before, began = 0, None, time.monotonic()
+    for stop in stops:
+        if before is not None:
+            time.sleep(max(0.0, _seconds(start, stop) / speed - (time.monotonic() - began)))
+        for path, body, rows in fleet.bodies(before, stop):
+            answer = api.post(path, body)
+            new += answer["accepted"] if rows else 0
+            bar.advance(rows)
+        if before is None:
+            began = time.monotonic()        # the past takes as long as it takes; only then the clock starts
+        before = stop
+    return new
+
+
+def _stops(fleet: Fleet, days: float, speed: float) -> tuple[Any, list[Any]]:
+    """Start of the part that is played at speed, and the times up to which to send, in order."""
+    times = fleet.telemetry[TIME].drop_duplicates()
+    last = times.iloc[-1]
+    start = last - (pd.Timedelta(days=days) if isinstance(times.dtype, pd.DatetimeTZDtype) else round(days))
+    return start, [last] if math.isinf(speed) else [start, *times[times > start].tolist()]
+
+
+def _seconds(start: Any, stop: Any) -> float:
+    """From one time to another; cycles where the data set counts them."""
+    return float((stop - start).total_seconds() if isinstance(stop, pd.Timestamp) else stop - start)

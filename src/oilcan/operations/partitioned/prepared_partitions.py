@@ -1,0 +1,45 @@
+"""Prepared rows of a whole fleet: clean every partition, then label and split the rows of all."""
+
+from pathlib import Path
+
+import joblib
+import pandas as pd
+
+from oilcan.contract import Contract
+from oilcan.core.prepare import partitions
+from oilcan.ground.processes import side_by_side
+from oilcan.io.stage import table_files
+from oilcan.params.compute import ComputeParams
+from oilcan.params.prepare import PrepareParams
+
+
+def clean_partitions(
+    readings: list[Path], quarantine: pd.DataFrame, contract: Contract, params: PrepareParams, compute: ComputeParams,
+    out: Path,
+) -> list[partitions.Prepared]:
+    """Write one cleaned telemetry table for each partition into `out`.
+
+    Parameters
+    ----------
+    readings
+        Part files of the canonical telemetry, in order of their numbers.
+    quarantine
+        Readings to remove, as `validate` writes them.
+
+    Returns
+    -------
+    What each partition contributes to the rows of the fleet, without its readings.
+    """
+    return list(side_by_side(compute.workers(len(readings)), compute.backend)(
+        joblib.delayed(_clean)(number, part, out, contract, quarantine, params) for number, part in enumerate(readings)
+    ))
+
+
+def _clean(
+    number: int, part: Path, out: Path, contract: Contract, quarantine: pd.DataFrame, params: PrepareParams
+) -> partitions.Prepared:
+    cleaned = partitions.prepare_partition(
+        table_files.read_table(part), quarantine, contract, number=number, fill_periods=params.fill_gap_periods
+    )
+    table_files.write_table(cleaned.telemetry, out / part.name)
+    return cleaned.without_telemetry()
