@@ -7,7 +7,7 @@ from typing import Final
 
 from oilcan.core.features.plan import Feature, FeaturePlan
 from oilcan.core.features.signals.surface import Surface
-from oilcan.core.reasons.quantities import number, span, unit_words
+from oilcan.ground.quantities import number, span, unit_words
 
 _SINGULAR: Final = {"errors": "error", "maintenance": "maintenance", "failures": "failure"}
 _EXPECTED: Final = " above expectation"     # ends the description of a sensor that conditions are taken out of
@@ -125,7 +125,7 @@ def _side(value: float, unit: str = "", other: str = "") -> str:
 
 def _events(plan: FeaturePlan, feature: Feature, value: float | None, normal: float | None) -> str:
     def long(ticks: float) -> str:
-        return span(ticks, counts_cycles=plan.time == "cycle")
+        return span(ticks, "cycles" if plan.time == "cycle" else "h")
 
     usually = "" if normal is None else f"; usually {long(normal)}"
     what = _what(feature)
@@ -157,7 +157,7 @@ def _static(plan: FeaturePlan, feature: Feature, value: float | None, normal: fl
         values = next((entry.values for entry in plan.categories if entry.column == feature.sensor), ())
         return f"{feature.description}: {values[int(value)] if 0 <= value < len(values) else 'not seen in training'}"
     if feature.statistic == "age":
-        usually = "" if normal is None else f"; usually {span(normal, counts_cycles=False)}"
+        usually = "" if normal is None else f"; usually {span(normal, 'h')}"
         since = feature.description.removesuffix(", time since then")
-        return f"{since} {span(value, counts_cycles=False)} ago{usually}"
+        return f"{since} {span(value, 'h')} ago{usually}"
     return f"{feature.description}: {number(value)}{unit_words(feature.unit)}{_gap(value, normal)}"
