@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from oilcan.contract.table_words import Pivot, Reading, Table
+from oilcan.contract.table_words import Table
 from oilcan.contract.words import Contract
 from oilcan.ground.columns import EVENT_KEYS, KEY, MACHINE, TIME
 from oilcan.ground.expression_grammar import check_expression
@@ -51,9 +51,10 @@ def _key_of(contract: Contract, table: str) -> list[str]:
 def column_rules(contract: Contract) -> Iterator[str]:
     """Words of one column that contradict each other, its table or the way time is counted."""
     for name, table in contract.tables.items():
-        yield from origin_rules(f"tables.{name}", table, table.pivot)
-        for joined, part in table.join.items():
-            yield from origin_rules(f"tables.{name}.join.{joined}", part, None)
+        yield from join_rules(name, table)
+        for join in (None, *table.join):
+            if not any(column.join not in (None, *table.join) for column in table.columns.values()):
+                yield from origin_rules(f"tables.{name}", table.view(join))
         for column, spec in table.columns.items():
             where = f"tables.{name}.columns.{column}"
             wanted = "instant" if contract.time.kind == "instant" else "integer"
@@ -73,7 +74,7 @@ def column_rules(contract: Contract) -> Iterator[str]:
             yield f"derived.{column}: a telemetry column has that name already"
 
 
-def origin_rules(where: str, table: Reading, pivot: Pivot | None) -> Iterator[str]:
+def origin_rules(where: str, table: Table) -> Iterator[str]:
     """Where a cell comes from: one origin per column, and one that the file can give."""
     for column, spec in table.columns.items():
         here = f"{where}.columns.{column}"
@@ -83,7 +84,7 @@ def origin_rules(where: str, table: Reading, pivot: Pivot | None) -> Iterator[st
             yield f"{here}: a column has one origin (found {', '.join(origins)})"
         if not table.header and table.format == "csv" and not spec.is_made() and not isinstance(spec.source, int):
             yield f"{here}: a file without header needs `from: <position>` (found {spec.source!r})"
-        if spec.from_tag is not None and pivot is None:
+        if spec.from_tag is not None and table.pivot is None:
             yield f"{here}.from_tag: only in a table with `pivot: {{tag: ..., value: ...}}`"
         if spec.from_cells is not None:
             if table.format != "csv":
@@ -93,7 +94,7 @@ def origin_rules(where: str, table: Reading, pivot: Pivot | None) -> Iterator[st
         if spec.map and (spec.from_cells is not None or spec.type == "instant"):
             yield f"{here}.map: only for cells of the file that are no instants"
     tags = [spec.from_tag for spec in table.columns.values() if spec.from_tag is not None]
-    if pivot is not None and len(set(tags)) < max(len(tags), 1):
+    if table.pivot is not None and len(set(tags)) < max(len(tags), 1):
         yield f"{where}.pivot: wanted columns with `from_tag`, each another tag (found {sorted(tags)})"
 
 
@@ -110,3 +111,21 @@ def filter_rules(name: str, table: Table) -> Iterator[str]:
                 yield f"{where}: wanted one of equals, in, matches, missing (found {len(given)})"
             if entry.matches is not None and table.columns[entry.column].type != "text":
                 yield f"{where}.matches: only for text (found {table.columns[entry.column].type!r})"
+
+
+def join_rules(name: str, table: Table) -> Iterator[str]:
+    """Joins have key columns that the table has, and columns that name them."""
+    for join, part in table.join.items():
+        where = f"tables.{name}.join.{join}"
+        for key in part.labels():
+            if key not in table.columns or table.columns[key].join is not None:
+                yield f"{where}.by: {key!r} is no column of the table's own files"
+        if not any(column.join == join for column in table.columns.values()):
+            yield f"{where}: no column says `join: {join}`"
+        if table.pivot is not None:
+            yield f"{where}: a table with `pivot` cannot be joined. Make the long files the telemetry alone"
+    for column, spec in table.columns.items():
+        if spec.join is not None and spec.join not in table.join:
+            yield f"tables.{name}.columns.{column}.join: no such join (found {spec.join!r}, known {sorted(table.join)})"
+        if spec.optional and column in KEY:
+            yield f"tables.{name}.columns.{column}.optional: a key column cannot be absent"

@@ -36,6 +36,7 @@ class Column(Part):
     unit: str
     description: str
     source: str | int | None = pydantic.Field(default=None, alias="from")  # raw name, or position from 0
+    join: str | None = None                         # name of the join of the table whose files hold the column
     from_path: Regex | None = None                  # first group of the match in the file's path, or the whole match
     from_tag: str | None = None                     # of a table with `pivot`: the value of the records with this tag
     from_cells: str | None = None                   # an expression over the record's cells: `mean(x[0:60])`
@@ -63,6 +64,10 @@ class Column(Part):
     def may_be_missing(self) -> bool:
         """True if a canonical cell can be missing: single cells, or those of files without the column."""
         return self.nullable or self.optional
+
+    def from_label(self, label: Label) -> "Column":
+        """The same column, taken from another raw column."""
+        return self.model_copy(update={"source": label, "from_path": None, "from_cells": None})
 
     def raw_labels(self, name: str) -> list[Label]:
         """Labels of the raw columns that the column called `name` is made from.
@@ -115,13 +120,19 @@ class Reading(Part):
     encoding: str = "utf-8"
     missing: list[str] = [""]                       # marks of a missing value
     unlisted: Literal["refuse", "ignore"] = "refuse"  # columns (or tags) of the file that are not below
-    columns: dict[str, Column]
 
 
 class Join(Reading):
-    """Further columns of the same records, in other files."""
+    """Other files that hold further columns of the same records."""
 
-    by: list[str] | Literal["row_order"]            # key columns that both have; or the n-th record belongs to the n-th
+    # canonical key columns, where need be with their label in these files; or: the n-th record belongs to the n-th
+    by: list[str] | dict[str, Label] | Literal["row_order"]
+
+    def labels(self) -> dict[str, Label | None]:
+        """Canonical key columns, each with its label in the files of the join, None if it is the usual one."""
+        if isinstance(self.by, dict):
+            return dict(self.by)
+        return {} if self.by == "row_order" else dict.fromkeys(self.by)
 
 
 class Table(Reading):
@@ -135,3 +146,15 @@ class Table(Reading):
     exclude: list[RowFilter] = []                   # records that are left out, counted, with the reason
     all_machines: list[str] = []                    # texts of machine_id that mean every machine of the telemetry
     unknown_machines: Literal["refuse", "ignore"] = "refuse"  # rows of machines that no other table knows
+    columns: dict[str, Column]
+
+    def view(self, join: str | None) -> "Table":
+        """What the table's own files hold (`join` is None), or those of one join: their words and columns."""
+        own = {name: column for name, column in self.columns.items() if column.join == join}
+        if join is None:
+            return self if len(own) == len(self.columns) else self.model_copy(update={"columns": own, "join": {}})
+        part = self.join[join]
+        keys = {key: self.columns[key] if label is None else self.columns[key].from_label(label)
+                for key, label in part.labels().items()}
+        words = {word: getattr(part, word) for word in Reading.model_fields}
+        return Table.model_construct(grain=self.grain, columns=keys | own, **words)

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from oilcan.contract import Contract, Failures
+from oilcan.core.ingest.cleaned import Cleaned
 from oilcan.core.ingest.frames import RawPiece
-from oilcan.core.ingest.tables import Cleaned
 from oilcan.ground.columns import KEY, MACHINE, MODE, TIME
 from oilcan.ground.errors import DataError
 

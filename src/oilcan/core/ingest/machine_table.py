@@ -3,8 +3,8 @@
 import pandas as pd
 
 from oilcan.contract import Contract
+from oilcan.core.ingest.cleaned import Cleaned
 from oilcan.core.ingest.row_outcomes import Kind
-from oilcan.core.ingest.tables import Cleaned
 from oilcan.ground.columns import MACHINE, TIME
 
 

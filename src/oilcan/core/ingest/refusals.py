@@ -8,19 +8,24 @@ import numpy as np
 import pandas as pd
 
 from oilcan.contract import Table
-from oilcan.core.ingest.tables import Cleaned
+from oilcan.core.ingest.cleaned import Cleaned
 
 COLUMNS: Final = ["table", "file", "row", "reason", "content"]
 _BLANKED: Final = "(personal)"
 
 
 def counts_of(cleaned: Cleaned) -> dict[str, Any]:
-    """What became of the rows of a table; read = kept + excluded + refused + identical duplicates."""
+    """What became of the records of a table; read = kept + excluded + refused + identical duplicates.
+
+    Where there are any: `absent_columns`, rows of files without an optional column; `rows` that a long
+    table became; `copied_to_all_machines`, rows made of those about every machine; `joined`, the same
+    counts for the records of each join.
+    """
     malformed = [bad for piece in cleaned.pieces for bad in piece.malformed]
     refused = cleaned.fate.reasons("refused")
     for bad in malformed:
         refused[bad.reason] = refused.get(bad.reason, 0) + 1
-    return {
+    counts: dict[str, Any] = {
         "read": len(cleaned.fate.alive) + len(malformed),
         "kept": int(cleaned.fate.alive.sum()),
         "excluded": cleaned.fate.reasons("excluded"),
@@ -28,6 +33,10 @@ def counts_of(cleaned: Cleaned) -> dict[str, Any]:
         "duplicates_identical": cleaned.fate.count("identical"),
         "out_of_order": cleaned.out_of_order,
     }
+    further = {"absent_columns": cleaned.absent, "copied_to_all_machines": cleaned.copies,
+               "rows": len(cleaned.frame) if cleaned.owner is not None else 0,
+               "joined": {part.name: counts_of(part) for part in cleaned.joined}}  # fmt: skip
+    return counts | {word: value for word, value in further.items() if value}
 
 
 def rejected_rows(tables: Sequence[Cleaned]) -> pd.DataFrame:
@@ -85,11 +94,8 @@ def _line(cleaned: Cleaned, position: int) -> tuple[str, str, int, str, str]:
 
 
 def _personal_labels(spec: Table) -> set[str | int]:
-    return {
-        name if column.source is None else column.source
-        for name, column in spec.columns.items()
-        if column.personal is not None
-    }
+    return {label for name, column in spec.columns.items() if column.personal is not None
+            for label in column.raw_labels(name)}  # fmt: skip
 
 
 def _content(frame: pd.DataFrame, row: int, hidden: set[str | int]) -> dict[str, Any]:

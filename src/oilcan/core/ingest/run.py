@@ -1,16 +1,19 @@
 """All tables of a data set: raw pieces -> canonical tables, or every breach at once."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from oilcan.contract import Contract
+from oilcan.core.ingest.cleaned import Cleaned
 from oilcan.core.ingest.failure_sources import draw_failures
+from oilcan.core.ingest.fleet_rows import copy_to_all
 from oilcan.core.ingest.frames import Canonical, RawTables
 from oilcan.core.ingest.machine_table import machine_table, machines_not_listed, part_unknown
 from oilcan.core.ingest.refusals import counts_of, rejected_rows, too_many_refused
-from oilcan.core.ingest.tables import Cleaned, clean_table
+from oilcan.core.ingest.tables import clean_table
 from oilcan.ground.columns import CODE, COMPONENT, EVENT_KEYS, KEY, MACHINE, MODE
 from oilcan.ground.errors import DataError, bullet_list
 
@@ -31,7 +34,8 @@ def ingest(
     Parameters
     ----------
     raw
-        Pieces of each raw table, in the order of files; `test_rul` for the true RUL of test lives.
+        Pieces of each raw table and, by `<table>.<join>`, of its joins, in the order of files;
+        `test_rul` for the true RUL of test lives.
     contract
         The whole adapter.
     max_rejected_share
@@ -47,13 +51,14 @@ def ingest(
     """
     _check_key(contract, hash_key)
     tables: dict[str, Cleaned] = {
-        name: clean_table(name, raw[name], contract, _key(name, contract), hash_key) for name in contract.tables
+        name: clean_table(name, raw, contract, _key(name, contract), hash_key) for name in contract.tables
     }
     telemetry, listed = tables["telemetry"], tables.get("machines")
     seen = pd.Index(telemetry.frame[MACHINE].unique())
     known = telemetry.named.union(listed.frame[MACHINE].unique() if listed else [])
     for table in tables.values():
         if table is not telemetry:
+            copy_to_all(table, sorted(seen), _key(table.name, contract))
             part_unknown(table, seen, known)
     missing = _check_tables(tables, max_rejected_share, contract)
     canonical: dict[str, pd.DataFrame] = {name: table.frame for name, table in tables.items()}
@@ -66,7 +71,7 @@ def ingest(
     canonical["telemetry"] = telemetry.frame.drop(columns=hidden)
     counts = _counts(tables, canonical, contract)
     counts["machines"]["without_row"] = missing
-    return Canonical(canonical, rejected_rows(list(tables.values())), counts)
+    return Canonical(canonical, rejected_rows(_with_joins(tables.values())), counts)
 
 
 def machine_groups(telemetry: pd.DataFrame, machines_per_partition: int) -> list[pd.DataFrame]:
@@ -120,7 +125,7 @@ def _check_key(contract: Contract, hash_key: bytes | None) -> None:
 def _check_tables(tables: dict[str, Cleaned], max_rejected_share: float, contract: Contract) -> int:
     """Number of machines without a row in the machines table, if nothing is wrong."""
     telemetry, missing = tables["telemetry"], 0
-    judged = tables.values() if len(telemetry.frame) else [telemetry]       # without it no machine is known
+    judged = _with_joins(tables.values() if len(telemetry.frame) else [telemetry])   # without it no machine is known
     breaches = [f"{table.name}: {problem}" for table in judged for problem in table.problems]
     machines = sorted(telemetry.frame[MACHINE].unique()) if any(table.strangers for table in judged) else []
     for table in judged:                            # where a column as a whole is wrong, its rows say nothing
@@ -135,6 +140,10 @@ def _check_tables(tables: dict[str, Cleaned], max_rejected_share: float, contrac
                 f"or raise ingest.max_rejected_share"
         raise DataError(bullet_list(where, breaches))
     return missing
+
+
+def _with_joins(tables: Iterable[Cleaned]) -> list[Cleaned]:
+    return [part for table in tables for part in (table, *table.joined)]
 
 
 def _empty(name: str, telemetry: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow
 import pyarrow.csv
 
-from oilcan.contract import Reading
+from oilcan.contract import Table
 from oilcan.core.ingest.frames import Malformed
 from oilcan.ground.errors import DataError
 from oilcan.io.raw_data import records
@@ -27,7 +27,7 @@ _GZIP: Final = b"\x1f\x8b"
 _CHUNK: Final = 1 << 24
 
 
-def read_delimited(path: Path, file: str, table: Reading) -> tuple[pd.DataFrame, np.ndarray, tuple[Malformed, ...]]:
+def read_delimited(path: Path, file: str, table: Table) -> tuple[pd.DataFrame, np.ndarray, tuple[Malformed, ...]]:
     """Listed columns of a text file, the numbers of its rows, and the rows that could not be cut.
 
     Number columns come typed where every cell of the file is a number, else as text. Records are
@@ -76,7 +76,7 @@ class _Form(NamedTuple):
     quote: str | None
 
     @classmethod
-    def of(cls, table: Reading) -> "_Form":
+    def of(cls, table: Table) -> "_Form":
         return cls("\t" if table.separator == "blank" else table.separator,
                    None if table.quote == "none" else table.quote)
 
@@ -99,7 +99,7 @@ def _bytes(path: Path, file: str) -> bytes:
         raise DataError(f"{file}: not readable ({err.strerror or err}); check its permissions") from err
 
 
-def _utf8(content: bytes, table: Reading, file: str) -> bytes:
+def _utf8(content: bytes, table: Table, file: str) -> bytes:
     """The file in UTF-8 without byte-order mark."""
     if content.startswith(b"PAR1"):
         raise DataError(f"{file}: is a Parquet file; say `format: parquet` in the contract")
@@ -133,7 +133,7 @@ def _check_decodes(content: bytes, encoding: str) -> None:
             raise UnicodeDecodeError(err.encoding, content, at, at + 1, err.reason) from None
 
 
-def _blanks_to_tabs(content: bytes, table: Reading) -> bytes:
+def _blanks_to_tabs(content: bytes, table: Table) -> bytes:
     if table.separator != "blank":
         return content
     return b"\n".join(re.sub(rb"[ \t]+", b"\t", line.strip()) for line in content.splitlines())
@@ -149,7 +149,7 @@ def _first_row(head: bytes, form: _Form, file: str) -> list[str]:
 
 
 def _parse_typed_or_text(
-    content: bytes, start: int, form: _Form, table: Reading, wanted: list[str | int], labels: list[Any]
+    content: bytes, start: int, form: _Form, table: Table, wanted: list[str | int], labels: list[Any]
 ) -> tuple[pyarrow.Table, list[tuple[int, Any]]]:
     """Numbers typed if all of them can be read, else all columns as text."""
     try:
@@ -159,7 +159,7 @@ def _parse_typed_or_text(
 
 
 def _parse(
-    content: bytes, start: int, form: _Form, table: Reading, wanted: list[str | int], labels: list[Any],
+    content: bytes, start: int, form: _Form, table: Table, wanted: list[str | int], labels: list[Any],
     numbers: set[str | int],
 ) -> tuple[pyarrow.Table, list[tuple[int, Any]]]:
     """The wanted columns, and (row number, row) of rows with a wrong number of cells."""

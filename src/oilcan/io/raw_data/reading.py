@@ -41,9 +41,11 @@ def read_raw(contract: Contract, folder: Path) -> dict[str, list[RawPiece]]:
     problems: list[str] = []
     if not folder.is_dir():
         raise DataError(f"{folder}: does not exist. {_remedy(contract)}")
-    tables: dict[str, list[RawPiece]] = {
-        name: list(_read_table(name, table, folder, problems)) for name, table in contract.tables.items()
-    }
+    tables: dict[str, list[RawPiece]] = {}
+    for name, table in contract.tables.items():
+        tables[name] = list(_read_table(name, table.view(None), folder, problems))
+        for join in table.join:
+            tables[f"{name}.{join}"] = list(_read_table(f"{name}.join.{join}", table.view(join), folder, problems))
     if contract.failures.test_rul_files:
         files = _matches("failures.test_rul_files", contract.failures.test_rul_files, folder, problems)
         tables["test_rul"] = list(_read_pieces("test_rul", _REST, folder, files, [], problems))

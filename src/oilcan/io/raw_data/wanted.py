@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from oilcan.contract import Reading, Table
+from oilcan.contract import Column, Table
 from oilcan.contract.table_words import FILE_NAME, ROW_NUMBER, Label
 from oilcan.ground.columns import MACHINE
 from oilcan.ground.errors import DataError
 
 
-def wanted_columns(table: Reading, held: Sequence[Any], file: str) -> list[Label]:
+def wanted_columns(table: Table, held: Sequence[Any], file: str) -> list[Label]:
     """Labels of the listed columns in a file, in the contract's order.
 
     A column with `optional: true` may be absent. Columns that come from the file's name, its path or
@@ -37,21 +37,26 @@ def wanted_columns(table: Reading, held: Sequence[Any], file: str) -> list[Label
     extra = [label for label in held if label not in listed and label not in set(at.values())]
     lines = [f"{file}: column {label!r} is missing (found {short(held)})" for label in missing]
     lines += _ambiguous(table, held, file)
-    if extra and table.unlisted == "refuse" and not _is_long(table):
+    if extra and table.unlisted == "refuse" and table.pivot is None:
         lines.append(f"{file}: columns {short(extra)} are not listed; list them, or say `unlisted: ignore`")
     if lines:
         raise DataError("\n".join(lines))
     return [label for label in listed if label in names or label in at]
 
 
-def number_labels(table: Reading) -> set[Label]:
+def number_labels(table: Table) -> set[Label]:
     """Columns to be read as numbers; identifiers and mapped spellings stay as they are written."""
-    return {
+    def is_number(name: str, column: Column) -> bool:
+        return column.type in {"number", "integer"} and name != MACHINE and not column.map
+
+    labels: set[Label] = {
         label
         for name, column in table.columns.items()
-        if column.type in {"number", "integer"} and name != MACHINE and not column.map
+        if is_number(name, column)
         for label in column.raw_labels(name)
     }
+    tagged = [is_number(name, column) for name, column in table.columns.items() if column.from_tag is not None]
+    return labels | {table.pivot.value} if table.pivot is not None and all(tagged) else labels
 
 
 def short(labels: Sequence[Any]) -> str:
@@ -59,19 +64,15 @@ def short(labels: Sequence[Any]) -> str:
     return ", ".join(repr(label) for label in labels[:12]) + (f", ... ({len(labels)})" if len(labels) > 12 else "")
 
 
-def _labels(table: Reading, *, optional: bool) -> list[Label]:
+def _labels(table: Table, *, optional: bool) -> list[Label]:
     labels: list[Label] = [label for name, column in table.columns.items() if column.optional == optional
                            for label in column.raw_labels(name)]
-    if isinstance(table, Table) and table.pivot is not None and not optional:
+    if table.pivot is not None and not optional:
         labels += [table.pivot.tag, table.pivot.value]
     return labels
 
 
-def _is_long(table: Reading) -> bool:
-    return isinstance(table, Table) and table.pivot is not None
-
-
-def _ambiguous(table: Reading, held: Sequence[Any], file: str) -> list[str]:
+def _ambiguous(table: Table, held: Sequence[Any], file: str) -> list[str]:
     listed = {*_labels(table, optional=False), *_labels(table, optional=True)}
     twins = sorted(str(name) for name, times in Counter(held).items() if times > 1 and name in listed)
     lines = [f"{file}: two columns are called {label!r}; give one another name, or name it by its position"

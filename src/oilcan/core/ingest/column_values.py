@@ -1,0 +1,39 @@
+"""One column of all files of a table, cast to its type; wrong and missing cells are noted."""
+
+import numpy as np
+import pandas as pd
+
+from oilcan.core.ingest.casting import Cast, cast
+from oilcan.core.ingest.cells import raw_cells, records
+from oilcan.core.ingest.cleaned import Cleaned
+from oilcan.core.ingest.instants import cast_instants
+from oilcan.ground.columns import MACHINE
+
+
+def column_values(cleaned: Cleaned, name: str, zone: str) -> pd.Series:
+    """One column of all files, cast; wrong and missing cells refuse their row."""
+    spec, before = cleaned.spec.columns[name], np.cumsum([0, *(records(piece) for piece in cleaned.pieces)])
+    cells = [raw_cells(piece, name, spec, cleaned.spec, before=int(start))
+             for piece, start in zip(cleaned.pieces, before, strict=False)]
+    if spec.type == "instant":
+        done, problems = cast_instants([part.values for part in cells], spec, cleaned.spec, zone)
+        cleaned.problems += [f"{name}: {problem}" for problem in problems]
+    else:
+        done = _join([cast(part.values, spec, cleaned.spec) for part in cells])
+    values = done.values
+    if name == MACHINE and spec.type != "text":
+        values = values.astype("Int64").astype("str").mask(values.isna())
+    cleaned.refusals.append((done.wrong | np.concatenate([part.wrong for part in cells]), f"{name}: {done.why}"))
+    is_absent = np.repeat([part.is_absent for part in cells], [len(part.values) for part in cells])
+    if is_absent.any():
+        cleaned.absent[name] = int(is_absent.sum())
+    if not spec.nullable:
+        cleaned.refusals.append((values.isna().to_numpy() & ~is_absent, f"{name}: missing"))
+    return values
+
+
+def _join(casts: list[Cast]) -> Cast:
+    values = casts[0].values.reset_index(drop=True)
+    if len(casts) > 1:
+        values = pd.concat([done.values for done in casts], ignore_index=True)
+    return Cast(values, np.concatenate([done.wrong for done in casts]), casts[-1].why)

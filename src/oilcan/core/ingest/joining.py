@@ -1,0 +1,93 @@
+"""Columns of the same records in other files, joined by key or by the order of the records."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from oilcan.core.ingest.cells import records
+from oilcan.core.ingest.cleaned import Cleaned
+from oilcan.core.ingest.column_values import column_values
+from oilcan.core.ingest.duplicates import find_duplicates
+from oilcan.core.ingest.frames import RawPiece
+from oilcan.core.ingest.row_outcomes import Fate
+
+
+def joined_columns(
+    cleaned: Cleaned, join: str, pieces: Sequence[RawPiece], columns: dict[str, pd.Series], zone: str
+) -> dict[str, pd.Series]:
+    """Columns of one join, one value for each raw record of the table; missing where there is no partner.
+
+    Parameters
+    ----------
+    cleaned
+        The table; the verdicts on the records of the join are kept in `cleaned.joined`.
+    join, pieces
+        Name and files of the join.
+    columns
+        The table's own columns, with the keys.
+    zone
+        Of instants without an offset.
+    """
+    how, view = cleaned.spec.join[join], cleaned.spec.view(join)
+    part = Cleaned(f"{cleaned.name}.{join}", view, pieces, Fate(sum(len(piece.frame) for piece in pieces)))
+    cleaned.joined.append(part)
+    values = {name: column_values(part, name, zone) for name in view.columns}
+    for wrong, reason in part.refusals:
+        part.fate.decide(wrong, "refused", reason)
+    cleaned.problems += [f"join {join}: {problem}" for problem in part.problems]
+    at = _by_order(cleaned, part, join) if how.by == "row_order" else _by_key(part, values, columns, list(how.labels()))
+    own = [name for name in view.columns if cleaned.spec.columns[name].join == join]
+    for name in own:
+        taken = values[name].reindex(np.where(at < 0, len(part.fate.alive), at)).reset_index(drop=True)
+        if not cleaned.spec.columns[name].may_be_missing():
+            cleaned.refusals.append((taken.isna().to_numpy(), f"{name}: missing in join {join}"))
+        values[name] = taken
+    return {name: values[name] for name in own}
+
+
+def _by_order(cleaned: Cleaned, part: Cleaned, join: str) -> np.ndarray:
+    """Record of the join for each record of the table, -1 where that one was refused."""
+    ours, theirs = [records(piece) for piece in cleaned.pieces], [records(piece) for piece in part.pieces]
+    if sum(ours) != sum(theirs) or (len(ours) == len(theirs) and ours != theirs):
+        cleaned.problems.append(f"join {join}: the order of the records joins only files with as many records (found "
+                                f"{_counts(part)}, wanted {_counts(cleaned)})")
+        return np.full(len(cleaned.fate.alive), -1)
+    alive = np.flatnonzero(part.fate.alive)
+    return _found(pd.Index(_numbers(part)[alive]).get_indexer(pd.Index(_numbers(cleaned))), alive)
+
+
+def _by_key(
+    part: Cleaned, values: dict[str, pd.Series], columns: dict[str, pd.Series], keys: list[str]
+) -> np.ndarray:
+    alive = np.flatnonzero(part.fate.alive)
+    theirs = pd.DataFrame({name: values[name] for name in values}).iloc[alive].reset_index(drop=True)
+    order = theirs.sort_values(keys, kind="stable").index.to_numpy()
+    twins = find_duplicates(theirs.iloc[order].reset_index(drop=True), keys)
+    for is_twin, kind, reason in ((twins.identical, "identical", "duplicate, identical"),
+                                  (twins.other_content, "refused", "duplicate key, other content")):
+        mask = np.zeros(len(part.fate.alive), dtype=bool)
+        mask[alive[order[is_twin]]] = True
+        part.fate.decide(mask, kind, reason)  # type: ignore[arg-type]  # one of the two words above
+    single = np.flatnonzero(part.fate.alive)
+    right = pd.DataFrame({name: values[name].iloc[single] for name in keys}).assign(place=np.arange(len(single)))
+    left = pd.DataFrame({name: columns[name] for name in keys})
+    at = _found(left.merge(right, on=keys, how="left")["place"].fillna(-1).to_numpy(dtype=np.int64), single)
+    partner = np.zeros(len(part.fate.alive), dtype=bool)
+    partner[at[at >= 0]] = True
+    part.fate.decide(~partner, "excluded", "no such row in the table it belongs to")
+    return at
+
+
+def _found(place: np.ndarray, alive: np.ndarray) -> np.ndarray:
+    return np.where(place < 0, -1, alive[np.maximum(place, 0)]) if len(alive) else np.full(len(place), -1)
+
+
+def _numbers(cleaned: Cleaned) -> np.ndarray:
+    """Number of each record that could be cut, counted over all files."""
+    starts = np.cumsum([0, *(records(piece) for piece in cleaned.pieces)])
+    return np.concatenate([piece.rows + start for piece, start in zip(cleaned.pieces, starts, strict=False)])
+
+
+def _counts(cleaned: Cleaned) -> str:
+    return ", ".join(f"{records(piece):,} in {piece.file}" for piece in cleaned.pieces[:6])
