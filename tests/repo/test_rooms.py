@@ -45,7 +45,7 @@ def _module_graph() -> Graph:
 def _folder_graph() -> Graph:
     """Imports between folders that stand side by side; a folder and what lies below it are one subject."""
     graph: Graph = defaultdict(set)
-    for module, file in MODULES.items():
+    for file in MODULES.values():
         for name in _imported(file):
             here, there = file.parent.relative_to(SRC).parts, MODULES[name].parent.relative_to(SRC).parts
             level = next((at for at, (a, b) in enumerate(zip(here, there, strict=False)) if a != b), None)

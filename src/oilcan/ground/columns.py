@@ -7,6 +7,8 @@ Inside the library, time differences are floats in *ticks*: hours, or cycles.
 
 from typing import TYPE_CHECKING, Final
 
+from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
+
 if TYPE_CHECKING:               # names for the reader; contracts are read without waiting for pandas
     import numpy as np
     import pandas as pd
@@ -24,6 +26,7 @@ EVENT_KEYS: Final[dict[str, list[str]]] = {
     "maintenance": [MACHINE, TIME, COMPONENT],
     "failures": [MACHINE, TIME, MODE],
 }
+UNKNOWN_CREW: Final = "unknown"        # of machines without an entry
 TABLES: Final = ("telemetry", "errors", "maintenance", "failures", "machines", "truth")
 
 
@@ -48,5 +51,5 @@ def ticks(time: "pd.Series") -> "np.ndarray":
     array([1., 2.])
     """
     if time.dtype.kind == "M":
-        return time.astype("datetime64[us, UTC]").astype("int64").to_numpy(dtype="float64") / 3.6e9
+        return time.astype("datetime64[us, UTC]").astype("int64").to_numpy(dtype="float64") / MICROSECONDS_PER_HOUR
     return time.to_numpy(dtype="float64")

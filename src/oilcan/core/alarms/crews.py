@@ -5,7 +5,7 @@ import pandas as pd
 
 from oilcan.contract import Contract, Task
 from oilcan.core.alarms.policy import AlarmPolicy
-from oilcan.ground.columns import MACHINE
+from oilcan.ground.columns import MACHINE, UNKNOWN_CREW
 
 
 def refractory_ticks(contract: Contract, task: Task) -> float:
@@ -24,7 +24,7 @@ def plain_policy(contract: Contract, task: Task, threshold: float) -> AlarmPolic
 def crews(contract: Contract, machines: pd.DataFrame, machine_id: pd.Series) -> np.ndarray | None:
     """Crew of each row as text, shape (n,); None where the contract names no crews, and all rows are one crew's.
 
-    A machine without an entry belongs to the crew `unknown`.
+    A machine without an entry belongs to the crew `UNKNOWN_CREW`.
 
     Parameters
     ----------
@@ -36,4 +36,4 @@ def crews(contract: Contract, machines: pd.DataFrame, machine_id: pd.Series) -> 
     if contract.alarms is None or contract.alarms.crew is None:
         return None
     known = machines.set_index(MACHINE)[contract.alarms.crew]
-    return machine_id.map(known).astype("object").fillna("unknown").astype(str).to_numpy(dtype=object)
+    return machine_id.map(known).astype("object").fillna(UNKNOWN_CREW).astype(str).to_numpy(dtype=object)

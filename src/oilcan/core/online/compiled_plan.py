@@ -1,7 +1,6 @@
 """What a plan needs to be followed reading by reading, put together once."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from oilcan.contract import Contract
 from oilcan.core.features.plan import FeaturePlan
@@ -13,8 +12,7 @@ from oilcan.core.online.state.record_log import Records
 from oilcan.core.online.state.static_values import Statics
 from oilcan.core.online.state.window_groups import Sliding
 from oilcan.core.timeline.lookup import window_units
-
-PER_TICK: Final = {"instant": 3_600_000_000, "cycle": 1, "none": 1}     # whole units in a tick
+from oilcan.ground.time_units import UNITS_PER_TICK
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Parts:
     @classmethod
     def of(cls, plan: FeaturePlan, contract: Contract, *, fill_periods: int) -> "Parts":
         """The parts for a plan."""
-        per_tick = PER_TICK[plan.time]
+        per_tick = UNITS_PER_TICK[plan.time]
         sensors = plan.columns
         inputs = Inputs(plan, contract, fill_periods=fill_periods, per_tick=per_tick)
         by_kind = {kind: [f for f in plan.features if f.kind == kind] for kind in ("ewm", "early_life", "events")}

@@ -18,8 +18,8 @@ from oilcan.core.online.state.reading_block import Block
 from oilcan.core.online.state.signal_state import Processed
 from oilcan.core.prepare.derived import compute_derived
 from oilcan.ground.expression_grammar import columns_used
+from oilcan.ground.time_units import HALF_SECOND
 
-SLACK: Final = 1.4e-4       # ticks, as in `cleaning.hold_last`
 NUMBERS: Final = frozenset({"number", "integer"})
 
 
@@ -92,7 +92,7 @@ class Inputs:
         inside = last >= block.starts[machine, None]
         known = np.where(inside, np.take_along_axis(columns, np.maximum(last, 0), axis=0), state["held"][machine])
         time = np.where(inside, block.time[np.maximum(last, 0)], state["held_time"][machine])
-        near = missing & (self._ticks(block.time)[:, None] - self._ticks(time) <= self._longest + SLACK)
+        near = missing & (self._ticks(block.time)[:, None] - self._ticks(time) <= self._longest + HALF_SECOND)
         if near.any():
             values = values.copy()
             values[:, self.held] = np.where(near, known, columns)

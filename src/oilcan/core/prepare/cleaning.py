@@ -11,6 +11,7 @@ import pandas as pd
 
 from oilcan.core.timeline.groups import first_rows, group_numbers
 from oilcan.ground.columns import KEY, MACHINE, TIME, ticks
+from oilcan.ground.time_units import HALF_SECOND
 
 
 def remove_quarantined(telemetry: pd.DataFrame, quarantine: pd.DataFrame) -> tuple[pd.DataFrame, int]:
@@ -71,8 +72,7 @@ def hold_last(telemetry: pd.DataFrame, columns: Sequence[str], *, longest: float
         is_missing = np.isnan(values)
         if is_missing.any() and not is_missing.all():
             last = np.maximum.accumulate(np.where(is_missing, -1, place))
-            # hours since 1970 carry rounding of 1e-10 h; half a second is far below any period
-            is_near = is_missing & (last >= begin) & (time - time[last] <= longest + 1.4e-4)
+            is_near = is_missing & (last >= begin) & (time - time[last] <= longest + HALF_SECOND)
             filled[column] = np.where(is_near, values[last], values)
             count += int(is_near.sum())
     return telemetry.assign(**filled), count

@@ -12,6 +12,7 @@ from oilcan.core.prepare.cleaning import hold_last, remove_quarantined
 from oilcan.core.prepare.derived import add_derived
 from oilcan.core.prepare.splits import PARTS, SplitPlan
 from oilcan.ground.columns import KEY, TIME
+from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
 
 TABLES: Final = ("errors", "maintenance", "failures", "machines")
 
@@ -139,6 +140,6 @@ def _describe(plan: SplitPlan, machines: pd.DataFrame) -> dict[str, Any]:
         is_instant = isinstance(machines["first_time"].dtype, pd.DatetimeTZDtype)
         cuts = [pd.Timestamp(cut, unit="us", tz="UTC").isoformat() if is_instant else cut for cut in plan.cuts]
         described |= {"first_validation": cuts[0], "first_test": cuts[1]}
-        described["gap"] = plan.gap / 3.6e9 if is_instant else plan.gap
+        described["gap"] = plan.gap / MICROSECONDS_PER_HOUR if is_instant else plan.gap
         described["unseen_machines"] = sorted(plan.of_machine)
     return described

@@ -4,14 +4,14 @@ Everything per machine is computed on whole columns with these boundaries; a Pyt
 twenty thousand machines would cost more than the work itself.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
+
 if TYPE_CHECKING:               # names for the reader; the service computes online features without waiting for pandas
     import pandas as pd
-
-_US_PER_H: Final = 3_600_000_000
 
 
 def first_rows(machine: "pd.Series") -> np.ndarray:
@@ -63,4 +63,4 @@ def exact(time: "pd.Series") -> np.ndarray:
 
 def units_per_tick(time: "pd.Series") -> int:
     """Exact units in a tick: microseconds in an hour, or 1 where cycles are counted."""
-    return _US_PER_H if time.dtype.kind == "M" else 1
+    return MICROSECONDS_PER_HOUR if time.dtype.kind == "M" else 1

@@ -12,6 +12,7 @@ import numpy as np
 
 from oilcan.contract import Contract
 from oilcan.ground.errors import StoreError
+from oilcan.ground.time_units import UNITS_PER_TICK
 
 RecordTable = Literal["errors", "maintenance", "failures"]
 RECORD_TABLES: Final[tuple[RecordTable, ...]] = get_args(RecordTable)
@@ -46,9 +47,8 @@ def layout_of(contract: Contract, columns: Sequence[str]) -> Layout:
     known = contract.tables["telemetry"].columns
     units = tuple(known[name].unit if name in known else contract.derived[name].unit for name in columns)
     period = contract.time.period
-    in_hours = 3_600_000_000 if contract.time.kind == "instant" else 1
     return Layout(contract.name, contract.version, contract.time.kind, tuple(columns), units,
-                  0 if period is None else max(1, round(period.ticks * in_hours)))
+                  0 if period is None else max(1, round(period.ticks * UNITS_PER_TICK[contract.time.kind])))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import numpy as np
 
 from oilcan.core.alarms.policy import AlarmState, step
 from oilcan.core.model.fitted import EventForecast
+from oilcan.ground.columns import UNKNOWN_CREW
 from oilcan.io.stores import Store
 from oilcan.io.stores.tables.alarm_table import NewAlarm
 from oilcan.serving.live.forecast_board import Board
@@ -88,7 +89,7 @@ class Alarming:
     def _crews(self, slots: np.ndarray) -> np.ndarray | None:
         if self._crew is None:
             return None
-        return np.array([str(self._board.static[slot].get(self._crew) or "unknown") for slot in slots.tolist()],
+        return np.array([str(self._board.static[slot].get(self._crew) or UNKNOWN_CREW) for slot in slots.tolist()],
                         dtype=object)
 
     def _remember(self) -> None:

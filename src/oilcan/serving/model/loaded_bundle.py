@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from oilcan.core.bundle.bundle import Bundle
 from oilcan.core.model.fitted import EventForecast, Forecast, LifeForecast, OutlookForecast
+from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
 from oilcan.io.bundle.bundle_folder import load_bundle
 from oilcan.scoring.check import check
 from oilcan.scoring.scorer import columns
@@ -16,7 +17,6 @@ from oilcan.serving.model.contract_facts import described
 if TYPE_CHECKING:
     from oilcan.core.reasons.explainer import Explainer, Reason
 
-US_PER_H: Final = 3_600_000_000
 
 
 class Served:
@@ -45,7 +45,7 @@ class Served:
         self.headline = next(forecast for forecast in bundle.fitted.forecasts
                              if not isinstance(forecast, OutlookForecast) and forecast.name == name)
         self.headline_column = ("rul_" if isinstance(self.headline, LifeForecast) else "p_") + name
-        self.per_tick = 1 if bundle.contract.time.kind == "cycle" else US_PER_H
+        self.per_tick = 1 if bundle.contract.time.kind == "cycle" else MICROSECONDS_PER_HOUR
         self.thresholds = bundle.fitted.thresholds()
         self.headline_columns = tuple(columns([self.headline], np.zeros((0, len(self.features)), np.float32)))
         self._explainer: Explainer | None = None

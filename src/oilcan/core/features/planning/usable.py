@@ -10,6 +10,7 @@ from oilcan.core.features.learning import NUMERIC, Learned, column_types
 from oilcan.core.features.plan import Category, Sensor
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import EVENT_KEYS, MACHINE, TIME
+from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
 from oilcan.params.featurize import FeaturizeParams
 
 ALMOST_NEVER: Final = 0.001     # a sensor there in a smaller share of training readings is not read
@@ -103,5 +104,5 @@ def starts_together(contract: Contract, learned: Learned) -> bool:
     """True where nearly all machines begin with the data, so that elapsed time only tells the date."""
     if contract.time.kind != "instant" or len(learned.since) == 0:
         return False
-    late = learned.since - learned.since.min() > max(w.ticks for w in contract.rows.windows) * 3.6e9
+    late = learned.since - learned.since.min() > max(w.ticks for w in contract.rows.windows) * MICROSECONDS_PER_HOUR
     return bool(late.mean() < LATE_START)

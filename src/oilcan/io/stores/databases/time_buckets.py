@@ -8,12 +8,12 @@ time long: the rows of an hour lie side by side, and a machine's history is in a
 from collections.abc import Iterator
 from typing import Any, Final
 
+from oilcan.ground.time_units import MICROSECONDS_PER_HOUR, UNITS_PER_TICK
 from oilcan.io.stores.databases.database import Row, Transaction
 from oilcan.io.stores.values import Layout
 
-FORECASTS_WIDTH: Final = 6 * 3_600_000_000      # microseconds of `made_at`
+FORECASTS_WIDTH: Final = 6 * MICROSECONDS_PER_HOUR      # microseconds of `made_at`
 _STEPS: Final = 16                      # usual steps between readings in a bucket
-_HOUR: Final = 3_600_000_000
 _PAGE: Final = 64                       # buckets looked into by one statement
 LEAST: Final = -(2**63)
 GREATEST: Final = 2**63 - 1
@@ -27,7 +27,7 @@ SELECT bucket FROM present WHERE bucket >= ? ORDER BY bucket DESC"""
 
 def readings_width(tx: Transaction, layout: Layout) -> int:
     """Length of a bucket of readings in units of time; chosen when the first layout is used, and for ever."""
-    step = layout.period or (_HOUR if layout.time == "instant" else 1)
+    step = layout.period or UNITS_PER_TICK[layout.time]
     tx.run("INSERT INTO counters (name, value) VALUES ('bucket_width', ?) ON CONFLICT DO NOTHING", (_STEPS * step,))
     return int(tx.rows("SELECT value FROM counters WHERE name = 'bucket_width'")[0][0])
 
