@@ -26,7 +26,7 @@ class Cells(NamedTuple):
     is_absent: bool = False                         # the file lacks the column, and may
 
 
-def raw_cells(piece: RawPiece, name: str, spec: Column, table: Table, *, before: int) -> Cells:
+def raw_cells(piece: RawPiece, name: str, spec: Column, table: Table) -> Cells:
     r"""Cells of the column called `name`, one for each record of the piece.
 
     Parameters
@@ -35,19 +35,17 @@ def raw_cells(piece: RawPiece, name: str, spec: Column, table: Table, *, before:
         One file.
     name, spec, table
         The column and its table.
-    before
-        Number of records in the files that come before this one.
 
     Examples
     --------
     >>> piece = RawPiece("hall2/press_7.csv", pd.DataFrame({"t": ["1", "2"]}), np.array([1, 2]))
     >>> press = Column(type="text", unit="none", description="Press", from_path=r"press_(\d+)")
-    >>> raw_cells(piece, "machine_id", press, Table(grain="row", files=["*"], columns={}), before=0).values.tolist()
+    >>> raw_cells(piece, "machine_id", press, Table(grain="row", files=["*"], columns={})).values.tolist()
     ['7', '7']
     """
     wrong = np.zeros(len(piece.frame), dtype=bool)
     if spec.source == ROW_NUMBER:
-        return Cells(pd.Series(piece.rows + before), wrong)
+        return Cells(pd.Series(piece.rows), wrong)
     if spec.source == FILE_NAME:
         return Cells(_repeated(file_name(piece.file), piece), wrong)
     if spec.from_path is not None:

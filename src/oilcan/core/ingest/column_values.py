@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from oilcan.core.ingest.casting import Cast, cast
-from oilcan.core.ingest.cells import raw_cells, records
+from oilcan.core.ingest.cells import raw_cells
 from oilcan.core.ingest.cleaned import Cleaned
 from oilcan.core.ingest.instants import cast_instants
 from oilcan.ground.columns import MACHINE
@@ -12,9 +12,8 @@ from oilcan.ground.columns import MACHINE
 
 def column_values(cleaned: Cleaned, name: str, zone: str) -> pd.Series:
     """One column of all files, cast; wrong and missing cells refuse their row."""
-    spec, before = cleaned.spec.columns[name], np.cumsum([0, *(records(piece) for piece in cleaned.pieces)])
-    cells = [raw_cells(piece, name, spec, cleaned.spec, before=int(start))
-             for piece, start in zip(cleaned.pieces, before, strict=False)]
+    spec = cleaned.spec.columns[name]
+    cells = [raw_cells(piece, name, spec, cleaned.spec) for piece in cleaned.pieces]
     if spec.type == "instant":
         done, problems = cast_instants([part.values for part in cells], spec, cleaned.spec, zone)
         cleaned.problems += [f"{name}: {problem}" for problem in problems]

@@ -1,0 +1,148 @@
+"""The shapes of data that newcomers bring run from YAML alone, from raw files to the bundle."""
+
+import json
+import textwrap
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.stages.pipeline import place, run_stages
+
+pytestmark = pytest.mark.slow
+
+
+def csv(frame):
+    return frame.to_csv(index=False)
+
+
+def figures(folder, part="evaluate"):
+    return json.loads((folder / f"metrics/detail/{part}.json").read_text())
+
+
+TRUCKS = """
+    name: trucks
+    version: 1
+    description: One file per truck, and the log of the workshop.
+    source: {licence: our own}
+    time: {kind: instant, zone: Europe/Berlin, period: 1h, max_gap: 6h}
+    tables:
+      telemetry:
+        grain: one row per truck and hour
+        files: ["trucks/*.csv"]
+        comment: "#"
+        columns:
+          machine_id: {from_path: "truck-([0-9]+)", type: text, unit: none, description: Number of the truck}
+          time: {from: stamp, type: instant, unit: UTC, description: Reading}
+          oil_bar: {from: oil, type: number, unit: bar, range: [0, 20], nullable: true, description: Oil pressure}
+          heat: {type: number, unit: degC, range: [-40, 200], nullable: true, optional: true, description: Temperature}
+      maintenance:
+        grain: one row per service
+        files: [services.csv]
+        only: [{column: component, in: [oil, brake], reason: washing is no maintenance}]
+        all_machines: [ALL]
+        columns:
+          machine_id: {from: vehicle, type: text, unit: none, description: Number of the truck}
+          time: {from: done, type: instant, unit: UTC, description: End of the service}
+          component:
+            from: job
+            type: text
+            unit: none
+            values: [oil, brake, wash]
+            map: {Oil change: oil, oil chg.: oil, "Ölwechsel": oil, Brakes: brake, BRK: brake, washed: wash}
+            description: What was done
+      failures:
+        grain: one row per breakdown
+        files: [services.csv]
+        unlisted: ignore
+        columns:
+          machine_id: {from: vehicle, type: text, unit: none, description: Number of the truck}
+          time: {from: done, type: instant, unit: UTC, description: Breakdown}
+          mode: {from: job, type: text, unit: none, map: {TOWED: engine, towed in: engine}, description: What broke}
+        only: [{column: mode, equals: engine, reason: planned service}]
+    failures: {from: table}
+    tasks:
+      failure: {kind: failure_within, horizon: 48h, lead_time: 2h}
+    rows: {stride: 3h, windows: [6h, 24h]}
+    split: {by: time, validation: 0.25, test: 0.25}
+    costs: {missed_failure_eur: 8000, false_alarm_eur: 300, planned_repair_eur: 1500}
+"""
+
+
+def trucks():
+    random = np.random.default_rng(1)
+    files, jobs = {}, [["ALL", "2024-02-01 12:00", "Oil change"]]
+    for number in range(8):
+        hours = pd.date_range("2024-01-01", periods=24 * 80, freq="1h")
+        breaks = np.cumsum(random.integers(200, 600, 4)) % len(hours)
+        ahead = np.array([min([b - at for b in breaks if b >= at], default=999) for at in range(len(hours))])
+        frame = pd.DataFrame({
+            "stamp": hours.strftime("%Y-%m-%d %H:%M"),
+            "oil": (4 - 2 * (ahead < 60) + random.normal(0, 0.2, len(hours))).round(3),
+            "heat": (80 + 9 * (ahead < 60) + random.normal(0, 1, len(hours))).round(2)})
+        if number == 3:                             # an older logger without a thermometer
+            frame = frame.drop(columns="heat")
+        files[f"trucks/truck-{number:02d}.csv"] = f"# logger {number}\n" + csv(frame)
+        services = zip((100, 500, 900, 1300), ("oil chg.", "Ölwechsel", "BRK", "washed"), strict=True)
+        jobs += [[f"{number:02d}", hours[at].strftime("%Y-%m-%d %H:%M"), name] for at, name in
+                 [*((at, ["TOWED", "towed in"][number % 2]) for at in breaks), *services]]
+    return files | {"services.csv": csv(pd.DataFrame(jobs, columns=["vehicle", "done", "job"]))}
+
+
+def test_a_file_per_vehicle_and_a_log_of_spellings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    place(tmp_path, "trucks", textwrap.dedent(TRUCKS), trucks())
+    run_stages(tmp_path, "trucks")
+    counts = json.loads((tmp_path / "data/canonical/ingest.json").read_text())
+    assert counts["telemetry"]["absent_columns"] == {"heat": 24 * 80}
+    assert counts["maintenance"]["copied_to_all_machines"] == 8
+    jobs = pd.read_parquet("data/canonical/maintenance.parquet")
+    assert jobs["component"].value_counts().to_dict() == {"oil": 24, "brake": 8}
+    assert figures(tmp_path)["test"]["roc_auc"] > 0.9
+    assert (tmp_path / "models/bundle/manifest.json").exists()
+
+
+RUNS = """
+    name: bearings
+    version: 1
+    description: A bearing run until it fails, one file each.
+    source: {licence: our own}
+    time: {kind: cycle, period: 1 cycle}
+    tables:
+      telemetry:
+        grain: one row per bearing and minute
+        files: ["run_*.txt"]
+        header: false
+        separator: blank
+        skip_lines: 2
+        columns:
+          machine_id: {from: file_name, type: text, unit: none, description: Run}
+          time: {from: row_number, type: integer, unit: cycles, description: Minute of the campaign}
+          vibration: {from: 0, type: number, unit: mm/s, range: [0, 100], description: Vibration}
+          heat: {from: 1, type: number, unit: degC, range: [0, 200], description: Temperature}
+    failures: {from: end_of_life, mode: worn}
+    tasks:
+      rul: {kind: rul, cap: 100 cycles}
+    rows: {windows: [5 cycles, 20 cycles]}
+    split: {by: machine, validation: 0.25, test: 0.25}
+    costs: {missed_failure_eur: 8000, false_alarm_eur: 300, planned_repair_eur: 1500}
+"""
+
+
+def runs():
+    random = np.random.default_rng(2)
+    files = {}
+    for number in range(16):
+        life = 90 + 10 * number
+        wear = np.linspace(0, 1, life) ** 2
+        rows = zip(2 + 6 * wear + random.normal(0, 0.2, life), 40 + 30 * wear + random.normal(0, 1, life), strict=True)
+        files[f"run_{number:02d}.txt"] = "rig 4\nvibration heat\n" + "".join(f"{abs(v):.4f} {t:.2f}\n" for v, t in rows)
+    return files
+
+
+def test_run_to_failure_with_a_file_per_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    place(tmp_path, "bearings", textwrap.dedent(RUNS), runs())
+    run_stages(tmp_path, "bearings")
+    failures = pd.read_parquet("data/canonical/failures.parquet")
+    assert failures["machine_id"].tolist() == [f"run_{number:02d}" for number in range(16)]
+    assert figures(tmp_path)["test"]["rmse_capped"] < 25
