@@ -9,7 +9,6 @@ import statistics
 from collections import Counter
 from typing import Final
 
-import numpy as np
 from runs import Checkout, text
 
 from oilcan.core.judging import row_metrics
@@ -17,7 +16,8 @@ from oilcan.io.stage import feature_rows, stage_inputs
 from oilcan.params.train import TrainParams
 from oilcan.training.cross import choose_family, fold_rows
 from oilcan.training.growing import grow
-from oilcan.training.recipe import recipe_of
+from oilcan.training.recipe import candidates
+from oilcan.training.sample import Sample
 from oilcan.training.targets import Target
 
 REPEATS: Final = 5
@@ -32,16 +32,15 @@ def repeated(here: Checkout) -> str:
     rows, features = feature_rows.read_rows(here.folder / "data/prepared", here.folder / "data/features", plan,
                                       "train", "validation", "test")
     target = Target(contract.headline()[0], "label")
-    values, machines = target.values(rows), np.arange(len(rows))
+    sample = Sample.of(target, rows, features)
     found, families = [], Counter[str]()
     for seed in range(REPEATS):
         of_seed = params.model_copy(update={"seed": params.seed + seed})
-        for learnt, judged in fold_rows(target, values, machines, folds=5, seed=seed):
-            family = choose_family(of_seed.label_model, target, values[learnt], machines[learnt], features[learnt],
-                                   of_seed, plan.names, jobs=2).family
-            recipe = recipe_of(target, of_seed, family, plan.names)
-            trees, _ = grow(target, values[learnt], machines[learnt], features[learnt], of_seed, recipe, 2)
-            alarm, positive = trees.predict(features[judged], 2) >= CUT, values[judged] == 1
+        for learned, judged in fold_rows(sample, folds=5, seed=seed):
+            recipes = candidates(target, of_seed, plan.names)
+            family = choose_family(sample.take(learned), recipes, jobs=2).family
+            trees, _ = grow(sample.take(learned), recipes[family], jobs=2)
+            alarm, positive = trees.predict(features[judged], 2) >= CUT, sample.values[judged] == 1
             families[family] += 1
             found.append(row_metrics.precision_recall_f1(int((alarm & positive).sum()), int((alarm & ~positive).sum()),
                                                      int((~alarm & positive).sum())))

@@ -34,6 +34,7 @@ from oilcan.io.stage import table_files
 from oilcan.params.whole import Params
 from oilcan.training.growing import grow
 from oilcan.training.recipe import recipe_of
+from oilcan.training.sample import Sample
 from oilcan.training.targets import Target, targets_of
 
 SUBSETS: Final = ("cmapss_fd001", "cmapss_fd002")
@@ -106,11 +107,10 @@ class Lives:
         train = params.train.model_copy(update={"life_boosting": boosting})
         target = targets_of(contract, self.rows, self.rows, 1)[0][0]
         said = np.empty(len(self.rows))
-        for learnt, held_out in machine_folds(self.machine, folds):
+        for learned, held_out in machine_folds(self.machine, folds):
             matrix, names = self.matrix(contract, params, variant, held_out)
             recipe = recipe_of(target, train, "hist_gradient_boosting", names)
-            values, codes = target.values(self.rows), pd.factorize(self.machine)[0]
-            trees, _ = grow(target, values[learnt], codes[learnt], matrix[learnt], train, recipe, 1)
+            trees, _ = grow(Sample.of(target, self.rows, matrix).take(learned), recipe, jobs=1)
             said[held_out] = np.clip(trees.predict(matrix[held_out]), 0, target.cap)
         return target, said
 

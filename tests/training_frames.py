@@ -12,7 +12,10 @@ from oilcan.core.features.plan import Feature, FeaturePlan
 from oilcan.io.stage import files, table_files
 from oilcan.params.compute import ComputeParams
 from oilcan.params.train import BoostingParams, ForestParams, OutlookParams, TrainParams
+from oilcan.training.ensembles.ensemble import Ensemble
+from oilcan.training.ensembles.registry import ENSEMBLES
 from oilcan.training.recipe import Recipe
+from oilcan.training.targets import Thinning
 from oilcan.training.training_data import Part, TrainingData
 
 ROOT = Path(__file__).parents[1]
@@ -73,8 +76,14 @@ split: {by: row, validation: 0.2, test: 0.2}
 
 
 def recipe(family: str = "hist_gradient_boosting", *, regression: bool = False, forest: ForestParams = FOREST,
-           boosting: BoostingParams = BOOSTING, monotone: tuple[int, ...] = ()) -> Recipe:
-    return Recipe(family, forest, boosting, regression, monotone)
+           boosting: BoostingParams = BOOSTING) -> Recipe:
+    thinning = Thinning(negatives_per_positive=0.0, min_rows=0, max_rows=0, class_weight="none")
+    return Recipe((ensemble(family, forest=forest, boosting=boosting),), regression, thinning, seed=1)
+
+
+def ensemble(family: str, *, forest: ForestParams = FOREST, boosting: BoostingParams = BOOSTING) -> Ensemble:
+    kind = ENSEMBLES[family]
+    return kind.make(boosting if family == "hist_gradient_boosting" else forest)
 
 
 def contract(text: str = FLEET) -> Contract:

@@ -13,8 +13,9 @@ from oilcan.io.bundle import bundle_folder
 from oilcan.io.repository import whole_params
 from oilcan.io.stage import feature_rows
 from oilcan.scoring import check
-from oilcan.training.estimators import build
-from oilcan.training.recipe import Recipe
+from oilcan.training.ensembles.boosting import Boosting
+from oilcan.training.ensembles.ensemble import Learning
+from oilcan.training.ensembles.forests import Forest
 from oilcan.training.targets import targets_of
 
 _ROWS = 8_000           # to fit on: the size of the trees matters here, not their quality
@@ -40,7 +41,9 @@ def twin(root: Path, family: str, folder: Path) -> Twin:
     values = target.values(rows)
     kept = np.random.default_rng(1).choice(np.flatnonzero(~np.isnan(values)), _ROWS)
     x, y = np.nan_to_num(features[kept], nan=0.0), values[kept]
-    estimator = build(Recipe(family, p.random_forest, p.hist_gradient_boosting, regression=False), 1, jobs=2)
+    learning = Learning(regression=False, seed=1, jobs=2)
+    estimator = (Forest("random_forest", p.random_forest).estimator(learning) if family == "random_forest"
+                 else Boosting(p.hist_gradient_boosting).estimator(learning, x.shape[1]))
     estimator.fit(x, y)
     if family == "random_forest":
         estimator.set_params(n_jobs=None)

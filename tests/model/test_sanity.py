@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from tests.training_frames import COMPUTE, INDEPENDENT, contract, independent, recipe, train_params, training_data
+from tests.training_frames import COMPUTE, INDEPENDENT, contract, ensemble, independent, train_params, training_data
 
 from oilcan.core.judging import row_metrics
 from oilcan.params.train import BoostingParams, ForestParams
-from oilcan.training.estimators import Rows, build, fit_trees
+from oilcan.training.ensembles.ensemble import Learning, LearningRows
 from oilcan.training.fit import train
 from oilcan.training.leaks import suspicious_features
 
@@ -21,8 +21,8 @@ FREE = {
 @pytest.mark.parametrize("model", MODELS)
 def test_twenty_rows_are_learnt_by_heart(model):
     rng = np.random.default_rng(0)
-    rows = Rows(rng.normal(size=(20, 4)).astype(np.float32), rng.permutation(np.repeat([0.0, 1.0], 10)))
-    trees = fit_trees(build(recipe(model, **FREE), 0, jobs=1), rows)
+    rows = LearningRows(rng.normal(size=(20, 4)).astype(np.float32), rng.permutation(np.repeat([0.0, 1.0], 10)))
+    trees = ensemble(model, **FREE).fit(rows, Learning(regression=False))
     assert ((trees.predict(rows.matrix) > 0.5) == (rows.target == 1)).all()
 
 

@@ -13,8 +13,9 @@ from tests.training_frames import (
 
 from oilcan.training.cross import choose_family, fold_rows, out_of_fold
 from oilcan.training.fit import train
+from oilcan.training.recipe import candidates
+from oilcan.training.sample import Sample
 from oilcan.training.targets import Target
-from oilcan.training.training_data import machine_codes
 
 FAILURE = Target("failure", "failure_within")
 BROKEN = Target("broken", "label")
@@ -22,30 +23,30 @@ BROKEN = Target("broken", "label")
 
 def test_every_known_row_is_judged_once_by_trees_of_other_machines():
     data = training_data(fleet())
-    values, machines = FAILURE.values(data.train.rows).copy(), machine_codes(data.train.rows)
-    values[::7] = np.nan
+    rows = data.train.rows.copy()
+    rows.loc[::7, "target_failure"] = np.nan
+    sample = Sample.of(FAILURE, rows, data.train.matrix)
     judged = []
-    for learnt, out in fold_rows(FAILURE, values, machines, folds=4, seed=0):
-        assert not set(machines[learnt]) & set(machines[out])
+    for learned, out in fold_rows(sample, folds=4, seed=0):
+        assert not set(sample.machines[learned]) & set(sample.machines[out])
         judged.append(out)
-    assert np.array_equal(np.sort(np.concatenate(judged)), np.flatnonzero(~np.isnan(values)))
+    assert np.array_equal(np.sort(np.concatenate(judged)), np.flatnonzero(~np.isnan(sample.values)))
 
 
 @pytest.mark.parametrize("target", [FAILURE, Target("rul", "rul", cap=240.0)])
 def test_what_is_said_out_of_fold_is_nan_only_where_the_outcome_is(target):
     data = training_data(fleet())
-    values = target.values(data.train.rows)
-    said = out_of_fold(target, values, machine_codes(data.train.rows), data.train.matrix, train_params(),
-                       recipe(regression=target.kind == "rul"), folds=3)
-    assert np.array_equal(np.isnan(said), np.isnan(values))
+    sample = Sample.of(target, data.train.rows, data.train.matrix)
+    forecasts = out_of_fold(sample, recipe(regression=target.kind == "rul"), folds=3)
+    assert np.array_equal(np.isnan(forecasts), np.isnan(sample.values))
 
 
 def test_the_deal_into_folds_follows_the_seed():
     rows, matrix, _ = independent()
-    values, machines = BROKEN.values(rows), np.arange(len(rows))
-    said = [out_of_fold(BROKEN, values, machines, matrix, train_params(), recipe(), seed=seed) for seed in (0, 0, 1)]
-    assert np.array_equal(said[0], said[1])
-    assert not np.array_equal(said[0], said[2])
+    sample = Sample.of(BROKEN, rows, matrix)
+    forecasts = [out_of_fold(sample, recipe(), seed=seed) for seed in (0, 0, 1)]
+    assert np.array_equal(forecasts[0], forecasts[1])
+    assert not np.array_equal(forecasts[0], forecasts[2])
 
 
 def test_auto_takes_the_family_with_the_least_loss_and_says_what_it_compared():
@@ -57,5 +58,7 @@ def test_auto_takes_the_family_with_the_least_loss_and_says_what_it_compared():
 
 
 def test_a_family_that_was_named_is_not_compared():
-    choice = choose_family("extra_trees", BROKEN, np.zeros(0), np.zeros(0), np.zeros((0, 1)), train_params(), ("a",))
+    rows, matrix, _ = independent()
+    choice = choose_family(Sample.of(BROKEN, rows[:0], matrix[:0]),
+                           candidates(BROKEN, train_params(label_model="extra_trees"), ("a",)))
     assert choice.as_json() == {"family": "extra_trees"}

@@ -60,8 +60,8 @@ def test_a_committee_is_boosting_and_extra_trees_for_the_task_and_boosting_for_i
 def test_each_kind_of_task_has_its_family():
     params = train_params(model="committee", label_model="random_forest")
     recipes = [recipe_of(Target("x", kind), params, "committee", ()) for kind in ("failure_within", "rul", "label")]
-    assert [recipe.members[1].forest for recipe in recipes] == [params.committee_forest] * 3
-    assert recipes[1].members[0].boosting == params.life_boosting
+    assert [recipe.ensembles[1].params for recipe in recipes] == [params.committee_forest] * 3
+    assert recipes[1].first.params == params.life_boosting
 
 
 def test_the_forecast_of_when_thins_its_rows_as_boosting_does_beside_a_committee_too():

@@ -6,7 +6,7 @@ from tests.training_frames import COMPUTE, OUTLOOK, contract, fleet, train_param
 
 from oilcan.core.model.fitted import EventForecast, LifeForecast, OutlookForecast, Trained
 from oilcan.training.fit import train
-from oilcan.training.training_data import Stacked
+from oilcan.training.sample import Stacked
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 from tests.training_frames import COMPUTE, contract, fleet, train_params, training_data
 
 from oilcan.training.fit import train
-from oilcan.training.targets import Target, choose_rows
+from oilcan.training.targets import Chosen, Target, Thinning, choose_rows
 
 FAILURE = Target("failure", "failure_within")
 
@@ -13,30 +13,35 @@ def _values() -> np.ndarray:
     return np.concatenate([np.repeat([1.0, 0.0], [10, 90]), [np.nan]])
 
 
+def _chosen(values: np.ndarray | None = None, target: Target = FAILURE, *, boosted: bool, **params: object) -> Chosen:
+    thinning = Thinning.of(train_params(**params))
+    return choose_rows(_values() if values is None else values, target, thinning, boosted=boosted, seed=1)
+
+
 def test_unknown_outcomes_are_never_learnt_from():
-    assert 100 not in choose_rows(_values(), FAILURE, train_params(), boosted=True).at
+    assert 100 not in _chosen(boosted=True).at
 
 
 def test_thinning_keeps_every_positive_and_the_stated_negatives():
-    chosen = choose_rows(_values(), FAILURE, train_params(negatives_per_positive=3.0), boosted=True).at
+    chosen = _chosen(boosted=True, negatives_per_positive=3.0).at
     assert (_values()[chosen] == 1).sum() == 10
     assert (_values()[chosen] == 0).sum() == 30
 
 
 def test_thinning_leaves_at_least_the_stated_rows():
-    chosen = choose_rows(_values(), FAILURE, train_params(negatives_per_positive=1.0, min_rows=70), boosted=True)
+    chosen = _chosen(boosted=True, negatives_per_positive=1.0, min_rows=70)
     assert (len(chosen.at), chosen.shift) == (70, pytest.approx(np.log(60 / 90)))
 
 
 def test_a_forest_weighs_kept_negatives_for_those_left_out():
-    chosen = choose_rows(_values(), FAILURE, train_params(negatives_per_positive=3.0), boosted=False)
+    chosen = _chosen(boosted=False, negatives_per_positive=3.0)
     assert chosen.weight is not None
     positive = _values()[chosen.at] == 1
     assert chosen.weight[~positive].sum() / chosen.weight[positive].sum() == pytest.approx(9.0)
 
 
 def test_boosting_shifts_its_log_odds_instead():
-    chosen = choose_rows(_values(), FAILURE, train_params(negatives_per_positive=3.0), boosted=True)
+    chosen = _chosen(boosted=True, negatives_per_positive=3.0)
     assert chosen.weight is None
     assert chosen.shift == pytest.approx(np.log(30 / 90))
 
@@ -53,14 +58,14 @@ def test_thinning_leaves_probabilities_right(model):
 
 
 def test_balanced_classes_weigh_the_same():
-    chosen = choose_rows(_values(), FAILURE, train_params(class_weight="balanced"), boosted=True)
+    chosen = _chosen(boosted=True, class_weight="balanced")
     assert chosen.weight is not None
     positive = _values()[chosen.at] == 1
     assert chosen.weight[positive].sum() == pytest.approx(chosen.weight[~positive].sum())
 
 
 def test_more_rows_than_wanted_are_thinned_evenly():
-    chosen = choose_rows(np.arange(100.0), Target("rul", "rul"), train_params(max_rows=30), boosted=True).at
+    chosen = _chosen(np.arange(100.0), Target("rul", "rul"), boosted=True, max_rows=30).at
     assert chosen.tolist() == list(range(0, 100, 4))
 
 

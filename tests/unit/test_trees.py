@@ -1,24 +1,33 @@
 import copy
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
 import treelite
-from tests.training_frames import recipe
+from tests.training_frames import ensemble
 
 from oilcan.core.model.trees import TreeModel
 from oilcan.ground.errors import IntegrityError
-from oilcan.training.estimators import Rows, build, fit_trees
+from oilcan.training.ensembles.boosting import Boosting
+from oilcan.training.ensembles.ensemble import Learning, LearningRows
 
 MODELS = ["random_forest", "extra_trees", "hist_gradient_boosting"]
+BOOSTING = "hist_gradient_boosting"
+SEVEN = Learning(regression=False, seed=7)
 
 
-def _rows(n: int = 400, missing: float = 0.1) -> Rows:
+def _estimator(model: str, learning: Learning) -> Any:
+    kind = ensemble(model)
+    return kind.estimator(learning, 5) if isinstance(kind, Boosting) else kind.estimator(learning)
+
+
+def _rows(n: int = 400, missing: float = 0.1) -> LearningRows:
     rng = np.random.default_rng(0)
     matrix = rng.normal(size=(n, 5)).astype(np.float32)
     target = (matrix[:, 0] + matrix[:, 1] ** 2 > 1).astype(float)
     matrix[rng.random(matrix.shape) < missing] = np.nan
-    return Rows(matrix, target)
+    return LearningRows(matrix, target)
 
 
 @pytest.mark.parametrize("missing", [0.0, 0.1])
@@ -26,8 +35,8 @@ def _rows(n: int = 400, missing: float = 0.1) -> Rows:
 @pytest.mark.parametrize("regression", [False, True])
 def test_trees_say_what_scikit_learn_says(regression, model, missing):
     rows, unseen = _rows(missing=missing), _rows(900, missing=0.3).matrix
-    estimator = build(recipe(model, regression=regression), 7, jobs=1)
-    trees = fit_trees(estimator, rows)
+    estimator = _estimator(model, Learning(regression, seed=7)).fit(rows.matrix, rows.target)
+    trees = ensemble(model).fit(rows, Learning(regression, seed=7))
     wanted = estimator.predict(unseen) if regression else estimator.predict_proba(unseen)[:, 1]
     exact = 0.0 if model == "random_forest" else 1e-12
     assert np.abs(trees.predict(unseen) - wanted).max() <= exact
@@ -35,7 +44,7 @@ def test_trees_say_what_scikit_learn_says(regression, model, missing):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_bytes_do_not_depend_on_threads(model):
-    built = [fit_trees(build(recipe(model), 7, jobs=jobs), _rows(), jobs=jobs) for jobs in (1, 2)]
+    built = [ensemble(model).fit(_rows(), Learning(regression=False, seed=7, jobs=jobs)) for jobs in (1, 2)]
     assert built[0] == built[1]
     assert pickle.dumps(built[0]) == pickle.dumps(built[1])
 
@@ -43,20 +52,20 @@ def test_bytes_do_not_depend_on_threads(model):
 @pytest.mark.parametrize("model", MODELS)
 def test_a_row_gets_the_same_bits_alone_and_in_a_batch(model):
     rows = _rows()
-    trees = fit_trees(build(recipe(model), 7, jobs=1), rows)
+    trees = ensemble(model).fit(rows, SEVEN)
     together = trees.predict(rows.matrix, jobs=2)
     alone = np.concatenate([trees.predict(rows.matrix[at : at + 1]) for at in range(len(rows))])
     assert np.array_equal(together, alone)
 
 
 def test_rows_of_another_width_are_refused():
-    trees = fit_trees(build(recipe(), 7, jobs=1), _rows())
+    trees = ensemble(BOOSTING).fit(_rows(), SEVEN)
     with pytest.raises(ValueError, match=r"shape is \(3, 4\), wanted \(n, 5\)"):
         trees.predict(np.zeros((3, 4), dtype=np.float32))
 
 
 def test_no_rows_give_no_numbers():
-    trees = fit_trees(build(recipe(), 7, jobs=1), _rows())
+    trees = ensemble(BOOSTING).fit(_rows(), SEVEN)
     assert trees.predict(np.zeros((0, 5), dtype=np.float32)).shape == (0,)
 
 
@@ -67,7 +76,7 @@ def test_bytes_that_are_no_model_are_refused():
 
 def test_an_estimator_that_treelite_misreads_is_refused():
 
-    estimator = build(recipe(regression=True), 7, jobs=1)
+    estimator = _estimator(BOOSTING, Learning(regression=True, seed=7))
     rows = _rows()
     estimator.fit(rows.matrix, rows.target)
     lying = type("HistGradientBoostingRegressor", (type(estimator),), {
@@ -81,7 +90,7 @@ def test_an_estimator_that_treelite_misreads_is_refused():
 def test_a_column_without_a_value_is_no_obstacle(model):
     rows = _rows()
     rows.matrix[:, 3] = np.nan
-    trees = fit_trees(build(recipe(model), 7, jobs=1), rows)
+    trees = ensemble(model).fit(rows, SEVEN)
     moved = rows.matrix.copy()
     moved[:, 3] = 1.0
     assert np.array_equal(trees.predict(rows.matrix), trees.predict(moved))
@@ -89,7 +98,7 @@ def test_a_column_without_a_value_is_no_obstacle(model):
 
 def test_a_bag_says_the_mean_of_its_members():
     rows = _rows()
-    members = [fit_trees(build(recipe(), seed, jobs=1), rows) for seed in (7, 8)]
+    members = [ensemble(BOOSTING).fit(rows, Learning(regression=False, seed=seed)) for seed in (7, 8)]
     bag = TreeModel.bag(members)
     mean = (members[0].predict(rows.matrix) + members[1].predict(rows.matrix)) / 2
     assert np.array_equal(bag.predict(rows.matrix), mean)
@@ -98,8 +107,8 @@ def test_a_bag_says_the_mean_of_its_members():
 
 
 def test_members_of_another_width_are_refused():
-    narrow = Rows(_rows().matrix[:, :4], _rows().target)
-    members = [fit_trees(build(recipe(), 7, jobs=1), rows) for rows in (_rows(), narrow)]
+    narrow = LearningRows(_rows().matrix[:, :4], _rows().target)
+    members = [ensemble(BOOSTING).fit(rows, SEVEN) for rows in (_rows(), narrow)]
     with pytest.raises(IntegrityError, match=r"members read \[4, 5\] features"):
         TreeModel.bag(members)
 
@@ -108,7 +117,7 @@ def test_members_of_another_width_are_refused():
 @pytest.mark.parametrize("regression", [False, True])
 def test_trees_say_what_treelite_says_to_the_bit(regression, model):
     rows = _rows()
-    trees = fit_trees(build(recipe(model, regression=regression), 7, jobs=1), rows)
+    trees = ensemble(model).fit(rows, Learning(regression, seed=7))
     for said, margin in ((trees.predict(rows.matrix), False), (trees.raw(rows.matrix), True)):
         wanted = treelite.gtil.predict(trees.members[0], rows.matrix, nthread=1, pred_margin=margin)
         assert np.array_equal(said, wanted[:, 0, -1])
@@ -116,7 +125,7 @@ def test_trees_say_what_treelite_says_to_the_bit(regression, model):
 
 def test_raw_of_a_boosted_classifier_is_its_log_odds():
     rows = _rows()
-    trees = fit_trees(build(recipe(), 7, jobs=1), rows)
+    trees = ensemble(BOOSTING).fit(rows, SEVEN)
     assert trees.predict(rows.matrix) == pytest.approx(1 / (1 + np.exp(-trees.raw(rows.matrix))), abs=1e-12)
 
 

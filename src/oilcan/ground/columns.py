@@ -18,7 +18,9 @@ TIME: Final = "time"
 CODE: Final = "code"
 COMPONENT: Final = "component"
 MODE: Final = "mode"
-PART: Final = "part"
+PART: Final = "part"              # of the split: train, validation, test
+PARTITION: Final = "partition"    # number of the file that holds the machine
+TARGET: Final = "target_"         # begins the column of each target in rows.parquet
 KEY: Final = [MACHINE, TIME]
 
 EVENT_KEYS: Final[dict[str, list[str]]] = {

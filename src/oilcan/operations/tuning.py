@@ -105,7 +105,7 @@ def _run_trials(optuna: Any, study: Any, problem: Problem, options: Options, rec
 def _run_trial(study: Any, problem: Problem, seed: int) -> None:
     trial, started = study.ask(), time.monotonic()
     values = problem.search.suggest(trial)
-    score = judge(problem.search, values, problem.part, problem.features, seed=seed, jobs=problem.jobs)
+    score = judge(problem.search, values, problem.sample, seed=seed, jobs=problem.jobs)
     trial.set_user_attr("folds", list(score.folds))
     trial.set_user_attr("seconds", round(time.monotonic() - started, 1))
     study.tell(trial, score.mean)

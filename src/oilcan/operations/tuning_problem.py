@@ -11,22 +11,20 @@ from oilcan.io.repository import whole_params
 from oilcan.io.repository.dvc_command import stale_stages
 from oilcan.io.stage import feature_rows, stage_inputs
 from oilcan.params.section import section
-from oilcan.params.train import TrainParams
 from oilcan.training.cross import choose_family
-from oilcan.training.recipe import choice_of
+from oilcan.training.recipe import candidates
+from oilcan.training.sample import Sample
 from oilcan.training.search_space import Search, Space
 from oilcan.training.targets import Target
-from oilcan.training.training_data import Part, machine_codes
 
 _UPSTREAM: Final = ("fetch", "simulate", "ingest", "prepare", "featurize")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Training rows, their features in order, what to search, and how many workers may."""
+    """Training rows, what to search, and how many workers may."""
 
-    part: Part
-    features: tuple[str, ...]
+    sample: Sample
     search: Search
     jobs: int
 
@@ -34,10 +32,10 @@ class Problem:
         """A name for each problem: a sweep continues only where nothing that it compares has changed."""
         search = self.search
         text = json.dumps([search.params.model_dump(),
-                           {word: span.model_dump() for word, span in search.ranges.items()}, self.features, seed],
+                           {word: span.model_dump() for word, span in search.ranges.items()}, search.features, seed],
                           sort_keys=True)
-        every = max(1, len(self.part.matrix) // 1000)
-        numbers = search.target.values(self.part.rows).tobytes() + self.part.matrix[::every].tobytes()
+        matrix = self.sample.features()
+        numbers = self.sample.values.tobytes() + matrix[:: max(1, len(matrix) // 1000)].tobytes()
         return f"tune-{search.target.name}-{hashlib.sha256(text.encode() + numbers).hexdigest()[:6]}"
 
 
@@ -58,12 +56,13 @@ def read_problem(root: Path, task: str | None, space: Path | None) -> Problem:
         raise ParamsError(f"--task: no such task (found {name!r}, wanted one of {sorted(contract.tasks)}).")
     _check_fresh(root)
     plan = feature_rows.read_plan(root / "data/features")
-    part = Part(*feature_rows.read_rows(root / "data/prepared", root / "data/features", plan, "train"))
+    rows, matrix = feature_rows.read_rows(root / "data/prepared", root / "data/features", plan, "train")
     chosen = contract.tasks[name]
     target = Target(name, chosen.kind, cap=chosen.cap.ticks if chosen.cap else None)
     ranges = section(Space, stage_inputs.read_yaml(space or root / "tune.yaml"), str(space or "tune.yaml"))
-    features = tuple(plan.names)
-    return Problem(part, features, _search(target, ranges, params.train, part, features), params.compute.jobs)
+    sample = Sample.of(target, rows, matrix)
+    family = choose_family(sample, candidates(target, params.train, plan.names)).family
+    return Problem(sample, Search.of(target, family, ranges, params.train, plan.names), params.compute.jobs)
 
 
 def _check_fresh(root: Path) -> None:
@@ -71,9 +70,3 @@ def _check_fresh(root: Path) -> None:
     if stale:
         raise DataError(f"tune: the features are not those of the present parameters ({', '.join(stale)} would run). "
                         f"Run `dvc repro featurize`.")
-
-
-def _search(target: Target, space: Space, params: TrainParams, part: Part, features: tuple[str, ...]) -> Search:
-    choice = choose_family(choice_of(target, params), target, target.values(part.rows), machine_codes(part.rows),
-                           part.matrix, params, features)
-    return Search.of(target, choice.family, space, params)

@@ -6,8 +6,8 @@ import pydantic
 
 from oilcan.params.section import Section
 
-Family = Literal["random_forest", "extra_trees", "hist_gradient_boosting", "committee"]
-ModelChoice = Literal["random_forest", "extra_trees", "hist_gradient_boosting", "committee", "auto"]
+ModelFamily = Literal["random_forest", "extra_trees", "hist_gradient_boosting", "committee"]
+ModelChoice = ModelFamily | Literal["auto"]
 
 
 class ForestParams(Section):

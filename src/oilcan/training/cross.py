@@ -1,81 +1,86 @@
 """How good is a model on machines it has not seen? Cross-validation on training rows, without stages.
 
-Whoever compares models before the validation part is touched asks here: `train.model: auto`, `oilcan tune` and the
-benchmarks. Rows of one machine are all learnt from, or all judged.
+`train.model: auto`, `oilcan tune` and the benchmarks compare models here, before the validation part is used. All rows
+of a machine are in the same fold.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold
 
-from oilcan.params.train import Family, ModelChoice, TrainParams
+from oilcan.params.train import ModelFamily
 from oilcan.training.growing import grow
-from oilcan.training.recipe import FAMILIES, Recipe, recipe_of
-from oilcan.training.targets import Target, choose_rows
+from oilcan.training.recipe import Recipe
+from oilcan.training.sample import Sample
+from oilcan.training.targets import choose_rows
 
 FOLDS: Final = 5
 _MOST_ROWS: Final = 20_000      # on which families are compared
 
 
-def out_of_fold(target: Target, values: np.ndarray, machines: np.ndarray, matrix: np.ndarray, params: TrainParams,
-                recipe: Recipe, *, folds: int = FOLDS, seed: int = 0, jobs: int = 1) -> np.ndarray:
-    """What trees say about each row that learnt from the other folds' machines only.
+def out_of_fold(sample: Sample, recipe: Recipe, *, folds: int = FOLDS, seed: int = 0, jobs: int = 1) -> np.ndarray:
+    """Forecast of each row by trees that learned from the machines of the other folds only.
 
     Parameters
     ----------
-    values, machines
-        Outcome (NaN where unknown) and machine of each row, shape (n,).
-    matrix
-        Shape (n, n_features).
     seed
-        Of the deal into folds; `params.seed` is that of the trees.
+        Of the deal into folds; `recipe.seed` is that of the trees.
 
     Returns
     -------
     Uncalibrated, shape (n,); NaN where the outcome is unknown.
     """
-    said = np.full(len(values), np.nan)
-    for learnt, judged in fold_rows(target, values, machines, folds=folds, seed=seed):
-        trees, _ = grow(target, values[learnt], machines[learnt], matrix[learnt], params, recipe, jobs)
-        said[judged] = trees.predict(matrix[judged], jobs)
-    return said
+    forecasts = np.full(len(sample.values), np.nan)
+    for learned, judged in fold_rows(sample, folds=folds, seed=seed):
+        trees, _ = grow(sample.take(learned), recipe, jobs=jobs)
+        forecasts[judged] = trees.predict(sample.take(judged).features(), jobs)
+    return forecasts
 
 
-def fold_rows(target: Target, values: np.ndarray, machines: np.ndarray, *, folds: int, seed: int,
-              ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Positions to learn from and to judge, of rows with a known outcome; classes in like shares where there are any.
+def fold_rows(sample: Sample, *, folds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Positions to learn from and to judge, of rows with a known outcome; every fold has the same share of each class.
 
-    Parameters
-    ----------
-    values, machines
-        As in `out_of_fold`.
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from oilcan.training.targets import Target
+    >>> rows = pd.DataFrame({"machine_id": list("aabb"), "target_x": [1.0, 0.0, 1.0, 0.0]})
+    >>> sample = Sample.of(Target("x", "failure_within"), rows, np.zeros((4, 1)))
+    >>> [learned.tolist() for learned, _ in fold_rows(sample, folds=2, seed=0)]
+    [[0, 1], [2, 3]]
     """
-    known = np.flatnonzero(~np.isnan(values))
-    group, of_class = machines[known], values[known]
-    alone = len(np.unique(group)) == len(known)         # every row its own machine: no group to hold together
+    known = np.flatnonzero(~np.isnan(sample.values))
+    group, of_class = sample.machines[known], sample.values[known]
+    alone = len(np.unique(group)) == len(known)         # each row is its own machine: there are no groups
     n = min(folds, len(np.unique(group)))
-    splitter = (GroupKFold(n, shuffle=True, random_state=seed) if target.kind == "rul" else
+    splitter = (GroupKFold(n, shuffle=True, random_state=seed) if sample.target.kind == "rul" else
                 StratifiedKFold(n, shuffle=True, random_state=seed) if alone else
                 StratifiedGroupKFold(n, shuffle=True, random_state=seed))
-    for learnt, judged in splitter.split(known, of_class, None if alone and target.kind != "rul" else group):
-        yield known[learnt], known[judged]
+    for learned, judged in splitter.split(known, of_class, None if alone and sample.target.kind != "rul" else group):
+        yield known[learned], known[judged]
 
 
-def loss(values: np.ndarray, said: np.ndarray) -> float:
-    """Mean squared error of the rows with a known outcome: the Brier score for classes."""
+def loss(values: np.ndarray, forecasts: np.ndarray) -> float:
+    """Mean squared error of the rows with a known outcome: the Brier score for classes.
+
+    Examples
+    --------
+    >>> loss(np.array([1.0, 0.0, np.nan]), np.array([0.5, 0.5, 0.9]))
+    0.25
+    """
     known = ~np.isnan(values)
-    return float(np.mean((said[known] - values[known]) ** 2))
+    return float(np.mean((forecasts[known] - values[known]) ** 2))
 
 
 @dataclass(frozen=True)
-class Choice:
-    """The family taken, and the cross-validated loss of each that was compared; empty where it was told."""
+class FamilyChoice:
+    """The family taken, and the cross-validated loss of each that was compared; empty if params named one."""
 
-    family: Family
-    losses: dict[Family, float]
+    family: ModelFamily
+    losses: dict[ModelFamily, float]
 
     def as_json(self) -> dict[str, Any]:
         """For metrics/detail/train.json."""
@@ -83,21 +88,26 @@ class Choice:
         return {"family": self.family} | ({"cross_validated_loss": compared} if compared else {})
 
 
-def choose_family(choice: ModelChoice, target: Target, values: np.ndarray, machines: np.ndarray, matrix: np.ndarray,
-                  params: TrainParams, features: Sequence[str], jobs: int = 1) -> Choice:
-    """The family asked for, or, for `auto`, the one with the least cross-validated loss.
+def choose_family(sample: Sample, candidates: Mapping[ModelFamily, Recipe], jobs: int = 1) -> FamilyChoice:
+    """The family with the least cross-validated loss; of equals the first, and a single one without a look.
 
-    At most 20,000 rows are looked at, thinned as training thins them. Ties go to the first of `FAMILIES`.
+    At most 20,000 rows are used, thinned as training thins them.
+
+    Parameters
+    ----------
+    sample
+        Training rows.
+    candidates
+        From `recipe.candidates`.
     """
-    if choice != "auto":
-        return Choice(choice, {})
-    few = params.model_copy(update={"max_rows": min(params.max_rows or _MOST_ROWS, _MOST_ROWS)})
-    at = choose_rows(values, target, few, boosted=True).at
-    as_is = params.model_copy(update={"negatives_per_positive": 0.0})
-    losses: dict[Family, float] = {}
-    deal = target.seed(params.seed) % 2**32
-    for family in FAMILIES:
-        recipe = recipe_of(target, params, family, features)
-        said = out_of_fold(target, values[at], machines[at], matrix[at], as_is, recipe, seed=deal, jobs=jobs)
-        losses[family] = loss(values[at], said)
-    return Choice(min(losses, key=lambda family: losses[family]), losses)
+    if len(candidates) == 1:
+        return FamilyChoice(next(iter(candidates)), {})
+    losses: dict[ModelFamily, float] = {}
+    for family, recipe in candidates.items():
+        few = replace(recipe.thinning, max_rows=min(recipe.thinning.max_rows or _MOST_ROWS, _MOST_ROWS))
+        chosen = choose_rows(sample.values, sample.target, few, boosted=True, seed=recipe.seed)
+        compared = sample.take(chosen.at)
+        as_is = replace(recipe, thinning=replace(recipe.thinning, negatives_per_positive=0.0))
+        deal = sample.target.seed(recipe.seed) % 2**32
+        losses[family] = loss(compared.values, out_of_fold(compared, as_is, seed=deal, jobs=jobs))
+    return FamilyChoice(min(losses, key=lambda family: losses[family]), losses)

@@ -1,6 +1,6 @@
 """From trees to a forecast, on validation rows alone: calibrate, cut, draw the interval, and judge."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,12 +9,12 @@ import pandas as pd
 from oilcan.contract import Contract
 from oilcan.core.judging import row_metrics
 from oilcan.core.model import calibration, intervals
+from oilcan.core.model.calibration import Method
 from oilcan.core.model.fitted import EventForecast, Forecast, LifeForecast
 from oilcan.ground.columns import MACHINE
-from oilcan.params.train import TrainParams
 from oilcan.training.leaks import SUSPICIOUS_AUC, Suspicion, suspicious_features
 from oilcan.training.targets import Target, count_events
-from oilcan.training.threshold import Choice, choose_policy
+from oilcan.training.threshold import JudgedRows, PolicyChoice, choose_policy
 from oilcan.training.training_data import Grown, Part, TrainingData
 
 
@@ -26,23 +26,28 @@ class Finished:
     report: dict[str, Any]
     suspicions: tuple[Suspicion, ...] = ()
 
+    def reporting(self, **entries: Any) -> "Finished":
+        """The same with more entries in the report."""
+        return replace(self, report=self.report | entries)
+
     @property
     def near_perfect(self) -> bool:
         """Whether the forecast is too good to be believed without a look."""
         return bool((self.report["validation"].get("roc_auc") or 0.0) > SUSPICIOUS_AUC)
 
 
-def finish_event(contract: Contract, target: Target, grown: Grown, data: TrainingData, params: TrainParams) -> Finished:
+def finish_event(contract: Contract, target: Target, grown: Grown, data: TrainingData, calibrate: Method) -> Finished:
     """Calibrate on validation rows and, for a task as a whole, choose the threshold by cost."""
     rows = data.validation.rows
     values = target.values(rows)
     known = ~np.isnan(values)
-    kept = calibration.choose(params.calibration, grown.validation[known], values[known],
+    kept = calibration.choose(calibrate, grown.validation[known], values[known],
                               rows[MACHINE].to_numpy()[known])
-    choice: Choice | None = None
+    choice: PolicyChoice | None = None
     if target.mode is None:
         p = kept.calibrator(grown.validation)
-        choice = choose_policy(contract, contract.tasks[target.task], rows, values, p, data.failures, data.machines)
+        judged = JudgedRows(rows, values, p, data.failures, data.machines)
+        choice = choose_policy(contract, contract.tasks[target.task], judged)
     forecast = EventForecast(target.task, target.mode, grown.trees, kept.calibrator,
                              choice.policy if choice else None)
     report = _event_report(target, grown, data, values[known], grown.validation[known]) | {
@@ -67,9 +72,8 @@ def _event_report(target: Target, grown: Grown, data: TrainingData, values: np.n
     }
 
 
-def finish_life(_contract: Contract, target: Target, grown: Grown, data: TrainingData,
-                _params: TrainParams) -> Finished:
-    """Draw the 90 % interval on machines not learnt from; its coverage is measured across them."""
+def finish_life(target: Target, grown: Grown, data: TrainingData) -> Finished:
+    """Draw the 90 % interval on machines that the trees did not learn from; its coverage is measured across them."""
     judged = [_judged(target, data.validation, grown.validation)]
     if grown.out_of_fold is not None:
         judged.append(_judged(target, data.train, grown.out_of_fold))
@@ -91,11 +95,11 @@ def finish_life(_contract: Contract, target: Target, grown: Grown, data: Trainin
     return Finished(LifeForecast(target.task, grown.trees, interval), rounded(report))
 
 
-def _judged(target: Target, part: Part, said: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _judged(target: Target, part: Part, forecasts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Truth, forecast and machine of the rows with a known outcome."""
     values = target.values(part.rows)
     known = ~np.isnan(values)
-    return values[known], np.clip(said[known], 0.0, target.cap), part.rows[MACHINE].to_numpy()[known]
+    return values[known], np.clip(forecasts[known], 0.0, target.cap), part.rows[MACHINE].to_numpy()[known]
 
 
 def _coverage_across(truth: np.ndarray, life: np.ndarray, machines: np.ndarray, target: Target) -> float | None:

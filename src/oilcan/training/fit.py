@@ -1,6 +1,6 @@
 """The whole of training: every target of the contract, fitted, calibrated, cut and judged."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import joblib
@@ -8,26 +8,28 @@ import numpy as np
 
 from oilcan.contract import Contract
 from oilcan.core.judging import row_metrics
+from oilcan.core.model.calibration import Method
 from oilcan.core.model.fitted import EventForecast, Fitted, Forecast, Trained
 from oilcan.ground.processes import side_by_side
 from oilcan.params.compute import ComputeParams
 from oilcan.params.train import TrainParams
-from oilcan.training.cross import Choice, choose_family, out_of_fold
+from oilcan.training.cross import FamilyChoice, choose_family, out_of_fold
 from oilcan.training.finish import Finished, finish_event, finish_life
 from oilcan.training.growing import grow
-from oilcan.training.hazard_training import Horizons, Waits, finish_outlook, grow_outlook, horizons_of
+from oilcan.training.hazard_training import HazardSample, Horizons, finish_outlook, grow_outlook, horizons_of
 from oilcan.training.leaks import Suspicion
-from oilcan.training.recipe import Recipe, choice_of, recipe_of
+from oilcan.training.recipe import Recipe, candidates, recipe_of
 from oilcan.training.refit import Work, from_both
+from oilcan.training.sample import Sample
 from oilcan.training.targets import Target, targets_of
-from oilcan.training.training_data import Grown, TrainingData, machine_codes
+from oilcan.training.training_data import Grown, TrainingData
 
 _GAP_ROWS: Final = 10_000       # training rows on which the overfit gap is measured
 
 
 @dataclass(frozen=True)
 class Training:
-    """The trained model, how each target went, the failure modes too rare to have a forecast, and recipes by target."""
+    """The trained model, the report of each target, the modes too rare for a forecast, and recipes by forecast."""
 
     trained: Trained
     finished: tuple[Finished, ...]
@@ -36,10 +38,10 @@ class Training:
 
     def recipe(self, forecast: Forecast) -> Recipe:
         """How a forecast was grown."""
-        return self.recipes.get(forecast.name) or self.recipes[forecast.task].members[0]
+        return self.recipes[forecast.name]
 
     def suspicions(self) -> list[Suspicion]:
-        """Features that tell a target apart by themselves."""
+        """Features that separate the classes of a target alone."""
         return [found for done in self.finished for found in done.suspicions]
 
     def warnings(self) -> list[str]:
@@ -73,66 +75,65 @@ def train(contract: Contract, data: TrainingData, params: TrainParams, compute: 
     """
     targets, rare = targets_of(contract, data.train.rows, data.validation.rows, params.min_mode_failures)
     horizons = horizons_of(contract, data, params.outlook)
-    choices = _choose(targets, data, params, compute.jobs)
+    choices = {target.task: _choose(target, data, params, compute.jobs) for target in targets if target.mode is None}
     recipes = {target.name: recipe_of(target, params, choices[target.task].family, data.features)
                for target in targets}
-    first = _from_training(targets, horizons, data, params, recipes)
-    again = from_both(targets, horizons, data, params, recipes) if params.refit else {}
+    recipes |= {each.name: recipes[each.task].of_hazards(params.outlook) for each in horizons}
+    first = _from_training(targets, horizons, data, recipes)
+    again = from_both(targets, horizons, data, recipes) if params.refit else {}
     workers = min(compute.jobs, len(first) + len(again))
     work = [joblib.delayed(grow)(*known, jobs=compute.jobs // workers)
             for grow, known in (*first.values(), *again.values())]
     done = side_by_side(workers, compute.backend)(work)
     grown = dict(zip(first, done, strict=False))
-    finished = {target.name: _finish(contract, target, grown[target.name], data, params, choices[target.task])
-                for target in targets}
-    outlooks = [finish_outlook(each, grown[each.name], cast(EventForecast, finished[each.task].forecast),
-                               grown[each.task], data, params)
-                for each in horizons]
+    finished = {target.name: _finish(contract, target, grown[target.name], data, params.calibration)
+                .reporting(model=choices[target.task].as_json()) for target in targets}
+    outlooks = [_finish_outlook(each, grown, finished, data, params.calibration) for each in horizons]
     all_done = (*finished.values(), *outlooks)
     judged = Fitted(data.features, data.plan_hash, tuple(one.forecast for one in all_done))
     served = judged.with_trees(dict(zip(again, done[len(first):], strict=True)))
     return Training(Trained(judged, served), all_done, rare, recipes)
 
 
-def _from_training(targets: list[Target], horizons: list[Horizons], data: TrainingData, params: TrainParams,
-                   recipes: dict[str, Recipe]) -> dict[str, Work]:
+def _choose(target: Target, data: TrainingData, params: TrainParams, jobs: int) -> FamilyChoice:
+    """The family of a task; its failure modes take the same."""
+    sample = Sample.of(target, data.train.rows, data.train.matrix)
+    return choose_family(sample, candidates(target, params, data.features), jobs)
+
+
+def _from_training(targets: list[Target], horizons: list[Horizons], data: TrainingData, recipes: dict[str, Recipe],
+                   ) -> dict[str, Work]:
     """Trees of the training part, by the name of their forecast."""
-    train, machines = data.train, machine_codes(data.train.rows)
+    train = data.train
     work: dict[str, Work] = {}
     for target in targets:
         folds = target.kind == "rul" and data.validates_on_few
-        work[target.name] = _grow, (target, target.values(train.rows), target.seen(train.rows), machines, train.matrix,
-                                    data.validation.matrix, params, recipes[target.name], folds)
+        sample = Sample.of(target, train.rows, train.matrix)
+        work[target.name] = _grow, (sample, data.validation.matrix, recipes[target.name], folds)
     for each in horizons:
-        work[each.name] = grow_outlook, (each, Waits.of(train.rows, each.task), machines, train.matrix, params,
-                                         recipes[each.task])
+        work[each.name] = grow_outlook, (HazardSample.of(each, train.rows, train.matrix), recipes[each.name])
     return work
 
 
-def _choose(targets: list[Target], data: TrainingData, params: TrainParams, jobs: int) -> dict[str, Choice]:
-    """The family of each task; its modes take the same."""
-    rows, matrix = data.train.rows, data.train.matrix
-    return {
-        target.task: choose_family(choice_of(target, params), target, target.values(rows), machine_codes(rows), matrix,
-                                   params, data.features, jobs)
-        for target in targets if target.mode is None
-    }
+def _finish(contract: Contract, target: Target, grown: Grown, data: TrainingData, calibrate: Method) -> Finished:
+    if target.kind == "rul":
+        return finish_life(target, grown, data)
+    return finish_event(contract, target, grown, data, calibrate)
 
 
-def _finish(contract: Contract, target: Target, grown: Grown, data: TrainingData, params: TrainParams,
-            choice: Choice) -> Finished:
-    finish = finish_life if target.kind == "rul" else finish_event
-    done = finish(contract, target, grown, data, params)
-    return replace(done, report=done.report | {"model": choice.as_json()})
+def _finish_outlook(horizons: Horizons, grown: dict[str, Any], finished: dict[str, Finished], data: TrainingData,
+                    calibrate: Method) -> Finished:
+    event = cast(EventForecast, finished[horizons.task].forecast)
+    p = event.columns(grown[horizons.task].validation)[f"p_{horizons.task}"]
+    return finish_outlook(horizons, grown[horizons.name], p, data.validation, calibrate)
 
 
-def _grow(target: Target, values: np.ndarray, is_seen: np.ndarray, machines: np.ndarray, matrix: np.ndarray,
-          validation: np.ndarray, params: TrainParams, recipe: Recipe, folds: bool, *, jobs: int) -> Grown:
-    """Runs in a worker: thin the rows, fit, score the validation part; with `folds`, training rows out of fold too."""
-    trees, n_rows = grow(target, values, machines, matrix, params, recipe, jobs)
-    seen = np.flatnonzero(is_seen)
-    seen = seen[:: max(1, -(-len(seen) // _GAP_ROWS))]
-    quality = row_metrics.rmse if target.kind == "rul" else row_metrics.pr_auc
-    train_quality = quality(values[seen], trees.predict(matrix[seen], jobs))
-    unseen = out_of_fold(target, values, machines, matrix, params, recipe, jobs=jobs) if folds else None
+def _grow(sample: Sample, validation: np.ndarray, recipe: Recipe, folds: bool, *, jobs: int) -> Grown:
+    """Runs in a worker: fit, forecast the validation part; with `folds`, training rows out of fold too."""
+    trees, n_rows = grow(sample, recipe, jobs=jobs)
+    seen = np.flatnonzero(sample.is_seen)
+    known = sample.take(seen[:: max(1, -(-len(seen) // _GAP_ROWS))])
+    quality = row_metrics.rmse if sample.target.kind == "rul" else row_metrics.pr_auc
+    train_quality = quality(known.values, trees.predict(known.features(), jobs))
+    unseen = out_of_fold(sample, recipe, jobs=jobs) if folds else None
     return Grown(trees, trees.predict(validation, jobs), n_rows, train_quality, unseen)

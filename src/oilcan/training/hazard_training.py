@@ -11,16 +11,17 @@ import pandas as pd
 from oilcan.contract import Contract
 from oilcan.core.judging import row_metrics
 from oilcan.core.model import calibration, hazards
-from oilcan.core.model.calibration import Calibrator
-from oilcan.core.model.fitted import EventForecast, OutlookForecast
+from oilcan.core.model.calibration import Calibrator, Method
+from oilcan.core.model.fitted import OutlookForecast
 from oilcan.core.model.trees import TreeModel
 from oilcan.ground.columns import MACHINE
-from oilcan.params.train import OutlookParams, TrainParams
+from oilcan.params.train import OutlookParams
 from oilcan.training.finish import Finished, rounded
 from oilcan.training.growing import grow_chosen
 from oilcan.training.recipe import Recipe
+from oilcan.training.sample import Sample, Stacked, machine_codes
 from oilcan.training.targets import Target, choose_rows
-from oilcan.training.training_data import Grown, Stacked, TrainingData
+from oilcan.training.training_data import Part, TrainingData
 
 _FEWEST: Final = 10             # failing rows without which an interval is not learnt
 _FINEST: Final = 12             # shares are taken for fractions with no larger denominator: 0.333 is a third
@@ -106,68 +107,70 @@ def _carries(low: float, high: float, parts: Sequence[Waits]) -> bool:
     return True
 
 
-def grow_outlook(horizons: Horizons, waits: Waits, machines: np.ndarray, matrix: np.ndarray | Stacked,
-                 params: TrainParams, recipe: Recipe, jobs: int) -> TreeModel:
-    """Runs in a worker: trees that say the hazard, from features and the number of the interval.
+@dataclass(frozen=True)
+class HazardSample:
+    """Rows that a forecast of when is learned from: their waits, machines as integers, and features."""
+
+    horizons: Horizons
+    waits: Waits
+    machines: np.ndarray            # (n,)
+    matrix: np.ndarray | Stacked    # (n, n_features)
+
+    @classmethod
+    def of(cls, horizons: Horizons, rows: pd.DataFrame, matrix: np.ndarray | Stacked) -> "HazardSample":
+        """Rows as in rows.parquet, with their features."""
+        return cls(horizons, Waits.of(rows, horizons.task), machine_codes(rows), matrix)
+
+
+def grow_outlook(sample: HazardSample, recipe: Recipe, *, jobs: int) -> TreeModel:
+    """Runs in a worker: trees that forecast the hazard from features and the number of the interval.
 
     Parameters
     ----------
-    machines
-        Of each row, shape (n,).
-    matrix
-        Shape (n, n_features).
+    recipe
+        From `Recipe.of_hazards`.
     """
-    target, recipe = Target(horizons.name, "failure_within"), hazard_recipe(recipe, params.outlook)
-    row, interval, fails = hazards.at_risk(waits.wait, waits.seen, horizons.ticks)
-    thinned = params.model_copy(update={"negatives_per_positive": params.outlook.negatives_per_positive,
-                                        "class_weight": "none"})
-    chosen = choose_rows(fails.astype(np.float64), target, thinned, boosted=recipe.boosted)
+    target = Target(sample.horizons.name, "failure_within")
+    row, interval, fails = hazards.at_risk(sample.waits.wait, sample.waits.seen, sample.horizons.ticks)
+    chosen = choose_rows(fails.astype(np.float64), target, recipe.thinning, boosted=recipe.first.boosted,
+                         seed=recipe.seed)
     row, interval, fails = row[chosen.at], interval[chosen.at], fails[chosen.at]
-    expanded = np.column_stack([matrix[row], interval.astype(np.float32)])
-    trees, _ = grow_chosen(target, chosen, fails.astype(np.float64), machines[row], expanded, thinned,
-                           recipe, jobs)
-    return trees
+    expanded = np.column_stack([sample.matrix[row], interval.astype(np.float32)])
+    at_risk = Sample(target, fails.astype(np.float64), np.ones(len(row), dtype=bool), sample.machines[row], expanded)
+    return grow_chosen(at_risk, chosen, recipe, jobs=jobs)[0]
 
 
-def hazard_recipe(recipe: Recipe, params: OutlookParams) -> Recipe:
-    """How the classifier, or its first member, is grown, with fewer iterations; the interval has no monotone sign."""
-    recipe = recipe.members[0]
-    return replace(recipe, boosting=recipe.boosting.model_copy(update={"iterations": params.iterations}),
-                   monotone=(*recipe.monotone, 0) if recipe.monotone else ())
-
-
-def finish_outlook(horizons: Horizons, trees: TreeModel, event: EventForecast, grown: Grown, data: TrainingData,
-                   params: TrainParams) -> Finished:
+def finish_outlook(horizons: Horizons, trees: TreeModel, p: np.ndarray, part: Part, calibrate: Method) -> Finished:
     """Calibrate the hazards on validation rows, and judge every horizon there.
 
     Parameters
     ----------
-    event, grown
-        The classifier of the task, and what its trees say about the validation rows.
+    p
+        Calibrated probability of the same rows by the classifier of the task, shape (n,).
+    part
+        The validation part.
     """
-    rows = data.validation.rows
-    waits = Waits.of(rows, horizons.task)
+    waits = Waits.of(part.rows, horizons.task)
     bare = OutlookForecast(horizons.task, horizons.ticks, horizons.own, horizons.counts_cycles, trees, Calibrator())
-    risks = bare.hazards(data.validation.matrix)
+    risks = bare.hazards(part.matrix)
     row, interval, fails = hazards.at_risk(waits.wait, waits.seen, horizons.ticks)
-    kept = calibration.choose(params.calibration, risks[row, interval], fails.astype(np.float64),
-                              rows[MACHINE].to_numpy()[row])
+    kept = calibration.choose(calibrate, risks[row, interval], fails.astype(np.float64),
+                              part.rows[MACHINE].to_numpy()[row])
     forecast = replace(bare, calibrator=kept.calibrator)
-    p = event.columns(grown.validation)[f"p_{horizons.task}"]
-    said = forecast.columns(risks, p)
+    by_horizon = forecast.columns(risks, p)
     alone = 1 - np.prod(1 - kept.calibrator(risks[:, : horizons.own + 1]), axis=1)
     return Finished(forecast, rounded({
         "calibration": {"method": kept.calibrator.method, "reason": kept.reason, "brier_before": kept.before,
                         "brier_after": kept.after},
         "validation": _numbers(waits.outcome(horizons.ticks[horizons.own]), alone),
-        "horizons": {suffix: _numbers(waits.outcome(ticks), said[f"{forecast.name}_{suffix}"])
+        "horizons": {suffix: _numbers(waits.outcome(ticks), by_horizon[f"{forecast.name}_{suffix}"])
                      for suffix, ticks in zip(forecast.suffixes, horizons.ticks, strict=True)},
     }))
 
 
 def _numbers(outcome: np.ndarray, p: np.ndarray) -> dict[str, Any]:
     known = ~np.isnan(outcome)
-    truth, said = outcome[known], p[known]
-    return {"n": len(truth), "positives": int(truth.sum()), "pr_auc": row_metrics.pr_auc(truth, said),
-            "roc_auc": row_metrics.roc_auc(truth, said), "brier": row_metrics.brier(truth, said),
-            "ece": row_metrics.ece(truth, said)}
+    truth, risks = outcome[known], p[known]
+    return {"n": len(truth), "positives": int(truth.sum()), "pr_auc": row_metrics.pr_auc(truth, risks),
+            "roc_auc": row_metrics.roc_auc(truth, risks), "brier": row_metrics.brier(truth, risks),
+            "ece": row_metrics.ece(truth, risks)}

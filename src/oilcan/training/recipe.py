@@ -1,4 +1,4 @@
-"""Which trees does a target get? The parameters' answer, the same for training, cross-validation and tuning."""
+"""Which trees does a target get? The answer of the parameters, the same for training, cross-validation and tuning."""
 
 import fnmatch
 from collections.abc import Mapping, Sequence
@@ -6,48 +6,69 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from oilcan.ground.errors import ParamsError, bullet_list
-from oilcan.params.train import BoostingParams, Family, ForestParams, ModelChoice, TrainParams
-from oilcan.training.targets import Target
-
-FAMILIES: tuple[Family, ...] = ("hist_gradient_boosting", "random_forest", "extra_trees")
+from oilcan.params.train import ModelChoice, ModelFamily, OutlookParams, TrainParams
+from oilcan.training.ensembles.ensemble import Ensemble
+from oilcan.training.ensembles.registry import COMMITTEE, ENSEMBLES
+from oilcan.training.targets import Target, Thinning
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A family of trees and how they are grown.
+    """How the trees of one target are grown.
 
     Attributes
     ----------
+    ensembles
+        Grown apart and averaged; one, or the members of a committee.
     regression
-        Whether a number is learnt, not a class.
+        Whether the outcome is a number; else it is one of two classes.
+    thinning
+        Which rows are left out.
+    seed
+        Base of the seed of every target.
+    early_stopping_share
+        Of the machines, held out from boosting to tell when to stop; 0 never stops early.
     monotone
-        Sign of each feature's effect on what is learnt, 0 where free; empty where all are.
+        Sign of the effect of each feature on the outcome, 0 where free; empty where all are free.
     """
 
-    family: Family
-    forest: ForestParams
-    boosting: BoostingParams
+    ensembles: tuple[Ensemble, ...]
     regression: bool
+    thinning: Thinning
+    seed: int
+    early_stopping_share: float = 0.0
     monotone: tuple[int, ...] = ()
 
     @property
-    def boosted(self) -> bool:
-        """Whether trees are grown one after the other."""
-        return self.family == "hist_gradient_boosting"
+    def first(self) -> Ensemble:
+        """The only ensemble, or the first of a committee."""
+        return self.ensembles[0]
+
+    @property
+    def family(self) -> str:
+        """The word in params.yaml."""
+        return "committee" if len(self.ensembles) > 1 else self.first.name
 
     @property
     def members(self) -> tuple["Recipe", ...]:
-        """What is grown and averaged: of a committee boosting and extra trees, else the recipe alone."""
-        if self.family != "committee":
-            return (self,)
-        return replace(self, family="hist_gradient_boosting"), replace(self, family="extra_trees")
+        """A recipe for each ensemble."""
+        return tuple(replace(self, ensembles=(ensemble,)) for ensemble in self.ensembles)
 
     @property
     def hyper_parameters(self) -> dict[str, Any]:
-        """Those of the family, as plain values; of a committee by member."""
-        if self.family == "committee":
-            return {member.family: member.hyper_parameters for member in self.members}
-        return (self.boosting if self.boosted else self.forest).model_dump()
+        """Plain values; those of a committee by member."""
+        if len(self.ensembles) > 1:
+            return {ensemble.name: ensemble.hyper_parameters() for ensemble in self.ensembles}
+        return self.first.hyper_parameters()
+
+    def of_hazards(self, params: OutlookParams) -> "Recipe":
+        """For the hazards of the same task: its first ensemble, other iterations, and one more feature, the interval.
+
+        The interval has no monotone sign.
+        """
+        thinning = replace(self.thinning, negatives_per_positive=params.negatives_per_positive, class_weight="none")
+        return replace(self, ensembles=(self.first.with_iterations(params.iterations),), thinning=thinning,
+                       monotone=(*self.monotone, 0) if self.monotone else ())
 
 
 def choice_of(target: Target, params: TrainParams) -> ModelChoice:
@@ -55,7 +76,14 @@ def choice_of(target: Target, params: TrainParams) -> ModelChoice:
     return {"failure_within": params.model, "rul": params.life_model, "label": params.label_model}[target.kind]
 
 
-def recipe_of(target: Target, params: TrainParams, family: Family, features: Sequence[str]) -> Recipe:
+def candidates(target: Target, params: TrainParams, features: Sequence[str]) -> dict[ModelFamily, Recipe]:
+    """The recipe of the family that params ask for; of every family for `auto`."""
+    choice = choice_of(target, params)
+    return {family: recipe_of(target, params, family, features)
+            for family in (ENSEMBLES if choice == "auto" else (choice,))}
+
+
+def recipe_of(target: Target, params: TrainParams, family: ModelFamily, features: Sequence[str]) -> Recipe:
     """How `family` is grown for `target`; a failure mode is grown by the first member of a committee alone.
 
     Raises
@@ -64,17 +92,25 @@ def recipe_of(target: Target, params: TrainParams, family: Family, features: Seq
         If a pattern of `train.monotone` names no feature, or two contradict each other.
     """
     signs = monotone_signs(params.monotone or {}, features)
-    boosting: BoostingParams = getattr(params, section_of(target, "hist_gradient_boosting"))
-    forest: ForestParams = getattr(params, section_of(target, "extra_trees"))
-    if family == "committee":
-        forest = params.committee_forest
     is_life = target.kind == "rul"
-    signs = tuple(-sign for sign in signs) if is_life else signs           # what is never safer never lengthens a life
-    recipe = Recipe(family, forest, boosting, is_life, signs)
-    return recipe.members[0] if target.mode else recipe
+    signs = tuple(-sign for sign in signs) if is_life else signs       # a feature that adds risk shortens the life
+    ensembles = _committee(target, params) if family == "committee" else (_ensemble(target, params, family),)
+    if target.mode:
+        ensembles = ensembles[:1]
+    return Recipe(ensembles, is_life, Thinning.of(params), params.seed, params.early_stopping_share, signs)
 
 
-def section_of(target: Target, family: str) -> str:
+def _ensemble(target: Target, params: TrainParams, family: ModelFamily) -> Ensemble:
+    return ENSEMBLES[family].make(getattr(params, section_of(target, family)))
+
+
+def _committee(target: Target, params: TrainParams) -> tuple[Ensemble, ...]:
+    """Its first member is grown as it would be alone, the others by `committee_forest`."""
+    first, *others = COMMITTEE
+    return (_ensemble(target, params, first), *(ENSEMBLES[each].make(params.committee_forest) for each in others))
+
+
+def section_of(target: Target, family: ModelFamily) -> str:
     """The section of `train` by which `family` is grown for `target`; of a committee that of its first member.
 
     Examples
@@ -82,9 +118,7 @@ def section_of(target: Target, family: str) -> str:
     >>> section_of(Target("rul", "rul"), "hist_gradient_boosting"), section_of(Target("rul", "rul"), "extra_trees")
     ('life_boosting', 'random_forest')
     """
-    if family in ("hist_gradient_boosting", "committee"):
-        return "life_boosting" if target.kind == "rul" else "hist_gradient_boosting"
-    return "label_forest" if target.kind == "label" else "random_forest"
+    return ENSEMBLES[COMMITTEE[0] if family == "committee" else family].sections[target.kind]
 
 
 def monotone_signs(patterns: Mapping[str, int], features: Sequence[str]) -> tuple[int, ...]:
@@ -108,6 +142,6 @@ def monotone_signs(patterns: Mapping[str, int], features: Sequence[str]) -> tupl
                    if signs.get(name, patterns[pattern]) != patterns[pattern]]
         signs |= dict.fromkeys(names, patterns[pattern])
     if broken:
-        raise ParamsError(bullet_list("params.yaml: train.monotone is not valid. Names of features stand in "
-                                      "models/model.json and data/features/plan.json", broken))
+        raise ParamsError(bullet_list("params.yaml: train.monotone is not valid. models/model.json and "
+                                      "data/features/plan.json list the names of features", broken))
     return tuple(signs.get(name, 0) for name in features) if signs else ()

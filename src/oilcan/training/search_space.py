@@ -1,7 +1,7 @@
-"""What may a sweep change, and how good is a set of hyper-parameters on machines it has not seen?
+"""What may a sweep change, and how good is a set of hyper-parameters on machines that the trees have not seen?
 
-The search itself is Optuna's; here stand the ranges, the parameters a trial means, and its score: cross-validated
-on training rows alone, whole machines together. Neither validation nor test part is looked at.
+Optuna searches. This module has the ranges, the parameters of a trial, and its score by cross-validation on training
+rows alone, with all rows of a machine in one fold. Validation and test part are not used.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,12 +14,13 @@ import pydantic
 from oilcan.core.judging import row_metrics
 from oilcan.ground.errors import ParamsError, bullet_list
 from oilcan.params.section import Section, section
-from oilcan.params.train import BoostingParams, Family, ForestParams, TrainParams
+from oilcan.params.train import ModelFamily, TrainParams
 from oilcan.training.cross import fold_rows
+from oilcan.training.ensembles.registry import ENSEMBLES
 from oilcan.training.growing import grow
 from oilcan.training.recipe import recipe_of, section_of
+from oilcan.training.sample import Sample
 from oilcan.training.targets import Target
-from oilcan.training.training_data import Part, machine_codes
 
 FOLDS: Final = 3
 
@@ -39,12 +40,22 @@ class Range(Section):
 
 
 class Space(Section):
-    """tune.yaml: ranges by section of `train`."""
+    """tune.yaml: parameter -> range, by section of `train`."""
 
-    hist_gradient_boosting: dict[str, Range]
-    life_boosting: dict[str, Range]
-    random_forest: dict[str, Range]
-    label_forest: dict[str, Range]
+    model_config = pydantic.ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, dict[str, Range]]
+
+    @pydantic.model_validator(mode="after")
+    def _are_sections(self) -> "Space":
+        known = {entry.sections[kind] for entry in ENSEMBLES.values() for kind in entry.sections}
+        unknown = sorted(set(self.__pydantic_extra__) - known)
+        if unknown:
+            raise ValueError(f"no such sections of `train`: {unknown} (wanted some of {sorted(known)})")
+        return self
+
+    def ranges(self, name: str) -> dict[str, Range]:
+        """Ranges of a section; none if tune.yaml does not have it."""
+        return self.__pydantic_extra__.get(name, {})
 
 
 @dataclass(frozen=True)
@@ -52,13 +63,15 @@ class Search:
     """What is searched for one target: a section of `train`, and the ranges in it."""
 
     target: Target
-    family: Family
+    family: ModelFamily
     section: str
     ranges: Mapping[str, Range]
     params: TrainParams
+    features: tuple[str, ...]
 
     @classmethod
-    def of(cls, target: Target, family: Family, space: Space, params: TrainParams) -> "Search":
+    def of(cls, target: Target, family: ModelFamily, space: Space, params: TrainParams, features: Sequence[str],
+           ) -> "Search":
         """The search of `family` for `target`.
 
         Raises
@@ -67,7 +80,7 @@ class Search:
             If a range names no parameter, or an end of it is not allowed.
         """
         name = section_of(target, family)
-        search = cls(target, family, name, getattr(space, name), params)
+        search = cls(target, family, name, space.ranges(name), params, tuple(features))
         unknown = sorted(set(search.ranges) - set(type(search._current).model_fields))
         if unknown or not search.ranges:
             raise ParamsError(bullet_list(
@@ -79,13 +92,13 @@ class Search:
         return search
 
     @property
-    def _current(self) -> ForestParams | BoostingParams:
-        current: ForestParams | BoostingParams = getattr(self.params, self.section)
+    def _current(self) -> Section:
+        current: Section = getattr(self.params, self.section)
         return current
 
     @property
     def direction(self) -> Literal["maximize", "minimize"]:
-        """Average precision is to rise, the error of remaining life to fall."""
+        """Average precision is maximised, the error of remaining life is minimised."""
         return "minimize" if self.target.kind == "rul" else "maximize"
 
     @property
@@ -127,33 +140,30 @@ class Score:
     folds: tuple[float, ...]
 
 
-def judge(search: Search, values: Mapping[str, float | int], part: Part, features: Sequence[str], *, seed: int,
-          jobs: int = 1) -> Score:
-    """Cross-validated score of a trial's values on training rows; a fold of one class is left out.
+def judge(search: Search, values: Mapping[str, float | int], sample: Sample, *, seed: int, jobs: int = 1) -> Score:
+    """Cross-validated score of the values of a trial; a fold of one class is left out.
 
     Parameters
     ----------
     values
         From `Search.suggest`.
-    part
-        The training part.
+    sample
+        Training rows of the search's target.
     seed
         Of the deal into folds.
     """
-    params = search.with_values(values)
-    target, outcome, machines = search.target, search.target.values(part.rows), machine_codes(part.rows)
-    is_seen = target.seen(part.rows)
-    recipe = recipe_of(target, params, search.family, features)
-    quality = row_metrics.rmse if target.kind == "rul" else row_metrics.pr_auc
+    recipe = recipe_of(search.target, search.with_values(values), search.family, search.features)
+    is_life = search.target.kind == "rul"
+    quality = row_metrics.rmse if is_life else row_metrics.pr_auc
     scores = []
-    for learnt, judged in fold_rows(target, outcome, machines, folds=FOLDS, seed=seed):
-        if target.kind != "rul" and min(np.ptp(outcome[learnt]), np.ptp(outcome[judged])) == 0:
+    for learned, judged in fold_rows(sample, folds=FOLDS, seed=seed):
+        if not is_life and min(np.ptp(sample.values[learned]), np.ptp(sample.values[judged])) == 0:
             continue
-        trees, _ = grow(target, outcome[learnt], machines[learnt], part.matrix[learnt], params, recipe, jobs)
-        judged = judged[is_seen[judged]]
-        score = quality(outcome[judged], trees.predict(part.matrix[judged], jobs))
+        trees, _ = grow(sample.take(learned), recipe, jobs=jobs)
+        seen = sample.take(judged[sample.is_seen[judged]])
+        score = quality(seen.values, trees.predict(seen.features(), jobs))
         scores.append(float(score) if score is not None else np.nan)
     if not scores:
-        raise ParamsError(f"tune: no fold of the training rows holds both classes of {target.name!r}. Tune another "
-                          f"task with --task.")
+        raise ParamsError(f"tune: no fold of the training rows holds both classes of {search.target.name!r}. Tune "
+                          f"another task with --task.")
     return Score(float(np.mean(scores)), tuple(scores))

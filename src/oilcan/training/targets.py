@@ -9,7 +9,7 @@ import pandas as pd
 
 from oilcan.contract import Contract
 from oilcan.core.model.fitted import forecast_name
-from oilcan.ground.columns import MACHINE
+from oilcan.ground.columns import MACHINE, TARGET
 from oilcan.ground.errors import DataError, bullet_list
 from oilcan.params.train import TrainParams
 
@@ -31,20 +31,20 @@ class Target:
     def values(self, rows: pd.DataFrame) -> np.ndarray:
         """The target of each row, capped; NaN where unknown, shape (n,).
 
-        A life that had not ended but had outlasted the cap is known: its target is the cap.
+        If a life had not ended when observation stopped, but had outlasted the cap, its target is the cap.
         """
-        values = rows[f"target_{self.name}"].to_numpy(dtype=np.float64)
+        values = rows[f"{TARGET}{self.name}"].to_numpy(dtype=np.float64)
         if self.cap is None:
             return values
         outlasts = np.isnan(values) & (rows[f"bound_{self.name}"].to_numpy(dtype=np.float64) >= self.cap)
         return np.where(outlasts, self.cap, np.minimum(values, self.cap))
 
     def seen(self, rows: pd.DataFrame) -> np.ndarray:
-        """Rows whose own outcome was seen, shape (n,), bool: what quality is measured on, here and by `evaluate`.
+        """Rows whose own outcome was seen, shape (n,), bool; quality is measured on them, here and by `evaluate`.
 
-        A life that is known only to outlast the cap is learnt from, and judges nobody.
+        A life that is only known to outlast the cap is learned from, but quality is not measured on it.
         """
-        return rows[f"target_{self.name}"].notna().to_numpy()
+        return rows[f"{TARGET}{self.name}"].notna().to_numpy()
 
     def seed(self, base: int) -> int:
         """A seed of its own, so that adding a task does not change the others."""
@@ -80,7 +80,7 @@ def targets_of(contract: Contract, train: pd.DataFrame, validation: pd.DataFrame
 
 
 def _modes(task: str, rows: pd.DataFrame) -> list[str]:
-    prefix = f"target_{forecast_name(task, '')}"
+    prefix = f"{TARGET}{forecast_name(task, '')}"
     return [column.removeprefix(prefix) for column in rows.columns if column.startswith(prefix)]
 
 
@@ -112,8 +112,23 @@ def count_events(rows: pd.DataFrame, target: Target) -> int:
 
 
 @dataclass(frozen=True)
+class Thinning:
+    """Which rows are left out; see the keys of the same name in section `train` of params.yaml."""
+
+    negatives_per_positive: float
+    min_rows: int
+    max_rows: int
+    class_weight: Literal["none", "balanced"]
+
+    @classmethod
+    def of(cls, params: TrainParams) -> "Thinning":
+        """As `train` has it."""
+        return cls(params.negatives_per_positive, params.min_rows, params.max_rows, params.class_weight)
+
+
+@dataclass(frozen=True)
 class Chosen:
-    """Rows to learn from, and how what was left out is made good.
+    """Rows to learn from, and the correction for the rows that were left out.
 
     Attributes
     ----------
@@ -130,15 +145,15 @@ class Chosen:
     shift: float = 0.0
 
 
-def choose_rows(values: np.ndarray, target: Target, params: TrainParams, *, boosted: bool) -> Chosen:
+def choose_rows(values: np.ndarray, target: Target, thinning: Thinning, *, boosted: bool, seed: int) -> Chosen:
     """The rows to learn from.
 
-    Negatives of machines in time above `negatives_per_positive`, and above `min_rows` in all, are drawn at random:
-    their neighbours say the same, while each independent row tells something of its own. So that probabilities stay
-    right, the kept ones count for those left out: forests by weight, boosting by a shift of the log-odds by
-    log(share of negatives kept) (prior correction: King and Zeng, *Logistic regression in rare events data*,
-    2001), because scikit-learn takes six times as long to bin weighted rows. Above `max_rows`, every k-th row
-    is kept. `balanced` lets both classes weigh the same; calibration undoes that.
+    If a task in time has more than `negatives_per_positive` negatives for each positive, and more than `min_rows` rows,
+    the negatives to keep are drawn at random, because neighbouring rows of a machine are nearly the same. Independent
+    rows are all kept. The correction keeps probabilities right. Forests give each kept negative a weight. Boosting
+    shifts its log-odds by log(share of negatives kept) (prior correction: King and Zeng, *Logistic regression in rare
+    events data*, 2001), because scikit-learn takes six times as long to bin weighted rows. Above `max_rows`, every
+    k-th row is kept. `balanced` gives both classes the same total weight; calibration undoes the effect.
 
     Parameters
     ----------
@@ -146,15 +161,25 @@ def choose_rows(values: np.ndarray, target: Target, params: TrainParams, *, boos
         Target of each row, NaN where unknown, shape (n,).
     boosted
         Whether the rows are for boosting.
+    seed
+        Base of the seed of the target.
+
+    Examples
+    --------
+    >>> thinning = Thinning(negatives_per_positive=2.0, min_rows=0, max_rows=0, class_weight="none")
+    >>> values = np.array([1.0, 0.0, 0.0, 0.0, 0.0, np.nan])
+    >>> chosen = choose_rows(values, Target("x", "failure_within"), thinning, boosted=True, seed=0)
+    >>> len(chosen.at), round(chosen.shift, 3)      # one positive, two negatives; log(2 / 4)
+    (3, -0.693)
     """
     at = np.flatnonzero(~np.isnan(values))
     share = 1.0
-    if target.kind == "failure_within" and params.negatives_per_positive > 0:
-        at, share = _thin_negatives(at, values, params, target.seed(params.seed))
-    if params.max_rows and len(at) > params.max_rows:
-        at = at[:: -(-len(at) // params.max_rows)]
+    if target.kind == "failure_within" and thinning.negatives_per_positive > 0:
+        at, share = _thin_negatives(at, values, thinning, target.seed(seed))
+    if thinning.max_rows and len(at) > thinning.max_rows:
+        at = at[:: -(-len(at) // thinning.max_rows)]
     negative = values[at] == 0
-    if target.kind != "rul" and params.class_weight == "balanced":
+    if target.kind != "rul" and thinning.class_weight == "balanced":
         return Chosen(at, np.where(negative, len(at) / max(2 * negative.sum(), 1),
                                    len(at) / max(2 * (~negative).sum(), 1)))
     if share == 1.0:
@@ -165,10 +190,10 @@ def choose_rows(values: np.ndarray, target: Target, params: TrainParams, *, boos
     return Chosen(at, weight / weight.mean())
 
 
-def _thin_negatives(at: np.ndarray, values: np.ndarray, params: TrainParams, seed: int) -> tuple[np.ndarray, float]:
+def _thin_negatives(at: np.ndarray, values: np.ndarray, thinning: Thinning, seed: int) -> tuple[np.ndarray, float]:
     """Positions kept, and the share of the negatives among them that was kept."""
     negative, positive = at[values[at] == 0], at[values[at] == 1]
-    wanted = max(int(np.ceil(params.negatives_per_positive * len(positive))), params.min_rows - len(positive))
+    wanted = max(int(np.ceil(thinning.negatives_per_positive * len(positive))), thinning.min_rows - len(positive))
     if wanted >= len(negative):
         return at, 1.0
     drawn = np.random.default_rng(seed).choice(negative, wanted, replace=False)

@@ -32,7 +32,7 @@ _CUTS: Final = 25                           # thresholds tried again with each o
 
 
 @dataclass(frozen=True)
-class Choice:
+class PolicyChoice:
     """The policy, what the validation part would have cost with it, and what each step of the choice brought."""
 
     policy: AlarmPolicy
@@ -57,7 +57,7 @@ class Judge:
     crew: np.ndarray | None         # (n,)
     costs: Costs
 
-    def cheapest(self, policies: Sequence[AlarmPolicy]) -> Choice:
+    def cheapest(self, policies: Sequence[AlarmPolicy]) -> PolicyChoice:
         """The choice among policies that differ in the threshold alone."""
         return central(policies, cost_rules.policy_curve(self.windows, self.p, policies, self.crew), self.costs)
 
@@ -74,29 +74,40 @@ class Judge:
         return float(saved.sum()), float(_NOISE * np.sqrt(np.sum((saved - saved.mean()) ** 2)))
 
 
-def choose_policy(contract: Contract, task: Task, rows: pd.DataFrame, target: np.ndarray, p: np.ndarray,
-                  failures: pd.DataFrame, machines: pd.DataFrame) -> Choice:
-    """The cheapest alarm policy on validation rows.
+@dataclass(frozen=True)
+class JudgedRows:
+    """Validation rows with their forecasts, and what happened to their machines.
 
-    Parameters
+    Attributes
     ----------
     rows
-        Validation rows, sorted by machine and time.
+        Sorted by machine and time.
     target, p
         Outcome (NaN where unknown) and calibrated probability of each row, shape (n,).
     failures, machines
         Canonical tables; not used for independent rows.
     """
+
+    rows: pd.DataFrame
+    target: np.ndarray
+    p: np.ndarray
+    failures: pd.DataFrame
+    machines: pd.DataFrame
+
+
+def choose_policy(contract: Contract, task: Task, judged: JudgedRows) -> PolicyChoice:
+    """The cheapest alarm policy on validation rows."""
+    rows, p = judged.rows, judged.p
     plain = [crews.plain_policy(contract, task, float(cut)) for cut in cost_rules.candidate_thresholds(p)]
     if task.horizon is None or task.lead_time is None:
-        counts = [cost_rules.row_counts(target, p >= policy.threshold) for policy in plain]
+        counts = [cost_rules.row_counts(judged.target, p >= policy.threshold) for policy in plain]
         return central(plain, counts, contract.costs)
-    windows = event_matching.lay_out(rows[MACHINE].to_numpy(), ticks(rows[TIME]), failures,
+    windows = event_matching.lay_out(rows[MACHINE].to_numpy(), ticks(rows[TIME]), judged.failures,
                              task.lead_time.ticks, task.horizon.ticks)
-    judge = Judge(windows, p, crews.crews(contract, machines, rows[MACHINE]), contract.costs)
+    judge = Judge(windows, p, crews.crews(contract, judged.machines, rows[MACHINE]), contract.costs)
     if len(windows.failure_machine) == 0:                                       # shorter than a warning window
         policy = crews.plain_policy(contract, task, cost_rules.indifferent_probability(contract.costs))
-        return Choice(policy, 0.0, windows.match(windows.alarms(policy, p, judge.crew).onset))
+        return PolicyChoice(policy, 0.0, windows.match(windows.alarms(policy, p, judge.crew).onset))
     chosen = judge.cheapest(plain)
     cuts = cost_rules.candidate_thresholds(p, _CUTS)
     for word, values in (("release", _RELEASES), ("confirm", _CONFIRMS)):
@@ -104,7 +115,7 @@ def choose_policy(contract: Contract, task: Task, rows: pd.DataFrame, target: np
     return chosen
 
 
-def _refined(judge: Judge, old: Choice, word: str, values: Sequence[float], cuts: np.ndarray) -> Choice:
+def _refined(judge: Judge, old: PolicyChoice, word: str, values: Sequence[float], cuts: np.ndarray) -> PolicyChoice:
     """The cheapest policy with one of `values`, its threshold chosen anew; `old` if it saves no more than noise."""
     tried = [judge.cheapest([_with(old.policy, word, value).at(float(cut)) for cut in cuts]) for value in values]
     new = min(tried, key=lambda choice: choice.cost)                            # of equals the first: the simplest
@@ -121,7 +132,7 @@ def _with(policy: AlarmPolicy, word: str, value: float) -> AlarmPolicy:
     return replace(policy, confirm=int(value))
 
 
-def central(policies: Sequence[AlarmPolicy], counts: Sequence[EventCounts], costs: Costs) -> Choice:
+def central(policies: Sequence[AlarmPolicy], counts: Sequence[EventCounts], costs: Costs) -> PolicyChoice:
     """The middle, in log-odds of the threshold, of the valley around the cheapest policy.
 
     The valley holds the neighbours, one after the other, that cost at most 1 % of the saving over no alarms more.
@@ -146,10 +157,10 @@ def central(policies: Sequence[AlarmPolicy], counts: Sequence[EventCounts], cost
     inside = np.clip([policy.threshold for policy in policies], _EDGE, 1.0 - _EDGE)
     odds = np.log(inside) - np.log1p(-inside)
     middle = int(np.argmin(np.abs(odds - (odds[low] + odds[high]) / 2)))
-    return Choice(policies[middle], float(cost[middle]), counts[middle])
+    return PolicyChoice(policies[middle], float(cost[middle]), counts[middle])
 
 
-def cheapest(policies: Sequence[AlarmPolicy], counts: Sequence[EventCounts], costs: Costs) -> Choice:
+def cheapest(policies: Sequence[AlarmPolicy], counts: Sequence[EventCounts], costs: Costs) -> PolicyChoice:
     """The highest of the cheapest thresholds among those that miss fewer failures than every higher one.
 
     Parameters
@@ -167,7 +178,7 @@ def cheapest(policies: Sequence[AlarmPolicy], counts: Sequence[EventCounts], cos
     >>> cheapest([AlarmPolicy.plain(0.2), AlarmPolicy.plain(0.9)], [careful, never], costs).policy.threshold
     0.2
     """
-    best: Choice | None = None
+    best: PolicyChoice | None = None
     fewest = np.inf
     for policy, count in zip(policies[::-1], counts[::-1], strict=True):
         if count.missed >= fewest:
@@ -175,7 +186,7 @@ def cheapest(policies: Sequence[AlarmPolicy], counts: Sequence[EventCounts], cos
         fewest = count.missed
         cost = cost_rules.policy_cost(count, costs)
         if best is None or cost < best.cost:
-            best = Choice(policy, float(cost), count)
+            best = PolicyChoice(policy, float(cost), count)
     if best is None:
         raise ValueError("policies: empty (wanted at least one)")
     return best

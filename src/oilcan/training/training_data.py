@@ -8,6 +8,7 @@ import pandas as pd
 
 from oilcan.core.model.trees import TreeModel
 from oilcan.ground.columns import MACHINE
+from oilcan.training.sample import Stacked
 
 ENOUGH: Final = 100     # machines whose 90 % quantile has a standard error of about 3 %
 
@@ -37,7 +38,7 @@ class TrainingData:
         return pd.concat([self.train.rows, self.validation.rows], ignore_index=True)
 
     @property
-    def matrix(self) -> "Stacked":
+    def matrix(self) -> Stacked:
         """Features of `rows`."""
         return Stacked((self.train.matrix, self.validation.matrix))
 
@@ -46,33 +47,6 @@ class TrainingData:
         """Whether machines are parted, and those of the validation part too few to draw an interval on."""
         train, validation = (set(part.rows[MACHINE]) for part in (self.train, self.validation))
         return len(validation) < ENOUGH and train.isdisjoint(validation)
-
-
-def machine_codes(rows: pd.DataFrame) -> np.ndarray:
-    """Machines as integers in order of their ids, shape (n,)."""
-    return np.asarray(pd.factorize(rows[MACHINE], sort=True)[0])
-
-
-@dataclass(frozen=True)
-class Stacked:
-    """Matrices one below the other, read by position and never copied as a whole.
-
-    Examples
-    --------
-    >>> Stacked((np.zeros((2, 1)), np.ones((2, 1))))[np.array([3, 0])].tolist()
-    [[1.0], [0.0]]
-    """
-
-    parts: tuple[np.ndarray, ...]       # (n_i, n_features)
-
-    def __getitem__(self, at: np.ndarray) -> np.ndarray:
-        out = np.empty((len(at), self.parts[0].shape[1]), dtype=self.parts[0].dtype)
-        start = 0
-        for part in self.parts:
-            here = (at >= start) & (at < start + len(part))
-            out[here] = part[at[here] - start]
-            start += len(part)
-        return out
 
 
 @dataclass(frozen=True)

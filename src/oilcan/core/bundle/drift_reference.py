@@ -58,7 +58,7 @@ class DriftReference:
     shares
         Probabilities of the quantiles, ascending from 0 to 1.
     features, forecasts
-        Column -> its distribution, in the order of the feature plan and of the columns of `score`.
+        Column -> its distribution, in any order.
     """
 
     __pydantic_config__: ClassVar[pydantic.ConfigDict] = STRICT

@@ -12,14 +12,14 @@ import pandas as pd
 
 from oilcan.contract import Contract
 from oilcan.core.timeline.groups import exact, units_per_tick
-from oilcan.ground.columns import MACHINE, PART, TIME
+from oilcan.ground.columns import MACHINE, PART, PARTITION, TARGET, TIME
 from oilcan.params.featurize import FeaturizeParams
 
 NUMERIC: Final = frozenset({"number", "integer", "flag"})
 
 
 TICKS: Final = "__ticks"         # names that no data set's column may clash with
-TARGET: Final = "__target"
+LIFE_LEFT: Final = "__target"
 SAMPLE: Final = 200_000         # training readings that constants are learned from, about
 
 
@@ -27,12 +27,12 @@ def row_columns(contract: Contract, params: FeaturizeParams) -> list[str]:
     """The columns of rows.parquet that are read: key, part, and what the health index is learned from."""
     target = health_target(contract) if {"health", "residual"} & set(params.families) else None
     timed = contract.time.kind != "none"
-    return ["partition", MACHINE, *([TIME] if timed else []), PART, *([target] if target else [])]
+    return [PARTITION, MACHINE, *([TIME] if timed else []), PART, *([target] if target else [])]
 
 
 def health_target(contract: Contract) -> str | None:
     """Column of rows.parquet with the remaining life of the first such task; None where there is none."""
-    return next((f"target_{name}" for name, task in contract.tasks.items() if task.kind == "rul"), None)
+    return next((f"{TARGET}{name}" for name, task in contract.tasks.items() if task.kind == "rul"), None)
 
 
 def thinning(contract: Contract, rows: int) -> int:
@@ -103,11 +103,11 @@ def learn(contract: Contract, telemetry: pd.DataFrame, rows: pd.DataFrame, *, ke
                            index=["present", "low", "high", "steps", "changes", "falls"])
     sample = readings[kept].iloc[::keep_every].assign(**{TICKS: (time / per_tick)[::keep_every]})
     target = health_target(contract)
-    sample[TARGET] = np.nan
+    sample[LIFE_LEFT] = np.nan
     if target in training:
         known = training.set_index([MACHINE, TIME])[target]
         keys = pd.MultiIndex.from_frame(readings[[MACHINE, TIME]].iloc[::keep_every])
-        sample[TARGET] = known.reindex(keys).to_numpy()
+        sample[LIFE_LEFT] = known.reindex(keys).to_numpy()
     return Learned(len(readings), numbers, sample.reset_index(drop=True), until, since)
 
 

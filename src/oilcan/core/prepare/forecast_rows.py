@@ -13,10 +13,9 @@ from oilcan.contract import Contract
 from oilcan.core.prepare.labels import Outlook, failure_wait, label_failures, observed_until, remaining_life
 from oilcan.core.prepare.splits import PARTS, SplitPlan, plan_split
 from oilcan.core.timeline.groups import exact, first_rows, units_per_tick
-from oilcan.ground.columns import MACHINE, MODE, PART, TIME
+from oilcan.ground.columns import MACHINE, MODE, PART, PARTITION, TARGET, TIME
 from oilcan.ground.errors import DataError, bullet_list
 
-PARTITION: Final = "partition"
 _USUAL_SILENCE: Final = 3.0     # periods without a reading that are nothing special, where no max_gap is stated
 
 
@@ -100,23 +99,23 @@ def label_rows(
     columns: dict[str, np.ndarray] = {}
     if contract.time.kind == "none":
         for name, task in contract.tasks.items():
-            columns[f"target_{name}"] = rows[str(task.column)].astype("float64").to_numpy()
+            columns[f"{TARGET}{name}"] = rows[str(task.column)].astype("float64").to_numpy()
         return rows[key].assign(**columns)
     until = observed_until(rows, machines, failures, tolerance=silence(contract))
     until = np.minimum(until, plan.known_until(rows[PART].to_numpy(dtype=object)))
     outlook = Outlook.of(rows, failures, until)
     for name, task in contract.tasks.items():
         if task.kind == "rul":
-            columns[f"target_{name}"], columns[f"bound_{name}"] = remaining_life(outlook)
+            columns[f"{TARGET}{name}"], columns[f"bound_{name}"] = remaining_life(outlook)
             continue
         # the contract's rules demand both of this kind of task
         lengths = {word: getattr(task, word).ticks for word in ("horizon", "lead_time")}
-        columns[f"target_{name}"] = label_failures(outlook, **lengths)
+        columns[f"{TARGET}{name}"] = label_failures(outlook, **lengths)
         columns[f"next_failure_{name}"] = outlook.next_failure()
         columns[f"wait_{name}"], columns[f"seen_{name}"] = failure_wait(outlook, lead_time=lengths["lead_time"])
         for mode in sorted(failures[MODE].unique()) if task.modes else []:
             of_mode = Outlook.of(rows, failures[failures[MODE] == mode], until)
-            columns[f"target_{name}__{mode}"] = label_failures(of_mode, **lengths)
+            columns[f"{TARGET}{name}__{mode}"] = label_failures(of_mode, **lengths)
     return rows[key].assign(**columns)
 
 
@@ -141,7 +140,7 @@ def check_parts(rows: pd.DataFrame, contract: Contract) -> None:
             faults.append(f"{part}: no rows. {_remedy(contract, part)}")
             continue
         for name, task in contract.tasks.items():
-            target = of_part[f"target_{name}"].dropna()
+            target = of_part[f"{TARGET}{name}"].dropna()
             if task.kind == "rul" and target.empty:
                 faults.append(f"{part}: no life that ended for task {name!r} (found 0 of {len(of_part):,} rows with a "
                               f"known remaining life). {_remedy(contract, part)}")
@@ -169,8 +168,8 @@ def part_counts(rows: pd.DataFrame, contract: Contract) -> dict[str, dict[str, i
     for part in PARTS:
         of_part = rows[rows[PART] == part]
         counts[part] = {"rows": len(of_part), "machines": int(of_part[MACHINE].nunique())}
-        for column in (name for name in of_part if str(name).startswith("target_")):
-            task = column.removeprefix("target_").partition("__")[0]
+        for column in (name for name in of_part if str(name).startswith(TARGET)):
+            task = column.removeprefix(TARGET).partition("__")[0]
             counts[part][f"censored_{column}"] = int(of_part[column].isna().sum())
             if contract.tasks[task].kind != "rul":
                 counts[part][f"positive_{column}"] = int((of_part[column] == 1).sum())

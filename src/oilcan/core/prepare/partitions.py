@@ -11,7 +11,7 @@ from oilcan.core.prepare import forecast_rows as row_tables
 from oilcan.core.prepare.cleaning import hold_last, remove_quarantined
 from oilcan.core.prepare.derived import add_derived
 from oilcan.core.prepare.splits import PARTS, SplitPlan
-from oilcan.ground.columns import KEY, TIME
+from oilcan.ground.columns import KEY, PART, PARTITION, TIME
 from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
 
 TABLES: Final = ("errors", "maintenance", "failures", "machines")
@@ -71,7 +71,7 @@ def prepare_partition(
     picked = row_tables.pick_rows(telemetry, contract)
     columns = [name for name in (*KEY, *labels) if name in telemetry]
     rows = telemetry[columns].iloc[picked].reset_index(drop=True)
-    rows.insert(0, row_tables.PARTITION, number)
+    rows.insert(0, PARTITION, number)
     return Prepared(readings, rows, len(telemetry), removed, held)
 
 
@@ -131,7 +131,7 @@ def prepare_rows(
         "split": _describe(plan, machines),
     }
     headline = {"rows_in": readings["telemetry_rows"], "rows_out": len(rows)}
-    return PreparedRows(rows, summary, headline | {part: int((rows["part"] == part).sum()) for part in PARTS})
+    return PreparedRows(rows, summary, headline | {part: int((rows[PART] == part).sum()) for part in PARTS})
 
 
 def _describe(plan: SplitPlan, machines: pd.DataFrame) -> dict[str, Any]:

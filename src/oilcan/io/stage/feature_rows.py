@@ -1,17 +1,14 @@
 """Rows and their features, brought together from data/prepared and data/features."""
 
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from oilcan.core.features.plan import FeaturePlan
-from oilcan.ground.columns import KEY, PART
+from oilcan.ground.columns import KEY, PART, PARTITION
 from oilcan.ground.errors import IntegrityError
 from oilcan.io.stage import files, table_files
-
-_PARTITION: Final = "partition"
 
 
 def read_plan(features: Path) -> FeaturePlan:
@@ -43,7 +40,7 @@ def read_rows(prepared: Path, features: Path, plan: FeaturePlan, *parts: str) ->
     kept = rows[wanted].reset_index(drop=True)
     matrix = np.empty((len(kept), len(plan.names)), dtype=np.float32)
     at = 0
-    for partition, index in rows.groupby(_PARTITION, sort=True).indices.items():
+    for partition, index in rows.groupby(PARTITION, sort=True).indices.items():
         mask = wanted[index]
         if not mask.any():
             continue

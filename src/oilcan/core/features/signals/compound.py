@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from oilcan.contract import Contract
-from oilcan.core.features.learning import TARGET, TICKS
+from oilcan.core.features.learning import LIFE_LEFT, TICKS
 from oilcan.core.features.plan import Sensor
 from oilcan.core.features.signals.health_index import NAME, Health, learn_health, regime_of
 from oilcan.core.features.signals.regimes import Clusters
@@ -38,7 +38,7 @@ def learn_index(
         Of the sample, those of the regimes.
     """
     values = _mostly_there(values)
-    if "health" not in params.families or not values or sample[TARGET].isna().all():
+    if "health" not in params.families or not values or sample[LIFE_LEFT].isna().all():
         return None
     windows = sorted(window.ticks for window in contract.rows.windows)
     step = sample[TICKS].diff().to_numpy()
@@ -46,7 +46,7 @@ def learn_index(
     decay = np.where(goes_on, np.exp2(-np.where(goes_on, step, 0.0) / (windows[len(windows) // 2] / 2)), 0.0)
     return learn_health(
         np.column_stack(list(values.values())), regime_of(regimes, conditions),
-        sample[TARGET].clip(upper=_cap(contract)).to_numpy(), decay,
+        sample[LIFE_LEFT].clip(upper=_cap(contract)).to_numpy(), decay,
         sensors=list(values), unit="cycles" if contract.time.kind == "cycle" else "h",
     )  # fmt: skip
 
@@ -65,7 +65,7 @@ def learn_beyond(
     if "residual" not in params.families or not values or contract.time.kind == "none":
         return None
     near = _cap(contract) or NEAR * max(window.ticks for window in contract.rows.windows)
-    return learn_residuals(np.column_stack(list(values.values())), ~(sample[TARGET].to_numpy() < near),
+    return learn_residuals(np.column_stack(list(values.values())), ~(sample[LIFE_LEFT].to_numpy() < near),
                            sensors=list(values))
 
 
