@@ -6,8 +6,6 @@ import re
 import subprocess
 import sys
 import time
-from argparse import ArgumentParser, _SubParsersAction
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,38 +14,6 @@ from oilcan import __version__, cli
 from oilcan.ground.errors import OilcanError
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs/cli.md"
-HEADING = "| command | does | arguments |\n|---|---|---|\n"
-
-
-def commands(parser: ArgumentParser, words: str = "oilcan") -> Iterator[tuple[str, str, ArgumentParser]]:
-    """Every command with its one-line help."""
-    for action in parser._actions:
-        if isinstance(action, _SubParsersAction):
-            helps = {choice.dest: choice.help or "" for choice in action._choices_actions}
-            for name, sub in action.choices.items():
-                below = list(commands(sub, f"{words} {name}"))
-                yield from below or [(f"{words} {name}", helps[name], sub)]
-
-
-def row(words: str, help_: str, parser: ArgumentParser) -> str:
-    shown = []
-    for action in parser._actions:
-        name = action.option_strings[-1] if action.option_strings else str(action.metavar or action.dest)
-        value = f" {action.metavar}" if action.option_strings and action.metavar else ""
-        if name != "--help":
-            shown.append(f"`{name}{value}`: {str(action.help).replace('%(default)s', str(action.default))}")
-    return f"| `{words}` | {help_} | {'<br>'.join(shown)} |"
-
-
-def table() -> str:
-    return HEADING + "\n".join(row(*command) for command in commands(cli.parser())) + "\n"
-
-
-def test_the_page_lists_every_command_and_option():
-    page = PAGE.read_text(encoding="utf-8")
-    found = page[page.index(HEADING):].partition("\n\n")[0] + "\n"
-    assert found == table(), "run `python tests/unit/test_cli.py` to renew docs/cli.md"
 
 
 def test_help_answers_at_once():
@@ -246,9 +212,3 @@ def test_without_failures_nothing_can_be_learned(capsys):
 def test_an_unknown_data_set_is_refused_with_the_known_ones(capsys):
     assert cli.main(["dataset", "check", "pres"]) == 1
     assert "no such data set (known: press)" in capsys.readouterr().err
-
-
-if __name__ == "__main__":
-    text = PAGE.read_text(encoding="utf-8")
-    old = text[text.index(HEADING):].partition("\n\n")[0] + "\n"
-    PAGE.write_text(text.replace(old, table()), encoding="utf-8")

@@ -10,8 +10,8 @@ from oilcan.params.section import Section
 class ComputeParams(Section):
     """Where the work runs."""
 
-    backend: Literal["loky", "threading"]
-    jobs: int = pydantic.Field(ge=1)
+    backend: Literal["loky", "threading"]                        # of joblib: processes or threads
+    jobs: int = pydantic.Field(ge=1)                             # workers; the results do not depend on it
 
     def workers(self, pieces: int) -> int:
         """Workers for light pieces of work: starting one costs as much as about thirty pieces.

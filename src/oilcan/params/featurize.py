@@ -6,15 +6,16 @@ import pydantic
 
 from oilcan.params.section import Section
 
+FeatureFamily = Literal[
+    "level", "trailing", "ewm", "slope", "early_life", "fleet", "events", "static", "health", "residual"]
+
 
 class FeaturizeParams(Section):
     """Which families of features are computed."""
 
-    families: list[
-        Literal["level", "trailing", "ewm", "slope", "early_life", "fleet", "events", "static", "health", "residual"]
-    ] = pydantic.Field(min_length=1)                             # health, residual: not features, but further sensors
-    stats: list[Literal["mean", "std", "min", "max"]] = pydantic.Field(min_length=1)
+    families: list[FeatureFamily] = pydantic.Field(min_length=1)  # health and residual add sensors, not features
+    stats: list[Literal["mean", "std", "min", "max"]] = pydantic.Field(min_length=1)  # of each trailing window
     regimes: bool                                                # normalise by operating regime
-    max_regimes: int = pydantic.Field(ge=1)
-    lean: bool                                                   # life left the only forecast: index, few of sensors
-    drop_constant: bool
+    max_regimes: int = pydantic.Field(ge=1)                      # clusters of operating conditions, at most
+    lean: bool  # where remaining life is the only forecast: the health index, and few features of sensors
+    drop_constant: bool                                          # drop features that never vary in training rows

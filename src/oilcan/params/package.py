@@ -8,4 +8,4 @@ from oilcan.params.section import Section
 class PackageParams(Section):
     """The serving bundle."""
 
-    check_rows: int = pydantic.Field(ge=1)                       # real rows kept to check a loaded bundle
+    check_rows: int = pydantic.Field(ge=1)  # rows of real data kept in the bundle, to check it when it is loaded

@@ -13,11 +13,14 @@ def _day(text: str) -> str:
     return text
 
 
+ScenarioName = Literal["none", "sensor_drift", "new_model", "changed_mechanism", "maintenance_policy"]
+
+
 class SimulateParams(Section):
     """The simulated fleet."""
 
-    seed: int = pydantic.Field(ge=0)
-    machines: int = pydantic.Field(ge=1)
-    days: int = pydantic.Field(ge=30)
+    seed: int = pydantic.Field(ge=0)                             # of every draw
+    machines: int = pydantic.Field(ge=1)                         # of the fleet
+    days: int = pydantic.Field(ge=30)                            # of telemetry
     start: Annotated[str, pydantic.AfterValidator(_day)]         # first day, UTC, e.g. '2024-01-01'
-    scenario: Literal["none", "sensor_drift", "new_model", "changed_mechanism", "maintenance_policy"]
+    scenario: ScenarioName                                           # what changes in the last part of the record

@@ -13,29 +13,29 @@ ModelChoice = ModelFamily | Literal["auto"]
 class ForestParams(Section):
     """Random forest and extra trees."""
 
-    trees: int = pydantic.Field(ge=1)
+    trees: int = pydantic.Field(ge=1)                            # of the forest
     max_depth: int = pydantic.Field(ge=0)                        # 0 is no limit
-    min_samples_leaf: int = pydantic.Field(ge=1)
-    max_features: float = pydantic.Field(gt=0, le=1)
-    max_samples: float = pydantic.Field(gt=0, le=1)
+    min_samples_leaf: int = pydantic.Field(ge=1)                 # rows in a leaf, at least
+    max_features: float = pydantic.Field(gt=0, le=1)             # share tried at a split
+    max_samples: float = pydantic.Field(gt=0, le=1)              # share of the rows that each tree sees
 
 
 class BoostingParams(Section):
     """Histogram gradient boosting."""
 
-    iterations: int = pydantic.Field(ge=1)
-    learning_rate: float = pydantic.Field(gt=0)
-    max_leaf_nodes: int = pydantic.Field(ge=2)
-    min_samples_leaf: int = pydantic.Field(ge=1)
-    l2: float = pydantic.Field(ge=0)
+    iterations: int = pydantic.Field(ge=1)                       # trees in a row
+    learning_rate: float = pydantic.Field(gt=0)                  # weight of each iteration
+    max_leaf_nodes: int = pydantic.Field(ge=2)                   # leaves of a tree, at most
+    min_samples_leaf: int = pydantic.Field(ge=1)                 # rows in a leaf, at least
+    l2: float = pydantic.Field(ge=0)                             # penalty on leaf values
     max_features: float = pydantic.Field(gt=0, le=1)             # share tried at a split, never fewer than ten
-    bags: int = pydantic.Field(ge=1)                             # models averaged, on rows dealt out in turn
+    bags: int = pydantic.Field(ge=1)                             # models averaged; each sees another share of the rows
 
 
 class OutlookParams(Section):
     """The forecast of when: a discrete-time hazard model beside the classifier of a `failure_within` task."""
 
-    horizons: list[float]                                        # shares of the task's horizon; empty is no outlook
+    horizons: list[float]  # shares of the task's horizon; an empty list makes no outlook
     negatives_per_positive: float = pydantic.Field(gt=0)         # of rows and intervals at risk
     iterations: int = pydantic.Field(ge=1)                       # of boosting; forests keep their number of trees
 
@@ -50,22 +50,22 @@ class OutlookParams(Section):
 class TrainParams(Section):
     """The model, its calibration and the choice of threshold."""
 
-    seed: int = pydantic.Field(ge=0)
-    model: ModelChoice                                           # of failures in time; auto: by cross-validation
+    seed: int = pydantic.Field(ge=0)                             # each target derives its own
+    model: ModelChoice                                           # of failures in time; auto chooses by cross-validation
     life_model: ModelChoice                                      # of remaining life
     label_model: ModelChoice                                     # of independent rows
-    monotone: dict[str, Literal[-1, 1]] | None                   # feature or pattern: 1 if more of it is never safer
-    calibration: Literal["none", "sigmoid", "isotonic"]
+    monotone: dict[str, Literal[-1, 1]] | None  # feature or pattern: 1, more of it is never safer; -1, never riskier
+    calibration: Literal["none", "sigmoid", "isotonic"]          # of probabilities, on validation rows
     negatives_per_positive: float = pydantic.Field(ge=0)         # 0 keeps all rows; else thin and reweight
-    min_rows: int = pydantic.Field(ge=0)                         # thinning negatives leaves at least so many rows
+    min_rows: int = pydantic.Field(ge=0)                         # thinning of negatives leaves at least so many rows
     max_rows: int = pydantic.Field(ge=0)                         # 0 keeps all; else every k-th row of each machine
-    class_weight: Literal["none", "balanced"]
+    class_weight: Literal["none", "balanced"]  # balanced gives both classes the same weight
     min_mode_failures: int = pydantic.Field(ge=1)                # a rarer failure mode gets no forecast of its own
-    refit: bool                                                  # events: learn from validation rows too, in the end
-    early_stopping_share: float = pydantic.Field(ge=0, lt=0.5)   # of the training machines, held out; 0 is none
+    refit: bool                                                  # in the end, learn events from validation rows too
+    early_stopping_share: float = pydantic.Field(ge=0, lt=0.5)   # of machines, held out to stop boosting
     outlook: OutlookParams
     random_forest: ForestParams
-    label_forest: ForestParams                                   # of independent rows: no neighbours to overfit
+    label_forest: ForestParams                                   # of independent rows
     committee_forest: ForestParams                               # extra trees beside boosting in a committee
-    hist_gradient_boosting: BoostingParams                       # of events: few positives, so held back
-    life_boosting: BoostingParams                                # of remaining life: every row tells much
+    hist_gradient_boosting: BoostingParams                       # of events
+    life_boosting: BoostingParams                                # of remaining life

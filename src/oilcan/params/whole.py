@@ -20,7 +20,7 @@ from oilcan.params.validate import ValidateParams
 class Params(Section):
     """The whole of params.yaml."""
 
-    dataset: str = pydantic.Field(min_length=1)
+    dataset: str = pydantic.Field(min_length=1)                  # name of a contract in datasets/
     compute: ComputeParams
     simulate: SimulateParams
     ingest: IngestParams

@@ -1,7 +1,7 @@
 """What a bundle says about where it comes from.
 
 Only what the bytes of its inputs fix: the git commit is left out, since it would change the bundle with
-every commit that changes no input. `oilcan lineage` finds the commits whose dvc.lock names these digests.
+every commit that changes no input. The commits whose dvc.lock names these digests are those that made it.
 """
 
 from collections.abc import Mapping
