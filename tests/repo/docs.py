@@ -84,7 +84,7 @@ def _parameters(model: Model, values: dict[str, Any], prefix: str = "") -> Itera
         else:
             shown = yaml.safe_dump(values[key], default_flow_style=True, width=10**6).removesuffix("\n...\n").strip()
             if name not in comments:
-                raise ValueError(f"{model.__name__}.{name}: no comment that says what it means (wanted one on its line)")
+                raise ValueError(f"{model.__name__}.{name}: no comment on its line that says what it means")
             yield f"`{prefix}{key}`", f"`{shown}`", _may_be(field), _sentence(comments[name])
 
 
