@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     pieces = reading.read_raw(contract, args.raw)
 
     hash_key = os.environ.get("OILCAN_HASH_KEY", "").encode()
-    canonical = ingest(pieces, contract, max_rejected_share=p.max_rejected_share, hash_key=hash_key)
+    canonical = ingest(pieces, contract, hash_key=hash_key)
     groups = machine_groups(canonical.tables.pop("telemetry"), p.machines_per_partition)
 
     with files.fresh_folder(args.out) as folder:

@@ -324,7 +324,7 @@ INGEST = {
         edit("telemetry", put("heat", slice(0, 200), "warm")),
         [r"200 of 2,160 rows refused \(9\.3%, allowed at most 2\.0%\)",
          r"'heat: not a finite number', first in telemetry\.csv row 1: .*warm",
-         "Fix the files or the contract, or raise ingest.max_rejected_share"]),
+         "Fix the files or the contract, or raise limits.max_rejected_share in it"]),
     "wrong instants": (
         edit("failures", put("time", slice(0, 5), "last week")),
         ["failures: 5 for 'time: no such instant in zone UTC', first in failures.csv row 1"]),
@@ -342,7 +342,7 @@ INGEST = {
         ["telemetry: time: time zones are mixed: instants with and without a zone offset"]),
     "a sensor without a reading": (
         edit("telemetry", put("heat", slice(None), "")),
-        ["2,160 for 'heat: missing'", "raise ingest.max_rejected_share"]),
+        ["2,160 for 'heat: missing'", "raise limits.max_rejected_share"]),
     "an empty file": (to_text("errors.csv", ""), [r"errors: errors\.csv: is empty; get the file again"]),
     "a header alone": (to_text("telemetry.csv", "machine_id,time,heat,flow\n"), ["telemetry: no row is left"]),
     "a truncated gzip file": (
@@ -366,11 +366,11 @@ INGEST = {
         lambda plant: (plant.folder / "plant.yaml").rename(plant.folder / "plants.yaml"),
         [r"plant\.yaml: no such data set \(known: params, plants\)", "oilcan dataset new plant FILES"]),
     "a misspelt parameter": (
-        lambda plant: plant.params("ingest", max_rejected_shar=0.5),
+        lambda plant: plant.params("ingest", machines_per_partitio=5),
         [r"params\.yaml: ingest is not valid",
-         r"max_rejected_shar: no such word \(found 0\.5\)\. Fix the spelling"]),
+         r"machines_per_partitio: no such word \(found 5\)\. Fix the spelling"]),
     "a misspelt section": (
-        lambda plant: plant.params("ingst", max_rejected_share=0.5),
+        lambda plant: plant.params("ingst", machines_per_partition=5),
         [r"params\.yaml: unknown sections \['ingst'\]", "Fix the spelling"]),
     "parameters that are no YAML": (
         lambda plant: (plant.folder / "params.yaml").write_text("ingest: [", encoding="utf-8"),
@@ -510,7 +510,7 @@ def test_below_the_share_bad_rows_are_kept_aside_and_counted(plant: Plant) -> No
 
 def test_a_rare_event_of_an_unknown_machine_is_kept_aside(plant: Plant) -> None:
     plant.change("errors", put("machine_id", slice(0, 1), "M-07"))
-    plant.params("ingest", max_rejected_share=0.05)
+    plant.contract(("costs:", "limits: {max_rejected_share: 0.05}\ncosts:"))
     plant.run("ingest")
     assert plant.counts("errors")["refused"] == {"unknown machine": 1}
 

@@ -52,7 +52,7 @@ def test_files_that_are_fetched_need_not_be_there(root):
 @pytest.mark.parametrize(("old", "new", "kind", "said"), [
     ("dataset: demo_fleet", "dataset: demo_flet", ContractError, r"found 'demo_flet', known: ai4i2020, .*demo_fleet"),
     ("dataset:", "dataste:", ParamsError, r"dataste: no such word \(found 'demo_fleet'\)"),
-    ("max_rejected_share", "max_rejected_shar", ParamsError, r"ingest\.max_rejected_shar: no such word"),
+    ("machines_per_partition", "machines_per_partitio", ParamsError, r"ingest\.machines_per_partitio: no such word"),
     ("dataset:", "dataset: [", ParamsError, "not readable as YAML"),
 ])
 def test_what_is_misspelt_is_told(root, old, new, kind, said):

@@ -172,3 +172,23 @@ def test_independent_rows_are_checked_for_range_and_missing_readings():
     assert verdict.quarantine.to_dict("records") == [
         {"machine_id": "r003", "column": "heat", "reason": "outside range"}]
     assert verdict.metrics["missing_share"] == 0.005
+
+
+def test_without_a_period_each_machine_is_judged_by_its_own_rhythm():
+    text = FLEET.replace("period: 1h, max_gap: 6h", "zone: UTC")
+    rows = telemetry(machines=2, hours=240)
+    slow = rows[(rows["machine_id"] == "m01") | (rows["time"].dt.hour % 4 == 0)].reset_index(drop=True)
+    assert judge(slow, text=text, failed=failures()).machines["gaps"].tolist() == [0, 0]
+    daytime = slow[slow["time"].dt.hour.between(8, 16)].reset_index(drop=True)      # off every night
+    assert judge(daytime, text=text, failed=failures()).machines["gaps"].sum() == 0
+    silent = slow[~slow["time"].dt.day.isin([4, 5])].reset_index(drop=True)
+    assert judge(silent, text=text, failed=failures()).machines["gaps"].tolist()[0] == 1
+
+
+def test_the_limits_are_the_contracts():
+    rows = telemetry()
+    rows.loc[:200, "heat"] = 900.0
+    with pytest.raises(DataError, match=r"raise limits\.max_quarantined_share"):
+        judge(rows)
+    loose = FLEET.replace("costs:", "limits: {max_quarantined_share: 0.5}\ncosts:")
+    assert judge(rows, text=loose).metrics["passed"]

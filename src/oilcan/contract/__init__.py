@@ -3,7 +3,7 @@
 from oilcan.contract.parsing import UNKNOWN, parse_contract
 from oilcan.contract.source_words import Download, RawFile, Source
 from oilcan.contract.table_words import Column, Join, Pivot, Reading, RowFilter, Table
-from oilcan.contract.words import Alarms, Contract, Costs, Derived, Failures, Rows, Split, Task, Time
+from oilcan.contract.words import Alarms, Contract, Costs, Derived, Failures, Limits, Rows, Split, Task, Time
 
 __all__ = [
     "UNKNOWN",
@@ -15,6 +15,7 @@ __all__ = [
     "Download",
     "Failures",
     "Join",
+    "Limits",
     "Pivot",
     "RawFile",
     "Reading",

@@ -26,8 +26,9 @@ def _units(contract: Contract) -> Iterator[str]:
             yield f"{where}: rows without time have no durations (found {duration})"
         elif duration is not None and duration.counts_cycles != cycles:
             yield f"{where}: found {duration}, wanted {'cycles' if cycles else 'hours or days'}"
-    if contract.time.kind != "none" and contract.time.period is None:
-        yield "time.period: missing (wanted: the usual step between readings, e.g. 1h)"
+    if contract.time.kind != "none" and contract.time.period is None and contract.rows.stride is None:
+        yield ("time.period: missing (wanted: the usual step between readings, e.g. 1h; where each machine has a step "
+               "of its own, rows.stride: the step between forecasts)")
     if contract.time.kind != "none" and not contract.rows.windows:
         yield "rows.windows: empty (wanted: at least one look-back, e.g. [24h, 168h])"
 

@@ -21,7 +21,7 @@ class Time(Part):
 
     kind: Literal["instant", "cycle", "none"]
     zone: str = "UTC"                               # zone of raw instants that carry none
-    period: PositiveDuration | None = None          # usual step between readings of a machine
+    period: PositiveDuration | None = None          # usual step between readings; absent: each machine has its own
     max_gap: PositiveDuration | None = None         # a longer step is a gap, not a rhythm
 
 
@@ -86,6 +86,15 @@ class Alarms(Part):
     crew: str | None = None                         # column of `machines` whose values are the crews; absent: one crew
 
 
+class Limits(Part):
+    """Shares above which the data are refused; they belong to the data, not to the way they are looked at."""
+
+    max_rejected_share: float = pydantic.Field(default=0.02, ge=0, le=1)     # of the records of any one table
+    max_quarantined_share: float = pydantic.Field(default=0.05, ge=0, le=1)  # of the readings of any one sensor
+    max_gap_share: float = pydantic.Field(default=0.2, ge=0, le=1)           # of the expected rows
+    max_missing_share: float = pydantic.Field(default=0.5, ge=0, le=1)       # of the readings of any one sensor
+
+
 class Contract(Part):
     """The whole adapter of one data set."""
 
@@ -101,6 +110,7 @@ class Contract(Part):
     rows: Rows = Rows()
     split: Split
     costs: Costs
+    limits: Limits = Limits()
     refractory: PositiveDuration | None = None      # alarms of one machine this close count as one
     alarms: Alarms | None = None                    # absent: as many as the forecast raises
     slices: list[str] = []                          # columns of `machines` (or of independent rows) to report by

@@ -11,7 +11,6 @@ from oilcan.core.ingest import ingest
 from oilcan.core.ingest.frames import Canonical
 from oilcan.ground.columns import TIME
 from oilcan.io.raw_data import reading
-from oilcan.io.repository import whole_params
 from oilcan.io.repository.repository_root import short
 from oilcan.io.stage import stage_inputs
 
@@ -38,7 +37,6 @@ def check(root: Path, name: str, folder: Path | None, *, say: Callable[[str], No
         If the contract is not valid, or a file cannot be read by it.
     """
     contract = stage_inputs.read_contract(root / "datasets" / f"{name}.yaml")
-    limit = whole_params.read_all_params(root / "params.yaml").ingest.max_rejected_share
     place = folder or root / "data/raw" / name
     say(f"{short(root / 'datasets' / f'{name}.yaml')}: valid, v{contract.version}; reading {short(place)}")
     hash_key = os.environ.get("OILCAN_HASH_KEY", "").encode()
@@ -46,7 +44,8 @@ def check(root: Path, name: str, folder: Path | None, *, say: Callable[[str], No
     problems = []
     for table in contract.tables:
         say(f"\n{table}: {_counts(canonical, table)}{_span(canonical, table)}")
-        problems += _refused(canonical, table, limit)
+        own = contract.tables[table].max_rejected_share
+        problems += _refused(canonical, table, contract.limits.max_rejected_share if own is None else own)
         problems += _impossible(canonical, contract, table)
     found, lacking = _failures(canonical, contract)
     say(f"\n{found}")

@@ -22,7 +22,7 @@ _LAST_KEY: Final = {"errors": CODE, "maintenance": COMPONENT, "failures": MODE}
 
 
 def ingest(
-    raw: RawTables, contract: Contract, *, max_rejected_share: float, hash_key: bytes | None = None
+    raw: RawTables, contract: Contract, *, max_rejected_share: float | None = None, hash_key: bytes | None = None
 ) -> Canonical:
     """Canonical tables of a data set, and what became of every raw row.
 
@@ -39,7 +39,7 @@ def ingest(
     contract
         The whole adapter.
     max_rejected_share
-        Of the rows of any one table; more refused rows are an error.
+        Of the rows of any one table; more refused rows are an error. None: what the contract says.
     hash_key
         Secret of the keyed hash, needed if a column says `personal: hash`.
 
@@ -122,22 +122,25 @@ def _check_key(contract: Contract, hash_key: bytes | None) -> None:
         )
 
 
-def _check_tables(tables: dict[str, Cleaned], max_rejected_share: float, contract: Contract) -> int:
+def _check_tables(tables: dict[str, Cleaned], max_share: float | None, contract: Contract) -> int:
     """Number of machines without a row in the machines table, if nothing is wrong."""
     telemetry, missing = tables["telemetry"], 0
     judged = _with_joins(tables.values() if len(telemetry.frame) else [telemetry])   # without it no machine is known
     breaches = [f"{table.name}: {problem}" for table in judged for problem in table.problems]
     machines = sorted(telemetry.frame[MACHINE].unique()) if any(table.strangers for table in judged) else []
     for table in judged:                            # where a column as a whole is wrong, its rows say nothing
-        breaches += [] if table.problems else too_many_refused(table, max_rejected_share, machines)
+        limit = max_share if max_share is not None else table.spec.max_rejected_share
+        general = contract.limits.max_rejected_share
+        breaches += [] if table.problems else too_many_refused(table, general if limit is None else limit, machines)
     if telemetry.frame.empty:
         breaches.append(f"telemetry: no row is left (of {len(telemetry.fate.alive):,} read)")
     elif "machines" in tables:
-        missing, lines = machines_not_listed(telemetry, tables["machines"], max_rejected_share)
+        missing, lines = machines_not_listed(telemetry, tables["machines"], contract.limits.max_rejected_share
+                                             if max_share is None else max_share)
         breaches += lines
     if breaches:
         where = f"raw files break datasets/{contract.name}.yaml v{contract.version}. Fix the files or the contract, " \
-                f"or raise ingest.max_rejected_share"
+                f"or raise limits.max_rejected_share in it"
         raise DataError(bullet_list(where, breaches))
     return missing
 

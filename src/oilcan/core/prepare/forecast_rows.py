@@ -45,7 +45,8 @@ def silence(contract: Contract) -> float:
     """Ticks without a reading after which a machine counts as silent."""
     if contract.time.max_gap is not None:
         return contract.time.max_gap.ticks
-    return _USUAL_SILENCE * contract.time.period.ticks if contract.time.period else 0.0
+    step = contract.time.period or contract.rows.stride
+    return _USUAL_SILENCE * step.ticks if step else 0.0
 
 
 def least_gap(contract: Contract) -> float:

@@ -7,7 +7,7 @@ back, so it is counted and kept: cleaning that waits for the future would be a l
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from oilcan.ground.columns import KEY, MACHINE, TIME
 RANGE: Final = "outside range"
 STUCK: Final = "stuck"
 GAP_BINS: Final = 60                # columns of the heat map
+_LONG_SILENCE: Final = 10.0         # usual steps of a machine, where the contract states neither period nor gap
 
 
 @dataclass(frozen=True)
@@ -140,17 +141,36 @@ def _sensors(
 def _machines(readings: Readings, telemetry: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     rows = np.bincount(readings.group, minlength=len(readings.first))
     missing_rows = gaps = np.zeros(len(rows), dtype=np.int64)
-    if readings.time is not None and contract.time.period is not None:
+    if readings.time is not None:
         unit = units_per_tick(telemetry[TIME])
-        period = contract.time.period.ticks * unit
-        longest = contract.time.max_gap.ticks * unit if contract.time.max_gap else 1.5 * period
         step = np.diff(readings.time, prepend=readings.time[:1])
         step[readings.first] = 0
+        period, longest = _rhythm(step, readings, contract, unit)
         is_gap = step > longest
         lost = np.where(is_gap, np.round(step / period) - 1, 0)
         missing_rows = np.bincount(readings.group, weights=lost, minlength=len(rows)).astype(np.int64)
         gaps = np.bincount(readings.group, weights=is_gap, minlength=len(rows)).astype(np.int64)
     return pd.DataFrame({MACHINE: readings.machines, "rows": rows, "missing_rows": missing_rows, "gaps": gaps})
+
+
+def _rhythm(step: np.ndarray, readings: Readings, contract: Contract, unit: int) -> tuple[Any, Any]:
+    """Usual step and longest step that is no gap, in exact units: of the contract, or of each row's machine.
+
+    A machine spends half of its time in steps of at most its usual length: so a machine that reports
+    only while it runs is silent every night without a gap.
+    """
+    stated = contract.time.max_gap.ticks * unit if contract.time.max_gap else None
+    if contract.time.period is not None:
+        period = contract.time.period.ticks * unit
+        return period, 1.5 * period if stated is None else stated
+    order = np.lexsort((step, readings.group))
+    along = np.cumsum(step[order])
+    ends = np.append(readings.first[1:], len(step)) - 1
+    before = along[readings.first] - step[order][readings.first]
+    half = before + (along[ends] - before) / 2
+    usual = step[order][np.minimum(np.searchsorted(along, half), ends)]
+    each = np.maximum(usual, 1)[readings.group]
+    return each, _LONG_SILENCE * each if stated is None else stated
 
 
 def _presence(readings: Readings, span: tuple[int, int] | None) -> np.ndarray:

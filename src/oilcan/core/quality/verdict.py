@@ -15,7 +15,6 @@ from oilcan.core.quality.profile import Habits
 from oilcan.core.quality.scope import Scope
 from oilcan.ground.columns import MACHINE, TIME
 from oilcan.ground.errors import DataError, bullet_list
-from oilcan.params.validate import ValidateParams
 
 HEADLINES: Final = ("passed", "gap_share", "missing_share", "quarantined_share", "refused_share")
 
@@ -86,13 +85,13 @@ def judge(
         quarantined_share=(sensors["outside_range"] + sensors["stuck"]) / sensors["readings"].clip(lower=1),
     )  # fmt: skip
     lost = int(machines["missing_rows"].sum())
-    gap_share = lost / max(rows + lost, 1)
-    breaches = [*_sensor_breaches(sensors, rows, contract, p), *fleet_checks.task_breaches(tables, contract),
-                *fleet_checks.clock_breaches(tables["machines"], contract)]  # fmt: skip
-    if gap_share > p.max_gap_share:
+    gap_share = _gap_share(machines, contract)
+    breaches = [*_sensor_breaches(sensors, rows, contract, p.stuck_periods),
+                *fleet_checks.task_breaches(tables, contract), *fleet_checks.clock_breaches(tables["machines"], contract)]  # fmt: skip
+    if gap_share > contract.limits.max_gap_share:
         breaches.append(f"telemetry: {lost:,} of {rows + lost:,} expected rows are missing in gaps ({gap_share:.1%}, "
-                        f"wanted at most {p.max_gap_share:.1%}). Get the rows, fix time.period in the contract, "
-                        f"or raise validate.max_gap_share")
+                        f"wanted at most {contract.limits.max_gap_share:.1%}). Get the rows, fix time.period in the "
+                        f"contract, or raise limits.max_gap_share in it")
     if breaches:
         raise DataError(bullet_list(f"the data cannot be used with datasets/{contract.name}.yaml", breaches))
     return Verdict(
@@ -106,6 +105,14 @@ def judge(
     )
 
 
+def _gap_share(machines: pd.DataFrame, contract: Contract) -> float:
+    """Share of the expected rows that is missing in gaps; without a common period the mean over the machines."""
+    lost, rows = machines["missing_rows"], machines["rows"]
+    if contract.time.period is None:
+        return float((lost / (rows + lost).clip(lower=1)).mean()) if len(machines) else 0.0
+    return int(lost.sum()) / max(int(rows.sum()) + int(lost.sum()), 1)
+
+
 def _span(machines: pd.DataFrame, contract: Contract) -> tuple[str, str]:
     if contract.time.kind == "none":
         return "", ""
@@ -115,24 +122,24 @@ def _span(machines: pd.DataFrame, contract: Contract) -> tuple[str, str]:
     return f"{begin:%Y-%m-%d}", f"{end:%Y-%m-%d}"
 
 
-def _sensor_breaches(sensors: pd.DataFrame, rows: int, contract: Contract, p: ValidateParams) -> list[str]:
-    columns, breaches = contract.tables["telemetry"].columns, []
+def _sensor_breaches(sensors: pd.DataFrame, rows: int, contract: Contract, stuck_periods: int) -> list[str]:
+    columns, limits, breaches = contract.tables["telemetry"].columns, contract.limits, []
     for name, found in sensors.iterrows():
         spec = columns[str(name)]
-        if found["readings"] == 0 and not spec.nullable:
+        if found["readings"] == 0 and not spec.may_be_missing():
             breaches.append(f"{name}: missing in all {rows:,} rows. Check `from:` in the contract, remove the column, "
                             f"or set `nullable: true`")
-        elif found["missing_share"] > p.max_missing_share and not spec.nullable:
+        elif found["missing_share"] > limits.max_missing_share and not spec.may_be_missing():
             breaches.append(f"{name}: missing in {found['missing']:,} of {rows:,} rows ({found['missing_share']:.1%}, "
-                            f"wanted at most {p.max_missing_share:.1%}). Set `nullable: true` if that is usual, or "
-                            f"raise validate.max_missing_share")
-        if found["quarantined_share"] > p.max_quarantined_share:
+                            f"wanted at most {limits.max_missing_share:.1%}). Set `nullable: true` if that is usual, "
+                            f"or raise limits.max_missing_share in the contract")
+        if found["quarantined_share"] > limits.max_quarantined_share:
             low, high = spec.range or (None, None)
             breaches.append(
                 f"{name}: {found['outside_range']:,} of {found['readings']:,} readings outside [{low}, {high}] "
-                f"{spec.unit} and {found['stuck']:,} stuck for {p.stuck_periods} periods or longer "
-                f"({found['quarantined_share']:.1%}, wanted at most {p.max_quarantined_share:.1%}). Check unit, factor "
-                f"and range in the contract, fix the sensor's data, or raise validate.max_quarantined_share"
+                f"{spec.unit} and {found['stuck']:,} stuck for {stuck_periods} periods or longer "
+                f"({found['quarantined_share']:.1%}, wanted at most {limits.max_quarantined_share:.1%}). Check unit, "
+                f"factor and range in the contract, fix the sensor's data, or raise limits.max_quarantined_share"
             )
     return breaches
 
@@ -147,7 +154,6 @@ def _metrics(
 ) -> dict[str, Any]:
     read = sum(table["read"] for table in ingested.values())
     refused = sum(sum(table["refused"].values()) for table in ingested.values())
-    lost = int(machines["missing_rows"].sum())
     readings, missing = int(sensors["readings"].sum()), int(sensors["missing"].sum())
     bad = int(sensors[["outside_range", "stuck"]].to_numpy().sum())
     reasons = {
@@ -170,7 +176,7 @@ def _metrics(
         "refused_share": round(refused / max(read, 1), 6),
         "quarantined_share": round(bad / max(readings, 1), 6),
         "missing_share": round(missing / max(missing + readings, 1), 6),
-        "gap_share": round(lost / max(rows + lost, 1), 6),
+        "gap_share": round(_gap_share(machines, contract), 6),
         "counts": {reason.replace(", ", "_").replace(" ", "_").replace("'s", ""): count
                    for reason, count in reasons.items()},
     }  # fmt: skip
