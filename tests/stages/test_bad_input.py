@@ -94,20 +94,20 @@ READS = {
     "predict": ("prepared", "features", "model.joblib"),
     "explain": ("prepared", "features", "model.joblib"),
     "evaluate": ("prepared", "predictions", "model.json", "explain.json"),
-    "review": ("prepared", "predictions", "evaluate.json", "data_quality.json", "slices.json", "model.json",
-               "champion.json"),
-    "package": ("prepared", "features", "model.joblib", "model.json", "review.json"),
+    "review": ("prepared", "predictions", "detail/evaluate.json", "detail/data_quality.json", "slices.json",
+               "model.json", "champion.json"),
+    "package": ("prepared", "features", "model.joblib", "model.json", "detail/review.json"),
 }
 WRITES = {
     "ingest": ("canonical",),
-    "validate": ("data_quality.json", "data_quality.html", "quarantine.parquet"),
+    "validate": ("data_quality.json", "detail/data_quality.json", "data_quality.html", "quarantine.parquet"),
     "prepare": ("prepared",),
     "featurize": ("features",),
     "train": ("model.joblib", "model.json", "train.json"),
     "predict": ("predictions",),
     "explain": ("explain.json",),
-    "evaluate": ("evaluate.json", "slices.json", "plots", "evaluation.html"),
-    "review": ("review.json", "model_card.md", "data_sheet.md"),
+    "evaluate": ("evaluate.json", "detail/evaluate.json", "slices.json", "plots", "evaluation.html"),
+    "review": ("review.json", "detail/review.json", "model_card.md", "data_sheet.md"),
     "package": ("bundle",),
 }
 STAGES = tuple(READS)
@@ -209,7 +209,7 @@ class Plant:
         return json.loads((self.folder / "canonical/ingest.json").read_text(encoding="utf-8"))[table]
 
     def quality(self) -> dict[str, Any]:
-        return json.loads((self.folder / "data_quality.json").read_text(encoding="utf-8"))
+        return json.loads((self.folder / "detail/data_quality.json").read_text(encoding="utf-8"))
 
 
 def found(plant: Plant, contract: str) -> Plant:
@@ -578,11 +578,11 @@ BETWEEN = [
     ("predict", "features/part-0000.parquet"),
     ("evaluate", "predictions/predictions.parquet"),
     ("evaluate", "model.json"),
-    ("review", "evaluate.json"),
+    ("review", "detail/evaluate.json"),
     ("review", "champion.json"),
     ("review", "predictions/predictions.parquet"),
     ("package", "model.joblib"),
-    ("package", "review.json"),
+    ("package", "detail/review.json"),
 ]
 
 

@@ -87,7 +87,8 @@ def judge(
     lost = int(machines["missing_rows"].sum())
     gap_share = _gap_share(machines, contract)
     breaches = [*_sensor_breaches(sensors, rows, contract, p.stuck_periods),
-                *fleet_checks.task_breaches(tables, contract), *fleet_checks.clock_breaches(tables["machines"], contract)]  # fmt: skip
+                *fleet_checks.task_breaches(tables, contract),
+                *fleet_checks.clock_breaches(tables["machines"], contract)]  # fmt: skip
     if gap_share > contract.limits.max_gap_share:
         breaches.append(f"telemetry: {lost:,} of {rows + lost:,} expected rows are missing in gaps ({gap_share:.1%}, "
                         f"wanted at most {contract.limits.max_gap_share:.1%}). Get the rows, fix time.period in the "
