@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from oilcan.contract import table_rules
+from oilcan.contract import cell_rules, table_rules
 from oilcan.contract.words import Contract
 
 
 def broken_rules(contract: Contract) -> list[str]:
     """Every contradiction in a contract, as one line each; empty if there is none."""
-    rules = (table_rules.source_rules, table_rules.table_rules, table_rules.column_rules,
+    rules = (table_rules.source_rules, table_rules.table_rules, table_rules.column_rules, cell_rules.cell_rules,
              _units, _failures, _tasks, _split, _alarms, _slices, _rule_baseline)
     return [line for rule in rules for line in rule(contract)]
 

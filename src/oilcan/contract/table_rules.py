@@ -82,7 +82,8 @@ def origin_rules(where: str, table: Table) -> Iterator[str]:
                    if getattr(spec, "source" if word == "from" else word) is not None]
         if len(origins) > 1:
             yield f"{here}: a column has one origin (found {', '.join(origins)})"
-        if not table.header and table.format == "csv" and not spec.is_made() and not isinstance(spec.source, int):
+        if not table.header and table.format == "csv" and not spec.is_made() and not all(
+                isinstance(label, int) for label in spec.raw_labels(column)):
             yield f"{here}: a file without header needs `from: <position>` (found {spec.source!r})"
         if spec.from_tag is not None and table.pivot is None:
             yield f"{here}.from_tag: only in a table with `pivot: {{tag: ..., value: ...}}`"

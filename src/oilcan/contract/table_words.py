@@ -13,6 +13,8 @@ from oilcan.ground.durations import Duration
 from oilcan.ground.expression_grammar import cells_used
 
 ColumnType = Literal["integer", "number", "flag", "text", "instant"]
+Thousands = Literal[".", ",", " ", "'", "_"]        # a blank stands for the narrow and no-break ones too
+Locale = Literal["cs", "da", "de", "en", "es", "fi", "fr", "it", "nb", "nl", "pl", "pt", "sv"]
 Label = str | int                                   # of a raw column: its name, or its position from 0
 ROW_NUMBER: Final = "row_number"
 FILE_NAME: Final = "file_name"
@@ -35,7 +37,7 @@ class Column(Part):
     type: ColumnType
     unit: str
     description: str
-    source: str | int | None = pydantic.Field(default=None, alias="from")  # raw name, or position from 0
+    source: str | int | list[str | int] | None = pydantic.Field(default=None, alias="from")  # list: joined cells
     join: str | None = None                         # name of the join of the table whose files hold the column
     from_path: Regex | None = None                  # first group of the match in the file's path, or the whole match
     from_tag: str | None = None                     # of a table with `pivot`: the value of the records with this tag
@@ -47,7 +49,10 @@ class Column(Part):
     values: list[str] | None = None                 # allowed texts
     factor: float = 1.0                             # canonical = raw * factor + offset
     offset: float = 0.0
-    format: str | None = None                       # of an instant, strptime; ISO 8601 if absent
+    format: str | None = None                       # of an instant, strptime or epoch_s, ...; ISO 8601 if absent
+    zone: str | None = None                         # of an instant: zone of cells without offset; else the table's
+    locale: Locale | None = None                    # of an instant: language of month names; else the table's
+    thousands: Thousands | None = None              # of a number; else the table's
     shift: Duration | None = None                   # of an instant: a daily mean is known a day after its stamp
     role: Literal["sensor", "condition", "static", "label", "group", "ignore"] = "sensor"
     personal: Literal["drop", "hash"] | None = None  # never kept in clear; hash = keyed by OILCAN_HASH_KEY
@@ -59,7 +64,7 @@ class Column(Part):
 
     def is_made(self) -> bool:
         """True if the value comes from the file's name, the record's number, a tag or an expression."""
-        return self.source in {ROW_NUMBER, FILE_NAME} or any((self.from_path, self.from_tag, self.from_cells))
+        return self.source in (ROW_NUMBER, FILE_NAME) or any((self.from_path, self.from_tag, self.from_cells))
 
     def may_be_missing(self) -> bool:
         """True if a canonical cell can be missing: single cells, or those of files without the column."""
@@ -83,6 +88,8 @@ class Column(Part):
             return list(cells_used(self.from_cells))
         if self.is_made():
             return []
+        if isinstance(self.source, list):
+            return list(self.source)
         return [name if self.source is None else self.source]
 
 
@@ -113,6 +120,9 @@ class Reading(Part):
     separator: str = ","                            # `blank` for any white space
     quote: Annotated[str, pydantic.Field(pattern=r"^([!-/:-@\[-`{-~]|none)$")] = '"'  # `none`: marks are plain text
     decimal: Literal[".", ","] = "."
+    thousands: Thousands | None = None              # mark between groups of three digits
+    zone: str | None = None                         # zone of its instants that carry no offset; absent: time.zone
+    locale: Locale | None = None                    # language of its month names; absent: English
     header: bool = True                             # without one, `from` gives positions
     skip_lines: int = pydantic.Field(default=0, ge=0)   # physical lines above the header or the first record
     skip_rows: int = pydantic.Field(default=0, ge=0)    # records right below the header, such as a row of units

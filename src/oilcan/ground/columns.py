@@ -18,10 +18,12 @@ TIME: Final = "time"
 CODE: Final = "code"
 COMPONENT: Final = "component"
 MODE: Final = "mode"
+UNTIL: Final = "until"           # end of an event that lasts
 PART: Final = "part"              # of the split: train, validation, test
 PARTITION: Final = "partition"    # number of the file that holds the machine
 TARGET: Final = "target_"         # begins the column of each target in rows.parquet
 KEY: Final = [MACHINE, TIME]
+IDENTIFIERS: Final = frozenset({MACHINE, CODE, COMPONENT, MODE})     # text, whatever they look like
 
 EVENT_KEYS: Final[dict[str, list[str]]] = {
     "errors": [MACHINE, TIME, CODE],

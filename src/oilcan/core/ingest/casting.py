@@ -6,8 +6,12 @@ import numpy as np
 import pandas as pd
 
 from oilcan.contract import Column, Table
+from oilcan.core.ingest.numbers import parse_numbers
 
-_FLAGS: Final = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+_FLAGS: Final = {"1": True, "true": True, "yes": True, "on": True, "y": True, "t": True,
+                 "0": False, "false": False, "no": False, "off": False, "n": False, "f": False}
+_EXACT: Final = 2.0**53             # larger whole numbers have no float of their own
+_SLACK: Final = 1e-9                # relative error that a factor leaves on a whole number
 
 
 class Cast(NamedTuple):
@@ -21,7 +25,8 @@ class Cast(NamedTuple):
 def cast(raw: pd.Series, spec: Column, table: Table) -> Cast:
     """Cells of a column as its logical type, in the contract's unit.
 
-    Instants are cast by `instants.cast_instants`, which has to see all files at once.
+    Instants are cast by `instants.cast_instants`, which has to see all files at once; identifiers
+    by `cast_identifier`.
 
     Parameters
     ----------
@@ -52,6 +57,29 @@ def cast(raw: pd.Series, spec: Column, table: Table) -> Cast:
     return _text(raw, spec, table)
 
 
+def cast_identifier(raw: pd.Series, spec: Column, table: Table) -> Cast:
+    """Cells that name something, as text; no digit is ever lost.
+
+    Text is what the file says. With `type: integer` the cell is a whole number: `101`, `101.0` and
+    `0101` are the same, written `101`. Numbers of a typed file are written without a fraction; a
+    float too large to be exact is wrong.
+
+    Examples
+    --------
+    >>> import oilcan.contract as c
+    >>> table = c.Table(grain="row", files=["a.csv"], columns={})
+    >>> number = c.Column(type="integer", unit="none", description="machine")
+    >>> cast_identifier(pd.Series(["0101", "101.0", "9007199254740993", "P1"]), number, table)[0].tolist()
+    ['101', '101', '9007199254740993', nan]
+    """
+    done = _text(raw, spec, table)
+    if spec.type != "integer":
+        return done
+    whole = done.values.str.extract(r"^\+?(-?)0*(\d+?)(?:\.0*)?$")
+    values = (whole[0] + whole[1]).astype("str")
+    return Cast(values, done.wrong | (done.values.notna() & values.isna()).to_numpy(), "not a whole number")
+
+
 def tidy(raw: pd.Series, missing: list[str]) -> pd.Series:
     """Text without blanks around it, missing where it is a missing-value mark."""
     if not pd.api.types.is_string_dtype(raw.dtype):
@@ -70,19 +98,28 @@ def _numbers(raw: pd.Series, spec: Column, table: Table) -> Cast:
         values, wrong = raw.astype("float64"), np.zeros(len(raw), dtype=bool)
     else:
         text = tidy(raw, table.missing)
-        plain = text
-        if table.decimal == ",":                    # a point would then mark thousands: refused, not guessed
-            plain = text.mask(text.str.contains(".", regex=False, na=False)).str.replace(",", ".", regex=False)
-        values = pd.to_numeric(plain, errors="coerce").astype("float64")
-        wrong = (text.notna() & values.isna()).to_numpy()
-    values = values.mask(values.isin(_numeric_marks(table.missing)))
+        values, wrong = parse_numbers(text, table.decimal, spec.thousands or table.thousands)
+    marks = _numeric_marks(table.missing)
+    if marks and (is_mark := values.isin(marks)).any():
+        values = values.mask(is_mark)
     wrong = wrong | np.isinf(values.to_numpy())
-    if spec.type == "integer":
-        wrong = wrong | (values.notna() & (values % 1 != 0)).to_numpy()
-    if (spec.factor, spec.offset) != (1.0, 0.0):
+    is_converted = (spec.factor, spec.offset) != (1.0, 0.0)
+    if is_converted:
         values = values * spec.factor + spec.offset
-    why = "not a whole number" if spec.type == "integer" else "not a finite number"
+    why = "not a finite number"
+    if spec.type == "integer":
+        values, wrong, why = _whole(values, wrong, _SLACK if is_converted else 0.0)
     return Cast(values.mask(wrong) if wrong.any() else values, wrong, why)
+
+
+def _whole(values: pd.Series, wrong: np.ndarray, slack: float) -> tuple[pd.Series, np.ndarray, str]:
+    """Whole numbers after conversion; `slack` is the relative error that the conversion may leave."""
+    size = np.abs(values.to_numpy())
+    rounded = values.round() if slack else values
+    apart = np.abs(values.to_numpy() - np.round(values.to_numpy()))
+    too_large = size > _EXACT
+    wrong = wrong | (apart > slack * np.maximum(size, 1.0)) | too_large
+    return rounded, wrong, "not a whole number" + (" below 2^53, the largest that stays exact" if too_large.any() else "")
 
 
 def _numeric_marks(missing: list[str]) -> list[float]:
@@ -101,12 +138,25 @@ def _flags(raw: pd.Series, table: Table) -> Cast:
         text = tidy(raw, table.missing)
         present = text.notna()
         values = text.str.lower().map(_FLAGS).astype("boolean")
-    return Cast(values, (present & values.isna()).to_numpy(), "not a flag (0/1/true/false/yes/no)")
+    return Cast(values, (present & values.isna()).to_numpy(), "not a flag (1/0, true/false, yes/no, on/off, y/n, t/f)")
 
 
 def _text(raw: pd.Series, spec: Column, table: Table) -> Cast:
+    wrong, why = np.zeros(len(raw), dtype=bool), f"not one of {spec.values}"
+    if pd.api.types.is_float_dtype(raw.dtype):
+        raw, wrong = _float_text(raw)
+        why = "a number too large to be exact" if wrong.any() else why
     values = tidy(raw, table.missing)
-    wrong = np.zeros(len(raw), dtype=bool)
     if spec.values is not None:
-        wrong = (values.notna() & ~values.isin(spec.values)).to_numpy()
-    return Cast(values, wrong, f"not one of {spec.values}")
+        wrong = wrong | (values.notna() & ~values.isin(spec.values)).to_numpy()
+    return Cast(values, wrong, why)
+
+
+def _float_text(raw: pd.Series) -> tuple[pd.Series, np.ndarray]:
+    """Whole floats without a fraction: a column of whole numbers becomes floats only because cells are missing."""
+    numbers = raw.to_numpy(dtype="float64", na_value=np.nan)
+    is_whole = np.isfinite(numbers) & (numbers % 1 == 0)
+    too_large = is_whole & (np.abs(numbers) > _EXACT)
+    text = raw.astype("str")
+    whole = pd.Series(numbers).where(is_whole & ~too_large).astype("Int64").astype("str")
+    return text.mask(is_whole, whole.set_axis(raw.index)).mask(np.isnan(numbers) | too_large), too_large

@@ -1,31 +1,47 @@
 """Raw cells that say when -> UTC instants, with time zones told apart and never guessed."""
 
+import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from oilcan.contract import Column, Table
+from oilcan.core.ingest import instant_cells as cells
 from oilcan.core.ingest.casting import Cast, is_typed_number, tidy
+from oilcan.core.ingest.numbers import parse_numbers
 
 _OFFSET: Final = r"(?:[zZ]|[+-]\d{2}:?\d{2})$"
 _HOURS_ONLY: Final = r":\d{2}(?:\.\d+)?\s?[+-]\d{2}$"       # an offset without minutes
+_LITERAL_OFFSET: Final = r"(?<!%)(?:[zZ]|\s*(?:UTC|GMT)|[+-]\d{2}:?\d{2})$"     # at the end of a format
+_EARLIEST_EPOCH: Final = pd.Timestamp("1971-01-01", tz="UTC")
+
+
+class _Parsed(NamedTuple):
+    """UTC values, wrong cells, the kinds of offset met, and what may help."""
+
+    values: pd.Series
+    wrong: np.ndarray
+    offsets: list[str]
+    hint: str = ""
 
 
 def cast_instants(pieces: Sequence[pd.Series], spec: Column, table: Table, zone: str) -> tuple[Cast, list[str]]:
     """Instants in UTC, to the microsecond, of all files of a table.
 
-    Cells that carry an offset are taken by it, the others as wall time of `zone`. A table that holds
-    both, or offsets that are not those of `zone`, cannot be trusted and is reported as a whole.
-    Wall times that a clock change skips or repeats are wrong cells.
+    Cells that carry an offset, `Z` or `UTC` are taken by it, the others as wall time of `zone`. A table
+    that holds both, or offsets that are not those of `zone`, cannot be trusted and is reported as a
+    whole. Wall times that a clock change skips or repeats are wrong cells. 24:00 is midnight of the
+    next day.
 
     Parameters
     ----------
     pieces
         The column, one series per file; text, or typed where the file was.
     spec, table, zone
-        The column, its table (missing-value marks), and the zone of cells without an offset.
+        The column, its table (missing-value marks), and the zone of cells without an offset where
+        neither of them names one.
 
     Returns
     -------
@@ -40,62 +56,109 @@ def cast_instants(pieces: Sequence[pd.Series], spec: Column, table: Table, zone:
     >>> done.values[0].isoformat(), done.wrong.tolist(), problems
     ('2024-06-01T10:00:00+00:00', [False, True], [])
     """
+    zone = spec.zone or table.zone or zone
     parsed = [_parse(raw, spec, table, zone) for raw in pieces]
-    values = pd.concat([values for values, _, _ in parsed], ignore_index=True)
-    wrong = np.concatenate([wrong for _, wrong, _ in parsed])
-    offsets = [offset for _, _, found in parsed for offset in found]
+    values = pd.concat([piece.values for piece in parsed], ignore_index=True)
+    wrong = np.concatenate([piece.wrong for piece in parsed])
+    offsets = sorted({offset for piece in parsed for offset in piece.offsets})
+    problems = _mixed(offsets)
+    if spec.format in cells.EPOCHS and values.notna().any() and values.max() < _EARLIEST_EPOCH:
+        problems.append(f"all instants lie before 1971 (last {values.max():%Y-%m-%d %H:%M}); is {spec.format} the "
+                        f"right format?")
     if spec.shift is not None:
         values = values + pd.Timedelta(hours=spec.shift.ticks)
     twice = "" if zone == "UTC" else ", or one that a clock change repeats"
     why = "no such instant" + (f" of format {spec.format!r}" if spec.format else "") + f" in zone {zone}{twice}"
-    return Cast(values, wrong, why), _mixed(sorted(set(offsets)))
+    return Cast(values, wrong, why + next((piece.hint for piece in parsed if piece.hint), "")), problems
 
 
-def _parse(raw: pd.Series, spec: Column, table: Table, zone: str) -> tuple[pd.Series, np.ndarray, list[str]]:
-    """UTC values, wrong cells, and the kinds of offset met."""
+def _parse(raw: pd.Series, spec: Column, table: Table, zone: str) -> _Parsed:
     if isinstance(raw.dtype, pd.DatetimeTZDtype):
-        return raw.dt.tz_convert("UTC").dt.as_unit("us"), np.zeros(len(raw), dtype=bool), ["with offset"]
+        return _Parsed(raw.dt.tz_convert("UTC").dt.as_unit("us"), np.zeros(len(raw), dtype=bool), ["with offset"])
     if pd.api.types.is_datetime64_dtype(raw.dtype):
         return _wall(raw, raw.notna(), zone)
+    if spec.format in cells.EPOCHS:
+        return _epoch(raw, spec.format, table)
     if is_typed_number(raw):                        # a bare number has no date; a format reads it as text
         raw = raw.astype("Int64").astype("str") if spec.format else raw.astype("str")
-    text = tidy(raw, table.missing)
+    text, locale = tidy(raw, table.missing), spec.locale or table.locale
+    if locale:                                      # before anything is parsed: `mar` is November in Finnish
+        text = cells.english_months(text, locale)
+        spec = spec.model_copy(update={"format": spec.format.replace("%B", "%b") if spec.format else None})
+    parsed = _parse_text(text, spec, zone, None)
+    if not parsed.wrong.any():
+        return parsed
+    plain, later = cells.without_hour_24(text)      # what people write seldom is tried for wrong cells only
+    plain = cells.utc_as_z(plain) if spec.format is None else plain
+    return _parse_text(plain, spec, zone, later)._replace(hint=cells.epoch_hint(text) if spec.format is None else "")
+
+
+def _epoch(raw: pd.Series, unit: str, table: Table) -> _Parsed:
+    if is_typed_number(raw):
+        numbers, wrong = raw.astype("float64"), np.zeros(len(raw), dtype=bool)
+    else:
+        numbers, wrong = parse_numbers(tidy(raw, table.missing))
+    values = cells.from_epoch(numbers, unit)
+    return _Parsed(values, wrong | (numbers.notna() & values.isna()).to_numpy(), ["with offset"])
+
+
+def _parse_text(text: pd.Series, spec: Column, zone: str, later: np.ndarray | None) -> _Parsed:
+    """Strictly parsed cells; those `later` are moved by a day of the wall clock."""
     present = text.notna()
-    if spec.format is None:
+    if spec.format is not None:
+        literal = re.search(_LITERAL_OFFSET, spec.format)
+        if literal is None and "%z" not in spec.format:
+            return _wall(_later(pd.to_datetime(text, format=spec.format, errors="coerce"), later), present, zone)
+        if literal is not None:                     # the format's own Z, UTC or +01:00 is an offset all the same
+            return _literal_offset(text, spec.format, literal, later)
+    else:
         is_short = text.str.contains(_HOURS_ONLY, regex=True, na=False)
         text = text.mask(is_short, text[is_short] + ":00")
         text = text.where(text.str.match(r"\d", na=False))      # pandas would read `now` as the present instant
     carries = text.str.contains(_OFFSET, regex=True, na=False)
-    if not carries.any() or (spec.format and "%z" not in spec.format):
-        return _wall(pd.to_datetime(text, format=spec.format or "ISO8601", errors="coerce"), present, zone)
-    return _with_offset(text, carries, present, spec, zone)
+    if not carries.any():
+        walls = pd.to_datetime(text, format=spec.format or "ISO8601", errors="coerce")
+        return _wall(_later(walls, later), present, zone)
+    parsed = _with_offset(text, carries, present, spec, zone)
+    return parsed._replace(values=_later(parsed.values, later))
 
 
-def _wall(wall: pd.Series, present: pd.Series, zone: str) -> tuple[pd.Series, np.ndarray, list[str]]:
+def _later(values: pd.Series, later: np.ndarray | None) -> pd.Series:
+    return values if later is None or not later.any() else values.mask(later, values + pd.Timedelta(days=1))
+
+
+def _literal_offset(text: pd.Series, form: str, literal: re.Match[str], later: np.ndarray | None) -> _Parsed:
+    offset = literal[0].strip()
+    behind = "+0000" if offset.upper() in {"Z", "UTC", "GMT"} else offset
+    walls = _later(pd.to_datetime(text, format=form, errors="coerce"), later)
+    shifted = walls.dt.strftime("%Y-%m-%dT%H:%M:%S.%f") + behind
+    values = pd.to_datetime(shifted, format="%Y-%m-%dT%H:%M:%S.%f%z", errors="coerce", utc=True).dt.as_unit("us")
+    return _Parsed(values, (text.notna() & values.isna()).to_numpy(), ["with offset"])
+
+
+def _wall(wall: pd.Series, present: pd.Series, zone: str) -> _Parsed:
     values = wall.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC").dt.as_unit("us")
-    return values, (present & values.isna()).to_numpy(), ["without offset"] if present.any() else []
+    return _Parsed(values, (present & values.isna()).to_numpy(), ["without offset"] if present.any() else [])
 
 
-def _with_offset(
-    text: pd.Series, carries: pd.Series, present: pd.Series, spec: Column, zone: str
-) -> tuple[pd.Series, np.ndarray, list[str]]:
+def _with_offset(text: pd.Series, carries: pd.Series, present: pd.Series, spec: Column, zone: str) -> _Parsed:
     values = pd.to_datetime(text.where(carries), format=spec.format or "ISO8601", errors="coerce", utc=True)
     values = values.dt.as_unit("us")
-    found = ["with offset"]
+    kinds = ["with offset"]
     endings = text.where(carries).str.extract(f"({_OFFSET})", expand=False)
     if endings.dropna().str.upper().nunique() > 1:  # several offsets are in order only as the zone's own clock changes
         wall = pd.to_datetime(text.where(carries).str.replace(_OFFSET, "", regex=True).str.strip(),
                               format=(spec.format or "ISO8601").replace("%z", "").strip(), errors="coerce")
         local = values.dt.tz_convert(zone).dt.tz_localize(None)
         strange = (values.notna() & (local != wall)).any()
-        found += [f"offsets {sorted(endings.dropna().unique())} that are not those of zone {zone}"] if strange else []
+        kinds += [f"offsets {sorted(endings.dropna().unique())} that are not those of zone {zone}"] if strange else []
     if (text.notna() & ~carries).any():
-        found.append("without offset")
-    return values, (present & values.isna()).to_numpy(), found
+        kinds.append("without offset")
+    return _Parsed(values, (present & values.isna()).to_numpy(), kinds)
 
 
-def _mixed(found: list[str]) -> list[str]:
-    strange = [kind for kind in found if kind not in {"with offset", "without offset"}]
-    if {"with offset", "without offset"} <= set(found):
+def _mixed(kinds: Sequence[str]) -> list[str]:
+    strange = [kind for kind in kinds if kind not in {"with offset", "without offset"}]
+    if {"with offset", "without offset"} <= set(kinds):
         strange.append("instants with and without a zone offset")
     return [f"time zones are mixed: {kind}; one of them is wrong, and only you can know which" for kind in strange]

@@ -6,7 +6,7 @@ from typing import Any
 
 from oilcan.contract import Column, Table
 from oilcan.contract.table_words import FILE_NAME, ROW_NUMBER, Label
-from oilcan.ground.columns import MACHINE
+from oilcan.ground.columns import IDENTIFIERS
 from oilcan.ground.errors import DataError
 
 
@@ -47,7 +47,7 @@ def wanted_columns(table: Table, held: Sequence[Any], file: str) -> list[Label]:
 def number_labels(table: Table) -> set[Label]:
     """Columns to be read as numbers; identifiers and mapped spellings stay as they are written."""
     def is_number(name: str, column: Column) -> bool:
-        return column.type in {"number", "integer"} and name != MACHINE and not column.map
+        return column.type in {"number", "integer"} and name not in IDENTIFIERS and not column.map
 
     labels: set[Label] = {
         label
@@ -78,7 +78,7 @@ def _ambiguous(table: Table, held: Sequence[Any], file: str) -> list[str]:
     lines = [f"{file}: two columns are called {label!r}; give one another name, or name it by its position"
              for label in twins]
     for name, column in table.columns.items():
-        if column.source in {ROW_NUMBER, FILE_NAME} and column.source in held:
+        if column.source in (ROW_NUMBER, FILE_NAME) and column.source in held:
             lines.append(f"{file}: `from: {column.source}` of {name} is ambiguous, the file has a column of that name; "
                          f"say `from: {list(held).index(column.source)}` for the column, or rename it")
     return lines

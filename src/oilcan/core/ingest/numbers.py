@@ -1,0 +1,79 @@
+"""Text of numbers -> floats, by one grammar, whatever else stands in the file."""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import pyarrow
+import pyarrow.compute
+
+_NUMBER: Final = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_NAN: Final = r"[+-]?nan"
+_BLANKS: Final = "[ \u00a0\u2009\u202f]"
+_MARKS: Final = {" ": _BLANKS, "'": "['\u2019]", ".": r"\.", ",": ",", "_": "_"}
+_FEWEST: Final = 20                 # cells with a point before a column is called suspicious
+
+
+def parse_numbers(text: pd.Series, decimal: str = ".", thousands: str | None = None) -> tuple[pd.Series, np.ndarray]:
+    """Floats of stripped cells, missing where they are none; and which cells are wrong.
+
+    `NaN` in any spelling is a missing value. A thousands mark is only read where it stands before
+    groups of three digits.
+
+    Examples
+    --------
+    >>> cells = pd.Series(["2.956,5", "1.2", "NaN", "7", "0x10"], dtype="str")
+    >>> values, wrong = parse_numbers(cells, ",", ".")
+    >>> values.tolist(), wrong.tolist()
+    ([2956.5, nan, nan, 7.0, nan], [False, True, False, False, True])
+    """
+    plain = _ungrouped(text, decimal, thousands) if thousands else text
+    if decimal == ",":
+        plain = plain.mask(plain.str.contains(".", regex=False, na=False), "x").str.replace(",", ".", regex=False)
+    valid = plain.str.fullmatch(_NUMBER, na=False)
+    absent = text.isna() | plain.str.fullmatch(_NAN, case=False, na=False)
+    exact = pyarrow.array(plain[valid].str.lstrip("+"), type=pyarrow.string())
+    values = np.full(len(text), np.nan)
+    values[valid.to_numpy()] = pyarrow.compute.cast(exact, pyarrow.float64()).to_numpy(zero_copy_only=False)
+    return pd.Series(values, index=text.index), (~valid & ~absent).to_numpy()
+
+
+def looks_grouped(text: pd.Series, decimal: str = ".") -> bool:
+    """Whether the decimal mark of a column may be a thousands mark.
+
+    It may if every mark stands before exactly three digits and behind one to three that do not begin
+    with 0, while other cells have no mark and at most three digits.
+
+    Examples
+    --------
+    >>> looks_grouped(pd.Series(["950", "1.025", "2.956"] * 20, dtype="str"))
+    True
+    >>> looks_grouped(pd.Series(["5.038", "4.981"] * 20, dtype="str"))
+    False
+    """
+    present = text.dropna()
+    marked = present.str.contains(decimal, regex=False)
+    if int(marked.sum()) < _FEWEST or bool(marked.all()):
+        return False
+    mark = _MARKS[decimal]
+    return bool(present[marked].str.fullmatch(rf"[+-]?[1-9]\d{{0,2}}{mark}\d{{3}}").all()
+                and present[~marked].str.fullmatch(r"[+-]?\d{1,3}").all())
+
+
+def may_be_grouped(values: np.ndarray) -> bool:
+    """Whether numbers that were read already could have been written so: cheap, and never a proof."""
+    for part in (values[:10_000], values):
+        present = part[~np.isnan(part)]
+        thousandth = present * 1000
+        if (np.abs(present) >= 1000).any() or (np.abs(thousandth - np.round(thousandth)) > 1e-6).any():
+            return False
+        is_whole = present % 1 == 0
+        if ((np.abs(present) < 1) & ~is_whole).any():
+            return False
+    return bool((~is_whole).sum() >= _FEWEST and is_whole.any())
+
+
+def _ungrouped(text: pd.Series, decimal: str, thousands: str) -> pd.Series:
+    mark = _MARKS[thousands]
+    grouped = text.str.fullmatch(rf"[+-]?\d{{1,3}}(?:{mark}\d{{3}})+(?:{_MARKS[decimal]}\d*)?", na=False)
+    return text.mask(grouped, text.str.replace(mark, "", regex=True)) if grouped.any() else text
