@@ -28,9 +28,16 @@ CONTRACT = parse_contract(textwrap.dedent("""
           time: {type: instant, unit: UTC, description: Reading}
           volt: {type: number, unit: V, nullable: true, description: Supply}
           mode: {type: text, unit: none, values: [run, idle], description: Mode}
-      failures:
+      maintenance:
         grain: one row
         files: [b.csv]
+        columns:
+          machine_id: {type: text, unit: none, description: Machine}
+          time: {type: instant, unit: UTC, description: Job}
+          component: {type: text, unit: none, description: Part}
+      failures:
+        grain: one row
+        files: [c.csv]
         columns:
           machine_id: {type: text, unit: none, description: Machine}
           time: {type: instant, unit: UTC, description: Failure}
@@ -59,7 +66,8 @@ def pieces(files, columns):
 def run(files, events):
     tables = {
         "telemetry": list(pieces(files, ["machine_id", "time", "volt", "mode"])),
-        "failures": list(pieces([events], ["machine_id", "time", "mode"])),
+        "maintenance": list(pieces([events], ["machine_id", "time", "component"])),
+        "failures": list(pieces([[]], ["machine_id", "time", "mode"])),
     }
     try:
         return ingest(tables, CONTRACT, max_rejected_share=1.0)
@@ -72,7 +80,7 @@ def run(files, events):
 @hypothesis.given(files=FILES, events=st.lists(EVENT, max_size=8))
 def test_every_row_read_is_kept_or_accounted_for(files, events):
     done = run(files, events)
-    for name, rows in {"telemetry": sum(map(len, files)), "failures": len(events)}.items():
+    for name, rows in {"telemetry": sum(map(len, files)), "maintenance": len(events)}.items():
         count = done.counts[name]
         assert count["read"] == rows
         assert count["kept"] == len(done.tables[name])
@@ -85,7 +93,7 @@ def test_every_row_read_is_kept_or_accounted_for(files, events):
 @hypothesis.given(files=FILES, events=st.lists(EVENT, max_size=8))
 def test_canonical_tables_are_sorted_and_unique_by_key(files, events):
     done = run(files, events)
-    for name, key in {"telemetry": ["machine_id", "time"], "failures": ["machine_id", "time", "mode"]}.items():
+    for name, key in {"telemetry": ["machine_id", "time"], "maintenance": ["machine_id", "time", "component"]}.items():
         table = done.tables[name]
         assert not table.duplicated(key).any()
         pd.testing.assert_frame_equal(table, table.sort_values(key, ignore_index=True))

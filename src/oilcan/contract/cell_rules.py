@@ -1,11 +1,11 @@
-"""Rules over what a cell means: zones, formats, thousands, identifiers, intervals; each yields the breaches it finds."""
+"""Rules over what a cell means: zones, formats, thousands, identifiers, intervals; each yields its breaches."""
 
 import re
 import zoneinfo
 from collections.abc import Iterator
 from typing import Final
 
-from oilcan.contract.table_words import Column, Reading
+from oilcan.contract.table_words import Column, Reading, Table
 from oilcan.contract.words import Contract
 from oilcan.ground.columns import IDENTIFIERS, TIME, UNTIL
 
@@ -23,9 +23,6 @@ def cell_rules(contract: Contract) -> Iterator[str]:
         yield from _thousands(where, table.thousands, table)
         for column, spec in table.columns.items():
             yield from _column(f"{where}.columns.{column}", column, spec, table)
-        for part, joined in table.join.items():
-            for column, spec in joined.columns.items():
-                yield from _column(f"{where}.join.{part}.columns.{column}", column, spec, joined)
         yield from _until(where, name, table)
 
 
@@ -40,7 +37,8 @@ def _column(where: str, name: str, spec: Column, table: Reading) -> Iterator[str
     if name in IDENTIFIERS and spec.type not in {"text", "integer"}:
         yield f"{where}.type: an identifier is text, or integer (found {spec.type!r})"
     if isinstance(spec.source, list) and (len(spec.source) < 2 or spec.type not in {"text", "instant"}):
-        yield f"{where}.from: a list joins two or more cells to a text or an instant (found {spec.source}, {spec.type!r})"
+        yield (f"{where}.from: a list joins two or more cells to a text or an instant "
+               f"(found {spec.source}, {spec.type!r})")
 
 
 def _zone(where: str, zone: str | None) -> Iterator[str]:
@@ -59,7 +57,8 @@ def _format(where: str, text: str) -> Iterator[str]:
     directives = re.findall(r"%(.?)", text, re.S)
     unknown = sorted({f"%{letter}" for letter in directives if letter not in _DIRECTIVES})
     if "%Z" in unknown:
-        yield f"{where}: names of zones are ambiguous (found %Z; wanted %z for offsets, or the name as plain text and `zone`)"
+        yield (f"{where}: names of zones are ambiguous (found %Z; wanted %z for offsets, or the name as plain text and "
+               f"`zone`)")
     elif unknown:
         yield f"{where}: unknown directives {', '.join(unknown)} (found {text!r}, wanted {wanted})"
     elif not {"Y", "y", "G"} & set(directives):
@@ -71,7 +70,7 @@ def _thousands(where: str, mark: str | None, table: Reading) -> Iterator[str]:
         yield f"{where}.thousands: is the decimal mark too (found {mark!r})"
 
 
-def _until(where: str, name: str, table: Reading) -> Iterator[str]:
+def _until(where: str, name: str, table: Table) -> Iterator[str]:
     until = table.columns.get(UNTIL)
     if until is None or name not in _WITH_UNTIL or TIME not in table.columns:
         return

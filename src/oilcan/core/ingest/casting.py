@@ -119,7 +119,7 @@ def _whole(values: pd.Series, wrong: np.ndarray, slack: float) -> tuple[pd.Serie
     apart = np.abs(values.to_numpy() - np.round(values.to_numpy()))
     too_large = size > _EXACT
     wrong = wrong | (apart > slack * np.maximum(size, 1.0)) | too_large
-    return rounded, wrong, "not a whole number" + (" below 2^53, the largest that stays exact" if too_large.any() else "")
+    return rounded, wrong, "not a whole number" + (" below 2^53, where floats are exact" if too_large.any() else "")
 
 
 def _numeric_marks(missing: list[str]) -> list[float]:

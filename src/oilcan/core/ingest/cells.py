@@ -90,6 +90,28 @@ def records(piece: RawPiece) -> int:
     return len(piece.frame) + len(piece.malformed)
 
 
+def empty_rows(pieces: Sequence[RawPiece], table: Table, machine: pd.Series) -> np.ndarray:
+    """Rows of which no cell is filled, such as the separators that a spreadsheet leaves below its data.
+
+    Parameters
+    ----------
+    pieces, table
+        The files of a table.
+    machine
+        Its machine ids, one per row: only rows without one are looked at.
+    """
+    empty = machine.isna().to_numpy(copy=True)
+    start = 0
+    for piece in pieces:
+        rows = start + np.flatnonzero(empty[start:start + len(piece.frame)])
+        for name in piece.frame.columns if len(rows) else ():
+            cells = piece.frame[name].iloc[rows - start]
+            filled = cells.notna() & ~cells.astype("str").str.strip().isin(table.missing)
+            empty[rows[filled.to_numpy(dtype=bool)]] = False
+        start += len(piece.frame)
+    return empty
+
+
 def _repeated(text: str | None, piece: RawPiece) -> pd.Series:
     return pd.Series(text, index=range(len(piece.frame)), dtype="str")
 

@@ -21,6 +21,7 @@ class Cleaned:
     with a wrong or missing cell, and why; `absent` counts rows of files without an optional column; `for_all` says
     which raw rows are about every machine, `copies` how many rows of the frame they became. `owner` says, where
     several raw rows make one row of the frame, which raw row stands for each. `joined` holds the records of joins.
+    `failed_at` are raw rows, refused ones too, at which a machine failed; `failed` holds their machines and times.
     """
 
     name: str
@@ -37,6 +38,8 @@ class Cleaned:
     refusals: list[tuple[object, str]] = field(default_factory=list)
     absent: dict[str, int] = field(default_factory=dict)
     for_all: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=bool))
+    failed_at: np.ndarray | None = None
+    failed: pd.DataFrame | None = None
     copies: int = 0
     owner: np.ndarray | None = None
     joined: list["Cleaned"] = field(default_factory=list)

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from oilcan.core.ingest.casting import Cast, cast
+from oilcan.core.ingest.casting import Cast, cast, cast_identifier
 from oilcan.core.ingest.cells import raw_cells
 from oilcan.core.ingest.cleaned import Cleaned
 from oilcan.core.ingest.instants import cast_instants
-from oilcan.ground.columns import MACHINE
+from oilcan.ground.columns import IDENTIFIERS
 
 
 def column_values(cleaned: Cleaned, name: str, zone: str) -> pd.Series:
@@ -18,10 +18,9 @@ def column_values(cleaned: Cleaned, name: str, zone: str) -> pd.Series:
         done, problems = cast_instants([part.values for part in cells], spec, cleaned.spec, zone)
         cleaned.problems += [f"{name}: {problem}" for problem in problems]
     else:
-        done = _join([cast(part.values, spec, cleaned.spec) for part in cells])
+        as_type = cast_identifier if name in IDENTIFIERS else cast
+        done = _join([as_type(part.values, spec, cleaned.spec) for part in cells])
     values = done.values
-    if name == MACHINE and spec.type != "text":
-        values = values.astype("Int64").astype("str").mask(values.isna())
     cleaned.refusals.append((done.wrong | np.concatenate([part.wrong for part in cells]), f"{name}: {done.why}"))
     is_absent = np.repeat([part.is_absent for part in cells], [len(part.values) for part in cells])
     if is_absent.any():

@@ -13,10 +13,11 @@ from oilcan.ground.errors import DataError
 
 
 def draw_failures(telemetry: Cleaned, contract: Contract, test_rul: Sequence[RawPiece]) -> pd.DataFrame:
-    """Failures that the telemetry itself tells: machine_id, time, mode; sorted by machine and time.
+    """Failures that the telemetry itself marks: machine_id, time, mode; sorted by machine and time.
 
-    A row whose flag is true is a failure at its time. With `end_of_life` a machine fails at its last
-    time, a test machine at its last time plus its true remaining life.
+    A flag that goes up is a failure at that time. With `end_of_life` a machine fails at its last
+    time, a test machine at its last time plus its true remaining life. Rows that were refused for
+    another cell count too.
 
     Raises
     ------
@@ -25,8 +26,7 @@ def draw_failures(telemetry: Cleaned, contract: Contract, test_rul: Sequence[Raw
     """
     how = contract.failures
     if how.source == "flag":
-        failed = telemetry.frame[how.column].fillna(False).astype(bool)
-        failures = telemetry.frame.loc[failed, KEY]
+        failures = _flagged(telemetry)
     elif how.source == "end_of_life":
         failures = _ends_of_life(telemetry, test_rul, how)
     else:
@@ -34,8 +34,16 @@ def draw_failures(telemetry: Cleaned, contract: Contract, test_rul: Sequence[Raw
     return failures.assign(**{MODE: pd.Series(how.mode, index=failures.index, dtype="str")}).reset_index(drop=True)
 
 
+def _flagged(telemetry: Cleaned) -> pd.DataFrame:
+    failed = telemetry.frame[KEY].iloc[:0] if telemetry.failed is None else telemetry.failed
+    return failed[failed[MACHINE].isin(telemetry.frame[MACHINE].unique())].sort_values(KEY, kind="stable")
+
+
 def _ends_of_life(telemetry: Cleaned, test_rul: Sequence[RawPiece], how: Failures) -> pd.DataFrame:
     last = telemetry.frame.groupby(MACHINE, sort=True)[TIME].max()
+    if telemetry.failed is not None:                # a last row that was refused ends a life all the same
+        refused = telemetry.failed.set_index(MACHINE)[TIME].reindex(last.index)
+        last = last.where(~(refused > last), refused).astype(last.dtype)
     order = np.argsort(telemetry.position, kind="stable")
     machines = telemetry.frame[MACHINE].iloc[order][telemetry.is_test[order]].unique()    # as they stand in the files
     lives = _true_rul(test_rul)

@@ -15,7 +15,7 @@ _FARTHEST_US: Final = 8.9e15                        # 2252, where a float still 
 _CLOCK_24: Final = r"(?<![\d+-])24(?=:00(?::00(?:[.,]0+)?)?(?![\d:.,]))"
 _UTC_NAME: Final = r"\s*(?:UTC|GMT)$"
 _WORD: Final = re.compile(r"[^\W\d_]+\.?")
-_ENGLISH: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_ENGLISH: Final = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 # Full names; an abbreviation of three letters or more is recognised by its beginning, others are listed behind.
 _MONTHS: Final = {
     "cs": "leden/ledna unor/unora brezen/brezna duben/dubna kveten/kvetna cerven/cervna cervenec/cervence srpen/srpna "

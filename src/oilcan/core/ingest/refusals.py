@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 
 from oilcan.contract import Table
+from oilcan.contract.table_words import Label
 from oilcan.core.ingest.cleaned import Cleaned
 
 COLUMNS: Final = ["table", "file", "row", "reason", "content"]
 _BLANKED: Final = "(personal)"
+_NO_FAILURE_LOST: Final = frozenset({"unknown machine", "duplicate key, other content"})
 
 
 def counts_of(cleaned: Cleaned) -> dict[str, Any]:
@@ -49,6 +51,26 @@ def rejected_rows(tables: Sequence[Cleaned]) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=COLUMNS).astype({name: "int64" if name == "row" else "str" for name in COLUMNS})
 
 
+def lost_failures(cleaned: Cleaned) -> list[str]:
+    """A breach for each reason that refuses a row of the failures table, however few they are.
+
+    A lost failure turns the rows before it into healthy ones. Rows of unknown machines, and rows that
+    repeat a key, lose none.
+    """
+    reasons = {reason: number for reason, number in counts_of(cleaned)["refused"].items()
+               if reason not in _NO_FAILURE_LOST}
+    read = counts_of(cleaned)["read"]
+    return [f"{cleaned.name}: {number:,} of {read:,} failures would be lost, refused for {reason!r}, first in "
+            f"{_first_example(cleaned, reason)}; fix these rows, or leave them out with `exclude`"
+            for reason, number in reasons.items()]
+
+
+def _first_example(cleaned: Cleaned, reason: str) -> str:
+    examples = [line for line in _malformed(cleaned) if line[3] == reason]
+    _, file, row, _, content = examples[0] if examples else _line(cleaned, cleaned.fate.first(reason))
+    return f"{file} row {row}: {content if len(content) <= 160 else content[:157] + '...'}"
+
+
 def too_many_refused(cleaned: Cleaned, max_rejected_share: float, machines: Sequence[str] = ()) -> list[str]:
     """One line per reason, with a first example, if more than the allowed share of rows is refused.
 
@@ -58,14 +80,10 @@ def too_many_refused(cleaned: Cleaned, max_rejected_share: float, machines: Sequ
     refused, read = sum(counts["refused"].values()), counts["read"]
     if refused <= max_rejected_share * read:
         return []
-    examples = {line[3]: line for line in reversed(_malformed(cleaned))}
-    examples |= {reason: _line(cleaned, cleaned.fate.first(reason)) for reason in cleaned.fate.reasons("refused")}
     lines = [f"{cleaned.name}: {refused:,} of {read:,} rows refused ({refused / read:.1%}, allowed at most "
              f"{max_rejected_share:.1%}), of which"]
     for reason, number in counts["refused"].items():
-        _, file, row, _, content = examples[reason]
-        shown = content if len(content) <= 160 else content[:157] + "..."
-        lines.append(f"{cleaned.name}: {number:,} for {reason!r}, first in {file} row {row}: {shown}")
+        lines.append(f"{cleaned.name}: {number:,} for {reason!r}, first in {_first_example(cleaned, reason)}")
     if cleaned.strangers:
         lines.append(f"{cleaned.name}: unknown are {_some(cleaned.strangers)}, the telemetry has {_some(machines)}; "
                      f"write identifiers alike in all files")
@@ -93,12 +111,12 @@ def _line(cleaned: Cleaned, position: int) -> tuple[str, str, int, str, str]:
     return cleaned.name, piece.file, int(piece.rows[row]), cleaned.fate.reason_at(position), content
 
 
-def _personal_labels(spec: Table) -> set[str | int]:
+def _personal_labels(spec: Table) -> set[Label]:
     return {label for name, column in spec.columns.items() if column.personal is not None
             for label in column.raw_labels(name)}  # fmt: skip
 
 
-def _content(frame: pd.DataFrame, row: int, hidden: set[str | int]) -> dict[str, Any]:
+def _content(frame: pd.DataFrame, row: int, hidden: set[Label]) -> dict[str, Any]:
     return {str(name): _BLANKED if name in hidden else _plain(frame[name].iloc[row]) for name in frame.columns}
 
 

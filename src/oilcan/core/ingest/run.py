@@ -12,7 +12,8 @@ from oilcan.core.ingest.failure_sources import draw_failures
 from oilcan.core.ingest.fleet_rows import copy_to_all
 from oilcan.core.ingest.frames import Canonical, RawTables
 from oilcan.core.ingest.machine_table import machine_table, machines_not_listed, part_unknown
-from oilcan.core.ingest.refusals import counts_of, rejected_rows, too_many_refused
+from oilcan.core.ingest.refusals import counts_of, lost_failures, rejected_rows, too_many_refused
+from oilcan.core.ingest.stops import INSIDE, inside_stops
 from oilcan.core.ingest.tables import clean_table
 from oilcan.ground.columns import CODE, COMPONENT, EVENT_KEYS, KEY, MACHINE, MODE
 from oilcan.ground.errors import DataError, bullet_list
@@ -60,6 +61,8 @@ def ingest(
         if table is not telemetry:
             copy_to_all(table, sorted(seen), _key(table.name, contract))
             part_unknown(table, seen, known)
+    stops = [tables[name].frame if name in tables else None for name in ("failures", "maintenance")]
+    telemetry.decide(inside_stops(telemetry.frame, *stops), "excluded", INSIDE)
     missing = _check_tables(tables, max_rejected_share, contract)
     canonical: dict[str, pd.DataFrame] = {name: table.frame for name, table in tables.items()}
     if contract.failures.source != "table":
@@ -128,6 +131,8 @@ def _check_tables(tables: dict[str, Cleaned], max_share: float | None, contract:
     judged = _with_joins(tables.values() if len(telemetry.frame) else [telemetry])   # without it no machine is known
     breaches = [f"{table.name}: {problem}" for table in judged for problem in table.problems]
     machines = sorted(telemetry.frame[MACHINE].unique()) if any(table.strangers for table in judged) else []
+    if "failures" in tables and contract.failures.source == "table" and len(telemetry.frame):
+        breaches += lost_failures(tables["failures"])
     for table in judged:                            # where a column as a whole is wrong, its rows say nothing
         limit = max_share if max_share is not None else table.spec.max_rejected_share
         general = contract.limits.max_rejected_share

@@ -7,16 +7,18 @@ import numpy as np
 import pandas as pd
 
 from oilcan.contract import Contract, Table
+from oilcan.core.ingest.cells import empty_rows
 from oilcan.core.ingest.cleaned import Cleaned
 from oilcan.core.ingest.column_values import column_values
 from oilcan.core.ingest.duplicates import find_duplicates
+from oilcan.core.ingest.failure_marks import mark_failures
 from oilcan.core.ingest.frames import RawTables
 from oilcan.core.ingest.joining import joined_columns
 from oilcan.core.ingest.personal import keyed_hash
 from oilcan.core.ingest.pivoting import Tagged, pivot_rows, tagged_values
 from oilcan.core.ingest.row_filters import left_out
 from oilcan.core.ingest.row_outcomes import Fate
-from oilcan.ground.columns import MACHINE, TIME
+from oilcan.ground.columns import KEY, MACHINE, TIME, UNTIL
 
 TEST_PREFIX: Final = "test-"
 
@@ -33,10 +35,16 @@ def clean_table(
     columns, tagged = _columns(cleaned, raw, contract.time.zone)
     for where, reason in left_out(spec, columns, contract.time.zone):
         cleaned.fate.decide(where, "excluded", reason)
+    cleaned.fate.decide(empty_rows(pieces, spec, columns[MACHINE]), "excluded", "no cell is filled")
+    if UNTIL in columns and TIME in columns:
+        cleaned.refusals.append(((columns[UNTIL] < columns[TIME]).to_numpy(), f"{UNTIL}: lies before {TIME}"))
+    if name == "telemetry" and not tagged:
+        mark_failures(cleaned, columns, contract)
     for wrong, reason in cleaned.refusals:
         cleaned.fate.decide(wrong, "refused", reason)
     if tagged:
         pivot_rows(cleaned, columns, tagged, list(key))
+        mark_failures(cleaned, columns, contract)
     cleaned.for_all = columns[MACHINE].isin(spec.all_machines).to_numpy()
     for column, how in spec.columns.items():
         if how.role == "ignore" or how.personal == "drop":
@@ -47,6 +55,8 @@ def clean_table(
     if is_test.any():
         columns[MACHINE] = columns[MACHINE].mask(is_test, TEST_PREFIX + columns[MACHINE])
     cleaned.named = pd.Index(columns[MACHINE].dropna().unique())
+    if cleaned.failed_at is not None:
+        cleaned.failed = pd.DataFrame({column: columns[column].iloc[cleaned.failed_at] for column in KEY})
     _sort(cleaned, columns, key)
     cleaned.is_test = is_test[cleaned.position]
     twins = find_duplicates(cleaned.frame, key)
@@ -99,7 +109,7 @@ def _backward_steps(machine: np.ndarray, time: np.ndarray) -> int:
 def _settled(values: pd.Series, name: str, spec: Table) -> pd.Series:
     """The final dtype: whole cycles as int64, flags that are never missing as bool."""
     values = values.reset_index(drop=True)
-    if name == TIME and spec.columns[name].type == "integer":
+    if name in {TIME, UNTIL} and spec.columns[name].type == "integer" and values.notna().all():
         return values.astype("int64")
     if spec.columns[name].type == "flag" and not spec.columns[name].may_be_missing():
         return values.astype("bool")

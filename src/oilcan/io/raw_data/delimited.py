@@ -116,8 +116,8 @@ def _utf8(content: bytes, table: Table, file: str) -> bytes:
                         f"say `encoding:` in the contract, e.g. latin-1") from err
     except UnicodeError as err:
         raise DataError(f"{file}: not {table.encoding} ({err}); say `encoding:` in the contract") from err
-    text = text.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
-    if b"\x00" in b"".join(text[:4096].splitlines()[:1]):
+    text = text.removeprefix(codecs.BOM_UTF8)
+    if b"\x00" in b"".join(text[:4096].lstrip(b"\r\n").splitlines()[:1]):
         raise DataError(f"{file}: holds no text (found NUL bytes); another format, or UTF-16 (say `encoding: utf-16`)?")
     return text
 
