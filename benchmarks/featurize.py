@@ -66,7 +66,7 @@ def oilcan(telemetry: pd.DataFrame, *, every_family: bool = False) -> pd.DataFra
                   for kind, stat in (("ewm", "ewm"), ("slope", "slope"), ("early_life", "early"))]  # fmt: skip
     wanted = tuple(
         features.Feature(f"{sensor}_{stat}" + (f"_{window}h" if window else ""), kind, sensor, stat,
-                         None if window is None else float(window), "", "")
+                         None if window is None else float(window), "", "", sensor)
         for sensor in SENSORS for kind, stat, window in kinds
     )  # fmt: skip
     sensors = tuple(Sensor(sensor, "", "", "plain") for sensor in SENSORS)

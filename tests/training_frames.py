@@ -164,7 +164,8 @@ def training_data(frames: tuple[pd.DataFrame, np.ndarray, pd.DataFrame]) -> Trai
 
 
 def plan(n_features: int) -> FeaturePlan:
-    features = tuple(Feature(f"s{at}", "level", f"s{at}", "level", None, "mm/s", "reading") for at in range(n_features))
+    features = tuple(Feature(f"s{at}", "level", f"s{at}", "level", None, "mm/s", "reading", f"Sensor {at}")
+                     for at in range(n_features))
     return FeaturePlan("fleet", 1, "instant", features, ())
 
 

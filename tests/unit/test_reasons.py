@@ -54,7 +54,8 @@ def test_a_short_life_is_explained_by_what_shortens_it(trained):
 
 def test_reasons_are_different_sensors_in_order_of_their_share(trained):
     fitted, _, matrix = trained
-    doubles = tuple(Feature(f"f{at}", "level", f"s{at // 2}", "level", None, "mm/s", "reading") for at in range(6))
+    doubles = tuple(Feature(f"f{at}", "level", f"s{at // 2}", "level", None, "mm/s", "reading", f"Sensor {at}")
+                    for at in range(6))
     features = FeaturePlan("fleet", 1, "instant", doubles, ())
     explain = Explainer(_forecast(fitted, "failure"), features, Normals.learn(features, matrix))
     for found in explain(matrix[:50]):
@@ -88,7 +89,8 @@ def _reread(normals: Normals) -> Normals:
 def test_normals_are_those_of_the_machine_s_kind():
     features = FeaturePlan(
         "fleet", 1, "instant",
-        tuple(Feature(name, "static", name[:5], "code", None, "code", "Model") for name in ("model_code", "x")), (),
+        tuple(Feature(name, "static", name[:5], "code", None, "code", "Model", "Model")
+              for name in ("model_code", "x")), (),
         categories=(Category("model", ("A", "B", "C")),),
         fleet=(FleetReference("x", "model", ("A", "B", "C"), (0.0,) * 4, (1.0,) * 4),))
     matrix = np.array([[0.0, 1.0]] * 150 + [[1.0, 5.0]] * 200 + [[2.0, 9.0]] * 3, dtype=np.float32)
@@ -108,7 +110,7 @@ def test_a_reason_by_the_health_index_names_the_sensor_that_moved_it(trained):
     names = ("health_index", "v", "flow", "w", "x", "y")
     features = FeaturePlan(
         "fleet", 1, "instant",
-        tuple(Feature(f"{name}_mean_24h", "trailing", name, "mean", 24.0, "bar", f"{name.title()}, mean of last 24 h")
+        tuple(Feature(f"{name}_mean_24h", "trailing", name, "mean", 24.0, "bar", "", name.title(), "mean of last 24 h")
               for name in names), (),
         health=Health(("v", "flow"), ((0.0, 0.0),), ((-1.0, 2.0),), "h", (1.0,)))
     normals = Normals(None, np.zeros((1, 6)))
@@ -120,7 +122,8 @@ def test_a_reason_by_the_health_index_names_the_sensor_that_moved_it(trained):
 
 def test_a_logarithmic_deviation_is_said_as_the_share_it_is():
     surface = Surface(("load",), (0.0,), (1.0,), (0.0,), (1.0,), ("flow",), ((0.0, 0.0, 0.0),), (1.0,))
-    told = Feature("flow_mean", "trailing", "flow", "mean", 24.0, "%", "Flow above expectation, mean of the last 24 h")
+    told = Feature(
+        "flow_mean", "trailing", "flow", "mean", 24.0, "%", "", "Flow", "mean of the last 24 h", "expectation")
     plan = FeaturePlan("fleet", 1, "instant", (told,), (), regimes=surface)
     assert sentence(plan, told, 100 * np.log(0.5), 0.0) == (
         "Flow, mean of the last 24 h: 50 % below expectation, normally equal")

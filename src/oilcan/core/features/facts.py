@@ -22,6 +22,7 @@ PER_TICK: Final = frozenset({"slope", "trend", "rate"})
 MANY: Final = 30                                          # plain sensors; above it they get only
 WIDE: Final = frozenset({"mean", "std", "slope", "early"})  # these, over the longest window
 
+EXPECTATION: Final = "expectation"      # of a sensor under its operating conditions
 SPREADS: Final = frozenset({"std", "min", "max"})           # what a lean plan does without
 LEAN: Final = frozenset({"early", "renewed"})               # beside a health index made for the only forecast
 
@@ -105,9 +106,23 @@ class Facts:
         every = sensor.rhythm == "condition" or (sensor.rhythm == "residual" and not self.is_wide)
         return stat in RHYTHMS[sensor.rhythm] and (every or is_longest)
 
-    def feature(self, kind: str, sensor: Sensor, stat: str, window: float | None, text: str) -> Feature:
-        """A feature of one sensor, named and described as all are."""
+    def feature(self, kind: str, sensor: Sensor, stat: str, window: float | None, measure: str, *,
+                reference: str | None = None) -> Feature:
+        """A feature of one sensor, named and described as all are.
+
+        Parameters
+        ----------
+        measure, reference
+            As in `Feature`. A sensor that is normalised by operating conditions is itself a difference, from its
+            expectation under these conditions; without another reference that is the one, except for a spread.
+        """
         name = f"{sensor.name}_{stat}" + ("" if window is None else f"_{self.suffix(window)}")
-        what = sensor.description + (" above expectation" if sensor.name in self.normalised else "")
+        subject = sensor.description or sensor.name
         unit = f"{sensor.unit}/{self.tick}" if stat in PER_TICK else sensor.unit
-        return Feature(name, kind, sensor.name, stat, window, unit, f"{what}, {text}")
+        is_normalised = sensor.name in self.normalised
+        text = subject + (f": {sensor.explanation}" if sensor.explanation else "")
+        text += " above expectation" if is_normalised else ""
+        text += f", {measure}" + (f" against {reference}" if reference else "")
+        if reference is None and is_normalised and stat != "std":
+            reference = EXPECTATION
+        return Feature(name, kind, sensor.name, stat, window, unit, text, subject, measure, reference)

@@ -17,7 +17,7 @@ from oilcan.core.features.signals.residuals import Residuals
 from oilcan.core.features.signals.surface import Surface
 from oilcan.ground.errors import IntegrityError
 
-VERSION: Final = 3
+VERSION: Final = 4            # 3 had no words by field, only descriptions
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,16 @@ class Feature:
         What is taken of it, e.g. `mean`, `slope`, `since`.
     window
         Look-back, half-life or reference period [ticks]; None where there is none.
-    unit, description
-        In the crew's words.
+    unit
+        Of the feature.
+    description
+        In full, for documents. Nothing reads words out of it; sentences are made of the next three.
+    subject
+        What is measured, in the words of the contract: a sensor, a static column, an event.
+    measure
+        What is taken of the subject: `mean of the last 24 h`. Empty if the subject itself is the feature.
+    reference
+        What the feature is a difference from: `the machine's first 168 h`. None if it is not a difference.
     value
         Error code, component or failure mode of an event feature; None means any.
     """
@@ -49,6 +57,9 @@ class Feature:
     window: float | None
     unit: str
     description: str
+    subject: str
+    measure: str = ""
+    reference: str | None = None
     value: str | None = None
 
 
@@ -58,13 +69,14 @@ class Sensor:
 
     `rhythm` decides which families apply: a `counter` never falls, a `sparse` sensor hardly ever
     changes, a `condition` describes how the machine is run, `text` is a category, a `residual` is computed from
-    several sensors, the rest is `plain`.
+    several sensors, the rest is `plain`. `explanation` is added to descriptions of features, not to sentences.
     """
 
     name: str
     unit: str
     description: str
     rhythm: Literal["plain", "counter", "sparse", "condition", "text", "residual"]
+    explanation: str = ""
 
 
 @dataclass(frozen=True)

@@ -37,18 +37,19 @@ ENDLESS: Final = 2**60      # whole units; longer than any record, and no overfl
 def propose(facts: Facts) -> Iterator[Feature]:
     """Every window of plain sensors; `renewed` only where training saw maintenance or failures."""
     span = facts.words(facts.windows[-1])
-    stats = {"early": f"against the machine's first {span}", "life": "against all so far"}
+    stats = {"early": f"the machine's first {span}", "life": "all so far"}
     if facts.kinds["maintenance"] or facts.kinds["failures"]:
-        stats["renewed"] = f"against the first {span} after the last repair"
+        stats["renewed"] = f"the first {span} after the last repair"
     for sensor in facts.sensors("plain"):
-        more = {"rate": f"against the first {span}, per {facts.tick} of life"}
-        for stat, words in (stats | (more if sensor.name == NAME else {})).items():
+        more = {"rate": f"the first {span}, per {facts.tick} of life"}
+        for stat, reference in (stats | (more if sensor.name == NAME else {})).items():
             for window in facts.windows_of(sensor):
                 if facts.applies(sensor, stat, window):
                     yield facts.feature("early_life", sensor, stat, window,
-                                        f"mean of the last {facts.words(window)} {words}")
+                                        f"mean of the last {facts.words(window)}", reference=reference)
         if sensor.name == NAME:
-            yield facts.feature("early_life", sensor, "drift", None, f"mean of all so far against the first {span}")
+            yield facts.feature("early_life", sensor, "drift", None, "mean of all so far",
+                                reference=f"the first {span}")
             yield facts.feature("early_life", sensor, "trend", None, "trend of all so far")
 
 

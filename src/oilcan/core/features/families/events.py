@@ -28,23 +28,26 @@ def propose(facts: Facts) -> Iterator[Feature]:
             yield from _of_table(facts, table, values)
     if facts.kinds["maintenance"] and facts.kinds["failures"]:
         yield Feature("renewal_since", "events", "renewals", "since", None, facts.tick,
-                      "time since the last maintenance or failure")
+                      "time since the last maintenance or failure", "maintenance or failure", "time since the last")
     if not facts.regular_start:
         yield Feature("life_elapsed", "events", "telemetry", "elapsed", None, facts.tick,
-                      "time since the machine's first reading")
+                      "time since the machine's first reading", "the machine's first reading", "time since")
 
 
 def _of_table(facts: Facts, table: str, values: tuple[str, ...]) -> Iterator[Feature]:
     word = SINGULAR[table]
     for value in (None, *(values if len(values) > 1 else ())):
-        name, words = (f"{word}", f"{word}") if value is None else (f"{word}_{value}", f"{word} {value}")
-        yield Feature(f"{name}_since", "events", table, "since", None, facts.tick, f"time since the last {words}",
-                      value)
+        name, text = (word, word) if value is None else (f"{word}_{value}", f"{word} {value}")
+        subject = text if value is None or table == "errors" else f"{word} of {value}"
+        yield Feature(f"{name}_since", "events", table, "since", None, facts.tick, f"time since the last {text}",
+                      subject, "time since the last", value=value)
         for window in facts.windows if table == "errors" else ():
+            measure = f"records in the last {facts.words(window)}"
             yield Feature(f"{name}_count_{facts.suffix(window)}", "events", table, "count", window, "errors",
-                          f"number of {words} records in the last {facts.words(window)}", value)
+                          f"number of {text} {measure}", subject, measure, value=value)
     if table == "failures":
-        yield Feature("failure_total", "events", table, "total", None, "failures", "failures of the machine so far")
+        yield Feature("failure_total", "events", table, "total", None, "failures", "failures of the machine so far",
+                      word, "records so far")
 
 
 def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:

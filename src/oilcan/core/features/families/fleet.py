@@ -64,9 +64,11 @@ def propose(facts: Facts) -> Iterator[Feature]:
     for sensor in facts.sensors("plain"):
         if sensor.name in by_sensor and not facts.is_lean:
             window, column = facts.windows[-1 if facts.is_wide else 0], by_sensor[sensor.name].column
+            subject, measure = sensor.description or sensor.name, f"mean of the last {facts.words(window)}"
+            reference = f"machines of the same {column}"
             yield Feature(f"{sensor.name}_fleet_{facts.suffix(window)}", "fleet", sensor.name, "fleet", window,
-                          "standard deviations", f"{sensor.description}, mean of the last {facts.words(window)} "
-                                                 f"against machines of the same {column}")
+                          "standard deviations", f"{subject}, {measure} against {reference}", subject, measure,
+                          reference)
 
 
 def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:

@@ -14,12 +14,14 @@ def propose(facts: Facts) -> Iterator[Feature]:
     """One feature per column: code of a category, number, flag, or age since a date."""
     seen = {category.column for category in facts.categories}
     for name, (kind, unit, description) in facts.statics.items():
+        subject = description or name
         if kind == "text" and name in seen:
-            yield Feature(f"{name}_code", "static", name, "code", None, "code", description)
+            yield Feature(f"{name}_code", "static", name, "code", None, "code", subject, subject)
         elif kind == "instant" and facts.time == "instant":
-            yield Feature(f"{name}_age", "static", name, "age", None, "h", f"{description}, time since then")
+            measure = "time since then"
+            yield Feature(f"{name}_age", "static", name, "age", None, "h", f"{subject}, {measure}", subject, measure)
         elif kind in {"number", "integer", "flag"}:
-            yield Feature(f"{name}_value", "static", name, "value", None, unit, description)
+            yield Feature(f"{name}_value", "static", name, "value", None, unit, subject, subject)
 
 
 def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:

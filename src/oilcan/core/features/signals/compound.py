@@ -77,7 +77,7 @@ def as_sensors(
     pairs = zip(residuals.names, residuals.sensors, strict=True) if residuals else ()
     beyond = tuple(Sensor(name, of[sensor].unit, f"{of[sensor].description} beyond what the other sensors say",
                           "residual") for name, sensor in pairs)  # fmt: skip
-    index = (Sensor(NAME, health.unit, "Health index: life left that the sensors tell", "plain"),) if health else ()
+    index = (Sensor(NAME, health.unit, "Health index", "plain", "life left that the sensors tell"),) if health else ()
     return beyond + index
 
 
