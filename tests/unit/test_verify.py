@@ -176,8 +176,10 @@ def test_an_edited_output_is_set_aside_and_restored(repo, capsys):
     assert cli.main(["verify"]) == 0
 
 
-def test_the_cache_may_lie_elsewhere(repo, tmp_path):
-    run(repo, "dvc", "cache", "dir", str(tmp_path / "shared"))
+@pytest.mark.parametrize("level", [(), ("--local",), ("--global",)], ids=str)
+def test_the_cache_may_lie_elsewhere(repo, tmp_path, monkeypatch, level):
+    monkeypatch.setenv("DVC_GLOBAL_CONFIG_DIR", str(tmp_path / "global"))
+    run(repo, "dvc", "cache", "dir", *level, str(tmp_path / "shared"))
     assert integrity.cache_folder(repo) == tmp_path / "shared"
 
 

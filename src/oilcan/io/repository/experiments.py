@@ -1,9 +1,10 @@
 """DVC experiments written without running the pipeline: what a trial of a sweep leaves behind.
 
-A DVC experiment is a commit that hangs below the commit it was started from, under the name
-`refs/exps/<first two digits>/<other digits>/<name>`; `dvc exp show`, `apply`, `branch`, `push` and `remove` go by that.
-`dvc exp save` would not do: it binds the new parameters to the old outputs in dvc.lock. Here dvc.lock stays as it
-was, so that `dvc exp apply` and `dvc repro` make what the parameters say.
+An experiment of DVC is a commit whose parent is the commit it was started from, under a git reference whose name
+DVC derives from both (`ExpRefInfo`). `dvc exp show`, `apply`, `branch`, `push` and `remove` need no more.
+DVC has no call that writes one without running stages, except `dvc exp save`, and that one records the new
+parameters beside the old outputs in dvc.lock. So the commit is made here by git. Its dvc.lock stays as it was, and
+`dvc exp apply` followed by `dvc repro` computes what the parameters ask for.
 """
 
 import os
@@ -16,14 +17,14 @@ from oilcan.ground.errors import OilcanError
 
 
 def record(root: Path, name: str, files: Mapping[str, str], *, without: Sequence[str], message: str) -> None:
-    """Write an experiment of the checkout as it stands, its uncommitted edits included; one of that name is replaced.
+    """Write an experiment from the checkout with its uncommitted edits; replaces an experiment of that name.
 
     Parameters
     ----------
     files
-        Path -> text, beside or in place of the checkout's.
+        Path -> text, in addition to the files of the checkout or in their place.
     without
-        Tracked paths that the experiment does not have: results of other parameters.
+        Tracked paths to leave out: results of other parameters.
 
     Raises
     ------
@@ -39,14 +40,18 @@ def record(root: Path, name: str, files: Mapping[str, str], *, without: Sequence
             _git(root, "update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", **index)
         _git(root, "update-index", "--force-remove", "--", *without, **index)
         tree = _git(root, "write-tree", **index)
+    from dvc.repo.experiments.refs import ExpRefInfo  # here: DVC takes a second to import
+
     head = _git(root, "rev-parse", "HEAD")
     commit = _git(root, "commit-tree", tree, "-p", head, "-m", message)
-    _git(root, "update-ref", f"refs/exps/{head[:2]}/{head[2:]}/{name}", commit)
+    _git(root, "update-ref", str(ExpRefInfo(head, name)), commit)
 
 
 def names(root: Path) -> set[str]:
     """Names of all experiments of the repository."""
-    listed = _git(root, "for-each-ref", "--format=%(refname)", "refs/exps")
+    from dvc.repo.experiments.refs import EXPS_NAMESPACE
+
+    listed = _git(root, "for-each-ref", "--format=%(refname)", EXPS_NAMESPACE)
     return {ref.rpartition("/")[2] for ref in listed.splitlines()}
 
 

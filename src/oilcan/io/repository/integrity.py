@@ -1,9 +1,8 @@
-"""Are the bytes in the cache and the workspace those that were recorded?
+"""Are the bytes in the cache and the workspace the recorded ones?
 
-DVC has no such check: it hands out a corrupt object of its cache, and calls the result up to date.
+DVC has no such check: it checks out a corrupt object of its cache and calls the result up to date.
 """
 
-import configparser
 import json
 import shutil
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ SET_ASIDE: Final = Path(".dvc/tmp/set-aside")
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong.
+    """One thing that is wrong.
 
     kind is `corrupt` for an object of the cache, `leftover` for a draft of a killed command,
     `copy` for a workspace file that was made from a corrupt object, `differs` for an output that
@@ -32,19 +31,19 @@ class Finding:
     wanted: str
 
     def __str__(self) -> str:
-        said = {
+        words = {
             "corrupt": "corrupt object in the cache",
             "leftover": "leftover of a killed command",
             "copy": "copy of a corrupt object",
             "differs": "output differs from dvc.lock",
         }[self.kind]
         digests = f" (found md5 {self.found}, wanted {self.wanted})" if self.wanted else ""
-        return f"{self.path}: {said}{digests}"
+        return f"{self.path}: {words}{digests}"
 
 
 @dataclass(frozen=True)
 class Checked:
-    """How much was looked at, and what was wrong."""
+    """How many objects and outputs were checked, and what is wrong."""
 
     objects: int
     outputs: int
@@ -65,10 +64,10 @@ def check(root: Path) -> Checked:
 
 
 def repair(root: Path, findings: list[Finding]) -> list[str]:
-    """Remove what is wrong, so that the next `dvc pull` or `dvc repro` restores it; says what was done.
+    """Remove what is wrong, so that the next `dvc pull` or `dvc repro` restores it; returns a line for each step.
 
     Corrupt objects, their copies and leftovers are deleted. An output that differs for another
-    reason may be somebody's work: it is moved to `.dvc/tmp/set-aside`.
+    reason may be somebody's work, so it is moved to `.dvc/tmp/set-aside`.
     """
     done = []
     for finding in findings:
@@ -82,16 +81,16 @@ def repair(root: Path, findings: list[Finding]) -> list[str]:
 
 
 def cache_folder(root: Path) -> Path:
-    """Where DVC's cache is: `cache.dir` of its settings, else `.dvc/cache`."""
-    settings = configparser.ConfigParser()
-    settings.read([root / ".dvc/config", root / ".dvc/config.local"], encoding="utf-8")
-    return root / ".dvc" / settings.get("cache", "dir", fallback="cache").strip("'\"")
+    """Where DVC's cache is: `cache.dir` of its settings (system, global, project, local), else `.dvc/cache`."""
+    from dvc.config import Config  # here: DVC takes half a second to import
+
+    return Path(Config(str(root / ".dvc"))["cache"].get("dir") or root / ".dvc/cache")
 
 
 def _check_object(path: Path) -> Finding | None:
     wanted = path.parent.name + path.name
     if path.name.endswith(".tmp"):
-        return None                                 # a leftover, told as such
+        return None                                 # listed as a leftover
     found = md5(path)
     return None if found == wanted.removesuffix(".dir") else Finding("corrupt", path, found, wanted)
 
@@ -117,7 +116,7 @@ def _expected_files(place: Path, digest: str, store: Path) -> dict[Path, str]:
     try:
         entries = json.loads(listing.read_bytes())
         return {place / entry["relpath"]: entry["md5"] for entry in entries}
-    except (OSError, ValueError, TypeError, KeyError):      # missing, or corrupt and told as such
+    except (OSError, ValueError, TypeError, KeyError):      # missing, or corrupt and listed as such
         return {}
 
 
