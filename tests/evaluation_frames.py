@@ -9,8 +9,13 @@ import pandas as pd
 
 from oilcan.contract import Contract, parse_contract
 from oilcan.core.alarms.policy import AlarmPolicy
-from oilcan.evaluation.evidence import Evidence
+from oilcan.evaluation import figures
+from oilcan.evaluation.figures import Evaluation
+from oilcan.evaluation.inputs import Fleet, Forecasts
+from oilcan.governance import gate
 from oilcan.params.evaluate import EvaluateParams
+from oilcan.params.review import ReviewParams
+from oilcan.reports import evaluation_page
 
 START = pd.Timestamp("2024-01-01", tz="UTC")
 FLEET = """
@@ -83,6 +88,48 @@ EXPLAINED: dict[str, Any] = {"failure": {"metric": "pr_auc", "whole": 0.8, "n": 
     "age": {"loss": 0.02, "spread": 0.01, "words": "Age of the machine"},
     "heat": {"loss": 0.4, "spread": 0.02, "words": "Heat"}}}}
 PARAMS = EvaluateParams(seed=7, bootstrap=40, min_slice_machines=3)
+GATE = ReviewParams(seed=7, bootstrap=40, tolerance_share=0.02, slice_tolerance_share=0.15, min_slice_machines=3,
+                    max_ece=0.5)
+
+
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """All that `evaluate` reads, for one fleet."""
+
+    contract: Contract
+    params: EvaluateParams
+    predictions: pd.DataFrame
+    rows: pd.DataFrame
+    readings: pd.DataFrame
+    errors: pd.DataFrame
+    maintenance: pd.DataFrame
+    failures: pd.DataFrame
+    machines: pd.DataFrame
+    model: dict[str, Any]
+    explained: dict[str, Any]
+
+    @property
+    def fleet(self) -> Fleet:
+        return Fleet(self.contract, self.rows, self.readings, self.errors, self.maintenance, self.failures,
+                     self.machines)
+
+    @property
+    def forecasts(self) -> Forecasts:
+        return Forecasts(self.predictions, self.model.get("policies", {}))
+
+    def part(self, name: str) -> pd.DataFrame:
+        return self.forecasts.part(name)
+
+
+def evaluate(evidence: Evidence) -> Evaluation:
+    """What the stage computes."""
+    return figures.evaluate(evidence.fleet, evidence.forecasts, evidence.explained, evidence.params)
+
+
+def page(evidence: Evidence, found: Evaluation) -> str:
+    """The page with the gate's verdict, as `review` writes it."""
+    verdict = gate.judge(found.metrics, {"passed": True}, [], GATE, evidence.contract.tasks)
+    return evaluation_page.page(evidence.contract, found, evidence.explained, verdict)
 
 
 def fleet_contract() -> Contract:

@@ -1,19 +1,15 @@
-"""Forecasts -> how good they are: by row, by event and by money, with intervals, slices, plots and a report.
+"""Forecasts -> how good they are: by row, by event and by money, with intervals, slices and the tables of plots.
 
-Reads   the data-set contract, data/prepared, data/predictions, models/model.json,
-        metrics/detail/explain.json
+Reads   the data-set contract, data/prepared, data/predictions, models/model.json, metrics/detail/explain.json
 Params  evaluate
-Writes  metrics/evaluate.json, metrics/detail/evaluate.json, metrics/detail/slices.json, plots/*.csv,
-        reports/evaluation.html
+Writes  metrics/evaluate.json, metrics/detail/evaluate.json, metrics/detail/slices.json, plots/*.csv
 """
 
 from collections.abc import Sequence
 
-from oilcan.evaluation import figures, headlines
-from oilcan.evaluation.evidence import Evidence, wanted_readings
+from oilcan.evaluation import figures, headlines, inputs
 from oilcan.io.stage import files, stage, stage_inputs, table_files
 from oilcan.params.evaluate import EvaluateParams
-from oilcan.reports import evaluation_page
 
 _TABLES = ("rows", "errors", "maintenance", "failures", "machines")
 
@@ -21,24 +17,21 @@ _TABLES = ("rows", "errors", "maintenance", "failures", "machines")
 def main(argv: Sequence[str] | None = None) -> None:
     """Evaluate what the arguments name."""
     args = stage.parse(__doc__, "contract", "prepared", "predictions", "model", "explained", "metrics", "detail",
-                       "slices", "plots", "report", argv=argv)
+                       "slices", "plots", argv=argv)
     p = stage_inputs.read_params(EvaluateParams, args.params, "evaluate")
     contract = stage_inputs.read_contract(args.contract)
-    readings = table_files.read_partitions(args.prepared / "telemetry", wanted_readings(contract))
-    tables = table_files.read_tables(args.prepared, _TABLES)
+    readings = table_files.read_partitions(args.prepared / "telemetry", inputs.wanted_readings(contract))
+    fleet = inputs.Fleet(contract=contract, readings=readings, **table_files.read_tables(args.prepared, _TABLES))
     predictions = table_files.read_table(args.predictions / "predictions.parquet")
-    evidence = Evidence(contract=contract, params=p, predictions=predictions, readings=readings,
-                        model=files.read_json(args.model), explained=files.read_json(args.explained), **tables)
+    forecasts = inputs.Forecasts(predictions, files.read_json(args.model).get("policies", {}))
 
-    found = figures.evaluate(evidence)
-    page = evaluation_page.page(evidence, found)
+    found = figures.evaluate(fleet, forecasts, files.read_json(args.explained), p)
 
     files.write_json(headlines.headlines(found.metrics), args.metrics)
     files.write_json(found.metrics, args.detail)
     files.write_json(found.slices, args.slices)
     with files.fresh_folder(args.plots) as draft:
         table_files.write_csvs(found.tables, draft)
-    files.write_text(page, args.report)
     stage.report("evaluate", rows=len(predictions), metrics=len(found.metrics["test"]), plots=len(found.tables))
 
 

@@ -1,28 +1,30 @@
 """Is this model good enough, and at least as good as the champion on the same rows?
 
-Reads   the data-set contract, data/prepared, data/predictions, metrics of evaluate and validate, models/model.json,
-        models/champion.json (and the champion's bundle beside it, proven by the digest named there)
+Reads   the data-set contract, data/prepared, data/predictions, metrics of evaluate, explain and validate, plots,
+        models/model.json, models/champion.json (and the champion's bundle beside it, proven by the digest named there)
 Params  review (and compute, which changes no byte)
-Writes  metrics/review.json, metrics/detail/review.json, reports/model_card.md, reports/data_sheet.md
+Writes  metrics/review.json, metrics/detail/review.json, reports/evaluation.html, reports/model_card.md,
+        reports/data_sheet.md
 """
 
 from collections.abc import Sequence
 
+from oilcan.evaluation.figures import Evaluation
 from oilcan.governance import compare, gate
 from oilcan.io.bundle import champion
 from oilcan.io.stage import files, stage, stage_inputs, table_files
 from oilcan.operations.partitioned.champion_forecasts import champion_forecasts
 from oilcan.params.compute import ComputeParams
 from oilcan.params.review import ReviewParams
-from oilcan.reports import cards
+from oilcan.reports import cards, evaluation_page
 
-FIGURES = ("metrics", "data_quality", "slices", "model")
+FIGURES = ("metrics", "data_quality", "slices", "explained", "model")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Review what the arguments name."""
-    args = stage.parse(__doc__, "contract", "prepared", "predictions", *FIGURES, "champion", "decision", "verdict",
-                       "card", "sheet", argv=argv)
+    args = stage.parse(__doc__, "contract", "prepared", "predictions", *FIGURES, "plots", "champion", "decision",
+                       "verdict", "page", "card", "sheet", argv=argv)
     p = stage_inputs.read_params(ReviewParams, args.params, "review")
     compute = stage_inputs.read_params(ComputeParams, args.params, "compute")
     contract = stage_inputs.read_contract(args.contract)
@@ -34,10 +36,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     rival = compare.rival(contract, predictions, rescored)
     comparisons = compare.everywhere(rival, compare.slices_of(contract, machines, rival), p) if rival else []
-    verdict = gate.judge(figures["metrics"], figures["data_quality"], comparisons, p)
+    verdict = gate.judge(figures["metrics"], figures["data_quality"], comparisons, p, contract.tasks)
+    found = Evaluation(figures["metrics"], figures["slices"], table_files.read_csvs(args.plots))
 
     files.write_json({"decision": verdict.decision}, args.decision)
     files.write_json(verdict.as_json() | {"champion": reigning.digest if reigning else None}, args.verdict)
+    files.write_text(evaluation_page.page(contract, found, figures["explained"], verdict), args.page)
     files.write_text(cards.model_card(contract, verdict, figures["metrics"], figures["slices"],
                                       figures["model"]), args.card)
     files.write_text(cards.data_sheet(contract, figures["data_quality"]), args.sheet)

@@ -107,11 +107,12 @@ def test_the_summary_of_a_failure_forecast(checkout, capsys):
     lines = [re.sub(r"  +", " | ", line) for line in said.splitlines()]
     for wanted in (
         "data set | demo_fleet", "model | random_forest, 2 features", "trained on | 90,000 rows, 80 machines",
-        "tested on | 12,345 rows, 20 machines, 3.10% of rows positive",
-        "PR-AUC | 0.422 | 0.300 to 0.500", "share of the achievable PR-AUC | 71%", "failures announced in time | 66%",
-        "median lead time [h] | 48", "false alarms per machine-month | 0.40",
-        "saved over the better simple policy [EUR] | 500,000", "share of the possible saving | 61%",
-        "this model | 66% | 0.40 | 1,000,000", "never | 0% | - | 1,900,000", "periodic | - | - | 2,000,000",
+        "tested on | 12,345 rows, 20 machines, 3.1 % of rows positive",
+        "PR-AUC | 0.422 | 0.3 to 0.5", "share of the achievable PR-AUC | 71 %", "failures announced in time | 66 %",
+        "median lead time [h] | 48", "false alarms per machine-month | 0.4",
+        "saved over the cheapest simple policy [EUR] | 500,000", "share of the possible saving | 61 %",
+        "the forecast | 66 % | 0.4 | 1,000,000", "run to failure | 0 % | - | 1,900,000",
+        "best planned interval | - | - | 2,000,000",
         "review: promote (all 4 checks passed)", "data quality: passed",
         "reports/evaluation.html | the whole evaluation, for reading",
     ):
@@ -123,10 +124,32 @@ def test_the_summary_of_remaining_life_alone(checkout, capsys):
         "test": {"n": 100, "rmse": 14.21, "rmse_capped": 12.96, "rmse_ci95": [12.0, 16.0], "coverage_90": 0.87},
         "baselines": {"median_life": {"rmse": 48.3, "rmse_capped": 40.1}}})
     lines = [re.sub(r"  +", " | ", line) for line in said.splitlines()]
-    assert "RUL RMSE, true labels | 14.2 | 12.0 to 16.0" in lines
-    assert "RUL RMSE, capped labels | 13.0" in lines
+    assert "RUL RMSE, true labels | 14.21 | 12 to 16" in lines
+    assert "RUL RMSE, capped labels | 12.96" in lines
     assert "median life | 48.3 | 40.1" in lines
     assert "PR-AUC" not in said
+
+
+def test_a_zero_is_printed_as_zero(checkout, capsys):
+    said = summary(checkout, capsys, evaluate={
+        "test": {"n": 9, "pr_auc": 0.0, "prevalence": 0.0},
+        "events": {"detected_share": 0.0, "false_alarms_per_machine_month": 0.0, "median_lead_time_h": 0.0},
+        "costs": {"model": 0.0, "saving": 0.0, "saving_captured": 0.0},
+        "baselines": {"never": {"cost": 0.0, "detected_share": 0.0, "false_alarms_per_machine_month": 0.0}}},
+        model={"trained_on": {"rows": 0, "machines": 0}})
+    lines = [re.sub(r"  +", " | ", line) for line in said.splitlines()]
+    for wanted in ("the forecast | 0 % | 0 | 0", "run to failure | 0 % | 0 | 0", "failures announced in time | 0 %",
+                   "trained on | 0 rows, 0 machines", "saved over the cheapest simple policy [EUR] | 0"):
+        assert wanted in lines, said
+
+
+def test_further_tasks_and_what_is_not_served_are_in_the_summary(checkout, capsys):
+    said = summary(
+        checkout, capsys,
+        evaluate={"test": {"n": 9, "pr_auc": 0.5}, "tasks": {"wear": {"test": {"pr_auc": 0.04}}}},
+        review={"decision": "reject", "reasons": ["no"], "withheld": ["failure__seal"]})
+    assert re.search(r"wear: PR-AUC +0\.04", said)
+    assert "not served: forecast failure__seal" in said
 
 
 @pytest.mark.usefixtures("checkout")

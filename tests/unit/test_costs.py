@@ -22,16 +22,16 @@ def test_no_alarms_cost_what_running_to_failure_costs() -> None:
 
 def test_all_failures_detected_without_a_false_alarm_is_perfect() -> None:
     assert costs.policy_cost(_counts(5, 5, 0), PRICES) == costs.perfect(5, PRICES)
-    assert costs.saving_captured(500.0, 5000.0, None, 500.0) == 1.0
+    assert costs.saving_captured(500.0, 5000.0, 500.0) == 1.0
 
 
 def test_the_saving_is_measured_against_the_better_simple_policy() -> None:
-    assert costs.saving_captured(60.0, 100.0, 80.0, 20.0) == pytest.approx(20 / 60)
-    assert costs.saving_captured(90.0, 100.0, 80.0, 20.0) == pytest.approx(-10 / 60)
+    assert costs.saving_captured(60.0, 80.0, 20.0) == pytest.approx(20 / 60)
+    assert costs.saving_captured(90.0, 80.0, 20.0) == pytest.approx(-10 / 60)
 
 
 def test_without_failures_no_saving_is_captured() -> None:
-    assert costs.saving_captured(10.0, 0.0, 0.0, 0.0) is None
+    assert costs.saving_captured(10.0, 0.0, 0.0) is None
 
 
 def test_lives_that_all_end_alike_are_repaired_just_before() -> None:

@@ -1,21 +1,22 @@
 import dataclasses
 import json
+import re
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from tests.evaluation_frames import fleet, in_cycles, lots
+from tests.evaluation_frames import Evidence, evaluate, fleet, in_cycles, lots, page
 
 from oilcan.contract import Alarms, Task
 from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.core.judging import row_metrics
 from oilcan.evaluation.baselines import logged_codes
-from oilcan.evaluation.evidence import EventRows, Evidence, wanted_readings
-from oilcan.evaluation.figures import Evaluation, evaluate
+from oilcan.evaluation.event_rows import EventRows
+from oilcan.evaluation.figures import Evaluation
+from oilcan.evaluation.inputs import wanted_readings
 from oilcan.evaluation.plots import COLUMNS, thin
 from oilcan.ground.errors import DataError
-from oilcan.reports.evaluation_page import page
 
 FIXED = {
     "test": ["roc_auc", "pr_auc", "brier", "ece", "f1", "precision", "recall", "n", "prevalence", "rmse", "mae",
@@ -48,7 +49,7 @@ def test_the_names_that_scripts_rely_on_are_there(found: Evaluation) -> None:
 
 
 def test_the_best_f1_is_cut_on_validation_and_stands_with_its_threshold(evidence: Evidence, found: Evaluation) -> None:
-    rows = EventRows.of(evidence, "failure", evidence.part("validation"))
+    rows = EventRows.of(evidence.fleet, "failure", evidence.part("validation"))
     p = rows.frame["p_failure"].to_numpy()
     best = row_metrics.best_f1_threshold(rows.target[rows.known], p[rows.known])
     assert found.metrics["test"]["f1_best_threshold"] == pytest.approx(best, abs=1e-6)
@@ -189,7 +190,7 @@ def test_without_known_truth_nothing_is_said_about_the_achievable(evidence: Evid
 
 def test_a_mode_too_rare_for_a_forecast_still_has_its_failures_counted(evidence: Evidence) -> None:
     found = evaluate(dataclasses.replace(evidence, predictions=evidence.predictions.drop(columns="p_failure__seal")))
-    assert set(found.metrics["modes"]["seal"]) == {"n_failures", "detected_share"}
+    assert set(found.metrics["modes"]["seal"]) == {"n_failures", "detected_share", "detected_share_ci95"}
 
 
 def test_remaining_life_alone_fills_test_and_no_money(evidence: Evidence) -> None:
@@ -317,3 +318,55 @@ def test_a_forecast_without_outlook_or_importance_leaves_both_out() -> None:
     assert "outlook" not in found.metrics
     assert found.tables["outlook"].empty
     assert found.tables["importance"].empty
+
+
+def test_saving_is_counted_against_the_cheapest_of_all_policies_shown(evidence: Evidence, found: Evaluation) -> None:
+    costs, rules = found.metrics["costs"], found.metrics["baselines"]
+    shown = [costs["run_to_failure"], costs["periodic"], *(rule["cost"] for rule in rules.values() if "cost" in rule)]
+    assert costs["saving"] == pytest.approx(min(shown) - costs["model"])
+    free = evidence.contract.model_copy(update={"costs": evidence.contract.costs.model_copy(
+        update={"false_alarm_eur": 0.0})})
+    cheap = evaluate(dataclasses.replace(evidence, contract=free)).metrics["costs"]
+    assert (cheap["cheapest_simple"], cheap["saving"], cheap["saving_ci95"]) == ("limits", 0.0, [0.0, 0.0])
+
+
+def test_few_failures_all_announced_are_not_certainty(evidence: Evidence) -> None:
+    few = evidence.failures["time"] < pd.Timestamp("2024-04-08", tz="UTC")
+    rare = dataclasses.replace(evidence, failures=evidence.failures[few], predictions=evidence.predictions.assign(
+        p_failure=evidence.predictions["target_failure"].fillna(0.0)))
+    events = evaluate(rare).metrics["events"]
+    assert events["detected_share"] == 1.0
+    assert 2 < events["n_failures"] < 30
+    assert events["detected_share_ci95"][0] == pytest.approx(0.025 ** (1 / events["n_failures"]), abs=1e-6)
+    assert events["detected_share_ci95"][1] == 1.0
+
+
+def test_the_worst_is_said_first(evidence: Evidence) -> None:
+    noise = np.random.default_rng(3).random(len(evidence.predictions))
+    dear = evidence.contract.model_copy(update={"costs": evidence.contract.costs.model_copy(
+        update={"false_alarm_eur": 5000.0})})
+    poor = dataclasses.replace(_with_p(evidence, noise), contract=dear)
+    html = page(poor, evaluate(poor))
+    weak = html[html.index("What is weak"):]
+    assert weak.index("not shown to be better than chance") < weak.index("A simple policy is cheaper")
+    assert weak.index("worse than doing nothing") < weak.index("A simple policy is cheaper")
+    assert "The gate: reject" in html
+    assert 'class="tile bad"' in html
+
+
+def test_alarms_that_are_all_false_are_called_so(evidence: Evidence) -> None:
+    wrong = 1.0 - evidence.predictions["target_failure"].fillna(1.0)
+    late = _with_p(evidence, np.where(evidence.predictions["next_failure_failure"] > 200.0, wrong, 0.0))
+    found = evaluate(late)
+    assert found.metrics["events"]["alarm_precision"] == 0.0
+    html = page(late, found)
+    assert re.search(r"All \d+ alarms were false", html)
+    assert "None of the" in html
+
+
+def test_independent_rows_are_not_called_machines() -> None:
+    evidence = lots()
+    html = page(evidence, evaluate(evidence))
+    body = html[html.index("<main>"):html.index("<h2>How it was measured")]
+    assert "failure followed" not in body
+    assert "<th>machines</th>" not in body

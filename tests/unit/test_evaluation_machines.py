@@ -2,11 +2,11 @@ import dataclasses
 
 import numpy as np
 import pytest
-from tests.evaluation_frames import fleet
+from tests.evaluation_frames import Evidence, fleet
 
 from oilcan.core.judging import bootstrap, row_metrics
 from oilcan.evaluation.baselines import Rule, above_limits
-from oilcan.evaluation.evidence import EventRows, Evidence
+from oilcan.evaluation.event_rows import EventRows
 from oilcan.evaluation.machine_ranking import COLUMNS, per_machine
 
 
@@ -16,7 +16,7 @@ def evidence() -> Evidence:
 
 
 def _judged(evidence, p=None, rule=None):
-    rows = EventRows.of(evidence, "failure", evidence.part("test"))
+    rows = EventRows.of(evidence.fleet, "failure", evidence.part("test"))
     p = rows.frame["p_failure"].to_numpy() if p is None else p(rows)
     weights = bootstrap.multiplicities(rows.n_machines, 50, 1)
     return rows, per_machine(rows, p, rule and rule(rows), weights)
@@ -46,7 +46,7 @@ def test_the_oracle_has_precision_one_at_every_recall(evidence):
 
 
 def test_the_rule_of_the_contract_stands_beside(evidence):
-    _, (numbers, table) = _judged(evidence, rule=lambda rows: Rule(above_limits(evidence, rows.frame)))
+    _, (numbers, table) = _judged(evidence, rule=lambda rows: Rule(above_limits(evidence.fleet, rows.frame)))
     assert numbers["rule_flagged"] >= 1
     assert table["rule"].dropna().unique() == pytest.approx([numbers["rule_precision"]])
     assert table["recall"][table["rule"].notna()].max() == pytest.approx(numbers["rule_recall"], abs=0.01)

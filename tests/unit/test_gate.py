@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from oilcan.contract import Task
 from oilcan.governance.compare import Rival, compare, everywhere
 from oilcan.governance.gate import judge
 from oilcan.params.review import ReviewParams
@@ -14,6 +15,7 @@ GOOD = {
     "costs": {"model": 50.0, "run_to_failure": 100.0, "periodic": 80.0},
 }
 QUALITY = {"passed": True}
+TASKS = {"failed": Task(kind="label", column="failed")}
 
 
 def rival(*, better: bool, is_event: bool = True) -> Rival:
@@ -35,14 +37,14 @@ def changed(**test: object) -> dict:
 
 
 def test_a_good_model_without_champion_is_promoted():
-    assert judge(GOOD, QUALITY, [], PARAMS).decision == "promote"
+    assert judge(GOOD, QUALITY, [], PARAMS, TASKS).decision == "promote"
 
 
 @pytest.mark.parametrize("is_event", [True, False])
 def test_a_better_challenger_is_promoted_and_a_worse_one_held(is_event):
     for better, wanted in ((True, "promote"), (False, "hold")):
         comparisons = everywhere(rival(better=better, is_event=is_event), {}, PARAMS)
-        assert judge(GOOD, QUALITY, comparisons, PARAMS).decision == wanted
+        assert judge(GOOD, QUALITY, comparisons, PARAMS, TASKS).decision == wanted
 
 
 def test_the_same_model_again_passes_with_a_gain_of_zero():
@@ -50,7 +52,7 @@ def test_the_same_model_again_passes_with_a_gain_of_zero():
     same = Rival(sharp.machine_id, sharp.target, sharp.challenger, sharp.challenger, True)
     found = compare(same, "test part", draws=50, seed=1)
     assert (found.gain, found.gain_low, found.gain_high) == (0.0, 0.0, 0.0)
-    assert judge(GOOD, QUALITY, [found], PARAMS).decision == "promote"
+    assert judge(GOOD, QUALITY, [found], PARAMS, TASKS).decision == "promote"
 
 
 def test_one_slice_that_fell_is_enough_to_hold():
@@ -58,7 +60,7 @@ def test_one_slice_that_fell_is_enough_to_hold():
     worse = whole.machine_id < 6
     mixed = Rival(whole.machine_id, whole.target, np.where(worse, whole.champion, whole.challenger),
                   np.where(worse, whole.challenger, whole.champion), True)
-    verdict = judge(GOOD, QUALITY, everywhere(mixed, {"site = north": worse}, PARAMS), PARAMS)
+    verdict = judge(GOOD, QUALITY, everywhere(mixed, {"site = north": worse}, PARAMS), PARAMS, TASKS)
     assert verdict.decision == "hold"
     assert any("site = north" in reason for reason in verdict.reasons)
 
@@ -77,21 +79,74 @@ def test_a_slice_with_few_machines_is_not_compared():
         (changed(ece=0.2), QUALITY, "calibration"),
         (changed(ece=None), QUALITY, "calibration"),
         ({"test": {}}, QUALITY, "metrics present"),
-        ({"test": {"rmse": 30.0}, "baselines": {"median_life": {"rmse": 20.0}}}, QUALITY, "median life"),
     ],
 )
 def test_a_broken_floor_rejects_and_says_which(metrics, quality, reason):
-    verdict = judge(metrics, quality, [], PARAMS)
+    verdict = judge(metrics, quality, [], PARAMS, TASKS)
     assert verdict.decision == "reject"
     assert any(reason in line for line in verdict.reasons)
 
 
 def test_alarms_that_cost_more_than_a_simple_policy_hold():
     costly = GOOD | {"costs": {"model": 90.0, "run_to_failure": 100.0, "periodic": 80.0}}
-    assert judge(costly, QUALITY, [], PARAMS).decision == "hold"
+    assert judge(costly, QUALITY, [], PARAMS, TASKS).decision == "hold"
 
 
 def test_a_rejection_leaves_as_full_a_record_as_a_promotion():
-    passed, failed = judge(GOOD, QUALITY, [], PARAMS), judge(changed(ece=0.2), QUALITY, [], PARAMS)
+    passed, failed = judge(GOOD, QUALITY, [], PARAMS, TASKS), judge(changed(ece=0.2), QUALITY, [], PARAMS, TASKS)
     assert [check.name for check in passed.checks] == [check.name for check in failed.checks]
     assert failed.as_json()["reasons"]
+
+
+# every task
+
+LIFE = {"life": Task(kind="rul", cap="100h")}
+SECOND = {"test": {"pr_auc": 0.11, "pr_auc_ci95": [0.09, 0.14], "prevalence": 0.1, "ece": 0.01}}
+
+
+@pytest.mark.parametrize(("test", "naive", "decision"), [
+    ({"rmse": 30.0}, {"rmse": 20.0}, "reject"),
+    ({"rmse": 10.0}, {"rmse": 20.0}, "promote"),
+    # lives far above the cap: the raw errors say nothing, so capped is held against capped
+    ({"rmse": 400.0, "rmse_capped": 30.0}, {"rmse": 500.0, "rmse_capped": 25.0}, "reject"),
+    ({"rmse": 500.0, "rmse_capped": 20.0}, {"rmse": 400.0, "rmse_capped": 25.0}, "promote"),
+])
+def test_remaining_life_is_held_against_the_median_life(test, naive, decision):
+    metrics = {"test": test, "baselines": {"median_life": naive}}
+    assert judge(metrics, QUALITY, [], PARAMS, LIFE).decision == decision
+
+
+def test_a_further_task_of_random_labels_rejects():
+    tasks = TASKS | {"second": Task(kind="label", column="other")}
+    verdict = judge(GOOD | {"tasks": {"second": SECOND}}, QUALITY, [], PARAMS, tasks)
+    assert verdict.decision == "reject"
+    assert "better than chance, task second" in verdict.reasons[0]
+
+
+def test_a_task_that_was_never_evaluated_rejects():
+    tasks = TASKS | {"second": Task(kind="label", column="other")}
+    assert judge(GOOD, QUALITY, [], PARAMS, tasks).decision == "reject"
+
+
+def test_an_informational_task_decides_nothing_and_is_still_reported():
+    tasks = TASKS | {"second": Task(kind="label", column="other", informational=True)}
+    verdict = judge(GOOD | {"tasks": {"second": SECOND}}, QUALITY, [], PARAMS, tasks)
+    assert verdict.decision == "promote"
+    assert any("second" in reason and "informational" in reason for reason in verdict.reasons)
+    assert [check.passed for check in verdict.checks if check.name == "better than chance, task second"] == [False]
+
+
+def test_a_failure_mode_no_better_than_chance_is_withheld_alone():
+    modes = {"bearing": {"pr_auc": 0.5, "pr_auc_ci95": [0.4, 0.6], "prevalence": 0.02, "n_failures": 9},
+             "seal": {"pr_auc": 0.03, "pr_auc_ci95": [0.01, 0.06], "prevalence": 0.02, "n_failures": 4},
+             "motor": {"n_failures": 0}}
+    verdict = judge(GOOD | {"modes": modes}, QUALITY, [], PARAMS, TASKS)
+    assert (verdict.decision, verdict.withheld) == ("promote", ("failed__seal",))
+    assert verdict.as_json()["withheld"] == ["failed__seal"]
+
+
+def test_any_policy_that_is_cheaper_holds():
+    cheaper = GOOD | {"baselines": {"never": {"cost": 100.0}, "always": {"cost": 40.0}}}
+    verdict = judge(cheaper, QUALITY, [], PARAMS, TASKS)
+    assert verdict.decision == "hold"
+    assert "always alarm" in verdict.reasons[0]

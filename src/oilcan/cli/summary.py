@@ -2,11 +2,13 @@
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from oilcan.core.judging.policy_names import name_of
 from oilcan.ground.errors import DataError
+from oilcan.ground.quantities import between, number, percent
 from oilcan.io.repository.repository_root import find_root
 
 _FILES: Final = {
@@ -19,34 +21,45 @@ _LOOK: Final = {
     "reports/model_card.md": "what to know before relying on it",
     "reports/data_quality.html": "what the data look like",
 }
+Form = Callable[[float], str]
+
+
+def _to(digits: int) -> Form:
+    return lambda value: number(value, digits)
+
+
 # words, name in metrics/detail/evaluate.json, how it is written
-_ROWS: Final = (
-    ("PR-AUC", "test.pr_auc", "{:.3f}"),
-    ("ROC-AUC", "test.roc_auc", "{:.3f}"),
-    ("Brier score", "test.brier", "{:.4f}"),
-    ("calibration error (ECE)", "test.ece", "{:.4f}"),
-    ("F1 at the threshold", "test.f1", "{:.3f}"),
-    ("share of the achievable PR-AUC", "achievable.share_reached", "{:.0%}"),
-    ("RUL RMSE, true labels", "test.rmse", "{:,.1f}"),
-    ("RUL RMSE, capped labels", "test.rmse_capped", "{:,.1f}"),
-    ("RUL 90 % interval covers", "test.coverage_90", "{:.0%}"),
-    ("failures announced in time", "events.detected_share", "{:.0%}"),
-    ("median lead time [h]", "events.median_lead_time_h", "{:,.0f}"),
-    ("median lead time [cycles]", "events.median_lead_time_cycles", "{:,.0f}"),
-    ("false alarms per machine-month", "events.false_alarms_per_machine_month", "{:.2f}"),
-    ("false alarms per 1000 cycles", "events.false_alarms_per_1000_cycles", "{:.2f}"),
-    ("cost of acting on it [EUR]", "costs.model", "{:,.0f}"),
-    ("saved over the better simple policy [EUR]", "costs.saving", "{:,.0f}"),
-    ("share of the possible saving", "costs.saving_captured", "{:.0%}"),
+_ROWS: Final[tuple[tuple[str, str, Form], ...]] = (
+    ("PR-AUC", "test.pr_auc", number),
+    ("ROC-AUC", "test.roc_auc", number),
+    ("Brier score", "test.brier", number),
+    ("calibration error (ECE)", "test.ece", number),
+    ("F1 at the threshold", "test.f1", number),
+    ("share of the achievable PR-AUC", "achievable.share_reached", percent),
+    ("RUL RMSE, true labels", "test.rmse", _to(4)),
+    ("RUL RMSE, capped labels", "test.rmse_capped", _to(4)),
+    ("RUL 90 % interval covers", "test.coverage_90", percent),
+    ("  of lives below the cap", "test.coverage_90_below_cap", percent),
+    ("failures announced in time", "events.detected_share", percent),
+    ("median lead time [h]", "events.median_lead_time_h", number),
+    ("median lead time [cycles]", "events.median_lead_time_cycles", number),
+    ("false alarms per machine-month", "events.false_alarms_per_machine_month", number),
+    ("false alarms per 1000 cycles", "events.false_alarms_per_1000_cycles", number),
+    ("cost of acting on it [EUR]", "costs.model", number),
+    ("saved over the cheapest simple policy [EUR]", "costs.saving", number),
+    ("share of the possible saving", "costs.saving_captured", percent),
 )
-_POLICIES: Final = (
-    ("announced", "detected_share", "{:.0%}"),
-    ("false alarms/month", "false_alarms_per_machine_month", "{:.2f}"),
-    ("/1000 cycles", "false_alarms_per_1000_cycles", "{:.2f}"),
-    ("cost [EUR]", "cost", "{:,.0f}"),
-    ("RMSE", "rmse", "{:,.1f}"),
-    ("RMSE capped", "rmse_capped", "{:,.1f}"),
+_POLICIES: Final[tuple[tuple[str, str, Form], ...]] = (
+    ("announced", "detected_share", percent),
+    ("false alarms/month", "false_alarms_per_machine_month", number),
+    ("/1000 cycles", "false_alarms_per_1000_cycles", number),
+    ("cost [EUR]", "cost", number),
+    ("RMSE", "rmse", _to(4)),
+    ("RMSE capped", "rmse_capped", _to(4)),
 )
+# of each further task
+_TASK_ROWS: Final = ("test.pr_auc", "test.ece", "events.detected_share", "costs.saving", "test.rmse",
+                     "test.rmse_capped", "test.coverage_90")
 
 
 def register(commands: Any) -> None:
@@ -80,7 +93,7 @@ def lines(found: Mapping[str, Mapping[str, Any]], reports: Sequence[str]) -> lis
     """
     evaluate = found["evaluate"]
     out = [*_heading(found), ""]
-    out += _aligned([["test part", "value", "95 % interval"], *_quality(evaluate)])
+    out += _aligned([["test part", "value", "95 % interval"], *_quality(evaluate, _ROWS), *_further_tasks(evaluate)])
     policies = _policies(evaluate)
     if policies:
         out += ["", *_aligned(policies)]
@@ -93,51 +106,57 @@ def lines(found: Mapping[str, Mapping[str, Any]], reports: Sequence[str]) -> lis
 
 def _heading(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
     model, test = found["model"], found["evaluate"].get("test", {})
-    rows = [f"{_get(model, 'trained_on.rows'):,} rows" if _get(model, "trained_on.rows") else "",
-            f"{_get(model, 'trained_on.machines'):,} machines" if _get(model, "trained_on.machines") else ""]
-    said = [["data set", str(model.get("dataset", "?"))],
-            ["model", f"{model.get('model', '?')}, {len(model.get('features', []))} features"],
-            ["trained on", ", ".join(filter(None, rows)) or "?"],
-            ["tested on", _tested_on(test)]]
-    return _aligned(said)
+    has_time = "first" in found["evaluate"].get("basis", {"first": None})       # independent rows have no machines
+    return _aligned([
+        ["data set", str(model.get("dataset", "?"))],
+        ["model", f"{model.get('model', '?')}, {len(model.get('features', []))} features"],
+        ["trained on", _counted(model.get("trained_on", {}).get("rows"),
+                                model.get("trained_on", {}).get("machines") if has_time else None)],
+        ["tested on", _tested_on(test, has_time=has_time)],
+    ])
 
 
-def _tested_on(test: Mapping[str, Any]) -> str:
-    parts = [f"{test.get('n', 0):,} rows"]
-    if "machines" in test:
-        parts.append(f"{test['machines']:,} machines")
-    if "prevalence" in test:
-        parts.append(f"{test['prevalence']:.2%} of rows positive")
-    return ", ".join(parts)
+def _counted(rows: int | None, machines: int | None) -> str:
+    parts = [(rows, "rows"), (machines, "machines")]
+    return ", ".join(f"{number(count)} {what}" for count, what in parts if count is not None) or "?"
 
 
-def _quality(evaluate: Mapping[str, Any]) -> list[list[str]]:
+def _tested_on(test: Mapping[str, Any], *, has_time: bool) -> str:
+    counted = _counted(test.get("n", 0), test.get("machines") if has_time else None)
+    return counted + (f", {percent(test['prevalence'])} of rows positive" if "prevalence" in test else "")
+
+
+def _quality(evaluate: Mapping[str, Any], wanted: Sequence[tuple[str, str, Form]]) -> list[list[str]]:
     rows = []
-    for words, name, form in _ROWS:
+    for words, name, form in wanted:
         value = _get(evaluate, name)
         if value is None:
             continue
         pair = _get(evaluate, f"{name}_ci95")
-        rows.append([words, form.format(value), f"{form.format(pair[0])} to {form.format(pair[1])}" if pair else ""])
+        rows.append([words, form(value), between(pair, form) if pair else ""])
     return rows
+
+
+def _further_tasks(evaluate: Mapping[str, Any]) -> list[list[str]]:
+    wanted = [row for row in _ROWS if row[1] in _TASK_ROWS]
+    return [[f"{task}: {words.strip()}", *rest] for task, block in evaluate.get("tasks", {}).items()
+            for words, *rest in _quality(block, wanted)]
 
 
 def _policies(evaluate: Mapping[str, Any]) -> list[list[str]]:
     """The model and each simple policy, one a line; columns that none has are left out."""
     model = {"cost": _get(evaluate, "costs.model")}
-    model |= {name: _get(evaluate, f"events.{name}") for _, name, _ in _POLICIES if _get(evaluate, f"events.{name}")}
+    model |= {name: _get(evaluate, f"events.{name}") for _, name, _ in _POLICIES
+              if _get(evaluate, f"events.{name}") is not None}
     model |= {name: _get(evaluate, f"test.{name}") for name in ("rmse", "rmse_capped")}
-    table = {"this model": model} | dict(evaluate.get("baselines", {}))
+    table = {name_of("model"): model} | {name_of(name): rule for name, rule in evaluate.get("baselines", {}).items()}
     costs = evaluate.get("costs", {})
-    for words, name in (("periodic", "periodic"), ("perfect foresight", "perfect")):
-        if name in costs:
-            table[words] = {"cost": costs[name]}
+    table |= {name_of(name): {"cost": costs[name]} for name in ("periodic", "perfect") if name in costs}
     used = [column for column in _POLICIES if any(values.get(column[1]) is not None for values in table.values())]
     if len(table) < 2:
         return []
     return [["beside simple policies", *(words for words, _, _ in used)]] + [
-        [name.replace("_", " "), *(form.format(values[key]) if values.get(key) is not None else "-"
-                                   for _, key, form in used)]
+        [name, *(form(values[key]) if values.get(key) is not None else "-" for _, key, form in used)]
         for name, values in table.items()
     ]
 
@@ -147,6 +166,7 @@ def _notes(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
     notes = []
     if "decision" in review:
         notes.append(f"review: {review['decision']} ({'; '.join(review.get('reasons', []))})")
+        notes += [f"not served: forecast {name}" for name in review.get("withheld", [])]
     if "passed" in quality:
         notes.append(f"data quality: {'passed' if quality['passed'] else 'NOT passed'}")
     suspicious = found["train"].get("suspicious_features", [])

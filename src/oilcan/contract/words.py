@@ -51,6 +51,7 @@ class Task(Part):
     modes: bool = False                             # failure_within: also one forecast per failure mode
     cap: PositiveDuration | None = None             # rul
     column: str | None = None                       # label: a flag column
+    informational: bool = False                     # shown beside the others; the gate does not ask for it
 
 
 class Rows(Part):

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from oilcan.core.judging import row_metrics
-from oilcan.evaluation.evidence import EventRows
+from oilcan.evaluation.event_rows import EventRows
 
 ORACLE = "p_true"
 

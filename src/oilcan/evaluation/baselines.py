@@ -19,12 +19,13 @@ import pandas as pd
 
 from oilcan.contract import Costs
 from oilcan.core.judging import costs
-from oilcan.core.judging.event_matching import EventCounts
+from oilcan.core.judging.event_matching import EventCounts, Tally
 from oilcan.core.judging.life_tables import age, lives, median_life
 from oilcan.evaluation import event_quality, life_quality
-from oilcan.evaluation.evidence import EventRows, Evidence, identity
+from oilcan.evaluation.event_rows import EventRows
+from oilcan.evaluation.inputs import Fleet, identity
 from oilcan.ground import columns
-from oilcan.ground.columns import CODE, MACHINE, PART, TIME
+from oilcan.ground.columns import CODE, MACHINE, PART, TARGET, TIME
 
 _MOST_CODES = 30        # the most frequent error codes; rarer ones cannot be judged
 
@@ -41,62 +42,66 @@ class Rule:
         """Events on `rows`, under the same silence and budget as the forecast's."""
         return rows.counts(self.score, rows.plain(self.threshold))
 
+    def tally(self, rows: EventRows) -> Tally:
+        """The same by machine."""
+        return rows.tally(self.score, rows.plain(self.threshold))
 
-def event_rules(evidence: Evidence, name: str, validation: EventRows, test: EventRows) -> dict[str, Rule]:
+
+def event_rules(fleet: Fleet, name: str, validation: EventRows, test: EventRows) -> dict[str, Rule]:
     """The simple alarm policies that the data allow."""
     whole = np.ones(len(test.frame))
     found = {"never": Rule(whole, np.inf), "always": Rule(whole)}
     if test.windows is not None:
-        found["age"] = _age_rule(evidence, validation, test)
-        if len(evidence.errors):
-            found["error_codes"] = _error_rule(evidence, name, validation, test)
-    if evidence.contract.rule_baseline:
-        found["limits"] = Rule(above_limits(evidence, test.frame))
+        found["age"] = _age_rule(fleet, validation, test)
+        if len(fleet.errors):
+            found["error_codes"] = _error_rule(fleet, name, validation, test)
+    if fleet.contract.rule_baseline:
+        found["limits"] = Rule(above_limits(fleet, test.frame))
     return found
 
 
-def judge(evidence: Evidence, rows: EventRows, rule: Rule) -> dict[str, Any]:
+def judge(unit: str, rows: EventRows, rule: Rule) -> dict[str, Any]:
     """Events and cost of a simple policy on the test rows."""
-    tally = rows.tally(rule.score, rows.plain(rule.threshold))
-    numbers = event_quality.event_numbers(tally, evidence.unit)
-    rate = event_quality.false_alarm_rate(evidence.unit)[0]
+    tally = rule.tally(rows)
+    numbers = event_quality.event_numbers(tally, unit)
+    rate = event_quality.false_alarm_rate(unit)[0]
     kept = ["detected_share", "false_alarms", "alarm_precision"]
     if rows.windows is not None:
-        kept += [rate, f"median_lead_time_{evidence.unit}"]
-    return {"cost": float(costs.cost_by_machine(tally, rows.costs).sum())} | {
+        kept += [rate, f"median_lead_time_{unit}"]
+    return {"cost": event_quality.total_cost(tally, rows.costs)} | {
         key: numbers[key] for key in kept if key in numbers} | rule.facts
 
 
-def periodic_policy(evidence: Evidence) -> Callable[[Costs], costs.PeriodicPolicy]:
+def periodic_policy(fleet: Fleet) -> Callable[[Costs], costs.PeriodicPolicy]:
     """The best planned interval at given prices, by the lives seen in training and validation."""
-    ended, failed = _lives_before(evidence, "train", "validation")
+    ended, failed = _lives_before(fleet, "train", "validation")
     return lambda prices: costs.best_period(ended, failed, prices)
 
 
-def _lives_before(evidence: Evidence, *parts: str) -> tuple[np.ndarray, np.ndarray]:
-    rows = evidence.rows[evidence.rows[PART].isin(parts)]
+def _lives_before(fleet: Fleet, *parts: str) -> tuple[np.ndarray, np.ndarray]:
+    rows = fleet.rows[fleet.rows[PART].isin(parts)]
     last = pd.Series(columns.ticks(rows[TIME]), index=rows[MACHINE].to_numpy())
-    step = evidence.contract.rows.stride or evidence.contract.time.period
+    step = fleet.contract.rows.stride or fleet.contract.time.period
     end = last.groupby(level=0).max() + (step.ticks if step else 0.0)      # the row at the failure is left out
-    start = evidence.started()
-    return lives(start[start.index.isin(end.index)], end, evidence.failures)
+    start = fleet.started()
+    return lives(start[start.index.isin(end.index)], end, fleet.failures)
 
 
-def _age_rule(evidence: Evidence, validation: EventRows, test: EventRows) -> Rule:
-    limit = validation.cheapest(_ages(evidence, validation.frame))[0]
-    return Rule(_ages(evidence, test.frame), limit, {f"limit_{evidence.unit}": limit} if np.isfinite(limit) else {})
+def _age_rule(fleet: Fleet, validation: EventRows, test: EventRows) -> Rule:
+    limit = validation.cheapest(_ages(fleet, validation.frame))[0]
+    return Rule(_ages(fleet, test.frame), limit, {f"limit_{fleet.unit}": limit} if np.isfinite(limit) else {})
 
 
-def _ages(evidence: Evidence, frame: pd.DataFrame) -> np.ndarray:
-    return age(frame[MACHINE].to_numpy(), columns.ticks(frame[TIME]), evidence.started(), evidence.failures,
-               evidence.maintenance)
+def _ages(fleet: Fleet, frame: pd.DataFrame) -> np.ndarray:
+    return age(frame[MACHINE].to_numpy(), columns.ticks(frame[TIME]), fleet.started(), fleet.failures,
+               fleet.maintenance)
 
 
-def _error_rule(evidence: Evidence, name: str, validation: EventRows, test: EventRows) -> Rule:
-    train_frame = evidence.rows[evidence.rows[PART] == "train"].reset_index(drop=True)
-    seen = [EventRows.of(evidence, name, train_frame), validation]
-    codes = evidence.errors[CODE].value_counts().index[:_MOST_CODES].sort_values().tolist()
-    logged = [logged_codes(evidence.errors, rows.frame, codes) for rows in seen]
+def _error_rule(fleet: Fleet, name: str, validation: EventRows, test: EventRows) -> Rule:
+    train_frame = fleet.rows[fleet.rows[PART] == "train"].reset_index(drop=True)
+    seen = [EventRows.of(fleet, name, train_frame), validation]
+    codes = fleet.errors[CODE].value_counts().index[:_MOST_CODES].sort_values().tolist()
+    logged = [logged_codes(fleet.errors, rows.frame, codes) for rows in seen]
 
     def price(chosen: list[int]) -> float:
         return float(sum(rows.cost(_any(flags, chosen), 1.0) for rows, flags in zip(seen, logged, strict=True)))
@@ -106,7 +111,7 @@ def _error_rule(evidence: Evidence, name: str, validation: EventRows, test: Even
     for at in sorted(range(len(codes)), key=lambda at: price([at])):       # greedy, the best code first
         if (cost := price([*chosen, at])) < cheapest:
             chosen, cheapest = [*chosen, at], cost
-    return Rule(_any(logged_codes(evidence.errors, test.frame, codes), chosen), 1.0,
+    return Rule(_any(logged_codes(fleet.errors, test.frame, codes), chosen), 1.0,
                 {"codes": ", ".join(str(codes[at]) for at in sorted(chosen)) or "none pays"})
 
 
@@ -136,22 +141,22 @@ def logged_codes(errors: pd.DataFrame, frame: pd.DataFrame, codes: list[Any]) ->
     return flags
 
 
-def above_limits(evidence: Evidence, frame: pd.DataFrame) -> np.ndarray:
+def above_limits(fleet: Fleet, frame: pd.DataFrame) -> np.ndarray:
     """1 where any sensor of `rule_baseline` is above its limit, else 0; a missing reading is not above."""
     key = identity(frame)
-    found = frame[key].merge(evidence.readings, on=key, how="left", validate="many_to_one")
-    limits = evidence.contract.rule_baseline
+    found = frame[key].merge(fleet.readings, on=key, how="left", validate="many_to_one")
+    limits = fleet.contract.rule_baseline
     return np.asarray((found[list(limits)] > pd.Series(limits)).any(axis=1), dtype=np.float64)
 
 
-def life_baseline(evidence: Evidence, name: str, test: pd.DataFrame) -> dict[str, Any]:
+def life_baseline(fleet: Fleet, name: str, test: pd.DataFrame) -> dict[str, Any]:
     """RUL by the median life of training machines minus age; empty if none failed."""
-    middle = median_life(*_lives_before(evidence, "train"))
+    middle = median_life(*_lives_before(fleet, "train"))
     if middle is None:
         return {}
-    rows = life_quality.LifeRows.of(evidence, name, test)
-    known = test[test[f"target_{name}"].notna()]
-    ages = age(known[MACHINE].to_numpy(), columns.ticks(known[TIME]), evidence.started(), evidence.failures)
+    rows = life_quality.LifeRows.of(fleet, name, test)
+    known = test[test[f"{TARGET}{name}"].notna()]
+    ages = age(known[MACHINE].to_numpy(), columns.ticks(known[TIME]), fleet.started(), fleet.failures)
     numbers = life_quality.life_numbers(rows.with_forecast(rows.capped(np.maximum(middle - ages, 0.0))))
     kept = ("rmse", "mae", "phm_score", "rmse_capped", "phm_score_capped")
-    return {"median_life": {f"median_{evidence.unit}": middle} | {key: numbers[key] for key in kept if key in numbers}}
+    return {"median_life": {f"median_{fleet.unit}": middle} | {key: numbers[key] for key in kept if key in numbers}}

@@ -1,5 +1,7 @@
 """Numbers for tasks that forecast an event: rows, events and money, each with its interval."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,8 @@ from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.core.judging import bootstrap, costs, row_metrics
 from oilcan.core.judging.costs import PeriodicPolicy
 from oilcan.core.judging.event_matching import HOURS_PER_MONTH, Tally
-from oilcan.evaluation.evidence import EventRows
+from oilcan.core.judging.exact_intervals import of_all_or_none, of_few
+from oilcan.evaluation.event_rows import EventRows
 
 Numbers = dict[str, Any]
 
@@ -89,37 +92,95 @@ def false_alarm_rate(unit: str) -> tuple[str, float]:
         "false_alarms_per_machine_month", HOURS_PER_MONTH)
 
 
-def cost_numbers(tally: Tally, prices: Costs, periodic: PeriodicPolicy | None, unit: str) -> Numbers:
-    """Money: the model beside run to failure, periodic repair and perfect foresight."""
-    n = int(tally.n_failures.sum())
-    model = float(costs.cost_by_machine(tally, prices).sum())
-    failing, perfect = costs.run_to_failure(n, prices), costs.perfect(n, prices)
-    scheduled = failing * periodic.relative_cost if periodic else None
-    simple = failing if scheduled is None else min(failing, scheduled)
+@dataclass(frozen=True)
+class SimplePolicies:
+    """What policies without a forecast would have cost: EUR by machine, each of shape (n_machines,)."""
+
+    by_machine: dict[str, np.ndarray]
+    periodic: PeriodicPolicy | None
+
+    @classmethod
+    def of(cls, tallies: Mapping[str, Tally], prices: Costs, periodic: PeriodicPolicy | None) -> "SimplePolicies":
+        """From what each simple alarm policy did; `never` must be among them."""
+        failing = costs.cost_by_machine(tallies["never"], prices)
+        by_machine = {"run_to_failure": failing}
+        if periodic:
+            by_machine["periodic"] = failing * periodic.relative_cost
+        alarming = {name: costs.cost_by_machine(tally, prices) for name, tally in tallies.items() if name != "never"}
+        return cls(by_machine | alarming, periodic)
+
+    @property
+    def cheapest(self) -> str:
+        """Name of the one that cost least; of several, the first in the order of the table of policies."""
+        return min(self.by_machine, key=lambda name: float(self.by_machine[name].sum()))
+
+    def total(self, name: str) -> float:
+        """Cost in EUR of a policy."""
+        return float(self.by_machine[name].sum())
+
+
+def total_cost(tally: Tally, prices: Costs) -> float:
+    """Cost in EUR of the alarms that gave `tally`."""
+    return float(costs.cost_by_machine(tally, prices).sum())
+
+
+def cost_numbers(tally: Tally, prices: Costs, simple: SimplePolicies, unit: str) -> Numbers:
+    """Money: the model beside run to failure, periodic repair, perfect foresight and the cheapest simple policy."""
+    model, cheapest = total_cost(tally, prices), simple.total(simple.cheapest)
+    perfect = costs.perfect(int(tally.n_failures.sum()), prices)
     numbers: Numbers = {
         "model": model,
-        "run_to_failure": failing,
-        "periodic": scheduled,
+        "run_to_failure": simple.total("run_to_failure"),
+        "periodic": simple.total("periodic") if simple.periodic else None,
         "perfect": perfect,
-        "saving": simple - model,
-        "saving_captured": costs.saving_captured(model, failing, scheduled, perfect),
+        "cheapest_simple": simple.cheapest,
+        "saving": cheapest - model,
+        "saving_captured": costs.saving_captured(model, cheapest, perfect),
     }
-    if periodic and periodic.interval is not None:
-        numbers[f"periodic_interval_{unit}"] = periodic.interval
+    if simple.periodic and simple.periodic.interval is not None:
+        numbers[f"periodic_interval_{unit}"] = simple.periodic.interval
     return numbers
 
 
-def intervals(rows: EventRows, p: np.ndarray, policy: AlarmPolicy, weights: np.ndarray,
-              periodic: PeriodicPolicy | None, unit: str) -> dict[str, Numbers]:
-    """95 % intervals as `<name>_ci95`, under `test`, `events` and `costs`."""
-    known = rows.known
-    drawn = {"test": bootstrap.classification(rows.code[known], rows.target[known], p[known], policy.threshold,
-                                              weights)}
-    tally = rows.tally(p, policy)
+def intervals(rows: EventRows, p: np.ndarray, policy: AlarmPolicy, weights: np.ndarray | None,
+              simple: SimplePolicies, unit: str) -> dict[str, Numbers]:
+    """95 % intervals as `<name>_ci95`, under `test`, `events` and `costs`.
+
+    Shares of few events are at least as wide as the exact binomial interval, also where `weights` is None because
+    there is a single machine.
+    """
+    tally, known = rows.tally(p, policy), rows.known
+    drawn: dict[str, dict[str, np.ndarray]] = {"test": {}, "events": {}, "costs": {}}
+    if weights is not None:
+        drawn["test"] = bootstrap.classification(rows.code[known], rows.target[known], p[known], policy.threshold,
+                                                 weights)
+        drawn["costs"] = _cost_draws(tally, rows.costs, weights, simple)
+        if rows.windows is not None:
+            drawn["events"] = _event_draws(tally, weights, unit)
+    found = {block: _named(draws) for block, draws in drawn.items()}
+    _set(found["test"], _row_intervals(rows, p >= policy.threshold, found["test"]))
     if rows.windows is not None:
-        drawn["events"] = _event_draws(tally, weights, unit)
-    drawn["costs"] = _cost_draws(tally, rows.costs, weights, periodic)
-    return {block: _named(draws) for block, draws in drawn.items()}
+        true, false = int(tally.true_alarms.sum()), int(tally.false_alarms.sum())
+        hits = {"detected_share": (int(tally.detected.sum()), int(tally.n_failures.sum())),
+                "alarm_precision": (true, true + false)}
+        _set(found["events"], {name: of_few(found["events"].get(f"{name}_ci95"), *pair) for name, pair in hits.items()})
+    return found
+
+
+def _row_intervals(rows: EventRows, alarm: np.ndarray, drawn: Numbers) -> dict[str, list[float] | None]:
+    """Intervals of recall and precision; each independent row is an event, rows of one machine are not."""
+    positive, known = rows.target == 1, rows.known
+    found = {}
+    for name, counted in (("recall", known & positive), ("precision", known & alarm)):
+        hits, n = int((positive & alarm & counted).sum()), int(counted.sum())
+        pair = drawn.get(f"{name}_ci95")
+        found[name] = of_few(pair, hits, n) if rows.windows is None else of_all_or_none(
+            pair, hits / n if n else None, len(np.unique(rows.code[counted])))
+    return found
+
+
+def _set(named: Numbers, pairs: Mapping[str, list[float] | None]) -> None:
+    named.update({f"{name}_ci95": pair for name, pair in pairs.items() if pair is not None})
 
 
 def _named(draws: dict[str, np.ndarray]) -> Numbers:
@@ -138,11 +199,9 @@ def _event_draws(tally: Tally, weights: np.ndarray, unit: str) -> dict[str, np.n
     }
 
 
-def _cost_draws(tally: Tally, prices: Costs, weights: np.ndarray, periodic: PeriodicPolicy | None
-                ) -> dict[str, np.ndarray]:
-    n = weights @ tally.n_failures
+def _cost_draws(tally: Tally, prices: Costs, weights: np.ndarray, simple: SimplePolicies) -> dict[str, np.ndarray]:
     model = weights @ costs.cost_by_machine(tally, prices)
-    simple = n * prices.missed_failure_eur * (periodic.relative_cost if periodic else 1.0)
-    return {"model": model, "saving": simple - model,
-            "saving_captured": bootstrap.ratio(simple - model, simple - n * prices.planned_repair_eur)}
-
+    cheapest = weights @ simple.by_machine[simple.cheapest]
+    perfect = weights @ tally.n_failures * prices.planned_repair_eur
+    return {"model": model, "saving": cheapest - model,
+            "saving_captured": bootstrap.ratio(cheapest - model, cheapest - perfect)}

@@ -25,11 +25,15 @@ from oilcan.evaluation import (
     slices,
 )
 from oilcan.evaluation.achievable import achievable
-from oilcan.evaluation.evidence import EventRows, Evidence
-from oilcan.ground.errors import DataError
+from oilcan.evaluation.event_quality import SimplePolicies
+from oilcan.evaluation.event_rows import EventRows
+from oilcan.evaluation.inputs import Fleet, Forecasts
+from oilcan.ground.columns import MACHINE, TIME
+from oilcan.params.evaluate import EvaluateParams
 
 _DIGITS = 6
 Numbers = dict[str, Any]
+Results = tuple[Numbers, Numbers, dict[str, pd.DataFrame]]     # metrics, slices, tables of plots
 
 
 @dataclass(frozen=True)
@@ -41,111 +45,118 @@ class Evaluation:
     tables: dict[str, pd.DataFrame]
 
 
-def evaluate(evidence: Evidence) -> Evaluation:
+def evaluate(fleet: Fleet, forecasts: Forecasts, explained: dict[str, Any], params: EvaluateParams) -> Evaluation:
     """Judge the forecasts of every task on the test rows, and the main numbers on validation.
+
+    Parameters
+    ----------
+    explained
+        metrics/detail/explain.json: what each task's forecast rests on; may be empty.
 
     Raises
     ------
     DataError
         If a forecast, an alarm policy, or the test part is missing.
     """
-    evidence.check()
-    numbers: Numbers = {}
+    forecasts.check(fleet.contract)
+    numbers: Numbers = {"basis": _basis(fleet, forecasts.part("test")) | {"resamples": params.bootstrap}}
     sliced: Numbers = {}
     tables = plots.empty()
-    event_tasks, life_tasks = evidence.tasks("failure_within", "label"), evidence.tasks("rul")
-    for task in event_tasks:
-        first = task == event_tasks[0]
-        found, by_slice, drawn = _event_task(evidence, task)
-        _merge(numbers if first else numbers.setdefault("tasks", {}).setdefault(task, {}), found)
-        if first:
-            sliced, tables = by_slice, tables | drawn
-    for task in life_tasks:
-        first = task == life_tasks[0]
-        found, by_slice, drawn = _life_task(evidence, task)
-        _merge(numbers if first else numbers.setdefault("tasks", {}).setdefault(task, {}), found)
-        if first:
-            _merge(sliced, by_slice)
-            tables |= drawn
-    tables["importance"] = importance.table(evidence.explained, evidence.contract.headline()[0])
+    event_tasks, life_tasks = fleet.tasks("failure_within", "label"), fleet.tasks("rul")
+    for tasks, judge in ((event_tasks, _event_task), (life_tasks, _life_task)):
+        for task in tasks:
+            first = task == tasks[0]
+            found, by_slice, drawn = judge(fleet, forecasts, task, params)
+            _merge(numbers if first else numbers.setdefault("tasks", {}).setdefault(task, {}), found)
+            if first:
+                _merge(sliced, by_slice)
+                tables |= drawn
+    tables["importance"] = importance.table(explained, fleet.contract.headline()[0])
     test = numbers["test"]
     test.setdefault("n", test.get("n_rul", 0))
     return Evaluation(_tidy(numbers), _tidy(sliced), tables)
 
 
-def _event_task(evidence: Evidence, task: str) -> tuple[Numbers, Numbers, dict[str, pd.DataFrame]]:
-    policy = _policy(evidence, task)
-    test, validation = (EventRows.of(evidence, task, evidence.part(part)) for part in ("test", "validation"))
+def _basis(fleet: Fleet, test: pd.DataFrame) -> Numbers:
+    """How many rows of how many machines, from when to when."""
+    basis: Numbers = {"rows": len(test), "machines": int(test[MACHINE].nunique())}
+    if fleet.has_time and len(test):
+        first, last = test[TIME].min(), test[TIME].max()
+        is_instant = isinstance(test[TIME].dtype, pd.DatetimeTZDtype)
+        basis |= {"first": first.isoformat() if is_instant else int(first),
+                  "last": last.isoformat() if is_instant else int(last)}
+    return basis
+
+
+def _event_task(fleet: Fleet, forecasts: Forecasts, task: str, params: EvaluateParams) -> Results:
+    policy = forecasts.policy(task)
+    test, validation = (EventRows.of(fleet, task, forecasts.part(part)) for part in ("test", "validation"))
     p, p_validation = (rows.frame[f"p_{task}"].to_numpy(dtype=np.float64) for rows in (test, validation))
-    period_at = baselines.periodic_policy(evidence) if test.windows is not None else None
-    periodic = period_at(evidence.contract.costs) if period_at else None
-    numbers = _part_numbers(task, test, p, policy, periodic, evidence.unit) | {"threshold": policy.threshold}
-    weights = _draws(evidence, test)
-    if weights is not None:
-        _merge(numbers, event_quality.intervals(test, p, policy, weights, periodic, evidence.unit))
+    period_at = baselines.periodic_policy(fleet) if test.windows is not None else None
+    rules = baselines.event_rules(fleet, task, validation, test)
+    simple = _simple_policies(fleet, test, rules, period_at)
+    weights = _draws(test, params)
+    numbers = _part_numbers(task, test, p, policy, fleet.unit) | {"threshold": policy.threshold}
+    numbers["costs"] = event_quality.cost_numbers(test.tally(p, policy), test.costs, simple, fleet.unit)
+    _merge(numbers, event_quality.intervals(test, p, policy, weights, simple, fleet.unit))
     if len(validation.frame):
-        numbers["validation"] = _validation(task, validation, p_validation, policy, periodic, evidence.unit)
-    if evidence.contract.tasks[task].modes:
-        numbers["modes"] = slices.modes(evidence, task, test, p, policy)
+        numbers["validation"] = _validation(task, validation, p_validation, policy, fleet.unit)
+    if fleet.contract.tasks[task].modes:
+        numbers["modes"] = slices.modes(fleet, task, test, p, policy, weights)
     numbers["test"] |= event_quality.best_f1(validation, p_validation, test, p, weights)
-    rules = baselines.event_rules(evidence, task, validation, test)
-    numbers["baselines"] = {name: baselines.judge(evidence, test, rule) for name, rule in rules.items()}
+    numbers["baselines"] = {name: baselines.judge(fleet.unit, test, rule) for name, rule in rules.items()}
     numbers["achievable"] = achievable(test, p)
     did = {name: rule.counts(test) for name, rule in rules.items()}
-    drawn = plots.event_tables(validation, test, p_validation, p, policy, period_at, did, evidence.unit)
+    drawn = plots.event_tables(validation, test, p_validation, p, policy, period_at, did, fleet.unit)
     numbers["outlook"], drawn["outlook"] = hazard_quality.outlook(test.frame, task)
     if test.windows is not None:
         per_machine = machine_ranking.per_machine(test, p, rules.get("limits"), weights)
         numbers["per_machine"], drawn["machines_pr"] = per_machine
-    return numbers, slices.event_slices(evidence, task, test, p, policy), drawn
+    by_slice = slices.event_slices(fleet, task, test, p, policy, params.min_slice_machines)
+    return numbers, by_slice, drawn
 
 
-def _draws(evidence: Evidence, rows: EventRows) -> np.ndarray | None:
+def _simple_policies(fleet: Fleet, test: EventRows, rules: dict[str, baselines.Rule], period_at: plots.Periodic
+                     ) -> SimplePolicies:
+    tallies = {name: rule.tally(test) for name, rule in rules.items()}
+    return SimplePolicies.of(tallies, test.costs, period_at(fleet.contract.costs) if period_at else None)
+
+
+def _draws(rows: EventRows, params: EvaluateParams) -> np.ndarray | None:
     """How often each machine is drawn, (draws, n_machines); None where a single machine leaves nothing to draw."""
     if rows.n_machines < 2:
         return None
-    return bootstrap.multiplicities(rows.n_machines, evidence.params.bootstrap, evidence.params.seed)
+    return bootstrap.multiplicities(rows.n_machines, params.bootstrap, params.seed)
 
 
-def _part_numbers(task: str, rows: EventRows, p: np.ndarray, policy: AlarmPolicy, periodic: Any, unit: str) -> Numbers:
-    tally = rows.tally(p, policy)
-    numbers: Numbers = {
-        "test": event_quality.row_numbers(rows, p, policy.threshold) | event_quality.uncalibrated(rows, task) | {
-            "machines": rows.n_machines},
-        "costs": event_quality.cost_numbers(tally, rows.costs, periodic, unit),
-    }
+def _part_numbers(task: str, rows: EventRows, p: np.ndarray, policy: AlarmPolicy, unit: str) -> Numbers:
+    numbers: Numbers = {"test": event_quality.row_numbers(rows, p, policy.threshold) | event_quality.uncalibrated(
+        rows, task) | {"machines": rows.n_machines}}
     if rows.windows is not None:
         counts = rows.counts(p, policy)
-        numbers["events"] = event_quality.event_numbers(tally, unit) | {
+        numbers["events"] = event_quality.event_numbers(rows.tally(p, policy), unit) | {
             "late_alarms": counts.late_alarms, "censored_alarms": counts.censored_alarms,
             "held_back": rows.held_back(p, policy) if policy.per_week else None}
     return numbers
 
 
-def _validation(task: str, rows: EventRows, p: np.ndarray, policy: AlarmPolicy, periodic: Any, unit: str) -> Numbers:
-    blocks = _part_numbers(task, rows, p, policy, periodic, unit)
-    events, costs = blocks.get("events", {}), blocks["costs"]
+def _validation(task: str, rows: EventRows, p: np.ndarray, policy: AlarmPolicy, unit: str) -> Numbers:
+    blocks = _part_numbers(task, rows, p, policy, unit)
+    events = blocks.get("events", {})
     rate = event_quality.false_alarm_rate(unit)[0]
     numbers = blocks["test"] | {key: events[key] for key in ("n_failures", "detected_share", rate) if key in events}
-    return numbers | {"cost": costs["model"], "saving_captured": costs["saving_captured"]}
+    return numbers | {"cost": event_quality.total_cost(rows.tally(p, policy), rows.costs)}
 
 
-def _policy(evidence: Evidence, task: str) -> AlarmPolicy:
-    policies = evidence.model.get("policies", {})
-    if task not in policies:
-        raise DataError(f"model.json: no alarm policy for task {task!r} (found {sorted(policies)}). "
-                        f"Run `dvc repro train`.")
-    return AlarmPolicy.from_json(policies[task])
-
-
-def _life_task(evidence: Evidence, task: str) -> tuple[Numbers, Numbers, dict[str, pd.DataFrame]]:
-    frame = evidence.part("test")
-    rows = life_quality.LifeRows.of(evidence, task, frame)
+def _life_task(fleet: Fleet, forecasts: Forecasts, task: str, params: EvaluateParams) -> Results:
+    frame = forecasts.part("test")
+    rows = life_quality.LifeRows.of(fleet, task, frame)
     test: Numbers = life_quality.life_numbers(rows)
-    test |= life_quality.life_intervals(rows, evidence.params.bootstrap, evidence.params.seed)
-    validation = life_quality.life_numbers(life_quality.LifeRows.of(evidence, task, evidence.part("validation")))
-    numbers = {"test": test, "validation": validation, "baselines": baselines.life_baseline(evidence, task, frame)}
-    return numbers, slices.life_slices(evidence, task, rows, frame), plots.life_tables(rows)
+    test |= life_quality.life_intervals(rows, params.bootstrap, params.seed)
+    validation = life_quality.life_numbers(life_quality.LifeRows.of(fleet, task, forecasts.part("validation")))
+    numbers = {"test": test, "validation": validation, "baselines": baselines.life_baseline(fleet, task, frame)}
+    by_slice = slices.life_slices(fleet, task, rows, frame, params.min_slice_machines)
+    return numbers, by_slice, plots.life_tables(rows)
 
 
 def _merge(into: Numbers, more: Numbers) -> None:

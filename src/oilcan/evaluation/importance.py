@@ -20,6 +20,7 @@ from oilcan.core.judging import row_metrics
 from oilcan.core.model.fitted import EventForecast, Fitted, LifeForecast
 from oilcan.core.model.trees import TreeModel
 from oilcan.core.reasons.leaf_paths import leaf_paths
+from oilcan.ground.columns import TARGET
 from oilcan.params.explain import ExplainParams
 
 COLUMNS: Final = ["words", "sensor", "loss", "low", "high"]
@@ -27,7 +28,7 @@ _LISTED: Final = 12             # features that are shuffled alone: those the tr
 _LIFE_SHARE: Final = 3          # every row of a remaining life tells much: a third of the rows does
 _WORDS: Final = {"errors": "Error codes logged", "maintenance": "Maintenance done", "failures": "Failures so far",
                  "renewals": "Time since it was last as new", "age": "Age of the machine",
-                 "health_index": "Health index over all sensors"}
+                 "health_index": "Health index over all sensors", "telemetry": "Time watched so far"}
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def importance(contract: Contract, plan: FeaturePlan, fitted: Fitted, rows: pd.D
 
 def _ground(contract: Contract, forecast: EventForecast | LifeForecast, rows: pd.DataFrame, matrix: np.ndarray,
             params: ExplainParams, jobs: int) -> Ground:
-    target = rows[f"target_{forecast.name}"].to_numpy(dtype=np.float64)
+    target = rows[f"{TARGET}{forecast.name}"].to_numpy(dtype=np.float64)
     at = np.flatnonzero(~np.isnan(target))
     most = params.rows // (_LIFE_SHARE if isinstance(forecast, LifeForecast) else 1)
     at = at[:: max(1, -(-len(at) // most))]                     # every k-th row: all machines, all times

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from oilcan.core.judging import bootstrap, row_metrics
-from oilcan.evaluation.evidence import Evidence
-from oilcan.ground.columns import MACHINE
+from oilcan.core.judging.exact_intervals import of_all_or_none
+from oilcan.evaluation.inputs import Fleet
+from oilcan.ground.columns import MACHINE, TARGET
 
 _HOURS_PER_DAY = 24.0
 
@@ -32,16 +33,16 @@ class LifeRows:
     phm_scale: float
 
     @classmethod
-    def of(cls, evidence: Evidence, name: str, frame: pd.DataFrame) -> "LifeRows":
+    def of(cls, fleet: Fleet, name: str, frame: pd.DataFrame) -> "LifeRows":
         """Rows of task `name` in `frame` whose failure was seen."""
-        cap = evidence.contract.tasks[name].cap
-        known = frame[frame[f"target_{name}"].notna()]
+        cap = fleet.contract.tasks[name].cap
+        known = frame[frame[f"{TARGET}{name}"].notna()]
         code, machines = pd.factorize(known[MACHINE])
         target, forecast, low, high = (
             known[column].to_numpy(dtype=np.float64)
-            for column in (f"target_{name}", f"rul_{name}", f"rul_{name}_low", f"rul_{name}_high"))
+            for column in (f"{TARGET}{name}", f"rul_{name}", f"rul_{name}_low", f"rul_{name}_high"))
         return cls(target, forecast, low, high, known[MACHINE].to_numpy(), np.asarray(code), len(machines),
-                   cap.ticks if cap else None, 1.0 if evidence.unit == "cycles" else _HOURS_PER_DAY)
+                   cap.ticks if cap else None, 1.0 if fleet.unit == "cycles" else _HOURS_PER_DAY)
 
     def with_forecast(self, forecast: np.ndarray) -> "LifeRows":
         """The same rows with another forecast, which is its own interval."""
@@ -67,6 +68,9 @@ def life_numbers(rows: LifeRows, kept: np.ndarray | None = None) -> dict[str, An
         "coverage_90": row_metrics.coverage(target_capped, rows.low[chosen], rows.high[chosen]),
     }
     if rows.cap is not None:
+        below = target < rows.cap           # above the cap the interval only has to reach it
+        numbers["coverage_90_below_cap"] = row_metrics.coverage(
+            target[below], rows.low[chosen][below], rows.high[chosen][below])
         numbers |= {"rmse_capped": row_metrics.rmse(target_capped, forecast_capped),
                     "phm_score_capped": row_metrics.phm_score(target_capped / scale, forecast_capped / scale)}
     return numbers
@@ -96,4 +100,5 @@ def life_intervals(rows: LifeRows, draws: int, seed: int) -> dict[str, list[floa
     if rows.cap is not None:
         drawn |= {"rmse_capped": np.sqrt(mean((forecast - target) ** 2)), "phm_score_capped": score(target, forecast)}
     found = {f"{name}_ci95": bootstrap.interval(values) for name, values in drawn.items()}
+    found["coverage_90_ci95"] = of_all_or_none(found["coverage_90_ci95"], float(inside.mean()), rows.n_machines)
     return {name: pair for name, pair in found.items() if pair is not None}

@@ -12,7 +12,7 @@ from sklearn.metrics import precision_recall_curve
 
 from oilcan.core.judging import bootstrap, row_metrics
 from oilcan.evaluation.baselines import Rule
-from oilcan.evaluation.evidence import EventRows
+from oilcan.evaluation.event_rows import EventRows
 
 COLUMNS: Final = ["recall", "precision", "low", "high", "rule", "prevalence"]
 _POINTS: Final = 100

@@ -17,7 +17,7 @@ from oilcan.core.judging import costs, row_metrics
 from oilcan.core.judging.event_matching import EventCounts
 from oilcan.evaluation import hazard_quality, importance, machine_ranking
 from oilcan.evaluation.event_quality import false_alarm_rate
-from oilcan.evaluation.evidence import EventRows
+from oilcan.evaluation.event_rows import EventRows
 from oilcan.evaluation.life_quality import LifeRows
 
 RULES: Final = ("always", "age", "error_codes", "limits")

@@ -2,27 +2,38 @@
 
 Three answers: *promote*, *hold* (not shown to be as good as the champion; keep the champion),
 *reject* (below a floor that no champion excuses). Each carries every check with what was found
-and what was wanted, so that a rejection leaves as full a record as a promotion.
+and what was wanted, so that a rejection leaves as full a record as a promotion. Every task of the contract is
+checked. A failure mode whose own forecast fails is withheld: the model may go into service without it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from oilcan.contract import Task
+from oilcan.core.judging.policy_names import name_of
+from oilcan.governance.task_numbers import of_each_task
+from oilcan.ground.quantities import between, number
 from oilcan.params.review import ReviewParams
 
 Decision = Literal["promote", "hold", "reject"]
+Severity = Literal["reject", "hold", "withhold", "note"]
+Numbers = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Check:
-    """One condition: what was found, what was wanted, whether a failure rejects or only holds."""
+    """One condition: what was found, what was wanted, and what follows if it fails.
+
+    `reject` and `hold` are decisions about the model, `withhold` leaves out one failure mode, and `note` decides
+    nothing: the contract calls that task informational.
+    """
 
     name: str
     passed: bool
     found: str
     wanted: str
-    severity: Literal["reject", "hold"]
+    severity: Severity
 
 
 @dataclass(frozen=True)
@@ -44,24 +55,22 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A decision and the checks it rests on."""
+    """A decision, the checks it rests on, and the forecasts of failure modes that are not to be served."""
 
     decision: Decision
     reasons: tuple[str, ...]
     checks: tuple[Check, ...]
+    withheld: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The verdict as plain values for metrics/detail/review.json."""
-        return {"decision": self.decision, "reasons": list(self.reasons), "checks": [asdict(c) for c in self.checks]}
+        return {"decision": self.decision, "reasons": list(self.reasons), "checks": [asdict(c) for c in self.checks],
+                "withheld": list(self.withheld)}
 
 
-def judge(
-    metrics: Mapping[str, Any],
-    data_quality: Mapping[str, Any],
-    comparisons: Sequence[Comparison],
-    params: ReviewParams,
-) -> Verdict:
-    """Weigh the floors and, where there is a champion, every comparison with it.
+def judge(metrics: Numbers, data_quality: Numbers, comparisons: Sequence[Comparison], params: ReviewParams,
+          tasks: Mapping[str, Task]) -> Verdict:
+    """Weigh the floors of every task and, where there is a champion, every comparison with it.
 
     Parameters
     ----------
@@ -69,73 +78,122 @@ def judge(
         Contents of metrics/detail/evaluate.json and metrics/detail/data_quality.json.
     comparisons
         The whole test part first, then slices; empty if no champion is in service.
+    tasks
+        Of the contract.
 
     Examples
     --------
     >>> params = ReviewParams(seed=1, bootstrap=20, tolerance_share=0.02, slice_tolerance_share=0.1,
     ...                       min_slice_machines=5, max_ece=0.05)
     >>> metrics = {"test": {"pr_auc": 0.6, "prevalence": 0.03, "ece": 0.01, "pr_auc_ci95": [0.5, 0.7]}}
-    >>> judge(metrics, {"passed": True}, [], params).decision
+    >>> judge(metrics, {"passed": True}, [], params, {"failed": Task(kind="label", column="failed")}).decision
     'promote'
     """
-    checks = [*_floors(metrics, data_quality, params), *_against_champion(comparisons, params)]
+    modes = dict(_modes(metrics, tasks))
+    checks = (*_floors(metrics, data_quality, params, tasks), *modes.values(), *_against_champion(comparisons, params))
     failed = [check for check in checks if not check.passed]
-    reasons = tuple(f"{check.name}: found {check.found}, wanted {check.wanted}" for check in failed)
-    if any(check.severity == "reject" for check in failed):
-        return Verdict("reject", reasons, tuple(checks))
-    if failed:
-        return Verdict("hold", reasons, tuple(checks))
-    said = "as good as the champion on the same rows" if comparisons else "no champion is in service"
-    return Verdict("promote", (f"all {len(checks)} checks passed; {said}",), tuple(checks))
+    withheld = tuple(name for name, check in modes.items() if not check.passed)
+    against = [check for check in failed if check.severity in {"reject", "hold"}]
+    reasons = tuple(f"{check.name}: found {check.found}, wanted {check.wanted}" for check in against)
+    if any(check.severity == "reject" for check in against):
+        return Verdict("reject", reasons, checks, withheld)
+    if against:
+        return Verdict("hold", reasons, checks, withheld)
+    return Verdict("promote", tuple(_praise(checks, failed, bool(comparisons))), checks, withheld)
 
 
-def _floors(metrics: Mapping[str, Any], data_quality: Mapping[str, Any], params: ReviewParams) -> list[Check]:
-    test = metrics.get("test", {})
+def _praise(checks: Sequence[Check], failed: Sequence[Check], has_champion: bool) -> Iterator[str]:
+    deciding = sum(check.severity in {"reject", "hold"} for check in checks)
+    yield (f"all {deciding} checks passed; "
+           f"{'as good as the champion on the same rows' if has_champion else 'no champion is in service'}")
+    for check in failed:
+        what = "is not served" if check.severity == "withhold" else "failed, and is informational"
+        yield f"{check.name} {what}: found {check.found}, wanted {check.wanted}"
+
+
+def _floors(metrics: Numbers, data_quality: Numbers, params: ReviewParams, tasks: Mapping[str, Task]
+            ) -> Iterator[Check]:
     passed = data_quality.get("passed")
-    checks = [Check("data quality", passed is True, str(passed), "True", "reject")]
-    if "prevalence" in test:
-        low = _lower(test, "pr_auc")
-        checks.append(Check("better than chance", low is not None and low > test["prevalence"],
-                            f"lower bound of test.pr_auc {_text(low)}", f"above prevalence {_text(test['prevalence'])}",
-                            "reject"))
-        ece = test.get("ece")
-        checks.append(Check("calibration", ece is not None and ece <= params.max_ece,
-                            f"test.ece {_text(ece)}", f"at most {params.max_ece:g}", "reject"))
-    if "rmse" in test:
-        naive = metrics.get("baselines", {}).get("median_life", {}).get("rmse")
-        rmse = test["rmse"]
-        if naive is not None:
-            checks.append(Check("better than the median life", rmse < naive,
-                                f"test.rmse {_text(rmse)}", f"below {_text(naive)}", "reject"))
-    if not {"prevalence", "rmse"} & set(test):
-        checks.append(Check("metrics present", False, str(sorted(test)), "test.pr_auc or test.rmse", "reject"))
-    costs = metrics.get("costs", {})
-    simple = [costs[name] for name in ("run_to_failure", "periodic") if costs.get(name) is not None]
-    if simple and costs.get("model") is not None:
-        checks.append(Check("worth its cost", costs["model"] <= min(simple),
-                            f"{costs['model']:,.0f} EUR", f"at most {min(simple):,.0f} EUR, the better simple policy",
-                            "hold"))
-    return checks
+    yield Check("data quality", passed is True, str(passed), "True", "reject")
+    for at, (name, task, block) in enumerate(of_each_task(metrics, tasks)):
+        ending = "" if block is metrics and at == 0 else f", task {name}"
+        find = _life_floors if task.kind == "rul" else _event_floors
+        for check in find(block, params):
+            yield Check(f"{check.name}{ending}", check.passed, check.found, check.wanted,
+                        "note" if task.informational else check.severity)
 
 
-def _against_champion(comparisons: Sequence[Comparison], params: ReviewParams) -> list[Check]:
-    checks = []
+def _event_floors(block: Numbers, params: ReviewParams) -> Iterator[Check]:
+    test = block.get("test", {})
+    if "prevalence" not in test:
+        yield Check("metrics present", False, f"{sorted(test)}", "test.pr_auc", "reject")
+        return
+    yield _better_than_chance("better than chance", test, "reject")
+    ece = test.get("ece")
+    yield Check("calibration", ece is not None and ece <= params.max_ece, f"test.ece {_text(ece)}",
+                f"at most {number(params.max_ece)}", "reject")
+    simple = simple_costs(block)
+    if simple and block["costs"].get("model") is not None:
+        model, cheapest = block["costs"]["model"], min(simple, key=lambda name: simple[name])
+        yield Check("worth its cost", model <= simple[cheapest], f"{number(model)} EUR",
+                    f"at most {number(simple[cheapest])} EUR, the cost of the cheapest simple policy "
+                    f"({name_of(cheapest)})", "hold")
+
+
+def simple_costs(block: Numbers) -> dict[str, float]:
+    """Cost in EUR of every simple policy that a task was judged beside.
+
+    Examples
+    --------
+    >>> simple_costs({"costs": {"model": 5.0, "run_to_failure": 9.0}, "baselines": {"age": {"cost": 7.0}}})
+    {'run_to_failure': 9.0, 'age': 7.0}
+    """
+    costs = block.get("costs", {})
+    found = {name: costs[name] for name in ("run_to_failure", "periodic") if costs.get(name) is not None}
+    return found | {name: rule["cost"] for name, rule in block.get("baselines", {}).items()
+                    if name != "never" and "cost" in rule}
+
+
+def _life_floors(block: Numbers, _params: ReviewParams) -> Iterator[Check]:
+    test, naive = block.get("test", {}), block.get("baselines", {}).get("median_life", {})
+    metric = "rmse_capped" if "rmse_capped" in test else "rmse"         # like against like
+    if metric not in test:
+        yield Check("metrics present", False, f"{sorted(test)}", "test.rmse", "reject")
+    elif metric in naive:
+        yield Check("better than the median life", test[metric] < naive[metric], f"test.{metric} {_text(test[metric])}",
+                    f"below {_text(naive[metric])}", "reject")
+
+
+def _modes(metrics: Numbers, tasks: Mapping[str, Task]) -> Iterator[tuple[str, Check]]:
+    """Name of each mode's own forecast, and its check; modes that did not fail in the test part are not judged."""
+    for task, _, block in of_each_task(metrics, tasks):
+        for mode, numbers in block.get("modes", {}).items():
+            if numbers.get("pr_auc") is not None and numbers.get("prevalence") is not None:
+                yield f"{task}__{mode}", _better_than_chance(f"forecast of mode {mode}", numbers, "withhold")
+
+
+def _better_than_chance(name: str, numbers: Numbers, severity: Severity) -> Check:
+    interval = numbers.get("pr_auc_ci95")
+    low = interval[0] if interval else numbers.get("pr_auc")
+    return Check(name, low is not None and low > numbers["prevalence"], f"lower bound of pr_auc {_text(low)}",
+                 f"above prevalence {_text(numbers['prevalence'])}", severity)
+
+
+def _against_champion(comparisons: Sequence[Comparison], params: ReviewParams) -> Iterator[Check]:
     for at, comparison in enumerate(comparisons):
         share = params.tolerance_share if at == 0 else params.slice_tolerance_share
         # the interval of a slice is wide; there the estimate itself must stay within the wider tolerance
         bound = comparison.gain_low if at == 0 else comparison.gain
-        checks.append(Check(
+        yield Check(
             f"champion, {comparison.where}", bound >= -share,
             f"{comparison.metric} {_text(comparison.challenger)} against {_text(comparison.champion)}, gain "
-            f"{comparison.gain:+.1%} [{comparison.gain_low:+.1%}, {comparison.gain_high:+.1%}]",
-            f"{'lower bound' if at == 0 else 'gain'} at least {-share:.1%}", "hold"))
-    return checks
+            f"{_signed(comparison.gain)} ({between((comparison.gain_low, comparison.gain_high), _signed)})",
+            f"{'lower bound' if at == 0 else 'gain'} at least {_signed(-share)}", "hold")
 
 
-def _lower(test: Mapping[str, Any], name: str) -> float | None:
-    interval = test.get(f"{name}_ci95")
-    return interval[0] if interval else test.get(name)
+def _signed(share: float) -> str:
+    return f"{share:+.1%}"
 
 
 def _text(value: float | None) -> str:
-    return "missing" if value is None else f"{value:.4g}"
+    return "missing" if value is None else number(value, 4)

@@ -5,25 +5,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from oilcan.core.judging.policy_names import name_of
 from oilcan.evaluation.event_quality import false_alarm_rate
 from oilcan.evaluation.figures import Evaluation
+from oilcan.reports.policy_styles import STYLES
 from oilcan.reports.quality_charts import quality_charts
 from oilcan.reports.svg import Axis, Chart, Drawing, Series
 
-_POLICIES = {"run_to_failure": ("run to failure", "s1"), "periodic": ("best planned interval", "s2"),
-             "age": ("age rule", "ghost"), "error_codes": ("error-code rule", "s5"), "limits": ("sensor limits", "s5"),
-             "always": ("always alarm", "s4"), "perfect": ("perfect foresight", "s3")}
-_NAMES = {"always": "always alarm", "age": "age rule", "error_codes": "error-code rule", "limits": "sensor limits"}
+_DRAWN = ("run_to_failure", "periodic", "age", "error_codes", "limits", "always", "perfect")
 
 
-def charts(found: Evaluation, unit: str) -> dict[str, list[Chart]]:
+def charts(found: Evaluation, unit: str, *, has_time: bool) -> dict[str, list[Chart]]:
     """Pictures for the crew and manager (`decisions`) and for the data scientist (`quality`)."""
     tables, metrics = found.tables, found.metrics
     time = "cycles" if unit == "cycles" else "hours"
     makers = {
         "decisions": [_alarms(tables, metrics, unit), _lead_time(tables, time), _cost_curve(tables, metrics),
                       _cost_ratio(tables)],
-        "quality": quality_charts(tables, metrics, found.slices, time),
+        "quality": quality_charts(tables, metrics, found.slices, time, has_time=has_time),
     }
     return {name: [chart for chart in made if chart is not None] for name, made in makers.items()}
 
@@ -38,12 +37,11 @@ def _alarms(tables: dict[str, pd.DataFrame], metrics: dict[str, Any], unit: str)
                      table["detected_share"].to_numpy(), "s0"),
               Series("at the chosen threshold", np.array([events.get(rate, np.nan)]),
                      np.array([events.get("detected_share", np.nan)]), "s0 big", "points")]
-    styles = {"always": "s4", "age": "s2", "error_codes": "s1", "limits": "s5"}
-    for name, style in styles.items():
+    for name in ("always", "age", "error_codes", "limits"):
         rule = metrics.get("baselines", {}).get(name, {})
         if rule.get("detected_share") is not None and rule.get(rate) is not None:
-            series.append(Series(_NAMES[name], np.array([rule[rate]]), np.array([rule["detected_share"]]),
-                                 f"{style} big", "points"))
+            series.append(Series(name_of(name), np.array([rule[rate]]), np.array([rule["detected_share"]]),
+                                 f"{STYLES[name]} big", "points"))
     across = "false alarms per 1000 cycles" if unit == "cycles" else "false alarms per machine and month"
     drawing = Drawing("Failures announced against false alarms", Axis(across, low=0.0),
                       Axis("failures announced", 0.0, 1.0, percent=True), series)
@@ -70,15 +68,16 @@ def _cost_curve(tables: dict[str, pd.DataFrame], metrics: dict[str, Any]) -> Cha
     table = table[table["threshold"] <= 1.0]
     x = table["threshold"].to_numpy()
     series = [Series("acting on the forecast", x, table["model"].to_numpy(), "s0")]
-    series += [Series(name, x, table[policy].to_numpy(), f"{style} dashed")
-               for policy, (name, style) in _POLICIES.items() if table[policy].notna().any()]
+    series += [Series(name_of(policy), x, table[policy].to_numpy(), f"{STYLES[policy]} dashed")
+               for policy in _DRAWN if table[policy].notna().any()]
     ceiling = 1.3 * float(np.nanmax(table[["run_to_failure", "perfect"]].to_numpy()))
     drawing = Drawing("Cost at every threshold", Axis("threshold on the probability"),
                       Axis("EUR", 0.0, min(ceiling, max(float(table["model"].max()), ceiling / 1.3)) or 1.0), series,
                       [(metrics["threshold"], "chosen")])
     return Chart("Cost at every threshold",
                  "The threshold was chosen before, on other data; a flat valley around it means that the choice is "
-                 "not delicate. A policy that is not there costs more than the picture is high.", drawing.svg())
+                 "not delicate. Policies that cost much more than running to failure lie above the picture.",
+                 drawing.svg())
 
 
 def _cost_ratio(tables: dict[str, pd.DataFrame]) -> Chart | None:
@@ -87,8 +86,8 @@ def _cost_ratio(tables: dict[str, pd.DataFrame]) -> Chart | None:
         return None
     x, unit = table["missed_over_false_alarm"].to_numpy(), table["run_to_failure"].replace(0.0, np.nan)
     series = [Series("acting on the forecast", x, (table["model"] / unit).to_numpy(), "s0")]
-    series += [Series(name, x, (table[policy] / unit).to_numpy(), f"{style} dashed")
-               for policy, (name, style) in _POLICIES.items() if table[policy].notna().any()]
+    series += [Series(name_of(policy), x, (table[policy] / unit).to_numpy(), f"{STYLES[policy]} dashed")
+               for policy in _DRAWN if table[policy].notna().any()]
     drawing = Drawing("Cost for other prices", Axis("price of a missed failure, in false alarms", log=True),
                       Axis("cost, run to failure = 100 %", 0.0, 1.5, percent=True), series)
     return Chart("If the prices were others",

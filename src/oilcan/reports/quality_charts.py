@@ -10,11 +10,11 @@ from oilcan.reports.svg import Axis, Chart, Drawing, Series
 _STYLES: Final = ("s0", "s1", "s2", "s3", "s4", "s5")
 
 
-def quality_charts(tables: dict[str, pd.DataFrame], metrics: dict[str, Any], slices: dict[str, Any], time: str
-                   ) -> list[Chart | None]:
+def quality_charts(tables: dict[str, pd.DataFrame], metrics: dict[str, Any], slices: dict[str, Any], time: str,
+                   *, has_time: bool) -> list[Chart | None]:
     """Everything that can be drawn, None where a table has no rows; `time` is `hours` or `cycles`."""
     return [_calibration(tables), *_by_slice(slices), _outlook(tables, time), _machines(tables),
-            _histogram(tables, metrics), _pr(tables), _roc(tables), _life_scatter(tables, time),
+            _histogram(tables, metrics, has_time=has_time), _pr(tables), _roc(tables), _life_scatter(tables, time),
             _life_error(tables, time)]
 
 
@@ -94,15 +94,15 @@ def _calibration(tables: dict[str, pd.DataFrame]) -> Chart | None:
                  drawing.svg())
 
 
-def _histogram(tables: dict[str, pd.DataFrame], metrics: dict[str, Any]) -> Chart | None:
+def _histogram(tables: dict[str, pd.DataFrame], metrics: dict[str, Any], *, has_time: bool) -> Chart | None:
     table = tables["score_histogram"]
     if table.empty:
         return None
+    no, yes = ("no failure followed", "a failure followed") if has_time else ("negative rows", "positive rows")
     drawing = Drawing("Forecast probability by what happened", Axis("forecast probability", 0.0, 1.0),
                       Axis("share of rows", low=0.0, percent=True),
-                      [Series("no failure followed", table["p"].to_numpy(), table["no_failure"].to_numpy(), "s3",
-                              "bars"),
-                       Series("a failure followed", table["p"].to_numpy(), table["failure"].to_numpy(), "s1", "bars")],
+                      [Series(no, table["p"].to_numpy(), table["no_failure"].to_numpy(), "s3", "bars"),
+                       Series(yes, table["p"].to_numpy(), table["failure"].to_numpy(), "s1", "bars")],
                       [(metrics["threshold"], "threshold")])
     return Chart("How far apart", "The less the two overlap, the better the forecast tells them apart.", drawing.svg())
 

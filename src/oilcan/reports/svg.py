@@ -12,6 +12,8 @@ from typing import Final
 
 import numpy as np
 
+from oilcan.ground.quantities import compact
+
 _WIDTH: Final = 520.0
 _HEIGHT: Final = 300.0
 _LEFT: Final = 62.0
@@ -146,10 +148,7 @@ def _grid(x: Axis, y: Axis, across: _Scale, up: _Scale) -> str:
 def _number(value: float, axis: Axis) -> str:
     if axis.percent:
         return f"{100 * value:g} %"
-    size = abs(value)
-    if size >= 1e6:
-        return f"{value / 1e6:g} M"
-    return f"{value / 1e3:g} k" if size >= 1e4 else f"{value:g}"
+    return compact(value)
 
 
 def _draw(series: Series, across: _Scale, up: _Scale) -> str:

@@ -64,18 +64,16 @@ def row_counts(target: np.ndarray, alarm: np.ndarray) -> EventCounts:
     return EventCounts(n, detected, n - detected, detected + false, detected, false, np.zeros(0), float(known.sum()))
 
 
-def saving_captured(model: float, run_to_failure: float, periodic: float | None, perfect: float) -> float | None:
-    """Share of the saving that perfect foresight makes over the better simple policy.
+def saving_captured(model: float, simple: float, perfect: float) -> float | None:
+    """Share of the saving that perfect foresight makes over the cheapest simple policy.
 
-    1 is perfect, 0 no better than the better of the two simple policies, negative worse; None where
-    perfect foresight saves nothing.
+    1 is perfect, 0 no better than that policy, negative worse; None where perfect foresight saves nothing.
 
     Examples
     --------
-    >>> saving_captured(model=60.0, run_to_failure=100.0, periodic=90.0, perfect=20.0)
+    >>> saving_captured(model=60.0, simple=90.0, perfect=20.0)
     0.42857142857142855
     """
-    simple = run_to_failure if periodic is None else min(run_to_failure, periodic)
     return (simple - model) / (simple - perfect) if simple > perfect else None
 
 

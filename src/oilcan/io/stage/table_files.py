@@ -67,6 +67,11 @@ def write_csvs(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
         write_csv(table, folder / f"{name}.csv")
 
 
+def read_csvs(folder: Path) -> dict[str, pd.DataFrame]:
+    """The small tables of a folder by their names, as `write_csvs` left them."""
+    return {path.stem: pd.read_csv(path) for path in sorted(folder.glob("*.csv"))}
+
+
 def partitions(folder: Path) -> list[Path]:
     """The part files of a partitioned table, in order.
 

@@ -1,0 +1,121 @@
+"""What an evaluation looks at: what happened to the fleet, and what was forecast."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from oilcan.contract import Contract
+from oilcan.core.alarms.policy import AlarmPolicy
+from oilcan.ground import columns
+from oilcan.ground.columns import MACHINE, PART, TIME
+from oilcan.ground.errors import DataError
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """What happened, and to whom: frames as `prepare` wrote them.
+
+    Attributes
+    ----------
+    rows
+        Key, part and outcomes of the rows of all parts.
+    readings
+        machine_id, time and the columns of `wanted_readings`; empty without them.
+    """
+
+    contract: Contract
+    rows: pd.DataFrame
+    readings: pd.DataFrame
+    errors: pd.DataFrame
+    maintenance: pd.DataFrame
+    failures: pd.DataFrame
+    machines: pd.DataFrame
+
+    @property
+    def has_time(self) -> bool:
+        """Whether rows have a time."""
+        return self.contract.time.kind != "none"
+
+    @property
+    def unit(self) -> str:
+        """Ending of names that hold durations: `h` or `cycles`."""
+        return "cycles" if self.contract.time.kind == "cycle" else "h"
+
+    def trained_on(self) -> np.ndarray:
+        """Ids of the machines that training knew, of either of its parts."""
+        return np.asarray(self.rows.loc[self.rows[PART].isin(["train", "validation"]), MACHINE].unique())
+
+    def started(self) -> pd.Series:
+        """First tick of observation by machine."""
+        return pd.Series(columns.ticks(self.machines["first_time"]), index=self.machines[MACHINE].to_numpy())
+
+    def observed_until(self, frame: pd.DataFrame) -> np.ndarray | None:
+        """Last tick of observation of the machine of each row of `frame`; None where it is not known."""
+        if "last_time" not in self.machines:
+            return None
+        last = pd.Series(columns.ticks(self.machines["last_time"]), index=self.machines[MACHINE].to_numpy())
+        return frame[MACHINE].map(last).to_numpy(dtype=np.float64)
+
+    def tasks(self, *kinds: str) -> list[str]:
+        """Names of the tasks of these kinds, the headline task first."""
+        headline = self.contract.headline()[0]
+        names = [name for name, task in self.contract.tasks.items() if task.kind in kinds]
+        return sorted(names, key=lambda name: name != headline)
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """What was forecast: predictions.parquet, and the alarm policy of each task from models/model.json."""
+
+    predictions: pd.DataFrame
+    policies: Mapping[str, Any]
+
+    def part(self, name: str) -> pd.DataFrame:
+        """Predictions of one part, in order of machine and time."""
+        return self.predictions[self.predictions[PART] == name].reset_index(drop=True)
+
+    def policy(self, task: str) -> AlarmPolicy:
+        """The alarm policy of a task; DataError if there is none."""
+        if task not in self.policies:
+            raise DataError(f"model.json: no alarm policy for task {task!r} (found {sorted(self.policies)}). "
+                            f"Run `dvc repro train`.")
+        return AlarmPolicy.from_json(self.policies[task])
+
+    def check(self, contract: Contract) -> None:
+        """Refuse predictions that cannot be evaluated.
+
+        Raises
+        ------
+        DataError
+            If a task has no forecast, or the test part no rows.
+        """
+        for name, task in contract.tasks.items():
+            column = f"rul_{name}" if task.kind == "rul" else f"p_{name}"
+            if column not in self.predictions:
+                raise DataError(
+                    f"predictions: no column {column!r} for task {name!r} (found {sorted(self.predictions.columns)}). "
+                    f"Run `dvc repro predict`."
+                )
+        if not (self.predictions[PART] == "test").any():
+            raise DataError("predictions: no rows of the test part (found 0, wanted at least 1). Look at `split` in "
+                            f"the contract of {contract.name}.")
+
+
+def wanted_readings(contract: Contract) -> list[str]:
+    """Telemetry columns an evaluation needs, led by the key; none where it needs no readings.
+
+    They are those of the rule baseline, and the slices of independent rows.
+    """
+    wanted = [*contract.rule_baseline]
+    if "machines" not in contract.tables:
+        wanted += [name for name in contract.slices if name not in wanted]
+    key = [MACHINE] if contract.time.kind == "none" else [MACHINE, TIME]
+    return [*key, *wanted] if wanted else []
+
+
+def identity(frame: pd.DataFrame) -> list[str]:
+    """Key columns of a frame of rows: machine_id and, where rows have one, time."""
+    return [MACHINE, TIME] if TIME in frame else [MACHINE]
