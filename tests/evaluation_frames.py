@@ -10,8 +10,8 @@ import pandas as pd
 from oilcan.contract import Contract, parse_contract
 from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.evaluation import figures
-from oilcan.evaluation.figures import Evaluation
 from oilcan.evaluation.inputs import Fleet, Forecasts
+from oilcan.evaluation.results import Evaluation
 from oilcan.governance import gate
 from oilcan.params.evaluate import EvaluateParams
 from oilcan.params.review import ReviewParams

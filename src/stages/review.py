@@ -9,7 +9,7 @@ Writes  metrics/review.json, metrics/detail/review.json, reports/evaluation.html
 
 from collections.abc import Sequence
 
-from oilcan.evaluation.figures import Evaluation
+from oilcan.evaluation.results import Evaluation
 from oilcan.governance import compare, gate
 from oilcan.io.bundle import champion
 from oilcan.io.stage import files, stage, stage_inputs, table_files

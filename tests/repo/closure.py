@@ -21,7 +21,13 @@ def import_closure(script: Path) -> set[str]:
         seen.add(file)
         for module in _imports(file):
             waiting += [found for found in _files(module) if found not in seen]
-    return {file.relative_to(ROOT).as_posix() for file in seen if file != script}
+    return {file.relative_to(ROOT).as_posix() for file in seen | _templates(seen) if file != script}
+
+
+def _templates(modules: set[Path]) -> set[Path]:
+    """Templates beside the modules that load them: a page changes with its template as with its code."""
+    return {template for module in modules if "PackageLoader(" in module.read_text(encoding="utf-8")
+            for template in (module.parent / "templates").iterdir()}
 
 
 def _imports(file: Path) -> set[str]:
@@ -55,7 +61,8 @@ def suggested_deps(script: Path) -> list[str]:
         folder = Path(file).parent
         best = file
         while folder != Path("src/oilcan") and folder != Path("src"):
-            inside = {f.relative_to(ROOT).as_posix() for f in (ROOT / folder).rglob("*.py")}
+            inside = {f.relative_to(ROOT).as_posix() for f in (ROOT / folder).rglob("*")
+                      if f.is_file() and "__pycache__" not in f.parts}
             if inside <= closure:
                 best = folder.as_posix()
             folder = folder.parent

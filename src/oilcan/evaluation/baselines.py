@@ -21,7 +21,7 @@ from oilcan.contract import Costs
 from oilcan.core.judging import costs
 from oilcan.core.judging.event_matching import EventCounts, Tally
 from oilcan.core.judging.life_tables import age, lives, median_life
-from oilcan.evaluation import event_quality, life_quality
+from oilcan.evaluation import event_quality, life_quality, results
 from oilcan.evaluation.event_rows import EventRows
 from oilcan.evaluation.inputs import Fleet, identity
 from oilcan.ground import columns
@@ -64,7 +64,7 @@ def judge(unit: str, rows: EventRows, rule: Rule) -> dict[str, Any]:
     """Events and cost of a simple policy on the test rows."""
     tally = rule.tally(rows)
     numbers = event_quality.event_numbers(tally, unit)
-    rate = event_quality.false_alarm_rate(unit)[0]
+    rate = results.false_alarm_rate(unit)[0]
     kept = ["detected_share", "false_alarms", "alarm_precision"]
     if rows.windows is not None:
         kept += [rate, f"median_lead_time_{unit}"]

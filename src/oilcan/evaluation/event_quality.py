@@ -10,9 +10,10 @@ from oilcan.contract import Costs
 from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.core.judging import bootstrap, costs, row_metrics
 from oilcan.core.judging.costs import PeriodicPolicy
-from oilcan.core.judging.event_matching import HOURS_PER_MONTH, Tally
+from oilcan.core.judging.event_matching import Tally
 from oilcan.core.judging.exact_intervals import of_all_or_none, of_few
 from oilcan.evaluation.event_rows import EventRows
+from oilcan.evaluation.results import false_alarm_rate
 
 Numbers = dict[str, Any]
 
@@ -84,12 +85,6 @@ def event_numbers(tally: Tally, unit: str) -> Numbers:
         numbers |= {f"median_lead_time_{unit}": float(middle), f"lead_time_q25_{unit}": float(low),
                     f"lead_time_q75_{unit}": float(high)}
     return numbers
-
-
-def false_alarm_rate(unit: str) -> tuple[str, float]:
-    """Name of the rate of false alarms, and the ticks it is per."""
-    return ("false_alarms_per_1000_cycles", 1000.0) if unit == "cycles" else (
-        "false_alarms_per_machine_month", HOURS_PER_MONTH)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ task adds its numbers to `test`, `validation` and `baselines`; every further tas
 """
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,21 +27,13 @@ from oilcan.evaluation.achievable import achievable
 from oilcan.evaluation.event_quality import SimplePolicies
 from oilcan.evaluation.event_rows import EventRows
 from oilcan.evaluation.inputs import Fleet, Forecasts
+from oilcan.evaluation.results import Evaluation, false_alarm_rate
 from oilcan.ground.columns import MACHINE, TIME
 from oilcan.params.evaluate import EvaluateParams
 
 _DIGITS = 6
 Numbers = dict[str, Any]
 Results = tuple[Numbers, Numbers, dict[str, pd.DataFrame]]     # metrics, slices, tables of plots
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Results: nested metrics, nested slices, and the tables of `plots`."""
-
-    metrics: Numbers
-    slices: Numbers
-    tables: dict[str, pd.DataFrame]
 
 
 def evaluate(fleet: Fleet, forecasts: Forecasts, explained: dict[str, Any], params: EvaluateParams) -> Evaluation:
@@ -143,7 +134,7 @@ def _part_numbers(task: str, rows: EventRows, p: np.ndarray, policy: AlarmPolicy
 def _validation(task: str, rows: EventRows, p: np.ndarray, policy: AlarmPolicy, unit: str) -> Numbers:
     blocks = _part_numbers(task, rows, p, policy, unit)
     events = blocks.get("events", {})
-    rate = event_quality.false_alarm_rate(unit)[0]
+    rate = false_alarm_rate(unit)[0]
     numbers = blocks["test"] | {key: events[key] for key in ("n_failures", "detected_share", rate) if key in events}
     return numbers | {"cost": event_quality.total_cost(rows.tally(p, policy), rows.costs)}
 

@@ -16,9 +16,9 @@ from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.core.judging import costs, row_metrics
 from oilcan.core.judging.event_matching import EventCounts
 from oilcan.evaluation import hazard_quality, importance, machine_ranking
-from oilcan.evaluation.event_quality import false_alarm_rate
 from oilcan.evaluation.event_rows import EventRows
 from oilcan.evaluation.life_quality import LifeRows
+from oilcan.evaluation.results import false_alarm_rate
 
 RULES: Final = ("always", "age", "error_codes", "limits")
 POLICIES: Final = ("run_to_failure", "periodic", *RULES, "perfect")

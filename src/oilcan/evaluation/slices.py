@@ -14,7 +14,7 @@ from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.core.judging import bootstrap, row_metrics
 from oilcan.core.judging.costs import cost_by_machine
 from oilcan.core.judging.exact_intervals import of_few
-from oilcan.evaluation import event_quality, life_quality
+from oilcan.evaluation import event_quality, life_quality, results
 from oilcan.evaluation.event_rows import EventRows
 from oilcan.evaluation.inputs import Fleet, identity
 from oilcan.ground.columns import MACHINE, MODE, TARGET
@@ -83,7 +83,7 @@ def _reliability(target: np.ndarray, p: np.ndarray) -> dict[str, list[float]]:
 
 
 def _kept(unit: str) -> tuple[str, ...]:
-    return ("n_failures", "detected_share", "alarm_precision", event_quality.false_alarm_rate(unit)[0],
+    return ("n_failures", "detected_share", "alarm_precision", results.false_alarm_rate(unit)[0],
             f"median_lead_time_{unit}")
 
 

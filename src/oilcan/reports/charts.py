@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from oilcan.core.judging.policy_names import name_of
-from oilcan.evaluation.event_quality import false_alarm_rate
-from oilcan.evaluation.figures import Evaluation
+from oilcan.evaluation.results import Evaluation, false_alarm_rate
 from oilcan.reports.policy_styles import STYLES
 from oilcan.reports.quality_charts import quality_charts
 from oilcan.reports.svg import Axis, Chart, Drawing, Series

@@ -10,8 +10,7 @@ from typing import Any, Final
 
 from oilcan.contract import Contract
 from oilcan.core.judging.policy_names import name_of
-from oilcan.evaluation.event_quality import false_alarm_rate
-from oilcan.evaluation.figures import Evaluation
+from oilcan.evaluation.results import Evaluation, false_alarm_rate
 from oilcan.governance.gate import Verdict, simple_costs
 from oilcan.governance.task_numbers import of_each_task
 from oilcan.ground.quantities import between, money, number, percent, span

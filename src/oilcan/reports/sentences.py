@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from oilcan.core.judging.policy_names import name_of
-from oilcan.evaluation.event_quality import false_alarm_rate
+from oilcan.evaluation.results import false_alarm_rate
 from oilcan.ground.quantities import between, money, number, percent, span
 
 Numbers = dict[str, Any]
