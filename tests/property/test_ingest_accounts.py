@@ -76,7 +76,7 @@ def run(files, events):
         raise
 
 
-@hypothesis.settings(deadline=None, max_examples=60)
+@hypothesis.settings(deadline=None, max_examples=40)
 @hypothesis.given(files=FILES, events=st.lists(EVENT, max_size=8))
 def test_every_row_read_is_kept_or_accounted_for(files, events):
     done = run(files, events)
@@ -89,7 +89,7 @@ def test_every_row_read_is_kept_or_accounted_for(files, events):
         assert (done.rejected["table"] == name).sum() == sum(count["refused"].values())
 
 
-@hypothesis.settings(deadline=None, max_examples=60)
+@hypothesis.settings(deadline=None, max_examples=40)
 @hypothesis.given(files=FILES, events=st.lists(EVENT, max_size=8))
 def test_canonical_tables_are_sorted_and_unique_by_key(files, events):
     done = run(files, events)

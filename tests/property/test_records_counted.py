@@ -31,7 +31,8 @@ def read(content, spec):
     with TemporaryDirectory() as folder:
         path = Path(folder) / "x.csv"
         path.write_bytes(content)
-        return read_delimited(path, "x.csv", spec)
+        piece = read_delimited(path, "x.csv", spec)
+        return piece.frame, piece.rows, piece.malformed
 
 
 def written(record):

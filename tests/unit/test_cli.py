@@ -217,9 +217,9 @@ def test_everything_that_is_wrong_with_files_is_told(capsys):
                     .replace("p2,2024-01-01T02:00Z,2", "p2,2024-01-01T02:00Z,99"))
     assert cli.main(["dataset", "check", "press", "--raw", "."]) == 1
     said = capsys.readouterr().out
-    assert "2 problems:" in said
-    refused = r"telemetry: 1 rows refused: oil_bar: not a finite number; more than the .* \(a\.csv row 4: .*high"
-    assert re.search(refused, said)
+    assert "3 problems:" in said
+    assert "telemetry: 1 of 20 rows refused (5.0%, allowed at most 2.0%), of which" in said
+    assert re.search(r"telemetry: 1 for 'oil_bar: not a finite number', first in a\.csv row 4: .*high", said)
     assert "telemetry.oil_bar: 1 of 19 readings outside [0.0, 10.0] bar (seen 0 to 99)" in said
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from oilcan.contract import Contract
-from oilcan.core.ingest import ingest
-from oilcan.core.ingest.frames import Canonical
+from oilcan.core.ingest import Examined, examine
 from oilcan.ground.columns import TIME
 from oilcan.io.raw_data import reading
 from oilcan.io.repository.repository_root import short
@@ -40,20 +39,21 @@ def check(root: Path, name: str, folder: Path | None, *, say: Callable[[str], No
     place = folder or root / "data/raw" / name
     say(f"{short(root / 'datasets' / f'{name}.yaml')}: valid, v{contract.version}; reading {short(place)}")
     hash_key = os.environ.get("OILCAN_HASH_KEY", "").encode()
-    canonical = ingest(reading.read_raw(contract, place), contract, max_rejected_share=1.0, hash_key=hash_key)
-    problems = []
+    examined = examine(reading.read_raw(contract, place), contract, hash_key=hash_key)
+    problems = list(examined.breaches)
     for table in contract.tables:
-        say(f"\n{table}: {_counts(canonical, table)}{_span(canonical, table)}")
-        own = contract.tables[table].max_rejected_share
-        problems += _refused(canonical, table, contract.limits.max_rejected_share if own is None else own)
-        problems += _impossible(canonical, contract, table)
-    found, lacking = _failures(canonical, contract)
+        say(f"\n{table}: {_counts(examined, table)}{_span(examined, table)}")
+        problems += _refused(examined, table)
+        problems += _impossible(examined, contract, table)
+    found, lacking = _failures(examined, contract)
     say(f"\n{found}")
+    for warning in examined.warnings:
+        say(f"look at it: {warning}")
     return problems + lacking
 
 
-def _counts(canonical: Canonical, table: str) -> str:
-    counts = canonical.counts[table]
+def _counts(examined: Examined, table: str) -> str:
+    counts = examined.counts[table]
     parts = [f"{counts['read']:,} rows read, {counts['kept']:,} kept"]
     parts += [f"{number:,} left out ({reason})" for reason, number in counts["excluded"].items()]
     parts += [f"{number:,} refused ({reason})" for reason, number in counts["refused"].items()]
@@ -62,8 +62,10 @@ def _counts(canonical: Canonical, table: str) -> str:
     return ", ".join(parts)
 
 
-def _span(canonical: Canonical, table: str) -> str:
-    frame = canonical.tables[table]
+def _span(examined: Examined, table: str) -> str:
+    if examined.canonical is None:
+        return ""
+    frame = examined.canonical.tables[table]
     machines = f", {frame['machine_id'].nunique():,} machines" if "machine_id" in frame else ""
     if TIME not in frame or frame.empty:
         return machines
@@ -74,23 +76,24 @@ def _short_time(value: object) -> str:
     return f"{value:%Y-%m-%d %H:%M} UTC" if isinstance(value, pd.Timestamp) else f"cycle {value}"
 
 
-def _refused(canonical: Canonical, table: str, limit: float) -> list[str]:
-    """One problem per reason, with its first examples."""
-    counts = canonical.counts[table]
-    rejected = canonical.rejected[canonical.rejected["table"] == table]
-    total = sum(counts["refused"].values())
-    over = f"; more than the {limit:.1%} of rows that ingest lets pass" if total > limit * counts["read"] else ""
+def _refused(examined: Examined, table: str) -> list[str]:
+    """One problem for each reason that no breach names yet, with its first examples."""
+    rejected = examined.rejected[examined.rejected["table"] == table]
     lines = []
-    for reason, number in counts["refused"].items():
+    for reason, number in examined.counts[table]["refused"].items():
+        if any(line.startswith(f"{table}:") and repr(reason) in line for line in examined.breaches):
+            continue
         first = rejected[rejected["reason"] == reason].head(_EXAMPLES)
         shown = "; ".join(f"{row.file} row {row.row}: {_shortened(str(row.content))}" for row in first.itertuples())
-        hint = _known_machines(canonical) if reason == "unknown machine" else ""
-        lines.append(f"{table}: {number:,} rows refused: {reason}{over} ({shown}){hint}")
+        hint = _known_machines(examined) if reason == "unknown machine" else ""
+        lines.append(f"{table}: {number:,} rows refused: {reason} ({shown}){hint}")
     return lines
 
 
-def _known_machines(canonical: Canonical) -> str:
-    names = [repr(name) for name in canonical.tables["machines"]["machine_id"].head(_EXAMPLES)]
+def _known_machines(examined: Examined) -> str:
+    if examined.canonical is None:
+        return ""
+    names = [repr(name) for name in examined.canonical.tables["machines"]["machine_id"].head(_EXAMPLES)]
     return f"; the telemetry has {', '.join(names)}, ...: write identifiers alike in all files"
 
 
@@ -98,9 +101,11 @@ def _shortened(text: str) -> str:
     return text if len(text) <= 120 else f"{text[:117]}..."
 
 
-def _impossible(canonical: Canonical, contract: Contract, table: str) -> list[str]:
+def _impossible(examined: Examined, contract: Contract, table: str) -> list[str]:
     """Readings outside the physical range, by column."""
-    lines, frame = [], canonical.tables[table]
+    if examined.canonical is None:
+        return []
+    lines, frame = [], examined.canonical.tables[table]
     for name, column in contract.tables[table].columns.items():  # type: ignore[index]  # a key of the same mapping
         if column.range is None or name not in frame:
             continue
@@ -118,8 +123,11 @@ def _impossible(canonical: Canonical, contract: Contract, table: str) -> list[st
     return lines
 
 
-def _failures(canonical: Canonical, contract: Contract) -> tuple[str, list[str]]:
+def _failures(examined: Examined, contract: Contract) -> tuple[str, list[str]]:
     """The failures, or labels, in a line; and a problem where there are none to learn from."""
+    canonical = examined.canonical
+    if canonical is None:
+        return "failures: not looked for, as no telemetry is left", []
     failures = canonical.tables["failures"]
     if contract.failures.source == "none":
         labels = [task.column for task in contract.tasks.values() if task.column]

@@ -36,6 +36,8 @@ class RawPiece:
         True for a file of `test_files`.
     malformed
         Rows that are not in `frame` because their cells could not be told apart.
+    grouped
+        Labels of typed number columns whose decimal mark may separate thousands.
     """
 
     file: str
@@ -43,6 +45,7 @@ class RawPiece:
     rows: np.ndarray
     is_test: bool = False
     malformed: tuple[Malformed, ...] = ()
+    grouped: frozenset[str | int] = frozenset()
 
 
 RawTables = Mapping[str, Sequence[RawPiece]]        # by table name; `test_rul` holds the true RUL of test lives
@@ -65,3 +68,26 @@ class Canonical:
     tables: dict[str, pd.DataFrame]
     rejected: pd.DataFrame
     counts: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What is to be said about the raw files of a data set, whether they can be used or not.
+
+    Attributes
+    ----------
+    counts, rejected
+        As of `Canonical`.
+    breaches
+        Why the pipeline refuses the files, one line each; empty if it does not.
+    warnings
+        What reads without fault and still looks wrong.
+    canonical
+        None if no telemetry is left.
+    """
+
+    counts: dict[str, dict[str, Any]]
+    rejected: pd.DataFrame
+    breaches: list[str]
+    warnings: list[str]
+    canonical: Canonical | None = None

@@ -1,19 +1,20 @@
 """All tables of a data set: raw pieces -> canonical tables, or every breach at once."""
 
-from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from oilcan.contract import Contract
+from oilcan.core.ingest.breaches import breaches, with_joins
 from oilcan.core.ingest.cleaned import Cleaned
 from oilcan.core.ingest.failure_sources import draw_failures
 from oilcan.core.ingest.fleet_rows import copy_to_all
-from oilcan.core.ingest.frames import Canonical, RawTables
-from oilcan.core.ingest.machine_table import machine_table, machines_not_listed, part_unknown
-from oilcan.core.ingest.refusals import counts_of, lost_failures, rejected_rows, too_many_refused
+from oilcan.core.ingest.frames import Canonical, Examined, RawTables
+from oilcan.core.ingest.machine_table import machine_table, part_unknown
+from oilcan.core.ingest.refusals import counts_of, rejected_rows
 from oilcan.core.ingest.stops import INSIDE, inside_stops
+from oilcan.core.ingest.suspicions import suspicions
 from oilcan.core.ingest.tables import clean_table
 from oilcan.ground.columns import CODE, COMPONENT, EVENT_KEYS, KEY, MACHINE, MODE
 from oilcan.ground.errors import DataError, bullet_list
@@ -50,6 +51,26 @@ def ingest(
         If too many rows are refused, time zones are mixed, no telemetry is left, or the secret is
         missing; all breaches are listed.
     """
+    examined = examine(raw, contract, max_rejected_share=max_rejected_share, hash_key=hash_key)
+    if examined.breaches or examined.canonical is None:
+        where = f"raw files break datasets/{contract.name}.yaml v{contract.version}. Fix the files or the contract, " \
+                f"or raise limits.max_rejected_share in it"
+        raise DataError(bullet_list(where, examined.breaches))
+    return examined.canonical
+
+
+def examine(
+    raw: RawTables, contract: Contract, *, max_rejected_share: float | None = None, hash_key: bytes | None = None
+) -> Examined:
+    """Everything about the raw files: what became of each row, what breaks the contract, what looks wrong.
+
+    Parameters are those of `ingest`.
+
+    Raises
+    ------
+    DataError
+        If the secret of a keyed hash is missing.
+    """
     _check_key(contract, hash_key)
     tables: dict[str, Cleaned] = {
         name: clean_table(name, raw, contract, _key(name, contract), hash_key) for name in contract.tables
@@ -63,18 +84,33 @@ def ingest(
             part_unknown(table, seen, known)
     stops = [tables[name].frame if name in tables else None for name in ("failures", "maintenance")]
     telemetry.decide(inside_stops(telemetry.frame, *stops), "excluded", INSIDE)
-    missing = _check_tables(tables, max_rejected_share, contract)
+    lines, unlisted = breaches(tables, max_rejected_share, contract)
+    warnings = [f"{table.name}: {line}" for table in with_joins(tables.values()) for line in suspicions(table)]
+    rejected = rejected_rows(with_joins(tables.values()))
+    counts = {name: counts_of(table) for name, table in tables.items()}
+    if telemetry.frame.empty:
+        return Examined(counts, rejected, lines, warnings)
+    try:
+        canonical = _canonical(tables, contract, raw)
+    except DataError as err:
+        return Examined(counts, rejected, [*lines, str(err)], warnings)
+    counts = _counts(tables, canonical, contract)
+    counts["machines"]["without_row"] = unlisted
+    for name in {line.partition(":")[0] for line in warnings} & set(counts):
+        counts[name]["warnings"] = [line for line in warnings if line.startswith(f"{name}:")]
+    return Examined(counts, rejected, lines, warnings, Canonical(canonical, rejected, counts))
+
+
+def _canonical(tables: dict[str, Cleaned], contract: Contract, raw: RawTables) -> dict[str, pd.DataFrame]:
+    telemetry = tables["telemetry"]
     canonical: dict[str, pd.DataFrame] = {name: table.frame for name, table in tables.items()}
     if contract.failures.source != "table":
         canonical["failures"] = draw_failures(telemetry, contract, raw.get("test_rul", ()))
     for name in EVENT_KEYS:
         canonical.setdefault(name, _empty(name, telemetry.frame))
-    canonical["machines"] = machine_table(telemetry, listed, contract)
+    canonical["machines"] = machine_table(telemetry, tables.get("machines"), contract)
     hidden = [contract.failures.column] if contract.failures.source == "flag" else []
-    canonical["telemetry"] = telemetry.frame.drop(columns=hidden)
-    counts = _counts(tables, canonical, contract)
-    counts["machines"]["without_row"] = missing
-    return Canonical(canonical, rejected_rows(_with_joins(tables.values())), counts)
+    return canonical | {"telemetry": telemetry.frame.drop(columns=hidden)}
 
 
 def machine_groups(telemetry: pd.DataFrame, machines_per_partition: int) -> list[pd.DataFrame]:
@@ -123,35 +159,6 @@ def _check_key(contract: Contract, hash_key: bytes | None) -> None:
             f"OILCAN_HASH_KEY: not set, but datasets/{contract.name}.yaml hashes {', '.join(hashed)}. Set it to a "
             f"secret of your own and keep it: with another one the hashes change."
         )
-
-
-def _check_tables(tables: dict[str, Cleaned], max_share: float | None, contract: Contract) -> int:
-    """Number of machines without a row in the machines table, if nothing is wrong."""
-    telemetry, missing = tables["telemetry"], 0
-    judged = _with_joins(tables.values() if len(telemetry.frame) else [telemetry])   # without it no machine is known
-    breaches = [f"{table.name}: {problem}" for table in judged for problem in table.problems]
-    machines = sorted(telemetry.frame[MACHINE].unique()) if any(table.strangers for table in judged) else []
-    if "failures" in tables and contract.failures.source == "table" and len(telemetry.frame):
-        breaches += lost_failures(tables["failures"])
-    for table in judged:                            # where a column as a whole is wrong, its rows say nothing
-        limit = max_share if max_share is not None else table.spec.max_rejected_share
-        general = contract.limits.max_rejected_share
-        breaches += [] if table.problems else too_many_refused(table, general if limit is None else limit, machines)
-    if telemetry.frame.empty:
-        breaches.append(f"telemetry: no row is left (of {len(telemetry.fate.alive):,} read)")
-    elif "machines" in tables:
-        missing, lines = machines_not_listed(telemetry, tables["machines"], contract.limits.max_rejected_share
-                                             if max_share is None else max_share)
-        breaches += lines
-    if breaches:
-        where = f"raw files break datasets/{contract.name}.yaml v{contract.version}. Fix the files or the contract, " \
-                f"or raise limits.max_rejected_share in it"
-        raise DataError(bullet_list(where, breaches))
-    return missing
-
-
-def _with_joins(tables: Iterable[Cleaned]) -> list[Cleaned]:
-    return [part for table in tables for part in (table, *table.joined)]
 
 
 def _empty(name: str, telemetry: pd.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,9 @@ import pyarrow
 import pyarrow.csv
 
 from oilcan.contract import Table
-from oilcan.core.ingest.frames import Malformed
+from oilcan.contract.table_words import Label
+from oilcan.core.ingest.frames import Malformed, RawPiece
+from oilcan.core.ingest.numbers import looks_grouped, may_be_grouped
 from oilcan.ground.errors import DataError
 from oilcan.io.raw_data import records
 from oilcan.io.raw_data.framing import without_frame
@@ -27,8 +29,8 @@ _GZIP: Final = b"\x1f\x8b"
 _CHUNK: Final = 1 << 24
 
 
-def read_delimited(path: Path, file: str, table: Table) -> tuple[pd.DataFrame, np.ndarray, tuple[Malformed, ...]]:
-    """Listed columns of a text file, the numbers of its rows, and the rows that could not be cut.
+def read_delimited(path: Path, file: str, table: Table, *, is_test: bool = False) -> RawPiece:
+    """Listed columns of a text file, and the rows that could not be cut.
 
     Number columns come typed where every cell of the file is a number, else as text. Records are
     counted against the lines of the file: a quotation mark that swallows records is refused.
@@ -39,6 +41,8 @@ def read_delimited(path: Path, file: str, table: Table) -> tuple[pd.DataFrame, n
         The file, and its name in messages.
     table
         How it is written, and which columns are wanted.
+    is_test
+        Whether it is one of `test_files`.
 
     Raises
     ------
@@ -59,14 +63,19 @@ def read_delimited(path: Path, file: str, table: Table) -> tuple[pd.DataFrame, n
         _refuse_swallowed(content, form, len(first), -1, file)
         raise DataError(f"{file}: cannot be cut into cells ({' '.join(str(err).split())}); another format?") from err
     _refuse_swallowed(content, form, len(first), arrow.num_rows + len(skipped) + int(table.header), file)
-    frame = arrow.to_pandas(types_mapper=TEXT_TYPES.get)
+    frame = arrow.to_pandas(types_mapper=TEXT_TYPES.get, split_blocks=True, self_destruct=True)
+    del arrow
     frame.columns = pd.Index(wanted, dtype="object")
     numbers = np.arange(1, len(frame) + len(skipped) + 1)
     malformed = tuple(
         Malformed(row, f"wrong number of cells (found {bad.actual_columns}, wanted {bad.expected_columns})", bad.text)
         for row, bad in skipped
     )
-    return frame, np.delete(numbers, [row - 1 for row, _ in skipped]), malformed
+    doubtful = [label for label in wanted if pd.api.types.is_float_dtype(frame[label].dtype)
+                and may_be_grouped(frame[label].to_numpy())]
+    grouped = frozenset(label for label in doubtful if _is_grouped(content, start, form, table, label, labels))
+    rows = np.delete(numbers, [row - 1 for row, _ in skipped])
+    return RawPiece(file, frame, rows, is_test, malformed, grouped)
 
 
 class _Form(NamedTuple):
@@ -87,6 +96,13 @@ def _refuse_swallowed(content: bytes, form: _Form, width: int, found: int, file:
         raise DataError("\n".join(
             f"{file}: {problem}; close the quotation mark, or say `quote: none` in the contract if quotation marks "
             f"are plain text in this file" for problem in problems))
+
+
+def _is_grouped(content: bytes, start: int, form: _Form, table: Table, label: Label, labels: list[Any]) -> bool:
+    """Look at the cells of a typed column as they are written."""
+    arrow, _ = _parse(content, start, form, table, [label], labels, set())
+    return looks_grouped(arrow.column(0).to_pandas(types_mapper=TEXT_TYPES.get).str.strip().replace("", np.nan),
+                         table.decimal)
 
 
 def _bytes(path: Path, file: str) -> bytes:

@@ -12,7 +12,7 @@ from oilcan.contract import Contract, Table
 from oilcan.core.ingest.frames import RawPiece
 from oilcan.ground.errors import DataError, bullet_list
 from oilcan.io.raw_data import delimited
-from oilcan.io.raw_data.wanted import wanted_columns
+from oilcan.io.raw_data.wanted import text_labels, wanted_columns
 
 _REST: Final = Table(grain="one line per test life", files=["-"], header=False, separator="blank", columns={})
 
@@ -95,17 +95,27 @@ def _read_pieces(
 def _read_file(path: Path, file: str, table: Table, *, is_test: bool) -> RawPiece:
     if table.format == "parquet":
         return _read_parquet(path, file, table, is_test=is_test)
-    frame, rows, malformed = delimited.read_delimited(path, file, table)
-    return RawPiece(file, frame, rows, is_test, malformed)
+    return delimited.read_delimited(path, file, table, is_test=is_test)
 
 
 def _read_parquet(path: Path, file: str, table: Table, *, is_test: bool) -> RawPiece:
     try:
         held = pyarrow.parquet.read_schema(path).names
         wanted = wanted_columns(table, held, file)
-        frame = pyarrow.parquet.read_table(path, columns=[str(name) for name in wanted]).to_pandas(
-            types_mapper=delimited.TEXT_TYPES.get, ignore_metadata=True)
+        arrow = _digits_as_text(pyarrow.parquet.read_table(path, columns=[str(name) for name in wanted]), table)
+        frame = arrow.to_pandas(types_mapper=delimited.TEXT_TYPES.get, ignore_metadata=True, split_blocks=True,
+                                self_destruct=True)
+        del arrow
     except (pyarrow.ArrowException, OSError) as err:
         reason = " ".join(str(err).split())
         raise DataError(f"{file}: not readable as Parquet ({reason}); truncated or another format?") from err
     return RawPiece(file, frame, np.arange(1, len(frame) + 1), is_test)
+
+
+def _digits_as_text(arrow: pyarrow.Table, table: Table) -> pyarrow.Table:
+    """Whole numbers of identifiers and texts as text: as floats, which missing cells make of them, they lose digits."""
+    texts = text_labels(table)
+    for at, field in enumerate(arrow.schema):
+        if field.name in texts and pyarrow.types.is_integer(field.type):
+            arrow = arrow.set_column(at, field.name, arrow.column(at).cast(pyarrow.string()))
+    return arrow

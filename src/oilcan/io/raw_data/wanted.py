@@ -59,6 +59,12 @@ def number_labels(table: Table) -> set[Label]:
     return labels | {table.pivot.value} if table.pivot is not None and all(tagged) else labels
 
 
+def text_labels(table: Table) -> set[Label]:
+    """Columns whose cells stay text: identifiers, whatever their type, and texts."""
+    return {label for name, column in table.columns.items() if name in IDENTIFIERS or column.type == "text"
+            for label in column.raw_labels(name)}
+
+
 def short(labels: Sequence[Any]) -> str:
     """The first dozen labels, for a message."""
     return ", ".join(repr(label) for label in labels[:12]) + (f", ... ({len(labels)})" if len(labels) > 12 else "")
