@@ -15,7 +15,7 @@ from sklearn.ensemble import (
 )
 
 from oilcan.core.model.trees import TreeModel
-from oilcan.core.reasons.contributions import Contributions, contributions
+from oilcan.core.reasons.contributions import Contributions
 
 WIDTH = 12
 KINDS = {
@@ -42,11 +42,16 @@ def _drawn(kind: str, size: int, seed: int, missing: float):
     return estimator, TreeModel.from_sklearn(estimator, matrix), matrix[80:]
 
 
+def _asked(trees: TreeModel, rows: np.ndarray) -> tuple[float, np.ndarray]:
+    asked = Contributions(trees)
+    return asked.base, asked(rows)
+
+
 @settings(max_examples=40, deadline=None)
 @given(ensembles)
 def test_contributions_add_up_to_what_the_trees_say(drawn):
     _, trees, rows = _drawn(*drawn)
-    base, values = contributions(trees, rows)
+    base, values = _asked(trees, rows)
     assert np.abs(base + values.sum(axis=1) - trees.raw(rows)).max() <= 1e-9
 
 
@@ -55,9 +60,9 @@ def test_contributions_add_up_to_what_the_trees_say(drawn):
 def test_contributions_to_a_committee_are_those_to_its_members_on_one_scale(size, seed):
     (_, boosting, rows), (_, forest, _) = (_drawn(kind, size, seed, 0.1) for kind in ("boosting", "forest"))
     both = TreeModel.bag([boosting, forest])
-    base, values = contributions(both, rows)
+    base, values = _asked(both, rows)
     assert np.abs(base + values.sum(axis=1) - both.raw(rows)).max() <= 1e-9
-    assert np.abs(values - (contributions(boosting, rows)[1] + 4 * contributions(forest, rows)[1]) / 2).max() <= 1e-9
+    assert np.abs(values - (Contributions(boosting)(rows) + 4 * Contributions(forest)(rows)) / 2).max() <= 1e-9
     assert np.array_equal(both.predict(rows), (boosting.predict(rows) + forest.predict(rows)) / 2)
 
 
@@ -71,7 +76,7 @@ def test_contributions_are_the_shapley_values_of_another_implementation(drawn):
         estimator, trees, rows = _drawn(*drawn)
         explainer = shap.TreeExplainer(estimator, feature_perturbation="tree_path_dependent")
         wanted = np.asarray(explainer.shap_values(rows, check_additivity=False))
-    base, values = contributions(trees, rows)
+    base, values = _asked(trees, rows)
     assert np.abs(values - (wanted[..., 1] if wanted.ndim == 3 else wanted)).max() <= 1e-9
     assert abs(base - np.ravel(explainer.expected_value)[-1]) <= 1e-9
 
@@ -80,7 +85,7 @@ def test_contributions_are_the_shapley_values_of_another_implementation(drawn):
 @given(ensembles)
 def test_a_feature_no_tree_asks_contributes_nothing(drawn):
     _, trees, rows = _drawn(drawn[0], drawn[1], drawn[2], 0.0)
-    assert np.all(contributions(trees, rows)[1][:, -2:] == 0.0)
+    assert np.all(Contributions(trees)(rows)[:, -2:] == 0.0)
 
 
 @settings(max_examples=10, deadline=None)
@@ -98,23 +103,23 @@ def test_a_row_gets_the_same_bits_alone_and_in_a_batch(drawn):
 def test_a_bag_contributes_the_mean_of_its_members(seed):
     members = [_drawn("boosting", 15, seed, 0.1)[1], _drawn("boosting", 6, seed + 1, 0.1)[1]]
     rows = _drawn("life", 3, seed, 0.3)[2]
-    base, values = contributions(TreeModel.bag(members), rows)
-    apart = [contributions(member, rows) for member in members]
+    base, values = _asked(TreeModel.bag(members), rows)
+    apart = [_asked(member, rows) for member in members]
     assert base == pytest.approx((apart[0][0] + apart[1][0]) / 2, abs=1e-12)
     assert np.abs(values - (apart[0][1] + apart[1][1]) / 2).max() <= 1e-12
 
 
 def test_answers_by_table_and_by_formula_are_the_same(monkeypatch):
     _, trees, rows = _drawn("boosting", 40, 3, 0.1)
-    by_table = contributions(trees, rows)[1]
+    by_table = Contributions(trees)(rows)
     monkeypatch.setattr("oilcan.core.reasons.contributions._TABLE_NUMBERS", 0)
-    assert np.abs(contributions(trees, rows)[1] - by_table).max() <= 1e-12
+    assert np.abs(Contributions(trees)(rows) - by_table).max() <= 1e-12
 
 
 def test_an_ensemble_without_a_split_says_its_base():
     rows = np.zeros((30, 3), dtype=np.float32)
     trees = TreeModel.from_sklearn(HistGradientBoostingRegressor(max_iter=2).fit(rows, np.arange(30.0)), rows)
-    base, values = contributions(trees, rows)
+    base, values = _asked(trees, rows)
     assert base == pytest.approx(14.5)
     assert not values.any()
 
@@ -122,4 +127,4 @@ def test_an_ensemble_without_a_split_says_its_base():
 def test_rows_of_another_width_are_refused():
     trees = _drawn("life", 3, 0, 0.0)[1]
     with pytest.raises(ValueError, match=r"shape is \(2, 4\), wanted \(n, 12\)"):
-        contributions(trees, np.zeros((2, 4), dtype=np.float32))
+        Contributions(trees)(np.zeros((2, 4), dtype=np.float32))

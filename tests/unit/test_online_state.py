@@ -28,7 +28,7 @@ def live() -> frames.Stream:
 def test_bytes_that_are_cut_are_refused_and_change_nothing(live: frames.Stream, keep: int) -> None:
     before = live.engine.exact(live.slots)
     with pytest.raises(IntegrityError, match=r"state of a machine: .*cut off"):
-        live.engine.load(0, live.engine.dump(1)[:keep])
+        live.engine.load_many(np.array([0]), [live.engine.dump(1)[:keep]])
     np.testing.assert_array_equal(live.engine.exact(live.slots), before)
 
 
@@ -36,14 +36,14 @@ def test_a_changed_byte_is_refused(live: frames.Stream) -> None:
     dump = bytearray(live.engine.dump(0))
     dump[len(dump) // 2] ^= 1
     with pytest.raises(IntegrityError, match="cut off or changed"):
-        live.engine.load(0, bytes(dump))
+        live.engine.load_many(np.array([0]), [bytes(dump)])
 
 
 def test_bytes_of_another_version_are_refused(live: frames.Stream) -> None:
     dump = bytearray(live.engine.dump(0))
     dump[4] += 1
     with pytest.raises(IntegrityError, match=r"unknown version \(found 3, wanted 2\)"):
-        live.engine.load(0, bytes(dump))
+        live.engine.load_many(np.array([0]), [bytes(dump)])
 
 
 def test_bytes_of_another_plan_or_setting_are_refused(live: frames.Stream) -> None:
@@ -54,18 +54,18 @@ def test_bytes_of_another_plan_or_setting_are_refused(live: frames.Stream) -> No
     for other in others:
         slot = int(other.register(["m0"])[0])
         with pytest.raises(IntegrityError, match="another feature plan or with other settings"):
-            other.load(slot, live.engine.dump(0))
+            other.load_many(np.array([slot]), [live.engine.dump(0)])
 
 
 def test_a_machine_taken_up_elsewhere_goes_on_as_if_nothing_had_happened(live: frames.Stream) -> None:
     other = live.make()
     slot = int(other.register(["somebody else", "m2"])[1])
-    other.load(slot, live.engine.dump(2))
+    other.load_many(np.array([slot]), [live.engine.dump(2)])
     later = live.engine.newest(np.array([2])) + frames.HOUR
     for engine, at in ((live.make(), 0), (other, slot)):
         if at == 0:
             engine.register(["m2"])
-            engine.load(0, live.engine.dump(2))
+            engine.load_many(np.array([0]), [live.engine.dump(2)])
         assert engine.apply(np.array([at]), later, live.values[:1]).tolist() == [NEW]
     expected = live.make()
     expected.register(live.ids)

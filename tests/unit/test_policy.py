@@ -97,13 +97,9 @@ def test_a_machine_that_came_later_starts_with_nothing():
     assert raised.tolist() == [False, True, True]
 
 
-def test_policy_and_state_survive_json():
+def test_a_policy_survives_json():
     policy = AlarmPolicy(0.6, 0.4, 2, 12.0, 3)
-    state = AlarmState.of(2)
-    step(policy, state, np.zeros(3, dtype=int), np.arange(3.0), np.full(3, 0.9), np.full(3, "site 1"))
     assert AlarmPolicy.from_json(json.loads(json.dumps(policy.as_json()))) == policy
-    text = json.dumps(state.as_json(), allow_nan=False)
-    assert AlarmState.from_json(json.loads(text)).as_json() == state.as_json()
 
 
 @pytest.mark.parametrize("wrong", [

@@ -9,7 +9,7 @@ from oilcan.core.features.plan import Category, Feature, FeaturePlan, FleetRefer
 from oilcan.core.features.signals.health_index import Health
 from oilcan.core.features.signals.surface import Surface
 from oilcan.core.model.fitted import LifeForecast
-from oilcan.core.reasons.contributions import contributions
+from oilcan.core.reasons.contributions import Contributions
 from oilcan.core.reasons.explainer import Explainer
 from oilcan.core.reasons.wording import sentence
 from oilcan.training.fit import train
@@ -47,7 +47,7 @@ def test_a_short_life_is_explained_by_what_shortens_it(trained):
     assert isinstance(forecast, LifeForecast)
     row = _riskiest(fitted, "rul", matrix)
     (first, *_), = Explainer(forecast, features, Normals.learn(features, matrix))(row)
-    values = contributions(forecast.trees, row)[1][0]
+    values = Contributions(forecast.trees)(row)[0]
     assert first.feature == features.names[int(values.argmin())]
     assert first.push == pytest.approx(-values.min())
 
@@ -69,7 +69,7 @@ def test_all_pushes_together_are_the_positive_part_of_the_forecast(trained):
     fitted, features, matrix = trained
     forecast = _forecast(fitted, "failure")
     explain = Explainer(forecast, features, Normals.learn(features, matrix))
-    values = contributions(forecast.trees, matrix[:20])[1]
+    values = Contributions(forecast.trees)(matrix[:20])
     for found, row in zip(explain(matrix[:20], top=99), values, strict=True):
         assert sum(reason.push for reason in found) == pytest.approx(row[row > 0].sum())
 

@@ -115,24 +115,6 @@ class AlarmState:
         for name in ("run", "on", "last", "held", "held_back"):
             setattr(self, name, np.concatenate([getattr(self, name), getattr(more, name)]))
 
-    def as_json(self) -> dict[str, Any]:
-        """The state as plain values, -inf as None."""
-        return {"run": self.run.tolist(), "on": self.on.tolist(), "last": _finite(self.last),
-                "held": _finite(self.held), "held_back": self.held_back.tolist(),
-                "recent": {crew: list(times) for crew, times in self.recent.items()}}
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "AlarmState":
-        """The state that `as_json` wrote."""
-        last, held = (np.array([-np.inf if tick is None else tick for tick in values[name]], dtype=np.float64)
-                      for name in ("last", "held"))
-        return cls(np.array(values["run"], dtype=np.int64), np.array(values["on"], dtype=bool), last, held,
-                   np.array(values["held_back"], dtype=np.int64),
-                   {crew: list(times) for crew, times in values["recent"].items()})
-
-
-def _finite(ticks: np.ndarray) -> list[float | None]:
-    return [tick if np.isfinite(tick) else None for tick in ticks.tolist()]
 
 
 def step(policy: AlarmPolicy, state: AlarmState, machine: np.ndarray, time: np.ndarray, p: np.ndarray,

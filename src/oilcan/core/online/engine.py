@@ -199,10 +199,6 @@ class OnlineFeatures:
         """All that is known of a machine, as bytes."""
         return dump(self, slot)
 
-    def load(self, slot: int, state: bytes) -> None:
-        """Take up a machine where `dump` left it; `load_many` is quicker for many."""
-        self.load_many(np.array([slot]), [state])
-
     def load_many(self, slots: np.ndarray, dumps: Sequence[bytes]) -> None:
         """Take up machines where `dump` left them, in place of what is known of them here.
 

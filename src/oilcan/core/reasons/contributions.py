@@ -98,12 +98,6 @@ class Contributions:
         return pushes
 
 
-def contributions(trees: TreeModel, matrix: np.ndarray) -> tuple[float, np.ndarray]:
-    """Base and contributions for one use; who asks often keeps a `Contributions`."""
-    ready = Contributions(trees)
-    return ready.base, ready(matrix)
-
-
 class _Group:
     """Leaves with the same number of features."""
 

@@ -17,7 +17,7 @@ from oilcan.core.features.plan import Feature
 
 
 @dataclass(frozen=True)
-class Family:
+class FeatureFamily:
     """How one kind of feature is proposed and computed; `timeless` ones also suit independent rows."""
 
     propose: Callable[[Facts], Iterator[Feature]]
@@ -25,13 +25,13 @@ class Family:
     timeless: bool = False
 
 
-FAMILIES: Final[dict[str, Family]] = {
-    "level": Family(level.propose, level.compute, timeless=True),
-    "trailing": Family(trailing.propose, trailing.compute),
-    "ewm": Family(ewm.propose, ewm.compute),
-    "slope": Family(slope.propose, slope.compute),
-    "early_life": Family(early_life.propose, early_life.compute),
-    "fleet": Family(fleet.propose, fleet.compute),
-    "events": Family(events.propose, events.compute),
-    "static": Family(static.propose, static.compute, timeless=True),
+FAMILIES: Final[dict[str, FeatureFamily]] = {
+    "level": FeatureFamily(level.propose, level.compute, timeless=True),
+    "trailing": FeatureFamily(trailing.propose, trailing.compute),
+    "ewm": FeatureFamily(ewm.propose, ewm.compute),
+    "slope": FeatureFamily(slope.propose, slope.compute),
+    "early_life": FeatureFamily(early_life.propose, early_life.compute),
+    "fleet": FeatureFamily(fleet.propose, fleet.compute),
+    "events": FeatureFamily(events.propose, events.compute),
+    "static": FeatureFamily(static.propose, static.compute, timeless=True),
 }
