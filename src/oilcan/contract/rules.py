@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from oilcan.contract import cell_rules, table_rules
+from oilcan.contract import cell_rules, table_rules, task_rules
 from oilcan.contract.words import Contract
 
 
 def broken_rules(contract: Contract) -> list[str]:
     """Every contradiction in a contract, as one line each; empty if there is none."""
     rules = (table_rules.source_rules, table_rules.table_rules, table_rules.column_rules, cell_rules.cell_rules,
-             _units, _failures, _tasks, _split, _alarms, _slices, _rule_baseline)
+             _units, _failures, task_rules.task_rules, task_rules.split_rules, _alarms, _slices, _rule_baseline)
     return [line for rule in rules for line in rule(contract)]
 
 
@@ -43,41 +43,8 @@ def _failures(contract: Contract) -> Iterator[str]:
         yield "failures.test_rul_files: only with `from: end_of_life`"
     if failures.source == "end_of_life" and contract.tables["telemetry"].test_files and not failures.test_rul_files:
         yield "failures.test_rul_files: missing although telemetry has test_files"
-    if failures.source == "none" and any(task.kind != "label" for task in contract.tasks.values()):
+    if failures.source == "none" and any(task.kind in {"failure_within", "rul"} for task in contract.tasks.values()):
         yield "failures.from: 'none', but a task needs failures"
-
-
-def _tasks(contract: Contract) -> Iterator[str]:
-    columns = contract.tables["telemetry"].columns
-    for name, task in contract.tasks.items():
-        where = f"tasks.{name}"
-        if task.kind == "failure_within" and (task.horizon is None or task.lead_time is None):
-            yield f"{where}: failure_within needs horizon and lead_time"
-        if task.kind == "label" and (task.column not in columns or columns[task.column].role != "label"):
-            yield f"{where}.column: wanted a telemetry column with role 'label' (found {task.column!r})"
-        if (task.kind == "label") != (contract.time.kind == "none"):
-            yield f"{where}.kind: {task.kind!r} does not go with time.kind {contract.time.kind!r}"
-
-
-def _split(contract: Contract) -> Iterator[str]:
-    split, kind = contract.split, contract.time.kind
-    if (split.by == "row") != (kind == "none"):
-        yield f"split.by: {split.by!r} does not go with time.kind {kind!r} (rows without time are split by 'row')"
-    if split.by == "given" and not contract.tables["telemetry"].test_files:
-        yield "split.by: 'given' needs tables.telemetry.test_files"
-    if split.by != "given" and split.test is None:
-        yield "split.test: missing (wanted: a share or a first instant)"
-    if split.by != "time" and (isinstance(split.validation, str) or isinstance(split.test, str)):
-        yield "split: a first instant only goes with `by: time`; give shares"
-    for word in ("validation", "test"):
-        share = getattr(split, word)
-        if isinstance(share, float) and not 0 < share < 1:
-            yield f"split.{word}: a share lies between 0 and 1 (found {share})"
-    needed = max((t.horizon.ticks + t.lead_time.ticks for t in contract.tasks.values()
-                  if t.horizon and t.lead_time), default=0.0)
-    if split.gap is not None and split.gap.ticks < needed:
-        yield (f"split.gap: {split.gap} is shorter than horizon + lead time = {needed:g}; labels would look "
-               f"across. Set split.gap to at least that")
 
 
 def _alarms(contract: Contract) -> Iterator[str]:

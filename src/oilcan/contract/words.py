@@ -11,7 +11,7 @@ import pydantic
 
 from oilcan.contract.part import Part
 from oilcan.contract.source_words import Source
-from oilcan.contract.table_words import Table
+from oilcan.contract.table_words import Column, Table
 from oilcan.ground.durations import Duration, PositiveDuration
 from oilcan.ground.errors import ContractError
 
@@ -45,12 +45,12 @@ class Failures(Part):
 class Task(Part):
     """What is to be forecast."""
 
-    kind: Literal["failure_within", "rul", "label"]
+    kind: Literal["failure_within", "rul", "label", "class", "number"]
     horizon: PositiveDuration | None = None
     lead_time: Duration | None = None
     modes: bool = False                             # failure_within: also one forecast per failure mode
     cap: PositiveDuration | None = None             # rul
-    column: str | None = None                       # label: a flag column
+    column: str | None = None                       # label, class, number: what is to be forecast
     informational: bool = False                     # shown beside the others; the gate does not ask for it
 
 
@@ -64,7 +64,7 @@ class Rows(Part):
 class Split(Part):
     """How rows are parted into train, validation and test."""
 
-    by: Literal["time", "machine", "row", "given"]  # given: test_files are the test part
+    by: Literal["time", "machine", "row", "group", "given"]  # given: test_files are the test part
     validation: float | str                         # share of the span, machines or rows; or first instant
     test: float | str | None = None
     gap: PositiveDuration | None = None             # absent: horizon + lead time
@@ -104,13 +104,13 @@ class Contract(Part):
     description: str
     source: Source
     time: Time
-    tables: dict[Literal["telemetry", "errors", "maintenance", "failures", "machines", "truth"], Table]
+    tables: dict[Literal["telemetry", "errors", "maintenance", "failures", "machines", "labels", "truth"], Table]
     derived: dict[str, Derived] = {}
     failures: Failures
     tasks: dict[str, Task] = pydantic.Field(min_length=1)
     rows: Rows = Rows()
     split: Split
-    costs: Costs
+    costs: Costs = Costs(missed_failure_eur=1.0, false_alarm_eur=1.0, planned_repair_eur=1.0)    # see rules.py
     limits: Limits = Limits()
     refractory: PositiveDuration | None = None      # alarms of one machine this close count as one
     alarms: Alarms | None = None                    # absent: as many as the forecast raises
@@ -131,9 +131,27 @@ class Contract(Part):
     def headline(self) -> tuple[str, Task]:
         """The first task that forecasts an event, else the first task: its name and text."""
         for name, task in self.tasks.items():
-            if task.kind != "rul":
+            if task.kind in {"failure_within", "label"}:
                 return name, task
         return next(iter(self.tasks.items()))
+
+    def stated(self, column: str) -> Column | None:
+        """The label column of that name in the telemetry or in the table `labels`; None if there is none."""
+        for table in ("telemetry", "labels"):
+            found = self.tables[table].columns.get(column) if table in self.tables else None
+            if found is not None and (found.role == "label" or table == "labels"):
+                return found
+        return None
+
+    def classes(self, task: str) -> list[str]:
+        """Classes of a `class` task, in the order of its column's `values`."""
+        column = self.stated(str(self.tasks[task].column))
+        return list(column.values or []) if column is not None else []
+
+    def longest_look_ahead(self) -> float:
+        """Ticks after a row until the last of its targets is decided; 0 for remaining life and without time."""
+        return max((sum(each.ticks for each in (task.horizon, task.lead_time) if each is not None)
+                    for task in self.tasks.values()), default=0.0)  # fmt: skip
 
     def look_ahead(self) -> tuple[float, float]:
         """Horizon and lead time of the headline task, in ticks; ContractError if it has none."""

@@ -17,7 +17,7 @@ import pandas as pd
 from oilcan.contract import Contract
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.judging import row_metrics
-from oilcan.core.model.fitted import EventForecast, Fitted, LifeForecast
+from oilcan.core.model.fitted import EventForecast, Fitted, Forecast, LifeForecast, NumberForecast, OutlookForecast
 from oilcan.core.model.trees import TreeModel
 from oilcan.core.reasons.leaf_paths import leaf_paths
 from oilcan.ground.columns import TARGET
@@ -38,7 +38,7 @@ class Ground:
     `lost` is how much worse a score is than the undisturbed one, above 0 if worse.
     """
 
-    forecast: EventForecast | LifeForecast
+    forecast: EventForecast | LifeForecast | NumberForecast
     matrix: np.ndarray              # (n, n_features), its own copy
     target: np.ndarray              # (n,)
     jobs: int
@@ -46,12 +46,12 @@ class Ground:
     @property
     def metric(self) -> str:
         """`pr_auc` or `rmse`."""
-        return "rmse" if isinstance(self.forecast, LifeForecast) else "pr_auc"
+        return "pr_auc" if isinstance(self.forecast, EventForecast) else "rmse"
 
     def quality(self) -> float:
         """The metric of the matrix as it stands."""
         raw = self.forecast.trees.predict(self.matrix, self.jobs)
-        if isinstance(self.forecast, LifeForecast):
+        if not isinstance(self.forecast, EventForecast):
             return row_metrics.rmse(self.target, self.forecast.interval.clip(raw)) or 0.0
         return row_metrics.pr_auc(self.target, raw) or 0.0
 
@@ -83,18 +83,23 @@ def importance(contract: Contract, plan: FeaturePlan, fitted: Fitted, rows: pd.D
     """
     found = {}
     for forecast in fitted.forecasts:
-        if isinstance(forecast, EventForecast | LifeForecast) and getattr(forecast, "mode", None) is None:
+        if not isinstance(forecast, OutlookForecast) and _is_explained(contract, forecast):
             ground = _ground(contract, forecast, rows, matrix, params, jobs)
             if len(ground.target) and (ground.metric == "rmse" or np.ptp(ground.target) > 0):
                 found[forecast.name] = _explained(contract, plan, ground, params)
     return found
 
 
-def _ground(contract: Contract, forecast: EventForecast | LifeForecast, rows: pd.DataFrame, matrix: np.ndarray,
+def _is_explained(contract: Contract, forecast: Forecast) -> bool:
+    """Tasks as a whole, and each class of a `class` task."""
+    return getattr(forecast, "mode", None) is None or contract.tasks[forecast.task].kind == "class"
+
+
+def _ground(contract: Contract, forecast: EventForecast | LifeForecast | NumberForecast, rows: pd.DataFrame, matrix: np.ndarray,
             params: ExplainParams, jobs: int) -> Ground:
     target = rows[f"{TARGET}{forecast.name}"].to_numpy(dtype=np.float64)
     at = np.flatnonzero(~np.isnan(target))
-    most = params.rows // (_LIFE_SHARE if isinstance(forecast, LifeForecast) else 1)
+    most = params.rows // (_LIFE_SHARE if not isinstance(forecast, EventForecast) else 1)
     at = at[:: max(1, -(-len(at) // most))]                     # every k-th row: all machines, all times
     cap = contract.tasks[forecast.task].cap
     return Ground(forecast, matrix[at].copy(), np.minimum(target[at], cap.ticks if cap else np.inf), jobs)

@@ -20,6 +20,7 @@ COMPONENT: Final = "component"
 MODE: Final = "mode"
 UNTIL: Final = "until"           # end of an event that lasts
 PART: Final = "part"              # of the split: train, validation, test
+GROUP: Final = "group"                              # rows of one group are never parted
 PARTITION: Final = "partition"    # number of the file that holds the machine
 TARGET: Final = "target_"         # begins the column of each target in rows.parquet
 KEY: Final = [MACHINE, TIME]

@@ -56,10 +56,10 @@ def fold_rows(sample: Sample, *, folds: int, seed: int) -> Iterator[tuple[np.nda
     group, of_class = sample.machines[known], sample.values[known]
     alone = len(np.unique(group)) == len(known)         # each row is its own machine: there are no groups
     n = min(folds, len(np.unique(group)))
-    splitter = (GroupKFold(n, shuffle=True, random_state=seed) if sample.target.kind == "rul" else
+    splitter = (GroupKFold(n, shuffle=True, random_state=seed) if sample.target.is_number else
                 StratifiedKFold(n, shuffle=True, random_state=seed) if alone else
                 StratifiedGroupKFold(n, shuffle=True, random_state=seed))
-    for learned, judged in splitter.split(known, of_class, None if alone and sample.target.kind != "rul" else group):
+    for learned, judged in splitter.split(known, of_class, None if alone and not sample.target.is_number else group):
         yield known[learned], known[judged]
 
 

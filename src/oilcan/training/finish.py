@@ -10,7 +10,7 @@ from oilcan.contract import Contract
 from oilcan.core.judging import row_metrics
 from oilcan.core.model import calibration, intervals
 from oilcan.core.model.calibration import Method
-from oilcan.core.model.fitted import EventForecast, Forecast, LifeForecast
+from oilcan.core.model.fitted import EventForecast, Forecast, LifeForecast, NumberForecast
 from oilcan.ground.columns import MACHINE
 from oilcan.training.leaks import SUSPICIOUS_AUC, Suspicion, suspicious_features
 from oilcan.training.targets import Target, count_events
@@ -81,7 +81,7 @@ def finish_life(target: Target, grown: Grown, data: TrainingData) -> Finished:
     truth, life, machines = (array[is_seen] for array in judged[0])
     rmse = row_metrics.rmse(truth, life)
     all_truth, all_life, all_machines = (np.concatenate(arrays) for arrays in zip(*judged, strict=True))
-    interval = intervals.fit(all_life, all_truth, all_machines, target.cap)
+    interval = intervals.fit(all_life, all_truth, all_machines, target.cap, target.floor)
     low, high = interval(all_life)
     report = {
         "train": {"n": int((~np.isnan(target.values(data.train.rows))).sum()), "n_fitted": grown.n_rows,
@@ -92,20 +92,22 @@ def finish_life(target: Target, grown: Grown, data: TrainingData) -> Finished:
                      "coverage_90": _coverage_across(all_truth, all_life, all_machines, target)},
         "overfit_gap": _difference(rmse, grown.train_quality),
     }
-    return Finished(LifeForecast(target.task, grown.trees, interval), rounded(report))
+    kind = LifeForecast if target.kind == "rul" else NumberForecast
+    return Finished(kind(target.task, grown.trees, interval), rounded(report))
 
 
 def _judged(target: Target, part: Part, forecasts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Truth, forecast and machine of the rows with a known outcome."""
     values = target.values(part.rows)
     known = ~np.isnan(values)
-    return values[known], np.clip(forecasts[known], 0.0, target.cap), part.rows[MACHINE].to_numpy()[known]
+    return values[known], intervals.clip(forecasts[known], target.floor, target.cap), part.rows[MACHINE].to_numpy()[known]
 
 
 def _coverage_across(truth: np.ndarray, life: np.ndarray, machines: np.ndarray, target: Target) -> float | None:
     """Share of rows covered by intervals drawn on other machines; None with a single machine."""
     hits = [
-        intervals.covered(intervals.fit(life[inside], truth[inside], machines[inside], target.cap),
+        intervals.covered(intervals.fit(life[inside], truth[inside], machines[inside], target.cap,
+                                        target.floor),
                           life[outside], truth[outside])
         for inside, outside in calibration.machine_folds(machines, folds=5)
     ]

@@ -75,7 +75,8 @@ def train(contract: Contract, data: TrainingData, params: TrainParams, compute: 
     """
     targets, rare = targets_of(contract, data.train.rows, data.validation.rows, params.min_mode_failures)
     horizons = horizons_of(contract, data, params.outlook)
-    choices = {target.task: _choose(target, data, params, compute.jobs) for target in targets if target.mode is None}
+    heads = {target.task: target for target in reversed(targets)}       # the first of each task; its others do the same
+    choices = {name: _choose(heads[name], data, params, compute.jobs) for name in contract.tasks}
     recipes = {target.name: recipe_of(target, params, choices[target.task].family, data.features)
                for target in targets}
     recipes |= {each.name: recipes[each.task].of_hazards(params.outlook) for each in horizons}
@@ -96,7 +97,7 @@ def train(contract: Contract, data: TrainingData, params: TrainParams, compute: 
 
 
 def _choose(target: Target, data: TrainingData, params: TrainParams, jobs: int) -> FamilyChoice:
-    """The family of a task; its failure modes take the same."""
+    """The family of a task; its failure modes and classes take the same."""
     sample = Sample.of(target, data.train.rows, data.train.matrix)
     return choose_family(sample, candidates(target, params, data.features), jobs)
 
@@ -107,7 +108,7 @@ def _from_training(targets: list[Target], horizons: list[Horizons], data: Traini
     train = data.train
     work: dict[str, Work] = {}
     for target in targets:
-        folds = target.kind == "rul" and data.validates_on_few
+        folds = target.is_number and data.validates_on_few
         sample = Sample.of(target, train.rows, train.matrix)
         work[target.name] = _grow, (sample, data.validation.matrix, recipes[target.name], folds)
     for each in horizons:
@@ -116,7 +117,7 @@ def _from_training(targets: list[Target], horizons: list[Horizons], data: Traini
 
 
 def _finish(contract: Contract, target: Target, grown: Grown, data: TrainingData, calibrate: Method) -> Finished:
-    if target.kind == "rul":
+    if target.is_number:
         return finish_life(target, grown, data)
     return finish_event(contract, target, grown, data, calibrate)
 
@@ -133,7 +134,7 @@ def _grow(sample: Sample, validation: np.ndarray, recipe: Recipe, folds: bool, *
     trees, n_rows = grow(sample, recipe, jobs=jobs)
     seen = np.flatnonzero(sample.is_seen)
     known = sample.take(seen[:: max(1, -(-len(seen) // _GAP_ROWS))])
-    quality = row_metrics.rmse if sample.target.kind == "rul" else row_metrics.pr_auc
+    quality = row_metrics.rmse if sample.target.is_number else row_metrics.pr_auc
     train_quality = quality(known.values, trees.predict(known.features(), jobs))
     unseen = out_of_fold(sample, recipe, jobs=jobs) if folds else None
     return Grown(trees, trees.predict(validation, jobs), n_rows, train_quality, unseen)

@@ -19,8 +19,8 @@ from oilcan.training.training_data import TrainingData
 def describe(contract: Contract, training: Training, data: TrainingData, params: TrainParams) -> dict[str, Any]:
     """Forecasts with alarm policies, features in order, hyper-parameters, and what the headline was learnt from."""
     name, task = contract.headline()
-    headline = training.recipes[name]
-    rows = data.rows if params.refit and task.kind != "rul" else data.train.rows
+    headline = next(training.recipe(done.forecast) for done in training.finished if done.forecast.task == name)
+    rows = data.rows if params.refit and task.kind not in {"rul", "number"} else data.train.rows
     return {
         "dataset": contract.name,
         "contract_version": contract.version,

@@ -73,7 +73,8 @@ class Recipe:
 
 def choice_of(target: Target, params: TrainParams) -> ModelChoice:
     """The family that params ask for, or `auto`."""
-    return {"failure_within": params.model, "rul": params.life_model, "label": params.label_model}[target.kind]
+    return {"failure_within": params.model, "rul": params.life_model, "label": params.label_model,
+            "class": params.label_model, "number": params.life_model}[target.kind]
 
 
 def candidates(target: Target, params: TrainParams, features: Sequence[str]) -> dict[ModelFamily, Recipe]:
@@ -92,12 +93,11 @@ def recipe_of(target: Target, params: TrainParams, family: ModelFamily, features
         If a pattern of `train.monotone` names no feature, or two contradict each other.
     """
     signs = monotone_signs(params.monotone or {}, features)
-    is_life = target.kind == "rul"
-    signs = tuple(-sign for sign in signs) if is_life else signs       # a feature that adds risk shortens the life
+    signs = tuple(-sign for sign in signs) if target.kind == "rul" else signs       # a feature that adds risk shortens the life
     ensembles = _committee(target, params) if family == "committee" else (_ensemble(target, params, family),)
     if target.mode:
         ensembles = ensembles[:1]
-    return Recipe(ensembles, is_life, Thinning.of(params), params.seed, params.early_stopping_share, signs)
+    return Recipe(ensembles, target.is_number, Thinning.of(params), params.seed, params.early_stopping_share, signs)
 
 
 def _ensemble(target: Target, params: TrainParams, family: ModelFamily) -> Ensemble:

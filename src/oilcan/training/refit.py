@@ -24,7 +24,7 @@ def from_both(targets: list[Target], horizons: list[Horizons], data: TrainingDat
     """Trees of events from both parts, by the name of their forecast."""
     rows, matrix = data.rows, data.matrix
     work: dict[str, Work] = {target.name: (_grow, (Sample.of(target, rows, matrix), recipes[target.name]))
-                             for target in targets if target.kind != "rul"}
+                             for target in targets if not target.is_number}
     return work | {each.name: (grow_outlook, (HazardSample.of(each, rows, matrix), recipes[each.name]))
                    for each in horizons}
 

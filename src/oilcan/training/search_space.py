@@ -99,12 +99,12 @@ class Search:
     @property
     def direction(self) -> Literal["maximize", "minimize"]:
         """Average precision is maximised, the error of remaining life is minimised."""
-        return "minimize" if self.target.kind == "rul" else "maximize"
+        return "minimize" if self.target.is_number else "maximize"
 
     @property
     def metric(self) -> str:
         """Name of the score."""
-        return "rmse" if self.target.kind == "rul" else "pr_auc"
+        return "rmse" if self.target.is_number else "pr_auc"
 
     def typed(self, word: str, value: float) -> float | int:
         """A value of the parameter's own type."""
@@ -153,7 +153,7 @@ def judge(search: Search, values: Mapping[str, float | int], sample: Sample, *, 
         Of the deal into folds.
     """
     recipe = recipe_of(search.target, search.with_values(values), search.family, search.features)
-    is_life = search.target.kind == "rul"
+    is_life = search.target.is_number
     quality = row_metrics.rmse if is_life else row_metrics.pr_auc
     scores = []
     for learned, judged in fold_rows(sample, folds=FOLDS, seed=seed):

@@ -19,7 +19,7 @@ class Target:
     """One column of `rows.parquet` to be learnt."""
 
     task: str
-    kind: Literal["failure_within", "label", "rul"]
+    kind: Literal["failure_within", "label", "rul", "class", "number"]
     mode: str | None = None
     cap: float | None = None        # ticks
 
@@ -27,6 +27,16 @@ class Target:
     def name(self) -> str:
         """Ending of its columns."""
         return forecast_name(self.task, self.mode)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the outcome is a number: a remaining life, or the number of a `number` task."""
+        return self.kind in {"rul", "number"}
+
+    @property
+    def floor(self) -> float | None:
+        """Least possible outcome: no life is negative."""
+        return 0.0 if self.kind == "rul" else None
 
     def values(self, rows: pd.DataFrame) -> np.ndarray:
         """The target of each row, capped; NaN where unknown, shape (n,).
@@ -60,8 +70,16 @@ def targets_of(contract: Contract, train: pd.DataFrame, validation: pd.DataFrame
     DataError
         If a task has no known rows, or an event task only one class, in either part.
     """
-    targets, rare, broken = [], {}, []
+    targets: list[Target] = []
+    rare: dict[str, int] = {}
+    broken: list[str] = []
     for name, task in contract.tasks.items():
+        if task.kind == "class":
+            found, too_rare = _classes(name, contract.classes(name), train, validation)
+            targets += found
+            rare |= too_rare
+            broken += [] if len(found) > 1 else [f"{name}: fewer than two classes occur in both parts"]
+            continue
         target = Target(name, task.kind, cap=task.cap.ticks if task.cap else None)
         broken += [line for part, rows in (("train", train), ("validation", validation))
                    for line in _unlearnable(target, rows, part)]
@@ -79,6 +97,15 @@ def targets_of(contract: Contract, train: pd.DataFrame, validation: pd.DataFrame
     return targets, rare
 
 
+def _classes(task: str, classes: list[str], train: pd.DataFrame, validation: pd.DataFrame,
+             ) -> tuple[list[Target], dict[str, int]]:
+    """A target for each class, one against the others; and those that do not occur in both parts, with their rows."""
+    targets = [Target(task, "class", each) for each in classes]
+    rare = {target.name: count_events(train, target) for target in targets
+            if _unlearnable(target, train, "train") or _unlearnable(target, validation, "validation")}
+    return [target for target in targets if target.name not in rare], rare
+
+
 def _modes(task: str, rows: pd.DataFrame) -> list[str]:
     prefix = f"{TARGET}{forecast_name(task, '')}"
     return [column.removeprefix(prefix) for column in rows.columns if column.startswith(prefix)]
@@ -89,7 +116,7 @@ def _unlearnable(target: Target, rows: pd.DataFrame, part: str) -> list[str]:
     known = values[~np.isnan(values)]
     if len(known) == 0:
         return [f"{target.name}: none of {len(values):,} {part} rows has a known outcome"]
-    if target.kind != "rul" and known.min() == known.max():
+    if not target.is_number and known.min() == known.max():
         return [f"{target.name}: all {len(known):,} {part} rows with a known outcome are {known[0]:.0f} "
                 f"(wanted both classes)"]
     return []
@@ -179,7 +206,7 @@ def choose_rows(values: np.ndarray, target: Target, thinning: Thinning, *, boost
     if thinning.max_rows and len(at) > thinning.max_rows:
         at = at[:: -(-len(at) // thinning.max_rows)]
     negative = values[at] == 0
-    if target.kind != "rul" and thinning.class_weight == "balanced":
+    if not target.is_number and thinning.class_weight == "balanced":
         return Chosen(at, np.where(negative, len(at) / max(2 * negative.sum(), 1),
                                    len(at) / max(2 * (~negative).sum(), 1)))
     if share == 1.0:

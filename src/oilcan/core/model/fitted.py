@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
@@ -14,9 +15,12 @@ from oilcan.ground.durations import Duration
 from oilcan.ground.errors import IntegrityError
 
 
+NUMBER: Final = "number_"           # begins the columns of a `number` task
+
+
 @dataclass(frozen=True)
 class EventForecast:
-    """Probability of an event: a task of kind `failure_within` or `label`, or one failure mode of it.
+    """Probability of an event: a task of kind `failure_within` or `label`, one failure mode of it, or one class.
 
     Attributes
     ----------
@@ -70,6 +74,25 @@ class LifeForecast:
         life = self.interval.clip(raw)
         low, high = self.interval(life)
         return {f"rul_{self.name}": life, f"rul_{self.name}_low": low, f"rul_{self.name}_high": high}
+
+
+@dataclass(frozen=True)
+class NumberForecast:
+    """The number of a `number` task in its own unit, with its 90 % interval."""
+
+    task: str
+    trees: TreeModel
+    interval: Interval
+
+    @property
+    def name(self) -> str:
+        """Ending of its columns: `wear_mm`."""
+        return self.task
+
+    def columns(self, raw: np.ndarray) -> dict[str, np.ndarray]:
+        """Columns of predictions from the output of the trees, each of shape (n,)."""
+        low, high = self.interval(raw)
+        return {f"{NUMBER}{self.name}": raw, f"{NUMBER}{self.name}_low": low, f"{NUMBER}{self.name}_high": high}
 
 
 @dataclass(frozen=True)
@@ -143,7 +166,14 @@ class OutlookForecast:
         return {f"{self.name}_{suffix}": said[:, at] for at, suffix in enumerate(self.suffixes)}
 
 
-Forecast = EventForecast | LifeForecast | OutlookForecast
+Forecast = EventForecast | LifeForecast | NumberForecast | OutlookForecast
+
+
+def prefix(forecast: Forecast) -> str:
+    """Beginning of the column of a forecast that people sort and judge by."""
+    if isinstance(forecast, EventForecast):
+        return "p_"
+    return {LifeForecast: "rul_", NumberForecast: NUMBER}.get(type(forecast), "")
 
 
 def forecast_name(task: str, mode: str | None) -> str:

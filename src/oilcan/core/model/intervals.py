@@ -36,34 +36,45 @@ class Interval:
         How many usual errors the interval reaches to either side.
     cap
         Largest value of the target in ticks, or None; an upper end at the cap means "that or more".
+    floor
+        Least value of the target, or None.
     """
 
     levels: tuple[float, ...]
     usual_error: tuple[float, ...]
     factor: float
     cap: float | None
+    floor: float | None = 0.0
 
     def __call__(self, forecast: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper ends, each of shape (n,), between 0 and the cap."""
+        """Lower and upper ends, each of shape (n,), between the floor and the cap."""
         reach = self.factor * np.interp(forecast, self.levels, self.usual_error)
         return self.clip(forecast - reach), self.clip(forecast + reach)
 
     def clip(self, ticks: np.ndarray) -> np.ndarray:
-        """Ticks between 0 and the cap."""
-        return np.clip(ticks, 0.0, self.cap)
+        """Values between the floor and the cap."""
+        return clip(ticks, self.floor, self.cap)
 
     def as_json(self) -> dict[str, Any]:
         """The interval as plain values."""
-        return {"levels": list(self.levels), "usual_error": list(self.usual_error), "factor": self.factor,
-                "cap": self.cap}
+        values = {"levels": list(self.levels), "usual_error": list(self.usual_error), "factor": self.factor,
+                  "cap": self.cap}
+        return values if self.floor == 0.0 else values | {"floor": self.floor}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Interval":
         """The interval that `as_json` wrote."""
-        return cls(tuple(values["levels"]), tuple(values["usual_error"]), values["factor"], values["cap"])
+        return cls(tuple(values["levels"]), tuple(values["usual_error"]), values["factor"], values["cap"],
+                   values.get("floor", 0.0))
 
 
-def fit(forecast: np.ndarray, target: np.ndarray, groups: np.ndarray, cap: float | None) -> Interval:
+def clip(values: np.ndarray, floor: float | None, cap: float | None) -> np.ndarray:
+    """Values between the floor and the cap; None where there is none."""
+    return np.clip(values, -np.inf if floor is None else floor, np.inf if cap is None else cap)
+
+
+def fit(forecast: np.ndarray, target: np.ndarray, groups: np.ndarray, cap: float | None,
+        floor: float | None = 0.0) -> Interval:
     """The interval that covers `COVERAGE` of the machines' rows, and of those below the cap.
 
     Parameters
@@ -72,8 +83,8 @@ def fit(forecast: np.ndarray, target: np.ndarray, groups: np.ndarray, cap: float
         Rows of machines the model has not learnt from, in ticks, shape (n,), both capped where there is a cap.
     groups
         Machine of each row.
-    cap
-        In ticks.
+    cap, floor
+        Largest and least value of the target, in ticks; None where there is none.
 
     Examples
     --------
@@ -93,7 +104,7 @@ def fit(forecast: np.ndarray, target: np.ndarray, groups: np.ndarray, cap: float
     usual = np.maximum(usual, max(float(error.mean()) * 0.05, 1e-9))    # without error there, nothing to divide by
     relative = error / np.interp(forecast, levels, usual)
     factor = max(_machine_quantile(relative[at], groups[at]) for at in rows)
-    return Interval(tuple(map(float, levels)), tuple(map(float, usual)), factor, cap)
+    return Interval(tuple(map(float, levels)), tuple(map(float, usual)), factor, cap, floor)
 
 
 def covered(interval: Interval, forecast: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -11,11 +11,13 @@ import pandas as pd
 
 from oilcan.contract import Contract
 from oilcan.core.prepare.labels import Outlook, failure_wait, label_failures, observed_until, remaining_life
+from oilcan.core.prepare.outcomes import STATED, targets
 from oilcan.core.prepare.splits import PARTS, SplitPlan, plan_split
 from oilcan.core.timeline.groups import exact, first_rows, units_per_tick
-from oilcan.ground.columns import MACHINE, MODE, PART, PARTITION, TARGET, TIME
+from oilcan.ground.columns import GROUP, MACHINE, MODE, PART, PARTITION, TARGET, TIME
 from oilcan.ground.errors import DataError, bullet_list
 
+_QUARTERS: Final = 3            # ends of the quarters of a number, by which rows are drawn
 _USUAL_SILENCE: Final = 3.0     # periods without a reading that are nothing special, where no max_gap is stated
 
 
@@ -51,9 +53,7 @@ def silence(contract: Contract) -> float:
 
 def least_gap(contract: Contract) -> float:
     """Ticks left out before each cut: as stated, and never less than horizon + lead time."""
-    needed = max((t.horizon.ticks + t.lead_time.ticks for t in contract.tasks.values() if t.horizon and t.lead_time),
-                 default=0.0)  # fmt: skip
-    return max(needed, contract.split.gap.ticks if contract.split.gap else 0.0)
+    return max(contract.longest_look_ahead(), contract.split.gap.ticks if contract.split.gap else 0.0)
 
 
 def part_rows(
@@ -67,11 +67,12 @@ def part_rows(
         Picked rows of the whole fleet: partition, machine_id, time, label columns.
     """
     strata = pd.Series(machines[MACHINE].isin(failures[MACHINE]).to_numpy(), index=pd.Index(machines[MACHINE]))
-    _, task = contract.headline()
     if contract.time.kind == "none":
-        strata = rows.set_index(MACHINE)[str(task.column)].astype("float64").fillna(-1.0)
+        strata = _strata(rows.set_index(MACHINE)[str(contract.headline()[1].column)])
+    groups = rows.set_index(MACHINE)[contract.telemetry_columns("group")[0]] if contract.split.by == "group" else None
     period = contract.time.period.ticks if contract.time.period else 1.0
-    plan = plan_split(contract.split, machines, strata=strata, gap=least_gap(contract), seed=seed, period=period)
+    plan = plan_split(contract.split, machines, strata=strata, gap=least_gap(contract), seed=seed, period=period,
+                      groups=groups)
     parts = plan.assign(rows)
     if contract.time.kind != "none":
         is_end = Outlook.of(rows, failures, exact(rows[TIME])).is_failure()
@@ -82,8 +83,18 @@ def part_rows(
     return rows.assign(part=parts)[is_kept].reset_index(drop=True), left_out, plan
 
 
+def _strata(label: pd.Series) -> pd.Series:
+    """What the draw of independent rows keeps in proportion: the flag, the class, the quarter of the number."""
+    if pd.api.types.is_numeric_dtype(label.dtype) and not pd.api.types.is_bool_dtype(label.dtype):
+        return (label.rank(pct=True, method="first") * _QUARTERS).round().fillna(-1.0)
+    if pd.api.types.is_bool_dtype(label.dtype):
+        return label.astype("float64").fillna(-1.0)
+    return label.fillna("")
+
+
 def label_rows(
-    rows: pd.DataFrame, machines: pd.DataFrame, failures: pd.DataFrame, contract: Contract, plan: SplitPlan
+    rows: pd.DataFrame, machines: pd.DataFrame, failures: pd.DataFrame, contract: Contract, plan: SplitPlan,
+    labels: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Rows with the targets of every task, each as the row's part may know it.
 
@@ -91,16 +102,23 @@ def label_rows(
     ----------
     rows
         From `part_rows`.
+    labels
+        The canonical table of that name, if the contract has one.
 
     Returns
     -------
     partition, machine_id, time, part, and per task the columns that `docs/stages/prepare.md` lists.
     """
-    key = [name for name in (PARTITION, MACHINE, TIME, PART) if name in rows]
+    if contract.split.by == "group":
+        rows = rows.rename(columns={contract.telemetry_columns("group")[0]: GROUP})
+    key = [name for name in (PARTITION, MACHINE, TIME, GROUP, PART) if name in rows]
     columns: dict[str, np.ndarray] = {}
     if contract.time.kind == "none":
         for name, task in contract.tasks.items():
-            columns[f"{TARGET}{name}"] = rows[str(task.column)].astype("float64").to_numpy()
+            if task.kind in STATED:
+                columns |= targets(rows, None, name, task, contract, None)
+            else:
+                columns[f"{TARGET}{name}"] = rows[str(task.column)].astype("float64").to_numpy()
         return rows[key].assign(**columns)
     until = observed_until(rows, machines, failures, tolerance=silence(contract))
     until = np.minimum(until, plan.known_until(rows[PART].to_numpy(dtype=object)))
@@ -108,6 +126,9 @@ def label_rows(
     for name, task in contract.tasks.items():
         if task.kind == "rul":
             columns[f"{TARGET}{name}"], columns[f"bound_{name}"] = remaining_life(outlook)
+            continue
+        if task.kind in STATED:
+            columns |= targets(rows, labels, name, task, contract, until)
             continue
         # the contract's rules demand both of this kind of task
         lengths = {word: getattr(task, word).ticks for word in ("horizon", "lead_time")}
@@ -145,7 +166,10 @@ def check_parts(rows: pd.DataFrame, contract: Contract) -> None:
             if task.kind == "rul" and target.empty:
                 faults.append(f"{part}: no life that ended for task {name!r} (found 0 of {len(of_part):,} rows with a "
                               f"known remaining life). {_remedy(contract, part)}")
-            elif task.kind != "rul" and target.nunique() < 2:
+            elif task.kind in STATED and target.nunique() < 2:
+                faults.append(f"{part}: one {task.kind} only for task {name!r} (found {target.nunique()} different "
+                              f"values in {len(target):,} rows with a known outcome). {_remedy(contract, part)}")
+            elif task.kind not in {"rul", *STATED} and target.nunique() < 2:
                 hits = int(target.sum())
                 faults.append(f"{part}: one class only for task {name!r} (found {hits:,} positive and "
                               f"{len(target) - hits:,} negative rows, {len(of_part) - len(target):,} censored; wanted "
@@ -172,6 +196,6 @@ def part_counts(rows: pd.DataFrame, contract: Contract) -> dict[str, dict[str, i
         for column in (name for name in of_part if str(name).startswith(TARGET)):
             task = column.removeprefix(TARGET).partition("__")[0]
             counts[part][f"censored_{column}"] = int(of_part[column].isna().sum())
-            if contract.tasks[task].kind != "rul":
+            if contract.tasks[task].kind in {"failure_within", "label"} or "__" in column.removeprefix(TARGET):
                 counts[part][f"positive_{column}"] = int((of_part[column] == 1).sum())
     return counts

@@ -10,6 +10,7 @@ from oilcan.contract import Contract
 from oilcan.core.prepare import forecast_rows as row_tables
 from oilcan.core.prepare.cleaning import hold_last, remove_quarantined
 from oilcan.core.prepare.derived import add_derived
+from oilcan.core.prepare.outcomes import stated_in_telemetry
 from oilcan.core.prepare.splits import PARTS, SplitPlan
 from oilcan.ground.columns import KEY, PART, PARTITION, TIME
 from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
@@ -65,12 +66,13 @@ def prepare_partition(
     fill_periods
         A missing reading repeats the last one for at most this many periods.
     """
-    labels = contract.telemetry_columns("label")
+    labels = contract.telemetry_columns("label", "group")
     readings, removed = remove_quarantined(telemetry, quarantine)
     readings, held = clean_readings(readings.drop(columns=labels), contract, fill_periods=fill_periods)
     picked = row_tables.pick_rows(telemetry, contract)
     columns = [name for name in (*KEY, *labels) if name in telemetry]
     rows = telemetry[columns].iloc[picked].reset_index(drop=True)
+    rows = rows.assign(**stated_in_telemetry(telemetry, picked, contract))
     rows.insert(0, PARTITION, number)
     return Prepared(readings, rows, len(telemetry), removed, held)
 
@@ -101,6 +103,7 @@ def prepare_rows(
     parts: Sequence[Prepared],
     tables: Mapping[str, pd.DataFrame],
     truth: pd.DataFrame | None,
+    labels: pd.DataFrame | None,
     contract: Contract,
     *,
     seed: int,
@@ -115,7 +118,7 @@ def prepare_rows(
     machines, failures = tables["machines"], tables["failures"]
     picked = pd.concat([part.rows for part in parts], ignore_index=True)
     kept, left_out, plan = row_tables.part_rows(picked, machines, failures, contract, seed=seed)
-    rows = row_tables.label_rows(kept, machines, failures, contract, plan)
+    rows = row_tables.label_rows(kept, machines, failures, contract, plan, labels)
     row_tables.check_parts(rows, contract)
     if truth is not None:
         rows = row_tables.add_truth(rows, truth)

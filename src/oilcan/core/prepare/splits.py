@@ -40,7 +40,7 @@ class SplitPlan:
         Score only the last row of a test machine.
     """
 
-    by: Literal["time", "machine", "row", "given"]
+    by: Literal["time", "machine", "row", "group", "given"]
     cuts: tuple[int, int] | None
     gap: int
     of_machine: dict[str, str]
@@ -92,7 +92,8 @@ class SplitPlan:
 
 
 def plan_split(
-    split: Split, machines: pd.DataFrame, *, strata: pd.Series, gap: float, seed: int, period: float = 1.0
+    split: Split, machines: pd.DataFrame, *, strata: pd.Series, gap: float, seed: int, period: float = 1.0,
+    groups: pd.Series | None = None,
 ) -> SplitPlan:
     """The plan of a contract for these machines.
 
@@ -106,6 +107,8 @@ def plan_split(
         Least gap before a cut, and the step that cuts are rounded down to, in ticks.
     seed
         Of the draw of machines.
+    groups
+        By machine_id, what must not be parted (by group); whole groups are drawn, not in proportion.
 
     Examples
     --------
@@ -121,6 +124,9 @@ def plan_split(
         cuts = _cuts(split, machines, round(period * per_tick))
         unseen = _draw(ids, split.unseen_machines, seed)
         return SplitPlan("time", cuts, round(gap * per_tick), dict.fromkeys(unseen, "test"))
+    if groups is not None:
+        part_of = _drawn(groups.astype(str).unique(), split, seed)
+        return SplitPlan(split.by, None, 0, {str(name): part_of[str(group)] for name, group in groups.items()})
     of_machine = dict.fromkeys(ids, "train")
     free = machines.loc[~machines["is_test"].astype(bool), MACHINE].astype(str) if split.by == "given" else ids
     if split.by == "given":
@@ -131,6 +137,14 @@ def plan_split(
         both = tests + round(float(split.validation) * len(order))
         of_machine |= dict.fromkeys(order[:tests], "test") | dict.fromkeys(order[tests:both], "validation")
     return SplitPlan(split.by, None, 0, of_machine, only_last=split.by == "given" and split.test_rows == "last")
+
+
+def _drawn(groups: Iterable[str], split: Split, seed: int) -> dict[str, str]:
+    order = _shuffled(groups, seed)
+    tests = max(1, round(float(split.test or 0) * len(order)))
+    both = tests + max(1, round(float(split.validation) * len(order)))
+    return dict.fromkeys(order, "train") | dict.fromkeys(order[:both], "validation") | dict.fromkeys(
+        order[:tests], "test")
 
 
 def _cuts(split: Split, machines: pd.DataFrame, step: int) -> tuple[int, int]:

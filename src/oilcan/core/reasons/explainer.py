@@ -10,7 +10,7 @@ import numpy as np
 
 from oilcan.core.bundle.normals import Normals
 from oilcan.core.features.plan import Feature, FeaturePlan
-from oilcan.core.model.fitted import EventForecast, LifeForecast
+from oilcan.core.model.fitted import EventForecast, LifeForecast, NumberForecast
 from oilcan.core.reasons.contributions import Contributions
 from oilcan.core.reasons.drivers import IndexDrivers, is_index
 from oilcan.core.reasons.wording import sentence
@@ -60,7 +60,7 @@ class Explainer:
         What each feature usually is.
     """
 
-    def __init__(self, forecast: EventForecast | LifeForecast, plan: FeaturePlan, normals: Normals) -> None:
+    def __init__(self, forecast: EventForecast | LifeForecast | NumberForecast, plan: FeaturePlan, normals: Normals) -> None:
         self._sign = -1.0 if isinstance(forecast, LifeForecast) else 1.0
         self._contributions = Contributions(forecast.trees)
         self._plan, self._normals = plan, normals

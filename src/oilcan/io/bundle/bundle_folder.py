@@ -21,7 +21,7 @@ from oilcan.core.bundle.drift_reference import DriftReference
 from oilcan.core.bundle.normals import Normals
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.model.calibration import Calibrator
-from oilcan.core.model.fitted import EventForecast, Fitted, Forecast, LifeForecast, OutlookForecast
+from oilcan.core.model.fitted import EventForecast, Fitted, Forecast, LifeForecast, NumberForecast, OutlookForecast
 from oilcan.core.model.intervals import Interval
 from oilcan.core.model.trees import TreeModel
 from oilcan.ground.errors import IntegrityError, bullet_list
@@ -168,6 +168,8 @@ def _inside(folder: Path) -> Iterator[str]:
 def _entry(forecast: Forecast) -> dict[str, Any]:
     if isinstance(forecast, LifeForecast):
         return {"kind": "life", "task": forecast.task, "interval": forecast.interval.as_json()}
+    if isinstance(forecast, NumberForecast):
+        return {"kind": "number", "task": forecast.task, "interval": forecast.interval.as_json()}
     if isinstance(forecast, OutlookForecast):
         return {"kind": "outlook", "task": forecast.task, "horizons": list(forecast.horizons), "own": forecast.own,
                 "counts_cycles": forecast.counts_cycles, "calibrator": forecast.calibrator.as_json()}
@@ -180,6 +182,8 @@ def _forecast(entry: dict[str, Any], content: dict[str, bytes]) -> Forecast:
     trees = TreeModel(*(content[path] for path in entry["trees"]))
     if entry["kind"] == "life":
         return LifeForecast(entry["task"], trees, Interval.from_json(entry["interval"]))
+    if entry["kind"] == "number":
+        return NumberForecast(entry["task"], trees, Interval.from_json(entry["interval"]))
     calibrator = Calibrator.from_json(entry["calibrator"])
     if entry["kind"] == "outlook":
         return OutlookForecast(entry["task"], tuple(entry["horizons"]), entry["own"], entry["counts_cycles"], trees,

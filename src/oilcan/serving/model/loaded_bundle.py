@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from oilcan.core.bundle.bundle import Bundle
-from oilcan.core.model.fitted import EventForecast, Forecast, LifeForecast, OutlookForecast
+from oilcan.core.model.fitted import EventForecast, Forecast, OutlookForecast, prefix
 from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
 from oilcan.io.bundle.bundle_folder import load_bundle
 from oilcan.scoring.check import check
@@ -43,8 +43,8 @@ class Served:
         self.by_name: dict[str, Forecast] = {forecast.name: forecast for forecast in bundle.fitted.forecasts}
         name, _ = bundle.contract.headline()
         self.headline = next(forecast for forecast in bundle.fitted.forecasts
-                             if not isinstance(forecast, OutlookForecast) and forecast.name == name)
-        self.headline_column = ("rul_" if isinstance(self.headline, LifeForecast) else "p_") + name
+                             if not isinstance(forecast, OutlookForecast) and forecast.task == name)
+        self.headline_column = f"{prefix(self.headline)}{self.headline.name}"
         self.per_tick = 1 if bundle.contract.time.kind == "cycle" else MICROSECONDS_PER_HOUR
         self.thresholds = bundle.fitted.thresholds()
         self.headline_columns = tuple(columns([self.headline], np.zeros((0, len(self.features)), np.float32)))

@@ -13,7 +13,7 @@ from oilcan.training.ensembles.boosting import Boosting
 from oilcan.training.ensembles.ensemble import Ensemble
 from oilcan.training.ensembles.forests import Forest
 
-TaskKind = Literal["failure_within", "label", "rul"]
+TaskKind = Literal["failure_within", "label", "rul", "class", "number"]
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,13 @@ class EnsembleFamily:
 
 
 _FOREST_SECTIONS: Final[Mapping[TaskKind, str]] = {
-    "failure_within": "random_forest", "label": "label_forest", "rul": "random_forest"}
+    "failure_within": "random_forest", "label": "label_forest", "rul": "random_forest", "class": "label_forest",
+    "number": "random_forest"}
 
 ENSEMBLES: Final[dict[ModelFamily, EnsembleFamily]] = {
     "hist_gradient_boosting": EnsembleFamily(Boosting, {
-        "failure_within": "hist_gradient_boosting", "label": "hist_gradient_boosting", "rul": "life_boosting"}),
+        "failure_within": "hist_gradient_boosting", "label": "hist_gradient_boosting", "rul": "life_boosting",
+        "class": "hist_gradient_boosting", "number": "life_boosting"}),
     "random_forest": EnsembleFamily(functools.partial(Forest, "random_forest"), _FOREST_SECTIONS),
     "extra_trees": EnsembleFamily(functools.partial(Forest, "extra_trees"), _FOREST_SECTIONS),
 }
