@@ -95,8 +95,8 @@ def _is_explained(contract: Contract, forecast: Forecast) -> bool:
     return getattr(forecast, "mode", None) is None or contract.tasks[forecast.task].kind == "class"
 
 
-def _ground(contract: Contract, forecast: EventForecast | LifeForecast | NumberForecast, rows: pd.DataFrame, matrix: np.ndarray,
-            params: ExplainParams, jobs: int) -> Ground:
+def _ground(contract: Contract, forecast: EventForecast | LifeForecast | NumberForecast, rows: pd.DataFrame,
+            matrix: np.ndarray, params: ExplainParams, jobs: int) -> Ground:
     target = rows[f"{TARGET}{forecast.name}"].to_numpy(dtype=np.float64)
     at = np.flatnonzero(~np.isnan(target))
     most = params.rows // (_LIFE_SHARE if not isinstance(forecast, EventForecast) else 1)

@@ -26,9 +26,10 @@ def score(fitted: Fitted, matrix: np.ndarray, *, rows_per_batch: int = 50_000, j
 
     Returns
     -------
-    n rows in the given order, index 0..n-1. `failure_within` and `label`: `score_<task>` uncalibrated,
-    `p_<task>` and `p_<task>__<mode>` calibrated. `rul`: `rul_<task>`, `rul_<task>_low`, `rul_<task>_high` in
-    ticks. `number`: `number_<task>` and its interval in the same way. `class`: `p_<task>__<class>` of each class. With an outlook `by_<task>_<horizon>`: probability of a failure by then. All float64.
+    n rows in the given order, index 0..n-1, all float64. `failure_within` and `label`: `score_<task>`
+    uncalibrated, `p_<task>` and `p_<task>__<mode>` calibrated; with an outlook `by_<task>_<horizon>`, the
+    probability of a failure by then. `rul`: `rul_<task>`, `rul_<task>_low`, `rul_<task>_high` in ticks.
+    `number`: `number_<task>` and its ends alike. `class`: `p_<task>__<class>` of each class, calibrated.
 
     Raises
     ------

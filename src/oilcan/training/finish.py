@@ -100,7 +100,8 @@ def _judged(target: Target, part: Part, forecasts: np.ndarray) -> tuple[np.ndarr
     """Truth, forecast and machine of the rows with a known outcome."""
     values = target.values(part.rows)
     known = ~np.isnan(values)
-    return values[known], intervals.clip(forecasts[known], target.floor, target.cap), part.rows[MACHINE].to_numpy()[known]
+    possible = intervals.clip(forecasts[known], target.floor, target.cap)
+    return values[known], possible, part.rows[MACHINE].to_numpy()[known]
 
 
 def _coverage_across(truth: np.ndarray, life: np.ndarray, machines: np.ndarray, target: Target) -> float | None:

@@ -93,7 +93,8 @@ def recipe_of(target: Target, params: TrainParams, family: ModelFamily, features
         If a pattern of `train.monotone` names no feature, or two contradict each other.
     """
     signs = monotone_signs(params.monotone or {}, features)
-    signs = tuple(-sign for sign in signs) if target.kind == "rul" else signs       # a feature that adds risk shortens the life
+    if target.kind == "rul":                        # a feature that adds risk shortens the life
+        signs = tuple(-sign for sign in signs)
     ensembles = _committee(target, params) if family == "committee" else (_ensemble(target, params, family),)
     if target.mode:
         ensembles = ensembles[:1]

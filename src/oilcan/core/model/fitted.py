@@ -14,7 +14,6 @@ from oilcan.core.model.trees import TreeModel
 from oilcan.ground.durations import Duration
 from oilcan.ground.errors import IntegrityError
 
-
 NUMBER: Final = "number_"           # begins the columns of a `number` task
 
 

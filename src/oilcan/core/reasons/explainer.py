@@ -60,7 +60,8 @@ class Explainer:
         What each feature usually is.
     """
 
-    def __init__(self, forecast: EventForecast | LifeForecast | NumberForecast, plan: FeaturePlan, normals: Normals) -> None:
+    def __init__(self, forecast: EventForecast | LifeForecast | NumberForecast, plan: FeaturePlan,
+                 normals: Normals) -> None:
         self._sign = -1.0 if isinstance(forecast, LifeForecast) else 1.0
         self._contributions = Contributions(forecast.trees)
         self._plan, self._normals = plan, normals
