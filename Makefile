@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
+# Python's own tools fail on a path that is not ASCII where the locale is C.
+export PYTHONUTF8 := 1
 # One writer at a time: the kernel drops this lock even after kill -9.
 LOCKED := flock --nonblock --conflict-exit-code 75 .dvc/tmp/project.lock
 
@@ -27,16 +29,18 @@ $(BIN)/python:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/bootstrap.txt
 
 $(VENV)/.core: requirements/core.txt pyproject.toml | $(BIN)/python
-	# compiled once here: every stage and every dvc command would pay for it otherwise
+	# compiled once here; otherwise every stage and every dvc command pays for it
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/core.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	# relative, so ASCII: Python reads .pth files by the locale, and in the C locale cannot start on any other character
+	for folder in $(VENV)/lib/python3*/site-packages; do echo ../../../../src > $$folder/oilcan.pth; done
 	# pages of `dvc plots` that need no network; in config.local, so that a clone without the page draws as DVC does
 	mkdir -p .dvc/plots
 	$(BIN)/python -c 'import sys; from oilcan.reports.plots_page import page; sys.stdout.write(page())' > .dvc/plots/page.html
 	$(BIN)/dvc config --local plots.html_template plots/page.html
 	touch $@
 
-# .test, .serve, .tune: what else is wanted, each by the lock file of its name
+# .test, .serve, .tune: further packages, each by the lock file of its name
 $(VENV)/.%: requirements/%.txt $(VENV)/.core
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $<
 	touch $@
@@ -70,13 +74,13 @@ test: install-test  ## every test, the slow proofs included
 test-quick: install-test  ## the tests that need no run of the pipeline
 	pytest -n 2 --dist worksteal -m 'not slow'
 
-fresh: install  ## fail if `dvc repro` would run anything, and say what and why
+fresh: install  ## fail if `dvc repro` would run anything; list what and why
 	oilcan fresh
 
 verify: install  ## digests of the cache and of the outputs against dvc.lock
 	oilcan verify
 
-clean:  ## remove what is not in git and can be made again (data, models and cache stay)
+clean:  ## remove what can be made again (data, models and cache stay)
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dvc_plots build dist
 
 results: install  ## the main job on every public data set present; writes docs/results.md

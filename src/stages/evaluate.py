@@ -25,14 +25,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     predictions = table_files.read_table(args.predictions / "predictions.parquet")
     forecasts = inputs.Forecasts(predictions, files.read_json(args.model).get("policies", {}))
 
-    found = figures.evaluate(fleet, forecasts, files.read_json(args.explained), p)
+    judged = figures.evaluate(fleet, forecasts, files.read_json(args.explained), p)
 
-    files.write_json(headlines.headlines(found.metrics), args.metrics)
-    files.write_json(found.metrics, args.detail)
-    files.write_json(found.slices, args.slices)
+    files.write_json(headlines.headlines(judged.metrics), args.metrics)
+    files.write_json(judged.metrics, args.detail)
+    files.write_json(judged.slices, args.slices)
     with files.fresh_folder(args.plots) as draft:
-        table_files.write_csvs(found.tables, draft)
-    stage.report("evaluate", rows=len(predictions), metrics=len(found.metrics["test"]), plots=len(found.tables))
+        table_files.write_csvs(judged.tables, draft)
+    stage.report("evaluate", rows=len(predictions), metrics=len(judged.metrics["test"]), plots=len(judged.tables))
 
 
 if __name__ == "__main__":

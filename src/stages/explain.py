@@ -24,10 +24,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     fitted.check_features(tuple(plan.names), plan.hash, str(args.features))
     rows, features = feature_rows.read_rows(args.prepared, args.features, plan, "validation")
 
-    found = importance.importance(contract, plan, fitted, rows, features, p, jobs=compute.jobs)
+    losses = importance.importance(contract, plan, fitted, rows, features, p, jobs=compute.jobs)
 
-    files.write_json(found, args.out)
-    stage.report("explain", rows=len(rows), tasks=len(found), features=len(plan.names))
+    files.write_json(losses, args.out)
+    stage.report("explain", rows=len(rows), tasks=len(losses), features=len(plan.names))
 
 
 if __name__ == "__main__":

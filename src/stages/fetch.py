@@ -1,7 +1,7 @@
 """Official address -> raw files: downloads what the contract names, or checks what is in place already.
 
 Reads   the data-set contract, source.files and source.downloads
-Params  none: the contract says it all
+Params  none: everything stands in the contract
 Writes  data/raw/<name>/, every file with the sha256 that the contract states
 """
 
@@ -16,9 +16,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = stage.parse(__doc__, "contract", "out", argv=argv)
     contract = stage_inputs.read_contract(args.contract)
 
-    brought = fetch.bring(contract, args.out)
+    downloaded = fetch.bring(contract, args.out)
 
-    stage.report("fetch", files=len(contract.source.files), downloaded=brought)
+    stage.report("fetch", files=len(contract.source.files), downloaded=downloaded)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Nothing -> the raw files of `demo_fleet`, as a company would export them, and the truth none has.
+"""Nothing -> the raw files of `demo_fleet`, as a company would export them, and the truth that no company has.
 
 Reads   the data-set contract: horizon and lead time of its headline task
 Params  simulate

@@ -234,4 +234,4 @@ def test_without_failures_nothing_can_be_learned(capsys):
 @pytest.mark.usefixtures("press")
 def test_an_unknown_data_set_is_refused_with_the_known_ones(capsys):
     assert cli.main(["dataset", "check", "pres"]) == 1
-    assert "no such data set (known: press)" in capsys.readouterr().err
+    assert "no such data set (found 'pres', known: press)" in capsys.readouterr().err

@@ -70,5 +70,5 @@ def test_nobody_there_is_one_message_after_a_while():
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8080", "ftp://x", "http://"])
 def test_what_is_no_address_is_refused(url):
-    with pytest.raises(DataError, match="is no address of a service"):
+    with pytest.raises(DataError, match="not the address of a service"):
         Api(url, None)

@@ -32,7 +32,7 @@ def test_nothing_is_mended_where_nothing_is(tmp_path):
 @pytest.mark.parametrize("cut", ["", '{"write": {"data/ca'])
 def test_a_cut_note_of_locks_is_removed(root, cut):
     (root / ".dvc/tmp/rwlock").write_text(cut, encoding="utf-8")
-    assert leftovers.fix(root) == [".dvc/tmp/rwlock: cut off by a killed run, removed"]
+    assert leftovers.fix(root) == [".dvc/tmp/rwlock: truncated by a killed run, removed"]
     assert not (root / ".dvc/tmp/rwlock").exists()
 
 
@@ -57,5 +57,5 @@ def test_a_cut_lock_file_gives_way_to_the_committed_one(root, length):
 
 def test_a_cut_lock_file_without_a_committed_one_is_begun_anew(root):
     (root / "dvc.lock").write_text("schema: '2.0'\nstages:\n  tra", encoding="utf-8")
-    assert leftovers.fix(root)[0].endswith("no committed one, so begun anew")
+    assert leftovers.fix(root)[0].endswith("git has none, so DVC starts a new one")
     assert not (root / "dvc.lock").exists()

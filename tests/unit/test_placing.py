@@ -98,7 +98,7 @@ def test_a_file_without_digest_needs_one_candidate(tmp_path):
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(DataError, match="is no folder"):
+    with pytest.raises(DataError, match="not a folder"):
         place(contract(**{"a.csv": A}), tmp_path / "nowhere", tmp_path / "raw")
 
 

@@ -67,6 +67,12 @@ def test_a_contract_that_is_not_valid_is_told(root):
         preflight.check(root)
 
 
+def test_a_path_that_is_not_ascii_is_announced(root):
+    assert preflight.limits(root) == []
+    found, = preflight.limits(root / "Werk Süd")
+    assert "`dvc exp run --queue` ends as Failed" in found
+
+
 def test_it_waits_for_no_pandas():
     code = "import sys, oilcan.cli.ready, oilcan.io.repository.preflight; sys.exit('pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

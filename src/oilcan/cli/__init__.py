@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; 0 done, 1 refused or something found wrong, 2 misused."""
+    """Run one command; exit code 0 done, 1 refused or something is wrong, 2 misused."""
     args = parser().parse_args(argv)
     run: Callable[[argparse.Namespace], int] = args.run
     try:
@@ -39,14 +39,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except OilcanError as err:
         return _refuse(str(err))
-    except BrokenPipeError:             # the reader (`| head`) has seen enough
+    except BrokenPipeError:             # the reader (`| head`) has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as err:
-        said = disk_trouble(err)
-        if said is None:
+        message = disk_trouble(err)
+        if message is None:
             raise
-        return _refuse(said)
+        return _refuse(message)
     except KeyboardInterrupt:
         print("interrupted; nothing half-written was kept", file=sys.stderr)
         return 130

@@ -15,7 +15,8 @@ def register(commands: Any) -> None:
     activate = _command(group, "activate", "prove a bundle, then answer from it")
     activate.add_argument("bundle", metavar="NAME", help="folder beside the bundle in service")
     shadow = _command(group, "shadow", "let a challenger forecast live readings, without answering from it")
-    shadow.add_argument("bundle", metavar="NAME", nargs="?", help="folder beside the bundle in service; none: end it")
+    shadow.add_argument("bundle", metavar="NAME", nargs="?",
+                        help="folder beside the bundle in service; without it, the challenger is dropped")
     _command(group, "rollback", "answer again from the bundle before")
 
 
@@ -28,14 +29,14 @@ def _command(group: Any, word: str, text: str) -> Any:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Ask the service, and say what it serves now."""
+    """Ask the service, and print what it serves now."""
     from oilcan.io.http.client import Api
 
     body = {"bundle": args.bundle} if hasattr(args, "bundle") else {}
     with contextlib.closing(Api(args.url, os.environ.get("OILCAN_KEY"))) as api:
-        said = api.post(f"/v1/model/{args.word}", body)
-    print(f"model: {said['model'][:12]} in service, {_short(said['previous'])} before it, "
-          f"{_short(said['shadow'])} in the shadow")
+        answer = api.post(f"/v1/model/{args.word}", body)
+    print(f"model: {answer['model'][:12]} in service, {_short(answer['previous'])} before it, "
+          f"{_short(answer['shadow'])} as challenger")
     return 0
 
 

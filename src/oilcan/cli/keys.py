@@ -1,4 +1,4 @@
-"""Commands about API keys: create, list, revoke. A token is printed once and kept nowhere."""
+"""Commands about API keys: create, list, revoke. A token is printed once and never stored."""
 
 import argparse
 from typing import TYPE_CHECKING, Any
@@ -12,13 +12,13 @@ def register(commands: Any) -> None:
     text = "who may use the service: create, list and revoke API keys"
     group = commands.add_parser("keys", help=text, description=text.capitalize() + ".").add_subparsers(
         metavar="COMMAND", required=True)
-    create = _command(group, "create", "make a key and print its token, this once", run_create)
-    create.add_argument("--name", metavar="NAME", required=True, help="of whom or what will use it; never given twice")
+    create = _command(group, "create", "create a key and print its token, once", run_create)
+    create.add_argument("--name", metavar="NAME", required=True, help="who or what will use it; never used twice")
     create.add_argument("--scope", choices=("read", "write", "admin"), required=True, metavar="SCOPE",
                         help="`read`; `write`, which sends readings and acknowledges alarms; `admin`, which changes "
                              "models")
-    _command(group, "list", "names, scopes, and when each was made, used and revoked", run_list)
-    revoke = _command(group, "revoke", "make a key worthless, at once", run_revoke)
+    _command(group, "list", "names, scopes, and when each was created, used and revoked", run_list)
+    revoke = _command(group, "revoke", "revoke a key; it stops working at once", run_revoke)
     revoke.add_argument("name", metavar="NAME", help="name of the key")
 
 
@@ -31,7 +31,7 @@ def _command(group: Any, word: str, text: str, run: Any) -> Any:
 
 
 def run_create(args: argparse.Namespace) -> int:
-    """The token alone on standard output, so that a script can catch it; what it is on standard error."""
+    """Print the token alone on standard output, so that a script can read it; a note goes to standard error."""
     import secrets
     import sys
 
@@ -39,7 +39,7 @@ def run_create(args: argparse.Namespace) -> int:
     token = store.keys.create(args.name, args.scope, by=_who(), now=_now(), random=secrets.token_bytes)
     store.close()
     print(token)
-    print(f"key {args.name} ({args.scope}). The token is shown this once; keep it where only its user can read it.",
+    print(f"key {args.name} ({args.scope}). The token is shown once; keep it where only its user can read it.",
           file=sys.stderr)
     return 0
 
@@ -57,7 +57,7 @@ def run_list(args: argparse.Namespace) -> int:
 
 
 def run_revoke(args: argparse.Namespace) -> int:
-    """Say that it is done."""
+    """Revoke a key and confirm it."""
     store = _open(args)
     store.keys.revoke(args.name, by=_who(), now=_now())
     store.close()
@@ -74,7 +74,7 @@ def _open(args: argparse.Namespace) -> "Store":
 
 
 def _who() -> str:
-    """Whom the audit names: the user of the system, by number, which needs no directory to be there."""
+    """Who acts, for the audit: the user id, which needs no user directory."""
     import os
 
     return f"command line, uid {os.getuid()}"

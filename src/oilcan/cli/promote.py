@@ -8,7 +8,7 @@ def register(commands: Any) -> None:
     """Add `oilcan promote`."""
     text = "make the packaged bundle the champion that later models are compared with"
     parser = commands.add_parser("promote", help=text, description=text.capitalize() + ".")
-    parser.add_argument("--approver", required=True, help="your name; it stands in models/champion.json")
+    parser.add_argument("--approver", required=True, help="your name; models/champion.json keeps it")
     parser.add_argument("--reason", required=True, help="why this model goes into service")
     parser.add_argument("--override", action="store_true", help="promote although the gate said hold or reject")
     parser.set_defaults(run=run)

@@ -26,5 +26,6 @@ def run(_args: argparse.Namespace) -> int:
     root = find_root()
     sys.stdout.writelines(f"fixed: {line}\n" for line in leftovers.fix(root))
     name = preflight.check(root)
+    sys.stdout.writelines(f"note: {line}\n" for line in preflight.limits(root))
     print(f"ready: {short(root / 'datasets' / name)}.yaml and its raw files")
     return 0

@@ -14,7 +14,7 @@ def register(commands: Any) -> None:
                     "OILCAN_<NAME>; docs/serving.md lists them.")
     parser.add_argument("--bundle", type=Path, help="folder of the bundle (models/bundle)")
     parser.add_argument("--store", help="sqlite:///path or postgresql://user@host/name")
-    parser.add_argument("--host", help="address to listen on (127.0.0.1); any other wants a key first")
+    parser.add_argument("--host", help="address to listen on (127.0.0.1); any other needs a key first")
     parser.add_argument("--port", type=int, help="port to listen on (8080)")
     parser.add_argument("--tls-certificate", type=Path, help="PEM file, with --tls-key")
     parser.add_argument("--tls-key", type=Path, help="PEM file")
@@ -23,7 +23,7 @@ def register(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until told to stop."""
+    """Serve until a signal stops it."""
     from oilcan.serving import server
     from oilcan.serving.ground.settings import read_settings
 

@@ -75,7 +75,7 @@ class Duration:
 
 def _positive(duration: Duration) -> Duration:
     if duration.ticks <= 0:
-        raise ValueError(f"must be longer than nothing (found {duration})")
+        raise ValueError(f"must be above zero (found {duration})")
     return duration
 
 

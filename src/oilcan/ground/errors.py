@@ -1,4 +1,4 @@
-"""What Oilcan refuses, one class per reaction of the caller.
+"""Errors that Oilcan raises on purpose, one class for each reaction of the caller.
 
 Every message has the form *where: what is wrong (found, wanted). What to do.*
 
@@ -7,7 +7,7 @@ Every message has the form *where: what is wrong (found, wanted). What to do.*
     +-- ParamsError         params.yaml is wrong: edit it
     +-- DataError           the data break their contract: look at the files
     +-- IntegrityError      bytes are not what was recorded: restore or rerun
-    +-- StoreError          the service's store is not the one meant, or refuses: look at its setting
+    +-- StoreError          the service's store is another one than configured, or refuses: check its setting
         +-- StoreUnavailable    it cannot answer now (locked, full, gone): try again later
 """
 
@@ -18,7 +18,7 @@ from typing import Final
 
 
 class OilcanError(Exception):
-    """A refusal of ours, with a message for people."""
+    """Base of all deliberate errors; its text is a message for people."""
 
 
 class ContractError(OilcanError):
@@ -30,11 +30,11 @@ class ParamsError(OilcanError):
 
 
 class DataError(OilcanError):
-    """Data that break their contract or cannot carry the task."""
+    """Data that break their contract or are too few for the task."""
 
 
 class IntegrityError(OilcanError):
-    """Bytes that are not the recorded ones, or that changed while they were read."""
+    """Bytes that differ from the recorded ones, or that changed while they were read."""
 
 
 class StoreError(OilcanError):
@@ -46,7 +46,7 @@ class StoreUnavailable(StoreError):  # noqa: N818 - the field's word for it: a s
 
 
 def bullet_list(where: str, breaches: Sequence[str]) -> str:
-    """All breaches at once, one line each, under the place where they stand.
+    """All breaches in one message, one line each, under the place where they occur.
 
     Examples
     --------
@@ -70,7 +70,7 @@ _DISK: Final = {
 
 
 def disk_trouble(err: OSError) -> str | None:
-    """What to say of an error that the disk is to blame for; None if it is not.
+    """Message for an error that the disk caused; None for any other error.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Work side by side, in processes that end with the one that began them."""
+"""Parallel work in processes that end with their parent."""
 
 import ctypes
 import os
@@ -12,7 +12,7 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 def end_with_parent() -> None:
-    """Ask Linux to kill this process when its parent ends; elsewhere there is no such call.
+    """Ask Linux to kill this process when its parent ends; other systems have no such call.
 
     A parent that ended before the call sends no signal.
     """
@@ -21,7 +21,7 @@ def end_with_parent() -> None:
 
 
 def side_by_side(jobs: int, backend: str) -> joblib.Parallel:
-    """Workers for `joblib.delayed` calls; those of a killed process would wait for its next call for ever.
+    """Workers for `joblib.delayed` calls that exit when their parent dies.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def side_by_side(jobs: int, backend: str) -> joblib.Parallel:
 
 
 def _end_with(parent: int) -> None:
-    """`end_with_parent`, also if it has ended while this process was starting; a thread is no process of its own."""
+    """`end_with_parent`, also if the parent ended while this process was starting; threads are left alone."""
     end_with_parent()
     if parent not in {os.getpid(), os.getppid()}:
         os._exit(1)

@@ -45,8 +45,8 @@ def check(root: Path, name: str, folder: Path | None, *, say: Callable[[str], No
         say(f"\n{table}: {_counts(examined, table)}{_span(examined, table)}")
         problems += _refused(examined, table)
         problems += _impossible(examined, contract, table)
-    found, lacking = _failures(examined, contract)
-    say(f"\n{found}")
+    line, lacking = _failures(examined, contract)
+    say(f"\n{line}")
     for warning in examined.warnings:
         say(f"look at it: {warning}")
     return problems + lacking

@@ -31,18 +31,18 @@ def section(kind: type[S], values: object, where: str) -> S:
 
 
 def breaches(err: pydantic.ValidationError, prefix: str = "") -> list[str]:
-    """One line per breach: where it stands, what is wrong, what was found."""
+    """One line for each breach: key, what is wrong, what was found."""
     lines = []
     for item in err.errors(include_url=False):
         path = ".".join(str(step) for step in item["loc"])
-        lines.append(f"{prefix}{path}: {_said(item['type'], item['msg'], item['input'])}")
+        lines.append(f"{prefix}{path}: {_message(item['type'], item['msg'], item['input'])}")
     return lines
 
 
-def _said(kind: str, message: str, found: object) -> str:
-    """What is wrong, in words for people where pydantic's are for programmers."""
+def _message(kind: str, message: str, found: object) -> str:
+    """What is wrong, in plain words where pydantic's are for programmers."""
     if kind == "missing":
-        return "Field required, but missing. Write it down"
+        return "Field required, but missing. Add it"
     if kind == "extra_forbidden":
-        return f"no such word (found {found!r}). Fix the spelling, or take it out"
+        return f"no such word (found {found!r}). Fix the spelling, or remove it"
     return f"{message} (found {found!r})"

@@ -1,4 +1,4 @@
-"""The whole of params.yaml, for whoever checks the file; a stage reads its own section only."""
+"""All sections of params.yaml, to check the whole file; a stage reads its own section only."""
 
 import pydantic
 

@@ -31,7 +31,7 @@ class Api:
     def __init__(self, url: str, key: str | None, *, sleep: Callable[[float], None] = time.sleep) -> None:
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise DataError(f"url: is no address of a service (found {url!r}). Write it as http://127.0.0.1:8080.")
+            raise DataError(f"url: not the address of a service (found {url!r}). Write it as http://127.0.0.1:8080.")
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._url, self._sleep = url, sleep
         self._connection = kind(parts.hostname, parts.port, timeout=60)
@@ -50,7 +50,7 @@ class Api:
             try:
                 self._connection.request("POST", path, content, self._headers)
                 answer = self._connection.getresponse()
-                said = answer.read()
+                content = answer.read()
             except ssl.SSLCertVerificationError as err:
                 self._connection.close()
                 raise OilcanError(f"{self._url}: its certificate is not trusted ({err.verify_message}). Name the file "
@@ -63,9 +63,9 @@ class Api:
                 self._sleep(float(answer.headers.get("Retry-After", 1)))
                 continue
             if answer.status >= 400:
-                raise OilcanError(f"{self._url}{path}: refused with {answer.status}: {_refusal(said)}"
+                raise OilcanError(f"{self._url}{path}: refused with {answer.status}: {_refusal(content)}"
                                   + (_KEY if answer.status in {401, 403} else ""))
-            return dict(json.loads(said))
+            return dict(json.loads(content))
         raise OilcanError(f"{self._url}: no answer for {_TRIES} tries. Start the service with `oilcan serve`.")
 
     def close(self) -> None:
@@ -73,10 +73,10 @@ class Api:
         self._connection.close()
 
 
-def _refusal(said: bytes) -> str:
+def _refusal(content: bytes) -> str:
     """A refusal in words; what came instead of one as it is."""
     try:
-        told = json.loads(said)["error"]
-        return f"{told['where']}: found {told['found']}, wanted {told['wanted']}. {told['do']}"
+        error = json.loads(content)["error"]
+        return f"{error['where']}: found {error['found']}, wanted {error['wanted']}. {error['do']}"
     except (ValueError, LookupError, TypeError):
-        return f"{said[:500].decode(errors='replace')!r}. Ask who runs it."
+        return f"{content[:500].decode(errors='replace')!r}. Ask who runs it."

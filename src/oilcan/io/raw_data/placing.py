@@ -1,4 +1,4 @@
-"""Files that somebody has already -> data/raw/<name>/, checked by digest."""
+"""Copies files from any folder to data/raw/<name>/, checked by digest."""
 
 import os
 import shutil
@@ -48,7 +48,7 @@ def place(contract: Contract, source: Path, folder: Path, *, any_version: bool =
     states = survey(contract, folder)
     wanted = not_right(states)
     if wanted and not source.is_dir():
-        raise DataError(f"{source}: is no folder. Name the folder that holds the files of {contract.name}.")
+        raise DataError(f"{source}: not a folder. Name the folder that holds the files of {contract.name}.")
     renews = any_version and source.is_dir() and not (folder.is_dir() and source.samefile(folder))
     by_name = _by_name(source) if wanted or renews else {}
     if renews:
@@ -57,13 +57,13 @@ def place(contract: Contract, source: Path, folder: Path, *, any_version: bool =
     problems, pins = [], {}
     for state in wanted:
         try:
-            path, found = _choose(state.file, by_name.get(PurePosixPath(state.file.path).name, []), any_version)
+            path, digest = _choose(state.file, by_name.get(PurePosixPath(state.file.path).name, []), any_version)
         except DataError as err:
             problems.append(str(err))
             continue
         chosen[state.file.path] = path
-        if state.file.sha256 and found != state.file.sha256:
-            pins[state.file.sha256] = found
+        if state.file.sha256 and digest != state.file.sha256:
+            pins[state.file.sha256] = digest
     if problems:
         raise DataError(bullet_list(
             f"{source}: cannot place {contract.name}; nothing was copied. Files of other bytes are taken with "
@@ -88,16 +88,16 @@ def renew_pins(text: str, pins: Mapping[str, str]) -> str:
 
 
 def _by_name(folder: Path) -> dict[str, list[Path]]:
-    found: dict[str, list[Path]] = {}
+    by_name: dict[str, list[Path]] = {}
     for place_, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            found.setdefault(name, []).append(Path(place_) / name)
-    return found
+            by_name.setdefault(name, []).append(Path(place_) / name)
+    return by_name
 
 
 def _choose(file: RawFile, candidates: list[Path], any_version: bool) -> tuple[Path, str]:
-    """The candidate with the wanted digest, else (if any will do) the only or best-named one."""
+    """The candidate with the wanted digest, else (with any_version) the only or best-named one."""
     if not candidates:
         raise DataError(f"{file.path}: no file of that name")
     digests = {path: sha256(path) for path in candidates}
@@ -105,8 +105,8 @@ def _choose(file: RawFile, candidates: list[Path], any_version: bool) -> tuple[P
         if digest == file.sha256:
             return path, digest
     if file.sha256 and not any_version:
-        found = "; ".join(f"{path} has {digest}" for path, digest in digests.items())
-        raise DataError(f"{file.path}: other bytes (found {found}; wanted sha256 {file.sha256})")
+        others = "; ".join(f"{path} has {digest}" for path, digest in digests.items())
+        raise DataError(f"{file.path}: other bytes (found {others}; wanted sha256 {file.sha256})")
     best = [path for path in candidates if path.as_posix().endswith(f"/{file.path}")] or candidates
     if len({digests[path] for path in best}) > 1:
         raise DataError(f"{file.path}: several files of that name and different bytes ({', '.join(map(str, best))}); "

@@ -18,7 +18,7 @@ from oilcan.io.stage.files import write_text
 
 FETCHED: Final = Path("data/fetched.yaml")
 _HEADER: Final = "# Data sets that data/dvc.yaml fetches; `oilcan dataset fetch NAME` and `place NAME` add a name.\n"
-_NO_REASON: Final = ("deleted", "not in cache")    # recorded, only not here
+_NO_REASON: Final = ("deleted", "not in cache")    # recorded, but absent here
 _RUNNING: Final = re.compile(r"^Running stage '(.+)':$", re.M)
 
 
@@ -33,7 +33,7 @@ class Stale:
 def stale_stages(root: Path) -> list[Stale]:
     """Stages that `dvc repro` would run, in order, those included that only follow from others.
 
-    Works without data: what is not here but recorded counts as there.
+    Works without data: an output that is recorded but absent counts as present.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def stale_stages(root: Path) -> list[Stale]:
 def record_raw(root: Path, name: str) -> str:
     """Have DVC check and record data/raw/<name> by the stage `fetch@<name>`; returns what DVC printed.
 
-    Until then DVC does not know the files, and neither `dvc push` nor `dvc exp run --temp` takes them along.
+    Until then DVC does not know the files: `dvc push` and `dvc exp run --temp` leave them out.
     """
     path = root / FETCHED
     names = set(_load(path).get("fetched", []))

@@ -1,7 +1,8 @@
-"""What a killed `dvc` leaves half-written: the two files that it writes in place, its note of locks and dvc.lock.
+"""Files that a killed `dvc` leaves truncated: its note of locks (`rwlock`) and dvc.lock, which it writes in place.
 
-A cut note stops every later command ("JSON structure is corrupted"), a cut dvc.lock every later run. Both can be
-told from files that a living `dvc` is writing, for it writes them under kernel locks that end with it.
+A truncated note stops every later command ("JSON structure is corrupted"), a truncated dvc.lock every later run.
+A running `dvc` holds kernel locks while it writes them, and these locks end with the process. So a truncated file
+without a lock is a leftover.
 """
 
 import fcntl
@@ -20,17 +21,17 @@ _TMP: Final = Path(".dvc/tmp")
 
 
 def fix(root: Path) -> list[str]:
-    """Clear away what a killed run left; one line for each thing done, none where all is whole.
+    """Clear away what a killed run left truncated; returns a line for each repair.
 
-    The note of locks is removed: DVC begins a new one. A cut dvc.lock is put aside in .dvc/tmp and the committed one
-    takes its place; stages finished since then come back from the run cache.
+    The note of locks is deleted; DVC starts a new one. A truncated dvc.lock is moved to .dvc/tmp and replaced by the
+    committed one; stages that finished since then come back from the run cache.
     """
     done = []
     if _is_cut_note(root / _TMP / "rwlock"):
         with _held(root / _TMP / "rwlock.lock") as mine:
             if mine and _is_cut_note(root / _TMP / "rwlock"):
                 (root / _TMP / "rwlock").unlink()
-                done.append(f"{_TMP}/rwlock: cut off by a killed run, removed")
+                done.append(f"{_TMP}/rwlock: truncated by a killed run, removed")
     for lock in (Path(file).with_suffix(".lock") for file in PIPELINES):
         if _is_cut_lock(root / lock):
             with _held(root / _TMP / "lock") as mine:
@@ -41,7 +42,7 @@ def fix(root: Path) -> list[str]:
 
 @contextmanager
 def _held(path: Path) -> Iterator[bool]:
-    """DVC's own lock on this file; False where a living process has it."""
+    """Take DVC's own lock on this file; False where a running process has it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as stream:
         try:
@@ -64,8 +65,8 @@ def _is_cut_note(path: Path) -> bool:
 
 def _is_cut_lock(path: Path) -> bool:
     try:
-        held: Any = load_yaml(path)
-        return "schema" not in held or not all("cmd" in stage for stage in (held.get("stages") or {}).values())
+        content: Any = load_yaml(path)
+        return "schema" not in content or not all("cmd" in stage for stage in (content.get("stages") or {}).values())
     except FileNotFoundError:
         return False
     except (yaml.YAMLError, UnicodeDecodeError, TypeError, AttributeError):
@@ -78,5 +79,5 @@ def _restore(root: Path, lock: Path) -> str:
     shown = subprocess.run(["git", "show", f"HEAD:./{lock.as_posix()}"], cwd=root, capture_output=True, check=False)
     if shown.returncode == 0:
         (root / lock).write_bytes(shown.stdout)
-    return (f"{lock}: cut off by a killed run, put aside as {aside}; "
-            f"{'the committed one took its place' if shown.returncode == 0 else 'no committed one, so begun anew'}")
+    restored = "replaced by the committed one" if shown.returncode == 0 else "git has none, so DVC starts a new one"
+    return f"{lock}: truncated by a killed run, moved to {aside}; {restored}"

@@ -1,15 +1,13 @@
 """Whether a run can begin, found without reading a table: parameters, the chosen contract, its raw files."""
 
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from oilcan.contract import Contract, parse_contract
-from oilcan.ground.errors import ContractError, DataError, ParamsError, bullet_list
+from oilcan.contract import Contract
+from oilcan.ground.errors import DataError, bullet_list
+from oilcan.io.repository.repository_root import short
+from oilcan.io.repository.whole_params import read_all_params
 from oilcan.io.stage.dvc_files import PIPELINES, find_stage
-from oilcan.params.section import section
-from oilcan.params.whole import Params
+from oilcan.io.stage.stage_inputs import read_contract, read_yaml
 
 
 def check(root: Path) -> str:
@@ -22,28 +20,24 @@ def check(root: Path) -> str:
     DataError
         If a raw file is missing that no stage makes.
     """
-    name = section(Params, _mapping(root / "params.yaml"), "params.yaml").dataset
-    where = root / "datasets" / f"{name}.yaml"
-    if not where.is_file():
-        known = ", ".join(sorted(file.stem for file in where.parent.glob("*.yaml"))) or "none"
-        raise ContractError(f"params.yaml: dataset: no such data set (found {name!r}, known: {known}). Fix it, or "
-                            f"draft the contract with `oilcan dataset new {name} FILES...`.")
-    contract = parse_contract(where.read_text(encoding="utf-8"), f"datasets/{name}.yaml")
+    name = read_all_params(Path(short(root / "params.yaml"))).dataset
+    contract = read_contract(Path(short(root / "datasets" / f"{name}.yaml")))
     if f"data/raw/{name}" not in _made(root):
         _check_raw(contract, root / "data/raw" / name)
     return name
 
 
-def _mapping(path: Path) -> Any:
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as err:
-        raise ParamsError(f"params.yaml: not readable as YAML ({' '.join(str(err).split())}). Fix the file.") from err
+def limits(root: Path) -> list[str]:
+    """What will not work in this checkout although a run can begin."""
+    if str(root).isascii():
+        return []
+    return [f"{root}: the path is not ASCII, and DVC's queue cannot work there: `dvc exp run --queue` ends as Failed. "
+            f"Everything else works. Move the checkout to a path of plain letters if you need the queue."]
 
 
 def _made(root: Path) -> set[str]:
     """Raw folders that stages of data/dvc.yaml make."""
-    fetched = _mapping(root / "data/fetched.yaml")["fetched"]
+    fetched = read_yaml(root / "data/fetched.yaml")["fetched"]
     names = ["simulate", *(f"fetch@{name}" for name in fetched)]
     return {out for name in names for out in find_stage(root, f"{PIPELINES[1]}:{name}").outs}
 

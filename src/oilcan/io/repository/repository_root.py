@@ -1,4 +1,4 @@
-"""Where is the repository that a command works on?"""
+"""The repository that a command works on."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ def find_root(start: Path | None = None) -> Path:
     Raises
     ------
     OilcanError
-        If there is none.
+        If no folder here or above has both.
     """
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents):

@@ -1,4 +1,4 @@
-"""Rows and their features, brought together from data/prepared and data/features."""
+"""Rows of data/prepared joined with their features of data/features."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from oilcan.io.stage import files, table_files
 
 
 def read_plan(features: Path) -> FeaturePlan:
-    """The feature plan beside the feature tables; IntegrityError if it is not the one it says."""
+    """The feature plan beside the feature tables; IntegrityError if its hash and its content disagree."""
     return FeaturePlan.from_json(files.read_json(features / "plan.json"))
 
 

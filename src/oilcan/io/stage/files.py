@@ -1,4 +1,4 @@
-"""Writing files atomically: a later run finds each one whole or absent. JSON and text; no pandas."""
+"""Atomic writing of JSON and text files: after a crash each one is whole or absent. Imports no pandas."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def write_text(text: str, path: Path) -> None:
 
 @contextmanager
 def fresh_file(path: Path) -> Iterator[Path]:
-    """A draft beside `path` that takes its name only when the block ends well."""
+    """A draft beside `path` that takes this name only when the block ends without error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.tmp")
     try:
@@ -50,7 +50,7 @@ def fresh_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def fresh_folder(path: Path) -> Iterator[Path]:
-    """A draft folder beside `path` that takes its name only when the block ends well."""
+    """A draft folder beside `path` that takes this name only when the block ends without error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.tmp")
     shutil.rmtree(draft, ignore_errors=True)
@@ -70,7 +70,7 @@ def fresh_folder(path: Path) -> Iterator[Path]:
 
 
 def _name(err: OSError, path: Path, draft: Path) -> None:
-    """Make the error name the final path: pyarrow names none, Python names the draft."""
+    """Make the error name the final path: pyarrow names no path, Python names the draft."""
     if err.filename is None or Path(err.filename).is_relative_to(draft):
         err.filename = str(path)
 

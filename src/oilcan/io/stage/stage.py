@@ -1,11 +1,11 @@
-"""The thin wrapper every stage runs in; it closes silent failures of DVC.
+"""The wrapper that every stage runs in; it closes silent failures of DVC.
 
 - The process dies with its parent: a killed `dvc repro` leaves no second writer behind.
 - Inputs that differ from what dvc.lock records for their producer are refused: a corrupt object
-  of the cache or of a remote is not taken for good.
+  of the cache or of a remote is not used.
 - Inputs and parameters are compared before and after: an edit during the run is an error, so
   dvc.lock never binds new inputs to old outputs.
-- A refusal of ours is one message and exit code 1; a bug keeps its traceback.
+- A deliberate error prints one message and exits with 1; a bug keeps its traceback.
 """
 
 import argparse
@@ -35,12 +35,12 @@ def parse(doc: str | None, *paths: str, argv: Sequence[str] | None) -> argparse.
 
 
 def report(stage: str, **counts: object) -> None:
-    """Say in one line what went in and what came out."""
+    """Print in one line what went in and what came out."""
     print(f"{stage}: " + ", ".join(f"{name} {_number(value)}" for name, value in counts.items()), flush=True)
 
 
 def warn(stage: str, lines: Sequence[str]) -> None:
-    """Say what a person should look at; the stage goes on."""
+    """Print warnings for a person; the stage continues."""
     for line in lines:
         print(f"{stage}: warning: {line}", flush=True)
 
@@ -62,17 +62,17 @@ def run(main: Callable[[], None]) -> None:
     except OilcanError as err:
         sys.exit(f"error: {err}")
     except OSError as err:
-        said = disk_trouble(err)
-        if said is None:
+        message = disk_trouble(err)
+        if message is None:
             raise
-        sys.exit(f"error: {said}")
+        sys.exit(f"error: {message}")
 
 
 def die_with_parent() -> None:
-    """End with the parent, and at once if that has ended before it could be asked for.
+    """End with the parent, and at once if the parent has ended already.
 
-    DVC notes who writes an output; if that process is no
-    ancestor of this one, this is an orphan, and it ends here, having read and written nothing.
+    DVC notes which process writes an output. If that process is no ancestor of this one, this one is an orphan: it
+    exits here, before it reads or writes anything.
     """
     if sys.platform == "linux":
         end_with_parent()
@@ -82,28 +82,28 @@ def die_with_parent() -> None:
 
 
 def _writers_by_dvc() -> set[int]:
-    """Processes that hold an output of this checkout for writing, by DVC's own note."""
+    """Processes that write outputs of this checkout, by DVC's own note."""
     try:
-        held = json.loads(Path(".dvc/tmp/rwlock").read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):       # no DVC here, or it is just writing its note
+        note = json.loads(Path(".dvc/tmp/rwlock").read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):       # no DVC here, or it is writing its note now
         return set()
-    return {info["pid"] for info in held.get("write", {}).values()}
+    return {writer["pid"] for writer in note.get("write", {}).values()}
 
 
 def _ancestors() -> set[int]:
-    found, pid = set(), os.getppid()
-    while pid > 1 and pid not in found:
-        found.add(pid)
+    ancestors, pid = set(), os.getppid()
+    while pid > 1 and pid not in ancestors:
+        ancestors.add(pid)
         try:
             stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
         except OSError:                                     # it ended meanwhile
             break
         pid = int(stat.rpartition(")")[2].split()[1])
-    return found | {1}
+    return ancestors | {1}
 
 
 class _Guard:
-    """Digests of the inputs of the stage that DVC runs; nothing where DVC does not run it."""
+    """Digests of the inputs of the stage that DVC runs; empty where DVC does not run it."""
 
     def __init__(self, root: Path, entry: StageEntry | None) -> None:
         self._root, self._entry = root, entry

@@ -59,7 +59,7 @@ def read_contract(path: Path) -> Contract:
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml"))) or "none"
         raise ContractError(
-            f"{path}: no such data set (known: {known}). Check `dataset` in params.yaml, "
+            f"{path}: no such data set (found {path.stem!r}, known: {known}). Check `dataset` in params.yaml, "
             f"or draft one with `oilcan dataset new {path.stem} FILES...`."
         )
     try:

@@ -1,4 +1,4 @@
-"""Tables that stages hand to each other: Parquet, whole or in partitions, and small CSV files."""
+"""Tables that stages exchange: Parquet, whole or in partitions, and small CSV files."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -78,7 +78,7 @@ def partitions(folder: Path) -> list[Path]:
     Raises
     ------
     DataError
-        If there are none.
+        If the folder has no part file.
     """
     parts = sorted(folder.glob("part-*.parquet"))
     if not parts:
