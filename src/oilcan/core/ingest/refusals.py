@@ -1,6 +1,8 @@
 """Refused rows: kept aside with their content, counted, and too many of them told in one message."""
 
 import json
+import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -12,8 +14,9 @@ from oilcan.contract.table_words import Label
 from oilcan.core.ingest.cleaned import Cleaned
 
 COLUMNS: Final = ["table", "file", "row", "reason", "content"]
+TWINS: Final = "duplicate key, other content"
 _BLANKED: Final = "(personal)"
-_NO_FAILURE_LOST: Final = frozenset({"unknown machine", "duplicate key, other content"})
+_NO_FAILURE_LOST: Final = frozenset({"unknown machine", TWINS})
 
 
 def counts_of(cleaned: Cleaned) -> dict[str, Any]:
@@ -85,9 +88,34 @@ def too_many_refused(cleaned: Cleaned, max_rejected_share: float, machines: Sequ
     for reason, number in counts["refused"].items():
         lines.append(f"{cleaned.name}: {number:,} for {reason!r}, first in {_first_example(cleaned, reason)}")
     if cleaned.strangers:
-        lines.append(f"{cleaned.name}: unknown are {_some(cleaned.strangers)}, the telemetry has {_some(machines)}; "
-                     f"write identifiers alike in all files")
+        lines.append(f"{cleaned.name}: {strangers_hint(cleaned.strangers, machines)}")
+    if TWINS in counts["refused"]:
+        lines.append(f"{cleaned.name}: several rows of a machine have the same time; does the clock stand in another "
+                     f"column (`from: [Date, Clock]`), or is each tag a row of its own (`pivot`)?")
     return lines
+
+
+def strangers_hint(strangers: Sequence[str], machines: Sequence[str]) -> str:
+    """What to do about machines that no other table knows, and which of them differ from a known one in form alone.
+
+    Examples
+    --------
+    >>> strangers_hint(["p-07", "X1"], ["P-07", "P-08"])
+    "unknown are 'p-07', 'X1', the telemetry has 'P-07', 'P-08'; 'p-07' differs from 'P-07' only in case, blanks, \
+zeros in front or form of its letters: write identifiers alike in all files, or say `map`"
+    """
+    known = {_plain_name(name): name for name in machines}
+    alike = [(name, known[_plain_name(name)]) for name in strangers if _plain_name(name) in known]
+    form = "".join(f"{name!r} differs from {other!r} only in case, blanks, zeros in front or form of its letters: "
+                   for name, other in alike[:1])
+    return (f"unknown are {_some(strangers)}, the telemetry has {_some(machines)}; {form}write identifiers alike "
+            f"in all files, or say `map`")
+
+
+def _plain_name(name: str) -> str:
+    """A name without what programs change in it: case, blanks, marks, zeros in front, a fraction of nothing."""
+    letters = "".join(unicodedata.normalize("NFKD", name).casefold().split())
+    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"\.0+$", "", letters))
 
 
 def _some(names: Sequence[str]) -> str:

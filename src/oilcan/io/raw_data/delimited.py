@@ -6,6 +6,7 @@ import gzip
 import io
 import re
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -55,7 +56,10 @@ def read_delimited(path: Path, file: str, table: Table, *, is_test: bool = False
     head_end = records.first_record_end(content, form.separator, form.quote)
     first = _first_row(content[:head_end], form, file)
     labels: list[Any] = list(first) if table.header else list(range(len(first)))
-    wanted = wanted_columns(table, labels, file)
+    try:
+        wanted = wanted_columns(table, labels, file)
+    except DataError as err:
+        raise DataError(f"{err}{_frame_hint(first, file)}") from None
     start = head_end if table.header else 0
     try:
         arrow, skipped = _parse_typed_or_text(content, start, form, table, wanted, labels)
@@ -88,6 +92,15 @@ class _Form(NamedTuple):
     def of(cls, table: Table) -> "_Form":
         return cls("\t" if table.separator == "blank" else table.separator,
                    None if table.quote == "none" else table.quote)
+
+
+def _frame_hint(first: Sequence[str], file: str) -> str:
+    """What to say where the first line is no header."""
+    if first[0].lower().startswith("sep="):
+        return f"\n{file}: the first line names the separator; say `skip_lines: 1`"
+    if first[0][:1] in {"#", "%", "!"}:
+        return f"\n{file}: the first line looks like a comment; say `comment: {first[0][0]!r}`, or `skip_lines`"
+    return ""
 
 
 def _refuse_swallowed(content: bytes, form: _Form, width: int, found: int, file: str) -> None:
