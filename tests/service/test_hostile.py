@@ -15,7 +15,7 @@ NOW = "2024-06-01T00:00:00Z"
 
 @pytest.fixture(scope="module")
 def server(serve_all):
-    return serve_all(max_body_bytes=LIMIT, body_timeout_s=SLOW_S)
+    return serve_all(max_body_bytes=LIMIT, body_timeout_s=SLOW_S, header_timeout_s=SLOW_S)
 
 
 @pytest.fixture
@@ -191,13 +191,14 @@ def test_a_compressed_body_is_refused_unread(server, encoding):
 @pytest.mark.parametrize("path", [
     "/static/../settings.py", "/static/%2e%2e/settings.py", "/static/..%2f..%2fsettings.py", "//etc/passwd",
     "/static/%00", "/v1/machines/%00", "/v1/machines/" + "A" * 5_000, "/v1/machines/%ff%fe", "/v1/alarms/../model",
-    "/v1/forecasts/99999999999999999999999", "/v1/forecasts/%D9%A1", "/v1/machines;x=1", "/V1/machines",
+    "/v1/forecasts/99999999999999999999999", "/v1/forecasts/" + "0" * 4_400, "/v1/forecasts/" + "9" * 4_400,
+    "/v1/forecasts/%D9%A1", "/v1/machines;x=1", "/V1/machines",
     "/v1/machines/",
 ])
 def test_a_path_leads_to_nothing_but_routes(server, connect, path):
     connection = connect()
     connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
-    assert status_of(connection) in {400, 404}
+    assert status_of(connection) in {400, 404, 422}
     assert is_well(server)
 
 
@@ -222,3 +223,32 @@ def test_a_bad_key_is_refused_also_where_none_is_wanted_and_is_in_no_log(server,
     assert answer.status_code in {400, 401, 431}
     assert said[7:40].strip() == "" or said[7:40] not in server.log() + answer.text
     assert is_well(server)
+
+
+@pytest.mark.parametrize("name", ["Host", "Authorization", "Content-Type", "Content-Encoding"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_header_that_is_read_may_be_given_once(server, connect, method, name):
+    values = {"Host": "127.0.0.1", "Content-Type": "application/json", "Content-Length": "2"} | {
+        "Authorization": "Bearer a", "Content-Encoding": "identity"}
+    lines = [f"{key}: {value}" for key, value in values.items() if key != "Authorization"] + [f"{name}: {values[name]}"]
+    lines += [f"{name}: {values[name]}"] * (name == "Authorization")
+    connection = connect()
+    connection.sendall("\r\n".join([f"{method} /v1/model/shadow HTTP/1.1", *lines, "", "{}"]).encode())
+    assert status_of(connection) == 400
+    assert is_well(server)
+
+
+@pytest.mark.parametrize("target", ["http://evil.example/v1/model", "http://evil.example:80/v1/model",
+                                    "http://127.0.0.1@evil.example/v1/model", "https://evil.example/v1/model"])
+@pytest.mark.parametrize("host", ["Host: 127.0.0.1", "Host: localhost", "X: y"])
+def test_an_address_of_another_site_is_refused_whatever_the_host_header_says(server, connect, target, host):
+    connection = connect()
+    connection.sendall(f"GET {target} HTTP/1.1\r\n{host}\r\n\r\n".encode())
+    assert status_of(connection) in {400, 403}
+    assert is_well(server)
+
+
+def test_an_address_of_this_site_may_be_written_in_full(connect):
+    connection = connect()
+    connection.sendall(b"GET http://127.0.0.1/v1/model HTTP/1.1\r\nHost: evil.example\r\n\r\n")   # RFC 9112, 3.2.2
+    assert status_of(connection) == 200

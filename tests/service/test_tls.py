@@ -1,5 +1,7 @@
 """TLS by the server's own options: a real certificate, a real server, a client that verifies."""
 
+import contextlib
+import socket
 import ssl
 import subprocess
 import sys
@@ -112,3 +114,11 @@ def test_the_command_says_it_before_it_opens_the_store(certificate, tmp_path):
     done = subprocess.run([OILCAN, *words], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert (done.returncode, done.stderr.count("\n"), "Traceback" in done.stderr) == (1, 1, False)
     assert not (tmp_path / "s.db").exists()
+
+
+def test_a_client_that_never_finishes_its_handshake_is_let_go(server):
+    with contextlib.ExitStack() as opened:
+        connections = [opened.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+                       for _ in range(2)]
+        connections[1].sendall(b"\x16\x03\x01")
+        assert [connection.recv(1) for connection in connections] == [b"", b""]

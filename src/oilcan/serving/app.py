@@ -14,22 +14,30 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from oilcan import __version__
-from oilcan.ground.errors import OilcanError, StoreUnavailable
+from oilcan.ground.errors import OilcanError
+from oilcan.serving.access.auth import Auth
+from oilcan.serving.access.key_ring import KeyRing
+from oilcan.serving.access.limits import Rate
 from oilcan.serving.ground.refusal import Refusal, answer, answer_refusal
 from oilcan.serving.http import api_schemas
 from oilcan.serving.http.door import Door
+from oilcan.serving.live.live_service import wall_clock
 from oilcan.serving.routes import health, machines, model, page, predict, telemetry
 from oilcan.serving.service.service import Service
 
 
 def create_app(service: Service) -> FastAPI:
-    """The service as an ASGI application; closing it closes the service."""
+    """The service as an ASGI application; its lifespan begins and ends with the service's threads."""
+    settings = service.settings
+    ring = KeyRing(service.store.keys, wall_clock)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        ring.start()
         getting_ready = asyncio.create_task(_get_ready(service))
         yield
         await getting_ready
+        await asyncio.to_thread(ring.stop)
         await asyncio.to_thread(service.close)
 
     app = FastAPI(title="Oilcan", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
@@ -38,11 +46,10 @@ def create_app(service: Service) -> FastAPI:
     for module in (predict, telemetry, health, machines, model, page):         # the most often asked first
         app.router.routes.extend(module.ROUTES)
     app.add_exception_handler(Refusal, answer_refusal)
-    app.add_exception_handler(StoreUnavailable, _store_is_away)
     app.add_exception_handler(RequestValidationError, _wrong_parameter)
     app.add_exception_handler(HTTPException, _no_such_route)
-    app.add_exception_handler(Exception, _bug)
-    app.add_middleware(Door, service=service)
+    auth = Auth(ring, may_be_open=settings.is_loopback and not settings.require_keys)
+    app.add_middleware(Door, settings=settings, auth=auth, rate=Rate(settings.rate_per_s), metrics=service.metrics)
     app.openapi = lambda: _document(app, service)  # type: ignore[method-assign]
     return app
 
@@ -79,15 +86,3 @@ async def _wrong_parameter(_request: Request, err: Exception) -> Response:
     where = ".".join(str(step) for step in first["loc"])
     refusal = Refusal(422, where, found=repr(first.get("input")), wanted=first["msg"], do="Look at /openapi.json.")
     return answer(refusal.content, 422)
-
-
-async def _store_is_away(_request: Request, _err: Exception) -> Response:
-    refusal = Refusal(503, "store", found="no answer", wanted="a store that can write",
-                      do="Send it again after a moment; sent twice it counts once.", headers={"Retry-After": "2"})
-    return answer(refusal.content, 503, refusal.headers)
-
-
-async def _bug(_request: Request, _err: Exception) -> Response:
-    """The trace is in the server's log, never in the answer."""
-    refusal = Refusal(500, "service", found="an error of ours", wanted="none", do="Report it with the server's log.")
-    return answer(refusal.content, 500)

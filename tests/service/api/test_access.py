@@ -1,11 +1,14 @@
 """Keys, scopes, limits, headers: who is let in, and how often."""
 
 import secrets
+import time
 
 import pytest
+from tests.waiting import wait_until
 
-from oilcan.ground.errors import IntegrityError, ParamsError
+from oilcan.ground.errors import IntegrityError, ParamsError, StoreUnavailable
 from oilcan.io.stores import open_store
+from oilcan.serving.live.live_service import wall_clock
 
 
 @pytest.fixture
@@ -106,3 +109,53 @@ def test_the_document_describes_every_route_and_every_feature(client, bundle):
     assert {"/healthz", "/readyz", "/metrics", "/v1/model", "/v1/predict"} <= set(document["paths"])
     row = document["components"]["schemas"]["predict"]["anyOf"][0]["properties"]["rows"]["items"]
     assert row["required"] == list(bundle.fitted.features)
+
+
+def stored_key(tmp_path, name: str):
+    store = open_store(f"sqlite:///{tmp_path}/service.db")
+    try:
+        return next(key for key in store.keys.all() if key.name == name)
+    finally:
+        store.close()
+
+
+def test_the_last_use_of_a_key_is_written_once_a_minute(start, key, tmp_path):
+    headers = key("read")
+    client = start()
+    before = wall_clock()
+    assert client.get("/v1/model", headers=headers).status_code == 200
+    wait_until(lambda: stored_key(tmp_path, "for-read").last_used_at is not None, "the use was not written")
+    first = stored_key(tmp_path, "for-read").last_used_at
+    assert before <= first <= wall_clock()
+    client.get("/v1/model", headers=headers)
+    client.get("/v1/model", headers={"Authorization": "Bearer unknown"})        # answered after another reading
+    assert stored_key(tmp_path, "for-read").last_used_at == first
+    client.stop()
+    assert stored_key(tmp_path, "for-read").last_used_at > first                 # and at the end
+
+
+def test_a_key_is_good_from_the_moment_it_is_made_until_two_seconds_after_it_is_revoked(start, key, tmp_path):
+    client = start(require_keys=True)
+    headers = key("read")
+    assert client.get("/v1/model", headers=headers).status_code == 200
+    store = open_store(f"sqlite:///{tmp_path}/service.db")
+    store.keys.revoke("for-read", by="test", now=0)
+    store.close()
+    wait_until(lambda: client.get("/v1/model", headers=headers).status_code == 401, "still good", 4.0)
+
+
+def test_while_the_store_is_away_known_keys_stay_good_and_unknown_ones_are_asked_to_wait(start, key, monkeypatch):
+    headers = key("admin")
+    client = start()
+
+    def fail(*_: object) -> None:
+        raise StoreUnavailable("store: fails in this test.")
+
+    monkeypatch.setattr(client.service.store.database, "read", fail)
+    assert client.get("/v1/model", headers=headers).status_code == 200
+    answer = client.get("/v1/model", headers={"Authorization": "Bearer unknown"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    later = time.monotonic() + 61
+    monkeypatch.setattr("oilcan.serving.access.key_ring.time.monotonic", lambda: later)
+    assert client.get("/v1/model", headers=headers).status_code == 503
+    assert client.get("/healthz").status_code == 200

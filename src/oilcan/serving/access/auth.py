@@ -1,28 +1,14 @@
 """Who may ask this? API keys by scope; open only on loopback and only while there is no key."""
 
-import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from oilcan.io.stores.values import SCOPES
+from oilcan.serving.access.key_ring import Caller, KeyRing
 from oilcan.serving.ground.refusal import Refusal
 
 PUBLIC: Final = frozenset({"/healthz", "/readyz", "/", "/openapi.json"})
-_REFRESH_S: Final = 2.0                                     # a revoked key is noticed after this at the latest
-_REMEMBERED: Final = 1_024
-_LOCAL: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Whom a request comes from: name of its key, or `open` where none is wanted."""
-
-    name: str
-    scope: str
-
-
 OPEN: Final = Caller("open", "admin")
+_LOCAL: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
 def needed_scope(method: str, path: str) -> str | None:
@@ -43,32 +29,19 @@ def needed_scope(method: str, path: str) -> str | None:
 
 
 class Auth:
-    """Checks keys, and remembers what the store said of them for two seconds.
+    """Checks the key of a request against the key ring.
 
     Parameters
     ----------
-    find
-        Secret -> caller, or None if there is no such key. The store compares hashes in constant time.
-    has_keys
-        Is there any key that is not revoked?
     may_be_open
         Whether requests without a key are served while there is no key: on loopback only.
     """
 
-    def __init__(self, find: Callable[[str], Caller | None], has_keys: Callable[[], bool], *,
-                 may_be_open: bool) -> None:
-        self._find, self._has_keys, self._may_be_open = find, has_keys, may_be_open
-        self._seen: dict[bytes, tuple[Caller | None, float]] = {}       # by hash: no secret stays in memory
-        self._open_until, self._is_open = -1.0, False
+    def __init__(self, ring: KeyRing, *, may_be_open: bool) -> None:
+        self._ring, self._may_be_open = ring, may_be_open
 
-    def is_open(self, now: float) -> bool:
-        """Whether requests without a key are served."""
-        if self._may_be_open and now >= self._open_until:
-            self._is_open, self._open_until = not self._has_keys(), now + _REFRESH_S
-        return self._is_open
-
-    def check(self, scope: str, authorization: str | None, host: str | None, now: float) -> Caller:
-        """Whom the request comes from, if it may ask this.
+    async def check(self, scope: str, authorization: str | None, host: str | None) -> Caller:
+        """The caller, if its key allows the scope.
 
         Parameters
         ----------
@@ -78,28 +51,23 @@ class Auth:
         Raises
         ------
         Refusal
-            401 without a valid key, 403 if its scope is not enough, or if a page of another site asks an open service.
+            401 without a valid key, 403 if its scope is not enough or a page of another site asks an open service,
+            503 if the store has not answered for so long that a revoked key could not be known.
         """
-        if authorization is None and self.is_open(now):
+        if authorization is None and self._may_be_open and self._ring.is_empty():
             _refuse_foreign_name(host)
             return OPEN
-        caller = self._caller(authorization or "", now)
+        caller = await self._caller(authorization or "")
         if SCOPES.index(caller.scope) < SCOPES.index(scope):
             raise Refusal(403, "header Authorization", found=f"a key of scope {caller.scope!r}",
                           wanted=f"scope {scope!r}", do="Use a key of that scope (`oilcan keys create`).")
         return caller
 
-    def _caller(self, authorization: str, now: float) -> Caller:
-        kind, _, secret = authorization.partition(" ")
-        if kind.lower() != "bearer" or not secret:
+    async def _caller(self, authorization: str) -> Caller:
+        kind, _, token = authorization.partition(" ")
+        if kind.lower() != "bearer" or not token:
             raise _unknown("no key" if not authorization else "no Bearer key")
-        digest = hashlib.sha256(secret.encode()).digest()
-        caller, until = self._seen.get(digest, (None, -1.0))
-        if now >= until:
-            caller = self._find(secret)
-            if len(self._seen) >= _REMEMBERED:
-                self._seen.clear()
-            self._seen[digest] = caller, now + _REFRESH_S
+        caller = self._ring.caller(token) or await self._ring.caller_after_reading(token)
         if caller is None:
             raise _unknown("a key that is unknown or revoked")
         return caller
@@ -112,7 +80,7 @@ def _unknown(found: str) -> Refusal:
 
 
 def _refuse_foreign_name(host: str | None) -> None:
-    """An open service answers to its local names alone, so no web page can reach it by a name of its own."""
+    """An open service answers to local names only, so that no web page can reach it under a name of its own."""
     name = (host or "").rpartition(":")[0] if not (host or "").endswith("]") and ":" in (host or "") else host
     if name not in _LOCAL:
         raise Refusal(403, "header Host", found=repr(host), wanted="127.0.0.1, localhost or [::1]",

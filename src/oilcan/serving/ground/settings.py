@@ -33,7 +33,9 @@ class ServiceSettings(pydantic.BaseModel):
     max_body_bytes: int = pydantic.Field(default=16 * 2**20, ge=1024)
     max_rows: int = pydantic.Field(default=20_000, ge=1)    # of one batch
     rate_per_s: float = pydantic.Field(default=1_000, ge=0)  # requests of one key (or address); 0: no limit
-    body_timeout_s: float = pydantic.Field(default=20, gt=0)  # a client slower than this is let go
+    header_timeout_s: float = pydantic.Field(default=15, gt=0, le=3600)     # a connection without a request ends
+    body_timeout_s: float = pydantic.Field(default=20, gt=0, le=3600)       # a body that comes, an answer that is read
+    max_connections: int = pydantic.Field(default=512, ge=8, le=100_000)    # more wait for one to end
     clock_skew_s: float = pydantic.Field(default=300, ge=0)  # readings may be this far ahead of our clock
     clock: Literal["wall", "data"] = "wall"                 # data: now is the newest reading, for replays
     snapshot_every_s: float = pydantic.Field(default=60, gt=0)

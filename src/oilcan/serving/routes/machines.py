@@ -9,7 +9,6 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oilcan.ground.errors import StoreError
 from oilcan.io.stores.databases.text_limits import LONGEST
 from oilcan.serving.bodies.json_rows import kind_of, read_body
 from oilcan.serving.ground.refusal import Refusal, answer
@@ -19,8 +18,9 @@ from oilcan.serving.live.live_service import wall_clock
 from oilcan.serving.live.machine_views import shown_alarm
 from oilcan.serving.routes.services import DirectRoute, service_of
 
-_SAID = 2_000               # characters of a comment
-_WHOLE = 2**63 - 1
+_COMMENT = 2_000            # characters at most
+_LARGEST = 2**63 - 1        # id
+_DIGITS = 19                # of it
 
 
 class Asked(pydantic.BaseModel):
@@ -95,16 +95,14 @@ async def acknowledge(request: Request) -> Response:
     service = service_of(request)
     live = service.of_machines()
     comment = read_body(request.scope[BODY], ("comment",)).get("comment", "")
-    if type(comment) is not str or len(comment) > _SAID:
-        raise Refusal(422, "body.comment", found=kind_of(comment), wanted=f"a text of at most {_SAID:,} characters",
+    if type(comment) is not str or len(comment) > _COMMENT:
+        raise Refusal(422, "body.comment", found=kind_of(comment), wanted=f"a text of at most {_COMMENT:,} characters",
                       do="Shorten it.")
     number = _number(request.path_params["alarm_id"], "path.alarm_id")
-    try:
-        alarm = await asyncio.to_thread(live.store.acknowledge, number, request.scope[CALLER].name, wall_clock(),
-                                        comment)
-    except StoreError:
+    alarm = await asyncio.to_thread(live.store.acknowledge, number, request.scope[CALLER].name, wall_clock(), comment)
+    if alarm is None:
         raise Refusal(404, "path.alarm_id", found=str(number), wanted="an alarm of GET /v1/alarms",
-                      do="Look at the list again.") from None
+                      do="Look at the list again.")
     return answer(service.served.stamp() | {"alarm": shown_alarm(alarm, live.moments)})
 
 
@@ -128,8 +126,9 @@ def _filter(text: str) -> tuple[str, str]:
 
 
 def _number(text: str, where: str) -> int:
-    if not (text.isascii() and text.isdigit()) or int(text[:20]) > _WHOLE:
-        raise Refusal(404, where, found=repr(text[:40]), wanted="a whole number", do="Ids are numbers.")
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS and int(text) <= _LARGEST):
+        raise Refusal(422, where, found=repr(text[:40]), wanted=f"a whole number up to {_LARGEST}",
+                      do="Use an id that the service has given.")
     return int(text)
 
 

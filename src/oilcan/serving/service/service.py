@@ -5,8 +5,6 @@ from typing import Any, Final
 
 from oilcan.io.stores import Store
 from oilcan.io.stores.tables.forecast_table import Forecast
-from oilcan.serving.access.auth import Auth, Caller
-from oilcan.serving.access.limits import Rate
 from oilcan.serving.bodies.instants_json import Moments, written
 from oilcan.serving.ground.refusal import Refusal
 from oilcan.serving.ground.service_metrics import Metrics
@@ -37,9 +35,6 @@ class Service:
         self.remember(served)
         self.metrics = Metrics()
         self.metrics.bundle.labels(served.digest, "active").set(1)
-        self.rate = Rate(settings.rate_per_s)
-        may_be_open = settings.is_loopback and not settings.require_keys
-        self.auth = Auth(self._caller, lambda: has_keys(store), may_be_open=may_be_open)
         self.log = ForecastLog(store, wall_clock, self.metrics.forecasts.labels("lost").inc)
         self.predictor = Predictor(lambda: self.served, self.log, self.metrics, wall_clock, settings.max_rows)
         timed = served.bundle.contract.time.kind != "none"
@@ -106,10 +101,6 @@ class Service:
     def _catch_up(self) -> None:
         if self.live is not None:
             self.live.pipeline.call(self.live.engine.catch_up).result()
-
-    def _caller(self, secret: str) -> Caller | None:
-        key = self.store.keys.find(secret)
-        return None if key is None else Caller(key.name, key.scope)
 
 
 def has_keys(store: Store) -> bool:

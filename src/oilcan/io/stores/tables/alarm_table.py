@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from oilcan.ground.errors import StoreError
 from oilcan.io.stores.databases.database import Transaction
 from oilcan.io.stores.databases.text_limits import clamped, plain
 from oilcan.io.stores.tables.machine_slots import MachinesPart
@@ -71,13 +70,12 @@ class AlarmsPart(MachinesPart):
 
         return self.database.write(work)
 
-    def acknowledge(self, alarm_id: int, by: str, now: int, comment: str = "") -> Alarm:
+    def acknowledge(self, alarm_id: int, by: str, now: int, comment: str = "") -> Alarm | None:
         """Say that somebody has seen an alarm; the first one counts, a comment is added each time.
 
-        Raises
-        ------
-        StoreError
-            If there is no such alarm.
+        Returns
+        -------
+        The alarm as it is then; None if there is no such alarm.
         """
         def work(tx: Transaction) -> None:
             tx.run("UPDATE alarms SET acknowledged_at = ?, acknowledged_by = ? WHERE id = ? AND acknowledged_at IS "
@@ -85,34 +83,22 @@ class AlarmsPart(MachinesPart):
             if comment:
                 _say(tx, alarm_id, by, comment, now)
 
-        self.alarm(alarm_id)
+        if self.alarm(alarm_id) is None:
+            return None
         self.database.write(work)
         return self.alarm(alarm_id)
 
-    def comment(self, alarm_id: int, by: str, said: str, now: int) -> Alarm:
-        """Add a comment to an alarm.
-
-        Raises
-        ------
-        StoreError
-            If there is no such alarm.
-        """
-        self.alarm(alarm_id)
+    def comment(self, alarm_id: int, by: str, said: str, now: int) -> Alarm | None:
+        """Add a comment to an alarm; the alarm as it is then, None if there is no such alarm."""
+        if self.alarm(alarm_id) is None:
+            return None
         self.database.write(lambda tx: _say(tx, alarm_id, by, said, now))
         return self.alarm(alarm_id)
 
-    def alarm(self, alarm_id: int) -> Alarm:
-        """One alarm with its comments.
-
-        Raises
-        ------
-        StoreError
-            If there is no such alarm.
-        """
+    def alarm(self, alarm_id: int) -> Alarm | None:
+        """One alarm with its comments; None if there is no such alarm."""
         found = self._alarms(f"{_SELECT} WHERE id = ?", (clamped(alarm_id),))
-        if not found:
-            raise StoreError(f"alarm {alarm_id}: there is none. List them with `GET /v1/alarms`.")
-        return found[0]
+        return found[0] if found else None
 
     def alarms(self, *, machine_id: str | None = None, open_only: bool = False, since: int | None = None,
                limit: int = 1_000) -> list[Alarm]:

@@ -91,6 +91,11 @@ class Keys:
         found = self._select("WHERE hash = ? AND revoked_at IS NULL", token_hash(token))
         return found[0] if found else None
 
+    def by_hash(self) -> dict[bytes, Key]:
+        """All keys that are not revoked, by the hash of their token."""
+        sql = "SELECT hash, name, scope, created_at, revoked_at, last_used_at FROM api_keys WHERE revoked_at IS NULL"
+        return self._db.read(lambda tx: {bytes(digest): Key(*row) for digest, *row in tx.rows(sql)})
+
     def used(self, name: str, now: int) -> None:
         """Remember when a key was last used; not for every request: once a minute is enough."""
         self._db.write(lambda tx: tx.run("UPDATE api_keys SET last_used_at = ? WHERE name = ?", (now, name)))
