@@ -29,10 +29,11 @@ $(BIN)/python:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/bootstrap.txt
 
 $(VENV)/.core: requirements/core.txt pyproject.toml | $(BIN)/python
+	rm -f $(VENV)/lib/python3*/site-packages/oilcan.pth
 	# compiled once here; otherwise every stage and every dvc command pays for it
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/core.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	# relative, so ASCII: Python reads .pth files by the locale, and in the C locale cannot start on any other character
+	# relative, so ASCII: in the C locale Python cannot start on a .pth file with any other character
 	for folder in $(VENV)/lib/python3*/site-packages; do echo ../../../../src > $$folder/oilcan.pth; done
 	# pages of `dvc plots` that need no network; in config.local, so that a clone without the page draws as DVC does
 	mkdir -p .dvc/plots
