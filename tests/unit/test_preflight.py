@@ -1,5 +1,6 @@
 """`oilcan ready` says in words what DVC would refuse in its own, before anything runs."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -71,6 +72,15 @@ def test_a_path_that_is_not_ascii_is_announced(root):
     assert preflight.limits(root) == []
     found, = preflight.limits(root / "Werk Süd")
     assert "`dvc exp run --queue` ends as Failed" in found
+
+
+def test_the_c_locale_without_utf8_is_announced_where_dvc_cannot_work(tmp_path):
+    code = ("import pathlib; from oilcan.io.repository import preflight; "
+            "print(len(preflight.limits(pathlib.Path('Werk S\\u00fcd').absolute())))")
+    counted = [subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=os.environ | {"LC_ALL": "C"} | more,
+                              capture_output=True, text=True, check=True).stdout.strip()
+               for more in ({"PYTHONUTF8": "0"}, {"PYTHONUTF8": "1"})]
+    assert counted == ["2", "1"]
 
 
 def test_it_waits_for_no_pandas():

@@ -153,9 +153,10 @@ def _following(root: Path, first: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _dvc(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"DVC_NO_ANALYTICS": "1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = os.environ | {"DVC_NO_ANALYTICS": "1", "PYTHONUTF8": "1", "PATH": path}
     return subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=root, env=environment, check=False,
-                          capture_output=True, text=True, stdin=subprocess.DEVNULL)
+                          capture_output=True, encoding="utf-8", stdin=subprocess.DEVNULL)
 
 
 def _output(done: subprocess.CompletedProcess[str]) -> str:

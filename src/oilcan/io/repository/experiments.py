@@ -57,7 +57,7 @@ def names(root: Path) -> set[str]:
 
 def _git(root: Path, *arguments: str, text: str = "", **environment: str) -> str:
     done = subprocess.run(["git", *arguments], cwd=root, env=os.environ | environment, input=text, check=False,
-                          capture_output=True, text=True)
+                          capture_output=True, encoding="utf-8")
     if done.returncode:
         raise OilcanError(f"git {arguments[0]}: {' '.join(done.stderr.split())}. Fix that, then run it again.")
     return done.stdout.strip()

@@ -1,5 +1,7 @@
 """Whether a run can begin, found without reading a table: parameters, the chosen contract, its raw files."""
 
+import os
+import sys
 from pathlib import Path
 
 from oilcan.contract import Contract
@@ -28,11 +30,16 @@ def check(root: Path) -> str:
 
 
 def limits(root: Path) -> list[str]:
-    """What will not work in this checkout although a run can begin."""
+    """What will not work in this checkout although a run can begin: a path that is not ASCII is too much for DVC."""
     if str(root).isascii():
         return []
-    return [f"{root}: the path is not ASCII, and DVC's queue cannot work there: `dvc exp run --queue` ends as Failed. "
-            f"Everything else works. Move the checkout to a path of plain letters if you need the queue."]
+    lines = [f"{root}: the path is not ASCII, and DVC's queue cannot work there: `dvc exp run --queue` ends as Failed. "
+             f"Move the checkout to a path of plain letters if you need the queue."]
+    encoding = sys.getfilesystemencoding()
+    if encoding != "utf-8":
+        lines.append(f"PYTHONUTF8: Python reads paths as {encoding} here, and `dvc` cannot work in {root} "
+                     f"(found PYTHONUTF8={os.environ.get('PYTHONUTF8')}, wanted 1). Set it, or use `make`, which does.")
+    return lines
 
 
 def _made(root: Path) -> set[str]:
