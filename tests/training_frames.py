@@ -11,6 +11,7 @@ from oilcan.contract import Contract, parse_contract
 from oilcan.core.features.plan import Feature, FeaturePlan
 from oilcan.io.stage import files, table_files
 from oilcan.params.compute import ComputeParams
+from oilcan.params.section import Section
 from oilcan.params.train import BoostingParams, ForestParams, OutlookParams, TrainParams
 from oilcan.training.ensembles.ensemble import Ensemble
 from oilcan.training.ensembles.registry import ENSEMBLES
@@ -75,15 +76,15 @@ split: {by: row, validation: 0.2, test: 0.2}
 """
 
 
-def recipe(family: str = "hist_gradient_boosting", *, regression: bool = False, forest: ForestParams = FOREST,
-           boosting: BoostingParams = BOOSTING) -> Recipe:
+def recipe(family: str = "hist_gradient_boosting", *, regression: bool = False) -> Recipe:
     thinning = Thinning(negatives_per_positive=0.0, min_rows=0, max_rows=0, class_weight="none")
-    return Recipe((ensemble(family, forest=forest, boosting=boosting),), regression, thinning, seed=1)
+    return Recipe((ensemble(family),), regression, thinning, seed=1)
 
 
-def ensemble(family: str, *, forest: ForestParams = FOREST, boosting: BoostingParams = BOOSTING) -> Ensemble:
+def ensemble(family: str, **changes: Section) -> Ensemble:
+    """By the small values of `train_params`, or by other sections."""
     kind = ENSEMBLES[family]
-    return kind.make(boosting if family == "hist_gradient_boosting" else forest)
+    return kind.make(getattr(train_params(**changes), kind.sections["failure_within"]))
 
 
 def contract(text: str = FLEET) -> Contract:

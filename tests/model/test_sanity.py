@@ -7,13 +7,14 @@ from tests.training_frames import COMPUTE, INDEPENDENT, contract, ensemble, inde
 from oilcan.core.judging import row_metrics
 from oilcan.params.train import BoostingParams, ForestParams
 from oilcan.training.ensembles.ensemble import Learning, LearningRows
+from oilcan.training.ensembles.registry import ENSEMBLES
 from oilcan.training.fit import train
 from oilcan.training.leaks import suspicious_features
 
-MODELS = ["random_forest", "extra_trees", "hist_gradient_boosting"]
+MODELS = [*ENSEMBLES]
 FREE = {
-    "forest": ForestParams(trees=50, max_depth=20, min_samples_leaf=1, max_features=1.0, max_samples=1.0),
-    "boosting": BoostingParams(iterations=100, learning_rate=0.3, max_leaf_nodes=8, min_samples_leaf=1,
+    "random_forest": ForestParams(trees=50, max_depth=20, min_samples_leaf=1, max_features=1.0, max_samples=1.0),
+    "hist_gradient_boosting": BoostingParams(iterations=100, learning_rate=0.3, max_leaf_nodes=8, min_samples_leaf=1,
                                l2=0.0, max_features=1.0, bags=1),
 }
 

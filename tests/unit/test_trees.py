@@ -11,8 +11,9 @@ from oilcan.core.model.trees import TreeModel
 from oilcan.ground.errors import IntegrityError
 from oilcan.training.ensembles.boosting import Boosting
 from oilcan.training.ensembles.ensemble import Learning, LearningRows
+from oilcan.training.ensembles.registry import ENSEMBLES
 
-MODELS = ["random_forest", "extra_trees", "hist_gradient_boosting"]
+MODELS = [*ENSEMBLES]
 BOOSTING = "hist_gradient_boosting"
 SEVEN = Learning(regression=False, seed=7)
 
