@@ -146,3 +146,124 @@ def test_run_to_failure_with_a_file_per_run(tmp_path, monkeypatch):
     failures = pd.read_parquet("data/canonical/failures.parquet")
     assert failures["machine_id"].tolist() == [f"run_{number:02d}" for number in range(16)]
     assert figures(tmp_path)["test"]["rmse_capped"] < 25
+
+
+NUMBERS = """
+    name: resin
+    version: 1
+    description: Batches of resin, each measured once; viscosity and gel time are wanted before the laboratory has them.
+    source: {licence: our own}
+    time: {kind: none}
+    tables:
+      telemetry:
+        grain: one row per batch
+        files: [batches.csv]
+        separator: ";"
+        decimal: ","
+        skip_rows: 1
+        columns:
+          machine_id: {from: row_number, type: integer, unit: none, description: Number of the batch}
+          reactor: {type: text, unit: none, role: group, description: Reactor}
+          melt_k: {from: melt, type: number, unit: K, range: [300, 700], description: Temperature}
+          speed: {type: number, unit: rpm, range: [0, 500], description: Stirrer}
+          viscosity: {type: number, unit: Pa s, role: label, nullable: true, description: Viscosity}
+          shift_c: {from: shift, type: number, unit: K, role: label, description: Shift of the gel point}
+    failures: {from: none}
+    tasks:
+      viscosity: {kind: number, column: viscosity}
+      gel: {kind: number, column: shift_c}
+    split: {by: group, validation: 0.2, test: 0.2}
+"""
+
+
+def batches():
+    random = np.random.default_rng(3)
+    n = 900
+    melt, speed = random.uniform(400, 500, n).round(1), random.uniform(50, 300, n).round(1)
+    viscosity = (20 - 0.03 * melt + 0.01 * speed + random.normal(0, 0.2, n)).round(4)
+    shift = (0.2 * (melt - 450) + random.normal(0, 1, n)).round(4)         # may be negative
+    measured = ["" if at % 50 == 0 else viscosity[at] for at in range(n)]
+    rows = [f"R{at % 12:02d};{melt[at]};{speed[at]};{measured[at]};{shift[at]}".replace(".", ",") for at in range(n)]
+    return {"batches.csv": "\n".join(["reactor;melt;speed;viscosity;shift", ";K;rpm;Pa s;K", *rows]) + "\n"}
+
+
+def test_a_table_with_two_numbers_to_predict(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    place(tmp_path, "resin", textwrap.dedent(NUMBERS), batches())
+    run_stages(tmp_path, "resin")
+    rows = pd.read_parquet("data/prepared/rows.parquet")
+    assert rows.groupby("group")["part"].nunique().max() == 1
+    found = figures(tmp_path)["tasks"]
+    for task, scale in (("viscosity", 0.6), ("gel", 3.0)):
+        assert found[task]["test"]["rmse"] < scale < found[task]["baselines"]["mean"]["rmse"] * 1.5
+        assert found[task]["test"]["r2"] > 0.5
+        assert 0.75 < found[task]["test"]["coverage_90"] <= 1.0
+    assert pd.read_parquet("data/predictions/predictions.parquet")["number_gel"].min() < 0
+    assert figures(tmp_path, "review")["decision"] == "promote"
+
+
+RIG = """
+    name: rig
+    version: 1
+    description: A hydraulic rig. A cycle is sixty seconds; each sensor has a file, and the conditions another.
+    source: {licence: our own}
+    time: {kind: none}
+    tables:
+      telemetry:
+        grain: one row per cycle
+        files: [profile.txt]
+        header: false
+        separator: "\\t"
+        join:
+          pressure: {files: [PS1.txt], header: false, separator: "\\t", by: row_order}
+          heat: {files: [TS1.txt], header: false, separator: "\\t", by: row_order, unlisted: ignore}
+        columns:
+          machine_id: {from: row_number, type: integer, unit: none, description: Number of the cycle}
+          valve: {from: 0, type: text, unit: none, role: label, values: [sound, lagging, failing],
+                  map: {"100": sound, "90": lagging, "73": failing}, description: Condition of the valve}
+          leak: {from: 1, type: flag, unit: none, role: label, description: The pump leaks}
+          pressure: {join: pressure, from_cells: "mean(x[0:60])", type: number, unit: bar, description: Mean pressure}
+          pressure_rms: {join: pressure, from_cells: "rms(x[10:60])", type: number, unit: bar, description: RMS}
+          pressure_kurtosis: {join: pressure, from_cells: "kurtosis(x[0:60])", type: number, unit: "1",
+                              description: Kurtosis}
+          pressure_crest: {join: pressure, from_cells: "crest(x[0:60])", type: number, unit: "1",
+                           description: Crest factor}
+          heat_rise: {join: heat, from_cells: "x[59] - x[0]", type: number, unit: K, description: Rise in a cycle}
+    failures: {from: none}
+    tasks:
+      leak: {kind: label, column: leak}
+      valve: {kind: class, column: valve}
+    split: {by: row, validation: 0.2, test: 0.2}
+    costs: {missed_failure_eur: 500, false_alarm_eur: 20, planned_repair_eur: 50}
+"""
+
+
+def rig():
+    random = np.random.default_rng(4)
+    n = 600
+    valve, leaks = random.integers(0, 3, n), random.random(n) < 0.3
+    pressure = 150 + 10 * valve[:, None] + random.normal(0, 2 + 6 * leaks[:, None], (n, 60))
+    heat = 40 + np.linspace(0, 1, 60) * (2 + 4 * leaks[:, None]) + random.normal(0, 0.3, (n, 60))
+    profile = [f"{(100, 90, 73)[valve[at]]}\t{int(leaks[at])}" for at in range(n)]
+
+    def text(x):
+        return "\n".join("\t".join(f"{value:.3f}" for value in row) for row in x) + "\n"
+
+    return {"profile.txt": "\n".join(profile) + "\n", "PS1.txt": text(pressure), "TS1.txt": text(heat)}, pressure
+
+
+def test_a_file_per_sensor_with_sixty_samples_a_row(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files, pressure = rig()
+    place(tmp_path, "rig", textwrap.dedent(RIG), files)
+    run_stages(tmp_path, "rig")
+    rows = pd.concat(map(pd.read_parquet, sorted((tmp_path / "data/canonical/telemetry").iterdir())))
+    rows = rows.set_index(rows["machine_id"].astype(int)).sort_index()
+    samples = pressure.round(3)
+    assert np.allclose(rows["pressure"], samples.mean(axis=1))
+    assert np.allclose(rows["pressure_crest"], np.abs(samples).max(axis=1) / np.sqrt((samples**2).mean(axis=1)))
+    found = figures(tmp_path)
+    assert found["test"]["roc_auc"] > 0.9
+    assert found["tasks"]["valve"]["test"]["accuracy"] > 0.9
+    assert set(found["tasks"]["valve"]["test"]["classes"]) == {"sound", "lagging", "failing"}
+    assert "Task valve: the class was right in" in (tmp_path / "reports/evaluation.html").read_text()

@@ -1,8 +1,9 @@
 """All numbers of an evaluation, by the names that scripts, dashboards and the gate rely on.
 
 The headline task fills `test`, `events`, `costs`, `validation`, `modes`, `baselines`, `achievable`; the first RUL
-task adds its numbers to `test`, `validation` and `baselines`; every further task stands under
-`tasks.<name>`. A number that does not exist is left out, never NaN; 6 digits after the point.
+task adds its numbers to `test`, `validation` and `baselines`; every further task, and every task of kind
+`class` or `number`, stands under `tasks.<name>`. A number that does not exist is left out, never NaN; 6 digits
+after the point.
 """
 
 import math
@@ -28,6 +29,7 @@ from oilcan.evaluation.event_quality import SimplePolicies
 from oilcan.evaluation.event_rows import EventRows
 from oilcan.evaluation.inputs import Fleet, Forecasts
 from oilcan.evaluation.results import Evaluation, false_alarm_rate
+from oilcan.evaluation.stated_quality import stated_task
 from oilcan.ground.columns import MACHINE, TIME
 from oilcan.params.evaluate import EvaluateParams
 
@@ -62,8 +64,10 @@ def evaluate(fleet: Fleet, forecasts: Forecasts, explained: dict[str, Any], para
             if first:
                 _merge(sliced, by_slice)
                 tables |= drawn
-    tables["importance"] = importance.table(explained, fleet.contract.headline()[0])
-    test = numbers["test"]
+    for task in fleet.tasks("class", "number"):
+        numbers.setdefault("tasks", {})[task] = stated_task(fleet, forecasts, task, params)
+    tables["importance"] = importance.table(explained, importance.headline_of(explained, fleet.contract))
+    test = numbers.setdefault("test", {} if event_tasks or life_tasks else {"n": numbers["basis"]["rows"]})
     test.setdefault("n", test.get("n_rul", 0))
     return Evaluation(_tidy(numbers), _tidy(sliced), tables)
 

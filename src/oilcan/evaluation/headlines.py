@@ -15,7 +15,7 @@ HEADLINES: Final = (
     "test.brier", "test.coverage_90", "test.ece", "test.pr_auc", "test.rmse", "test.rmse_capped",
 )  # fmt: skip
 # of each further task
-TASK_HEADLINES: Final = ("costs.saving", "test.pr_auc", "test.rmse")
+TASK_HEADLINES: Final = ("costs.saving", "test.accuracy", "test.pr_auc", "test.rmse")
 
 
 def headlines(metrics: Mapping[str, Any]) -> dict[str, Any]:

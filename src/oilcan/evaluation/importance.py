@@ -7,7 +7,7 @@ people is that of all features of a sensor shuffled together, as whole rows.
 """
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -88,6 +88,12 @@ def importance(contract: Contract, plan: FeaturePlan, fitted: Fitted, rows: pd.D
             if len(ground.target) and (ground.metric == "rmse" or np.ptp(ground.target) > 0):
                 found[forecast.name] = _explained(contract, plan, ground, params)
     return found
+
+
+def headline_of(explained: Mapping[str, Any], contract: Contract) -> str:
+    """Name of the explained forecast that people see first: of the headline task, or the first of its classes."""
+    name = contract.headline()[0]
+    return next((each for each in explained if each == name or each.startswith(f"{name}__")), name)
 
 
 def _is_explained(contract: Contract, forecast: Forecast) -> bool:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from oilcan.contract import Contract
 from oilcan.core.alarms.policy import AlarmPolicy
+from oilcan.core.model.fitted import NUMBER
 from oilcan.ground import columns
 from oilcan.ground.columns import MACHINE, PART, TIME
 from oilcan.ground.errors import DataError
@@ -93,8 +94,9 @@ class Forecasts:
             If a task has no forecast, or the test part no rows.
         """
         for name, task in contract.tasks.items():
-            column = f"rul_{name}" if task.kind == "rul" else f"p_{name}"
-            if column not in self.predictions:
+            column = {"rul": "rul_", "number": NUMBER}.get(task.kind, "p_") + name
+            ending = f"{column}__" if task.kind == "class" else column      # a class that is too rare has no column
+            if not any(str(held).startswith(ending) for held in self.predictions):
                 raise DataError(
                     f"predictions: no column {column!r} for task {name!r} (found {sorted(self.predictions.columns)}). "
                     f"Run `dvc repro predict`."

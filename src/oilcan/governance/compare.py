@@ -11,6 +11,8 @@ import pandas as pd
 
 from oilcan.contract import Contract
 from oilcan.core.judging import bootstrap
+from oilcan.core.judging.class_probabilities import class_probabilities
+from oilcan.core.model.fitted import NUMBER
 from oilcan.governance.gate import Comparison
 from oilcan.ground.columns import KEY, MACHINE, PART
 from oilcan.ground.errors import DataError
@@ -22,7 +24,7 @@ class Rival:
     """Forecasts of both models for the same rows of a test part, each array of shape (n,)."""
 
     machine_id: np.ndarray
-    target: np.ndarray          # 0 or 1; or remaining life in ticks
+    target: np.ndarray          # 0 or 1; or remaining life in ticks, a number
     challenger: np.ndarray
     champion: np.ndarray
     is_event: bool              # average precision; else RMSE
@@ -92,20 +94,33 @@ def rival(contract: Contract, predictions: pd.DataFrame, champion: pd.DataFrame 
     if champion is None:
         return None
     task, spec = contract.headline()
-    is_event = spec.kind != "rul"
-    column = f"p_{task}" if is_event else f"rul_{task}"
+    is_event = spec.kind in {"failure_within", "label"}
+    column = {"rul": "rul_", "number": NUMBER}.get(spec.kind, "p_") + task
+    wanted = [name for name in predictions if str(name) == column or str(name).startswith(f"p_{task}__")]
+    if spec.kind != "class":
+        wanted = [column]
     test = predictions[predictions[PART] == "test"].reset_index(drop=True)
     key = [name for name in KEY if name in test]
-    if column not in champion or not test[key].equals(champion[key]):
+    if not set(wanted) <= set(champion) or not test[key].equals(champion[key]):
         raise DataError(
-            f"models/champion: cannot be judged on this test part (wanted {column!r} for {len(test):,} rows, found "
+            f"models/champion: cannot be judged on this test part (wanted {wanted} for {len(test):,} rows, found "
             f"{sorted(set(champion) - set(KEY))} for {len(champion):,}). It is for another task or data set: promote "
             f"without a champion by setting `bundle` to null in models/champion.json."
         )
     target = test[f"target_{task}"].to_numpy(dtype=np.float64)
+    if spec.kind == "class":
+        return _of_classes(contract.classes(task), task, test, champion, target)
     if spec.cap is not None:
         target = np.minimum(target, spec.cap.ticks)
     return Rival(test[MACHINE].to_numpy(), target, test[column].to_numpy(), champion[column].to_numpy(), is_event)
+
+
+def _of_classes(classes: list[str], task: str, test: pd.DataFrame, champion: pd.DataFrame, target: np.ndarray) -> Rival:
+    """Both models' probability of the class that came true, where 1 is best: compared by its RMSE."""
+    is_known = ~np.isnan(target)
+    at = np.arange(len(test)), np.where(is_known, target, 0).astype(np.int64)
+    new, old = (class_probabilities(frame, task, classes)[at] for frame in (test, champion))
+    return Rival(test[MACHINE].to_numpy(), np.where(is_known, 1.0, np.nan), new, old, is_event=False)
 
 
 def slices_of(contract: Contract, machines: pd.DataFrame, of: Rival) -> dict[str, np.ndarray]:

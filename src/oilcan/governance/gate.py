@@ -117,7 +117,7 @@ def _floors(metrics: Numbers, data_quality: Numbers, params: ReviewParams, tasks
     yield Check("data quality", passed is True, str(passed), "True", "reject")
     for at, (name, task, block) in enumerate(of_each_task(metrics, tasks)):
         ending = "" if block is metrics and at == 0 else f", task {name}"
-        find = _life_floors if task.kind == "rul" else _event_floors
+        find = {"rul": _life_floors, "class": _class_floors, "number": _number_floors}.get(task.kind, _event_floors)
         for check in find(block, params):
             yield Check(f"{check.name}{ending}", check.passed, check.found, check.wanted,
                         "note" if task.informational else check.severity)
@@ -162,6 +162,26 @@ def _life_floors(block: Numbers, _params: ReviewParams) -> Iterator[Check]:
     elif metric in naive:
         yield Check("better than the median life", test[metric] < naive[metric], f"test.{metric} {_text(test[metric])}",
                     f"below {_text(naive[metric])}", "reject")
+
+
+def _class_floors(block: Numbers, _params: ReviewParams) -> Iterator[Check]:
+    test, naive = block.get("test", {}), block.get("baselines", {}).get("most_common", {})
+    if "accuracy" not in test or "accuracy" not in naive:
+        yield Check("metrics present", False, f"{sorted(test)}", "test.accuracy", "reject")
+        return
+    low = test.get("accuracy_ci95", [test["accuracy"]])[0]
+    yield Check("better than the most common class", low > naive["accuracy"], f"lower bound of accuracy {_text(low)}",
+                f"above {_text(naive['accuracy'])}", "reject")
+
+
+def _number_floors(block: Numbers, _params: ReviewParams) -> Iterator[Check]:
+    test, naive = block.get("test", {}), block.get("baselines", {}).get("mean", {})
+    if "rmse" not in test or "rmse" not in naive:
+        yield Check("metrics present", False, f"{sorted(test)}", "test.rmse", "reject")
+        return
+    high = test.get("rmse_ci95", [test["rmse"]])[-1]
+    yield Check("better than the mean", high < naive["rmse"], f"upper bound of rmse {_text(high)}",
+                f"below {_text(naive['rmse'])}", "reject")
 
 
 def _modes(metrics: Numbers, tasks: Mapping[str, Task]) -> Iterator[tuple[str, Check]]:

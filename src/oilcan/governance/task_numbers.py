@@ -11,7 +11,8 @@ def of_each_task(metrics: Mapping[str, Any], tasks: Mapping[str, Task]
     """Name, task, and its block of numbers: `test`, `costs`, `baselines`, ...
 
     The first task that forecasts an event and the first that forecasts remaining life share the top level of
-    metrics/detail/evaluate.json; every other has a block of its own, empty where it was not evaluated.
+    metrics/detail/evaluate.json; every other, and each `class` and `number`, has a block of its own, empty where
+    it was not evaluated.
 
     Examples
     --------
@@ -22,6 +23,9 @@ def of_each_task(metrics: Mapping[str, Any], tasks: Mapping[str, Task]
     """
     seen: set[bool] = set()
     for name, task in tasks.items():
+        if task.kind in {"class", "number"}:
+            yield name, task, metrics.get("tasks", {}).get(name, {})
+            continue
         is_life = task.kind == "rul"
         yield name, task, metrics.get("tasks", {}).get(name, {}) if is_life in seen else metrics
         seen.add(is_life)

@@ -58,6 +58,11 @@ def _words(task: Task) -> str:
                 f"now{modes}.")
     if task.kind == "rul":
         return f"the remaining useful life{f', up to {task.cap}' if task.cap else ''}, with a 90 % interval."
+    ahead = f" {task.lead_time} from now" if task.lead_time is not None and task.lead_time.ticks else ""
+    if task.kind == "class":
+        return f"which of its classes `{task.column}` has{ahead}, each with its probability."
+    if task.kind == "number":
+        return f"the number `{task.column}`{ahead}, with a 90 % interval."
     return f"the probability that `{task.column}` is true for the row."
 
 

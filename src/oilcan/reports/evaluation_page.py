@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from oilcan.contract import Contract
 from oilcan.core.judging.policy_names import name_of
+from oilcan.evaluation.importance import headline_of
 from oilcan.evaluation.results import Evaluation, false_alarm_rate
 from oilcan.governance.gate import Verdict, simple_costs
 from oilcan.governance.task_numbers import of_each_task
@@ -18,6 +19,7 @@ from oilcan.reports import sentences
 from oilcan.reports.charts import charts
 from oilcan.reports.policy_styles import STYLES
 from oilcan.reports.rendering import html
+from oilcan.reports.stated_sentences import stated_sentences
 from oilcan.reports.weaknesses import weaknesses
 
 Numbers = dict[str, Any]
@@ -36,7 +38,7 @@ def page(contract: Contract, found: Evaluation, explained: Mapping[str, Any], ve
     """
     metrics, unit = found.metrics, "cycles" if contract.time.kind == "cycle" else "h"
     has_time = contract.time.kind != "none"
-    headline, *more = sentences.verdict(metrics, unit)
+    headline, *more = [*sentences.verdict(metrics, unit), *stated_sentences(metrics, contract)]
     return html(
         "evaluation.html",
         name=contract.name,
@@ -51,14 +53,18 @@ def page(contract: Contract, found: Evaluation, explained: Mapping[str, Any], ve
         policies=_policies(metrics),
         weaknesses=weaknesses(metrics, found.slices, contract.tasks, unit),
         charts=charts(found, unit, has_time=has_time),
-        importance=_importance(found, explained.get(contract.headline()[0], {})),
-        importance_basis=_importance_basis(explained.get(contract.headline()[0], {})),
+        importance=_importance(found, _headline(explained, contract)),
+        importance_basis=_importance_basis(_headline(explained, contract)),
         blocks=_blocks(metrics),
         rules=_rules(metrics, unit),
         groups=_groups(metrics, found.slices, unit, has_time=has_time),
         tasks=_tasks(contract, metrics, unit),
         protocol=_protocol(contract, metrics["basis"]),
     )
+
+
+def _headline(explained: Mapping[str, Any], contract: Contract) -> Mapping[str, Any]:
+    return explained.get(headline_of(explained, contract), {})
 
 
 def _basis(metrics: Numbers, *, has_time: bool) -> str:
@@ -190,7 +196,8 @@ def _groups(metrics: Numbers, slices: Numbers, unit: str, *, has_time: bool) -> 
 def _tasks(contract: Contract, metrics: Numbers, unit: str) -> dict[str, Any] | None:
     """The tasks whose numbers do not stand above; None if there are none."""
     columns = ["n", "prevalence", "pr_auc", "roc_auc", "ece", "detected_share", false_alarm_rate(unit)[0], "cost",
-               "saving", "rmse", "rmse_capped", "coverage_90"]
+               "saving", "accuracy", "balanced_accuracy", "macro_f1", "log_loss", "rmse", "mae", "r2", "rmse_capped",
+               "coverage_90"]
     lines = {}
     for name, task, block in of_each_task(metrics, contract.tasks):
         if block is not metrics:
@@ -204,7 +211,8 @@ def _tasks(contract: Contract, metrics: Numbers, unit: str) -> dict[str, Any] | 
 def _protocol(contract: Contract, basis: Mapping[str, Any]) -> list[str]:
     name, task = contract.headline()
     prices = contract.costs
-    lines = [f"Prices of the contract: missed failure {money(prices.missed_failure_eur)}, false alarm "
+    lines = [] if task.kind in {"class", "number"} else [
+             f"Prices of the contract: missed failure {money(prices.missed_failure_eur)}, false alarm "
              f"{money(prices.false_alarm_eur)}, planned repair {money(prices.planned_repair_eur)}."]
     if task.kind == "failure_within":
         lines.append(f"Task {name}: a failure in the {task.horizon} that begin {task.lead_time} from now. An alarm "

@@ -15,6 +15,7 @@ _USELESS, _HARMFUL, _DEAR, _UNSURE, _PARTLY, _MINOR, _ALWAYS = 60, 50, 40, 30, 2
 _FEW_FAILURES: Final = 30
 _CLEARLY_WORSE: Final = 0.1         # of a share: a slice this far below the whole is named
 _ECE_LIMIT: Final = 0.02
+_LOW_COVERAGE: Final = 0.8
 
 
 def weaknesses(metrics: Numbers, slices: Numbers, tasks: Mapping[str, Task], unit: str) -> list[str]:
@@ -27,13 +28,32 @@ def weaknesses(metrics: Numbers, slices: Numbers, tasks: Mapping[str, Task], uni
     """
     found: list[Weakness] = []
     for at, (name, task, block) in enumerate(of_each_task(metrics, tasks)):
-        own = [*_life(block, unit)] if task.kind == "rul" else [*_ranking(block), *_events(block), *_cost(block)]
+        if task.kind in {"class", "number"}:
+            own = [*_stated(block)]
+        else:
+            own = [*_life(block, unit)] if task.kind == "rul" else [*_ranking(block), *_events(block), *_cost(block)]
         ahead = "" if at == 0 or (task.kind == "rul" and block is metrics) else f"Task {name}: "
         found += [(badness - (5 if task.informational else 0), ahead + text) for badness, text in own]
     found += [*_modes(metrics), *_slices(metrics, slices), *_rows(metrics)]
     found.append((_ALWAYS, "The intervals resample machines and hold the model and its threshold fixed; another "
                            "training run, or another year, may differ by more."))
     return [text for _, text in sorted(found, key=lambda weakness: -weakness[0])]       # stable: ties stay in order
+
+
+def _stated(block: Numbers) -> Iterator[Weakness]:
+    test, baselines = block.get("test", {}), block.get("baselines", {})
+    common, mean = baselines.get("most_common", {}), baselines.get("mean", {})
+    if "accuracy" in common and test.get("accuracy_ci95", [test["accuracy"]])[0] <= common["accuracy"]:
+        yield (_USELESS, f"It is not shown to be better than always naming the most common class: accuracy "
+                         f"{percent(test['accuracy'])} where that gives {percent(common['accuracy'])}.")
+    if "rmse" in mean and test.get("rmse_ci95", [test["rmse"]])[-1] >= mean["rmse"]:
+        yield (_USELESS, f"It is not shown to be better than the mean of training: typical error "
+                         f"{number(test['rmse'])} where that gives {number(mean['rmse'])}.")
+    for name, of_one in test.get("classes", {}).items():
+        if of_one.get("n") and not of_one.get("recall"):
+            yield _PARTLY, f"Class {name} was never found ({of_one['n']} rows)."
+    if test.get("coverage_90") is not None and test["coverage_90"] < _LOW_COVERAGE:
+        yield _PARTLY, f"Only {percent(test['coverage_90'])} of the numbers lie inside their 90 % interval."
 
 
 def _ranking(block: Numbers) -> Iterator[Weakness]:
