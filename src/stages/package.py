@@ -25,13 +25,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     prepare = stage_inputs.read_params(PrepareParams, args.params, "prepare")
     contract = stage_inputs.read_contract(args.contract)
     trained = model_file.read_model(args.model)
-    fitted = trained.served
     description, review = files.read_json(args.description), files.read_json(args.review)
+    fitted, judged = (model.without(review.get("withheld", [])) for model in (trained.served, trained.judged))
     plan = feature_rows.read_plan(args.features)
     fitted.check_features(tuple(plan.names), plan.hash, str(args.features))
     rows, features = feature_rows.read_rows(args.prepared, args.features, plan, "validation")
 
-    drift = DriftReference.learn(fitted.features, features, scorer.columns_by_batch(trained.judged, features))
+    drift = DriftReference.learn(fitted.features, features, scorer.columns_by_batch(judged, features))
     normals = Normals.learn(plan, features)
     checks = check.check_rows(fitted, rows, features, p.check_rows)
     md5 = {name: digests.dvc_md5(getattr(args, name)) for name in inputs}

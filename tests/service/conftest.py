@@ -86,7 +86,8 @@ class Server:
         certificate = settings.get("tls_certificate")
         self.verify = ssl.create_default_context(cafile=str(certificate)) if certificate else True
         self.url = f"http{'s' if certificate else ''}://127.0.0.1:{self.port}"
-        named = {"bundle": bundle, "store": self.store, "port": self.port, "rate_per_s": 0} | settings
+        named = {"bundle": bundle, "store": self.store, "port": self.port, "rate_per_s": 0,
+                 "accept_rejected": "true"} | settings
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("OILCAN_")} | {
             f"OILCAN_{name.upper()}": str(value) for name, value in named.items()}
 

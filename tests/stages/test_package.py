@@ -11,7 +11,7 @@ from tests.training_frames import INDEPENDENT, fleet, independent, write
 
 from oilcan.ground.errors import IntegrityError
 from oilcan.io.bundle import bundle_folder
-from oilcan.io.stage import feature_rows, model_file
+from oilcan.io.stage import feature_rows, files, model_file
 from oilcan.scoring.scorer import score
 
 
@@ -45,6 +45,20 @@ def test_its_lineage_names_every_input(tmp_path):
     assert manifest["review"]["decision"] == "promote"
     assert set(manifest["libraries"]) == {"numpy", "pandas", "scikit-learn", "treelite"}
     assert list(manifest["thresholds"]) == ["failure"]
+
+
+def test_a_withheld_failure_mode_is_not_in_the_bundle(tmp_path):
+    paths = write(tmp_path, fleet())
+    served = bundle_folder.load_bundle(run(paths)).fitted
+    mode = next(forecast.name for forecast in served.forecasts if getattr(forecast, "mode", None))
+    review = files.read_json(Path(paths["review"]))
+    files.write_json(review | {"withheld": [mode]}, Path(paths["review"]))
+    bundle = bundle_folder.load_bundle(package(paths))
+    assert [each.name for each in bundle.fitted.forecasts] == [
+        each.name for each in served.forecasts if each.name != mode]
+    assert mode not in bundle.manifest["forecasts"]
+    assert bundle.manifest["review"]["withheld"] == [mode]
+    assert f"p_{mode}" not in bundle.drift_reference.forecasts
 
 
 def test_two_runs_give_the_same_bytes(tmp_path):

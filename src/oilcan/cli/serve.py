@@ -19,6 +19,8 @@ def register(commands: Any) -> None:
     parser.add_argument("--tls-certificate", type=Path, help="PEM file, with --tls-key")
     parser.add_argument("--tls-key", type=Path, help="PEM file")
     parser.add_argument("--clock", choices=["wall", "data"], help="data: now is the newest reading, for replays")
+    parser.add_argument("--accept-rejected", action="store_true", default=None,
+                        help="serve a model that the gate held or rejected; every answer says so")
     parser.set_defaults(run=run)
 
 
@@ -27,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from oilcan.serving import server
     from oilcan.serving.ground.settings import read_settings
 
-    names = ("bundle", "store", "host", "port", "tls_certificate", "tls_key", "clock")
+    names = ("bundle", "store", "host", "port", "tls_certificate", "tls_key", "clock", "accept_rejected")
     settings = read_settings(os.environ, **{name: getattr(args, name) for name in names})
     print(f"serve: {settings.bundle} on http{'s' if settings.tls_key else ''}://{settings.host}:{settings.port}",
           flush=True)

@@ -21,10 +21,11 @@ def facts(contract: Contract, contract_sha256: str, description: Mapping[str, An
     inputs_md5
         Input of the stage -> the md5 that DVC records for it.
     """
+    withheld = list(review.get("withheld", []))
     return {
         "dataset": contract.name,
         "thresholds": description["thresholds"],
-        "forecasts": [entry["name"] for entry in description["forecasts"]],
+        "forecasts": [entry["name"] for entry in description["forecasts"] if entry["name"] not in withheld],
         "libraries": description["libraries"],
         "lineage": {
             "contract_version": contract.version,
@@ -33,5 +34,6 @@ def facts(contract: Contract, contract_sha256: str, description: Mapping[str, An
             "trained_on": description["trained_on"],
             "inputs_md5": dict(inputs_md5),
         },
-        "review": {"decision": review.get("decision"), "reasons": review.get("reasons", [])},
+        "review": {"decision": review.get("decision"), "reasons": review.get("reasons", []),
+                   "withheld": withheld},
     }

@@ -75,8 +75,9 @@ def bundle_folder(_small_repo) -> Path:
     return _small_repo.path / "models/bundle"
 
 
-def repackaged(source: Path, target: Path, *, other_plan: bool = False, threshold: float | None = None) -> Path:
-    """The same bundle under another digest; with a plan of another hash, or another threshold, if asked."""
+def repackaged(source: Path, target: Path, *, other_plan: bool = False, threshold: float | None = None,
+               gate: str | None = None) -> Path:
+    """The same bundle under another digest; with a plan of another hash, another threshold or verdict, if asked."""
     shutil.copytree(source, target)
     forecasts = json.loads((target / "forecasts.json").read_text())
     if other_plan:
@@ -90,6 +91,8 @@ def repackaged(source: Path, target: Path, *, other_plan: bool = False, threshol
     files.write_json(forecasts, target / "forecasts.json")
     manifest = json.loads((target / MANIFEST).read_text()) | {"dataset": f"demo_fleet, {target.name}"}
     manifest["lineage"] |= {"inputs_md5": {"model": target.name}}
+    if gate is not None:
+        manifest["review"] |= {"decision": gate, "reasons": ["made up for a test"]}
     for name in ("plan.json", "forecasts.json"):
         manifest["files"][name] = {"sha256": sha256(target / name), "bytes": (target / name).stat().st_size}
     files.write_json(manifest, target / MANIFEST)
@@ -136,7 +139,8 @@ def start(bundle_folder, tmp_path) -> Iterator[Callable[..., Client]]:
     clients: list[Client] = []
 
     def begin(**options: Any) -> Client:
-        settings = {"bundle": bundle_folder, "store": f"sqlite:///{tmp_path}/service.db"} | options
+        settings = {"bundle": bundle_folder, "store": f"sqlite:///{tmp_path}/service.db",
+                    "accept_rejected": True} | options
         clients.append(Client(make_app(read_settings({}, **settings))))
         if not settings.get("require_keys"):
             clients[-1].wait_ready()

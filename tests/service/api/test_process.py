@@ -28,7 +28,8 @@ class Process:
         self.start()
 
     def start(self) -> None:
-        self.process = self.oilcan("serve", "--port", str(self.port), "--bundle", str(self._bundle))
+        self.process = self.oilcan("serve", "--port", str(self.port), "--bundle", str(self._bundle),
+                                   "--accept-rejected")
         end = time.monotonic() + READY_S
         while time.monotonic() < end and self.process.poll() is None:
             try:

@@ -1,6 +1,6 @@
 """What training leaves behind: trees, calibrators, alarm policies and intervals, with the order of features."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -220,6 +220,10 @@ class Fitted:
             f"{len(features)} of plan {plan_hash[:12]} (missing {missing[:5] or 'none'}; order counts). "
             f"Run `dvc repro featurize train`."
         )
+
+    def without(self, names: Collection[str]) -> "Fitted":
+        """The same model without the forecasts of these names."""
+        return replace(self, forecasts=tuple(each for each in self.forecasts if each.name not in names))
 
     def with_trees(self, trees: Mapping[str, TreeModel]) -> "Fitted":
         """The same choices with other trees, by name of the forecast; one that is not named keeps its own."""

@@ -22,6 +22,7 @@ class ServiceSettings(pydantic.BaseModel):
     bundle: Path = Path("models/bundle")                    # folder of the bundle to start with
     bundles: Path | None = None                             # folder that bundles may be activated from; None: beside it
     store: str = DEFAULT_URL                                # sqlite:///path or postgresql://user@host/name
+    accept_rejected: bool = False                           # serve a model that the gate held or rejected
     host: str = "127.0.0.1"
     port: int = pydantic.Field(default=8080, ge=1, le=65535)
     tls_certificate: Path | None = None                     # PEM, with `tls_key`

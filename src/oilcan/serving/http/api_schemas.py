@@ -44,6 +44,7 @@ REFUSED: Final = record({"row": WHOLE, "where": TEXT, "found": TEXT, "wanted": T
 STAMP: Final[dict[str, Schema]] = {
     "model": {"type": "string", "description": "sha256 of the bundle's manifest"},
     "contract": record({"name": TEXT, "version": WHOLE}),
+    "gate": {"type": "string", "description": "What review decided on the model: promote, hold or reject"},
 }
 
 

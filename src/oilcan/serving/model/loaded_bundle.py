@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 
 
+PROMOTE: Final = "promote"
+
+
 class Served:
     """A bundle in service.
 
@@ -26,6 +29,8 @@ class Served:
     ----------
     digest, contract
         What every answer names: the bundle, and name and version of the contract.
+    gate
+        What `review` decided on the model: promote, hold or reject; every answer names it too.
     by_name
         Forecasts by the ending of their columns: `failure`, `failure__bearing`, `rul`.
     thresholds, columns
@@ -39,6 +44,7 @@ class Served:
     def __init__(self, bundle: Bundle) -> None:
         self.bundle, self.digest = bundle, bundle.digest
         self.contract = {"name": bundle.contract.name, "version": bundle.contract.version}
+        self.gate: str = bundle.manifest["review"]["decision"] or "not reviewed"
         self.features = bundle.fitted.features
         self.by_name: dict[str, Forecast] = {forecast.name: forecast for forecast in bundle.fitted.forecasts}
         name, _ = bundle.contract.headline()
@@ -107,7 +113,7 @@ class Served:
 
     def stamp(self) -> dict[str, Any]:
         """What every answer says of where it comes from."""
-        return {"model": self.digest, "contract": self.contract}
+        return {"model": self.digest, "contract": self.contract, "gate": self.gate}
 
     def card(self) -> dict[str, Any]:
         """What the model is: lineage, forecasts, thresholds, features with units."""

@@ -196,11 +196,19 @@ function start() {
   begin();
 }
 
+// A model that the gate did not promote is served only if the operator accepts it; the page says so all the time.
+function gate() {
+  byId("gate").hidden = card.gate === "promote";
+  byId("gate").textContent =
+    `Do not rely on these forecasts. The gate decided "${card.gate}" on this model: ${card.review.reasons.join("; ")}.`;
+}
+
 async function begin() {
   card = await guarded(api.model);
   if (card) {
     countBy(card.time.kind);
     byId("dataset").textContent = title(card.dataset);
+    gate();
     await refresh();
   }
 }

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from oilcan.ground.errors import IntegrityError, OilcanError
+from oilcan.ground.errors import IntegrityError, OilcanError, ParamsError
 from oilcan.io.stores import Store
 from oilcan.serving.bodies.telemetry_body import stored_columns
 from oilcan.serving.ground.refusal import Refusal
@@ -19,6 +19,7 @@ from oilcan.serving.live.bundle_track import Track
 from oilcan.serving.live.live_service import wall_clock
 from oilcan.serving.live.restoring import restore
 from oilcan.serving.model.loaded_bundle import Served
+from oilcan.serving.service.acceptance import check_accepted
 
 if TYPE_CHECKING:
     from oilcan.serving.service.service import Service
@@ -74,12 +75,17 @@ def first_served(settings: ServiceSettings, store: Store) -> tuple[Served, Model
     ------
     IntegrityError
         If it is not the packaged one.
+    ParamsError
+        If the gate did not promote it, and the settings do not accept that.
     """
     configured = Served.load(settings.bundle)
     known = Models.of(store)
     if known is None or known.configured != configured.digest:
+        check_accepted(configured, settings, str(settings.bundle))
         return configured, Models(configured.digest, Place(str(settings.bundle.resolve()), configured.digest))
-    return (configured if known.active.digest == configured.digest else known.active.load()), known
+    active = configured if known.active.digest == configured.digest else known.active.load()
+    check_accepted(active, settings, known.active.folder)
+    return active, known
 
 
 class Swap:
@@ -101,6 +107,7 @@ class Swap:
         """
         with self._one_at_a_time():
             place, served = self._load(name)
+            self._accepted(served, name)
             self._switch(served)
             self._remember(Models(self.models.configured, place, self.models.active, self._but(place)), by)
         return served
@@ -161,6 +168,14 @@ class Swap:
         self._fits(served)
         served.warm()
         return served
+
+    def _accepted(self, served: Served, name: str) -> None:
+        try:
+            check_accepted(served, self._service.settings, name)
+        except ParamsError as err:
+            raise Refusal(422, "body.bundle", found=f"a model that the gate did not promote: {served.gate}",
+                          wanted="one that it promoted",
+                          do="Shadow it, or start the service with --accept-rejected.") from err
 
     def _fits(self, served: Served) -> None:
         now, then = self._service.served.bundle.contract, served.bundle.contract
