@@ -33,8 +33,8 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        command = [Path(sys.executable).with_name("oilcan"), "serve", "--accept-rejected", "--bundle", self._bundle, "--store",
-                   f"sqlite:///{self._store}", "--port", str(self.port), "--clock", "data"]
+        command = [Path(sys.executable).with_name("oilcan"), "serve", "--accept-rejected", "--bundle", self._bundle,
+                   "--store", f"sqlite:///{self._store}", "--port", str(self.port), "--clock", "data"]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         while not self._is_ready():
             assert self.process.poll() is None, "the service ended"
