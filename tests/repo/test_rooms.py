@@ -14,12 +14,6 @@ MODULES = {".".join(file.relative_to(SRC).with_suffix("").parts).removesuffix(".
            for file in sorted((SRC / "oilcan").rglob("*.py"))}
 FOLDERS = sorted({file.parent for file in MODULES.values()})
 
-# Circles that wait for the rework of the service (issue 9). Nothing is added here.
-KNOWN = {
-    ("oilcan.core.online.restart", "oilcan.core.online.engine"),
-    ("oilcan.serving.service.bundle_swap", "oilcan.serving.service.service"),
-    ("oilcan.serving.bodies", "oilcan.serving.live"),
-}
 Graph = dict[str, set[str]]
 
 
@@ -38,7 +32,7 @@ def _imported(file: Path) -> set[str]:
 
 def _module_graph() -> Graph:
     """Without `__init__` files, which gather names of the modules below them."""
-    return {module: {name for name in _imported(file) - {module} if (module, name) not in KNOWN}
+    return {module: set(_imported(file) - {module})
             for module, file in MODULES.items() if file.name != "__init__.py"}
 
 
@@ -51,7 +45,7 @@ def _folder_graph() -> Graph:
             level = next((at for at, (a, b) in enumerate(zip(here, there, strict=False)) if a != b), None)
             if level is not None:
                 edge = ".".join(here[: level + 1]), ".".join(there[: level + 1])
-                graph[edge[0]] |= {edge[1]} - {there for known, there in KNOWN if known == edge[0]}
+                graph[edge[0]].add(edge[1])
     return graph
 
 

@@ -11,8 +11,12 @@ from oilcan.serving.live.snapshot_saving import Saver
 from oilcan.serving.live.write_pipeline import Busy
 
 
+class Served:
+    digest = "f00d"
+
+
 class Track:
-    engine = "plan"
+    engine, served = "plan", Served
 
 
 def test_machines_of_a_failed_save_are_saved_by_the_next(tmp_path):
@@ -23,10 +27,10 @@ def test_machines_of_a_failed_save_are_saved_by_the_next(tmp_path):
     def dump(_track, names):
         if fails.pop(0):
             raise StoreUnavailable("away")
-        return {name: name.encode() for name in names}
+        return {name: name.encode() for name in names}, {}
 
     saver = Saver(store, mark=lambda: (Track, changed.pop(0), Cursor()), dump=dump, clock=lambda: 2, every_s=60,
-                  also=lambda: None)
+                  done=lambda _upto: None, also=lambda: None)
     with pytest.raises(StoreUnavailable):
         saver.save()
     saver.save()
@@ -44,8 +48,8 @@ def test_a_round_that_finds_the_pipeline_full_is_made_good_by_the_next(tmp_path)
             raise Busy("full")
         return Track, ["a"], Cursor()
 
-    saver = Saver(store, mark=mark, dump=lambda _track, names: dict.fromkeys(names, b"state"), clock=lambda: 2,
-                  every_s=0.01, also=saved.set)
+    saver = Saver(store, mark=mark, dump=lambda _track, names: (dict.fromkeys(names, b"state"), {}), clock=lambda: 2,
+                  every_s=0.01, done=lambda _upto: saved.set(), also=lambda: None)
     saver.start()
     assert saved.wait(10)
     saver.stop()

@@ -48,7 +48,7 @@ def test_what_the_first_version_said_and_was_told_is_all_there(old):
     assert old.forecast(alarm.forecast).values == {"p_failure": 0.75}
     assert [row.time for row in old.forecasts("a")] == [1, 2]
     assert old.forecast_ids(1) == range(4, 5)
-    assert old.snapshots.load("plan-1")["a"].upto == Cursor.from_text("0.3.0.2")
+    assert old.snapshots.load("plan-1") == {}       # of before the log: made again from the readings
     assert old.keys.find("oilcan_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8").name == "press"
     assert old.settings.get("active") == {"digest": "f00d"}
     assert len(old.audit.entries()) == 2

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 
+from oilcan.ground.errors import StoreReplaced
 from oilcan.io.stores import open_store
 from oilcan.io.stores.values import Cursor, Layout, Readings, Record
 
@@ -32,25 +33,28 @@ def batch(machine: str, *times: int) -> Readings:
     return Readings([machine] * len(times), np.array(times), np.zeros((len(times), 1)))
 
 
-def test_a_row_that_is_committed_late_is_not_overtaken(opened, postgres):
+def test_a_write_that_commits_late_is_not_overtaken(opened, postgres, monkeypatch):
     url = postgres.fresh()
     slow, quick, reader = opened(url), opened(url), opened(url)
-    machine, began, go_on = int(slow.numbers_of(["slow"], NOW)[0]), threading.Event(), threading.Event()
+    began, go_on, insert = threading.Event(), threading.Event(), slow.database.insert_readings
 
-    def work(tx):
-        slow.database.insert_readings(tx, np.array([[0, machine, 1]]), np.zeros((1, 1)), 1, NOW)
+    def waiting(*arguments):
         began.set()
-        go_on.wait(20)
+        assert go_on.wait(20)
+        return insert(*arguments)
 
-    thread = threading.Thread(target=slow.database.write, args=(work,))
-    thread.start()
-    began.wait(20)
-    quick.append(batch("quick", 1), NOW)            # later number, earlier commit
+    monkeypatch.setattr(slow.database, "insert_readings", waiting)
+    threads = [threading.Thread(target=store.append, args=(batch(name, 1), NOW))
+               for store, name in ((slow, "slow"), (quick, "quick"))]
+    threads[0].start()
+    assert began.wait(20)
+    threads[1].start()                              # begins later; waits for the lock of the log
     held = reader.changes(Cursor())
     go_on.set()
-    thread.join()
-    assert held.readings.machine_ids == []
-    assert sorted(reader.changes(held.cursor).readings.machine_ids) == ["quick", "slow"]
+    for thread in threads:
+        thread.join()
+    assert held.entries == []
+    assert [each.readings.machine_ids for each in reader.changes(held.cursor).entries] == [["slow"], ["quick"]]
 
 
 def test_a_reader_beside_many_writers_sees_every_change_once(opened, store_url, monkeypatch):
@@ -110,15 +114,14 @@ def test_writers_of_the_same_rows_in_opposite_orders_agree(opened, store_url):
     assert sum(new) == len(rows) == len(stores[0].readings())
 
 
-def test_cursors_stay_true_on_a_server_that_has_counted_less_than_the_one_restored_from(opened, postgres):
-    url = postgres.fresh()
-    store = opened(url)
-    store.append(batch("a", 1, 2), NOW)
-    store.add_records("errors", [Record("a", 1, "E")], NOW)
-    for statement in ("UPDATE readings SET transaction_id = ?", "UPDATE records SET transaction_id = ?"):
-        store.database.write(lambda tx, statement=statement: tx.run(statement, (2**50,)))
-    again, third = opened(url), opened(url)         # as after a restore; it is noticed once
-    found = again.changes(Cursor())
-    assert (found.readings.times.tolist(), len(found.records)) == ([1, 2], 1)
-    assert third.append(batch("a", 2, 3), NOW).is_new.tolist() == [False, True]
-    assert again.changes(found.cursor).readings.times.tolist() == [3]
+def test_a_log_that_was_put_in_the_place_of_another_is_noticed(opened, store_url):
+    store = opened(store_url)
+    for at in range(3):
+        store.append(batch("a", at), NOW)
+    cursor = store.end()
+    store.database.write(lambda tx: tx.run("DELETE FROM log WHERE number = 3"))     # restored from before it
+    with pytest.raises(StoreReplaced, match=r"entry 3 is missing or another one, the last is 2"):
+        store.changes(cursor)
+    store.append(batch("a", 7), NOW)                # another entry with the same number
+    with pytest.raises(StoreReplaced, match=r"entry 3 is missing or another one, the last is 3"):
+        store.changes(cursor)

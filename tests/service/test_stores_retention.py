@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from oilcan.io.stores import open_store
-from oilcan.io.stores.tables.alarm_table import NewAlarm
+from oilcan.io.stores.tables.alarm_table import ClosedAlarm, NewAlarm
 from oilcan.io.stores.tables.forecast_table import Forecasts
 from oilcan.io.stores.values import Cursor, Layout, Readings, Record
 
@@ -75,9 +75,9 @@ def test_open_alarms_and_the_forecasts_behind_alarms_stay(store):
     store.log_forecasts(Forecasts("f00d", 2, "active", ("p",), np.array(ids), ["a"] * 30, np.arange(30),
                                   np.zeros((30, 1))), NOW - 400 * DAY)
     opened = [NewAlarm("a", task, 1, 0.9, 0.5, [], ids[at]) for at, task in enumerate(("closed", "open", "newest"))]
-    keys = [key for key, _ in store.change_alarms(opened=opened, now=NOW - 400 * DAY)]
+    keys = [key for key, _ in store.change_alarms(opened, NOW - 400 * DAY)]
     store.acknowledge(keys[0], "ann", NOW - 400 * DAY, "seen")
-    store.change_alarms(closed=[keys[0]], now=NOW - 399 * DAY)
+    store.change_alarms([ClosedAlarm("a", "closed", 1)], NOW - 399 * DAY)
     counts = store.retain(NOW, 30 * DAY, 365 * DAY)
     assert (counts["alarms"], counts["forecasts"]) == (1, 28)
     assert {alarm.task for alarm in store.alarms()} == {"open", "newest"}

@@ -42,7 +42,7 @@ def test_a_changed_byte_is_refused(live: frames.Stream) -> None:
 def test_bytes_of_another_version_are_refused(live: frames.Stream) -> None:
     dump = bytearray(live.engine.dump(0))
     dump[4] += 1
-    with pytest.raises(IntegrityError, match=r"unknown version \(found 3, wanted 2\)"):
+    with pytest.raises(IntegrityError, match=r"unknown version \(found 4, wanted 3\)"):
         live.engine.load_many(np.array([0]), [bytes(dump)])
 
 
@@ -55,6 +55,13 @@ def test_bytes_of_another_plan_or_setting_are_refused(live: frames.Stream) -> No
         slot = int(other.register(["m0"])[0])
         with pytest.raises(IntegrityError, match="another feature plan or with other settings"):
             other.load_many(np.array([slot]), [live.engine.dump(0)])
+
+
+def test_bytes_of_another_machine_are_refused(live: frames.Stream) -> None:
+    before = live.engine.exact(live.slots)
+    with pytest.raises(IntegrityError, match="is the state of another machine"):
+        live.engine.load_many(np.array([0]), [live.engine.dump(1)])
+    np.testing.assert_array_equal(live.engine.exact(live.slots), before)
 
 
 def test_a_machine_taken_up_elsewhere_goes_on_as_if_nothing_had_happened(live: frames.Stream) -> None:

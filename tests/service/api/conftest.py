@@ -133,14 +133,31 @@ def predicted(_small_repo) -> pd.DataFrame:
     return pd.read_parquet(_small_repo.path / "data/predictions/predictions.parquet")
 
 
+def copied(store: str, used: set[str]) -> str:
+    """A copy of a SQLite store with what its log holds, as a kill would leave it; one in use is left alone."""
+    path = Path(store.removeprefix("sqlite:///"))
+    target = path.with_name(f"{path.stem}_after.db")
+    if f"sqlite:///{target}" not in used:
+        for ending in ("", "-wal"):
+            if path.with_name(path.name + ending).exists():
+                shutil.copy(path.with_name(path.name + ending), target.with_name(target.name + ending))
+    return f"sqlite:///{target}"
+
+
 @pytest.fixture
 def start(bundle_folder, tmp_path) -> Iterator[Callable[..., Client]]:
-    """A client of a service that is started with the settings given; ended with the test."""
+    """A client of a service that is started with the settings given; ended with the test.
+
+    On a SQLite file that one has already, the next starts from a copy of it: as after a kill.
+    """
     clients: list[Client] = []
 
     def begin(**options: Any) -> Client:
         settings = {"bundle": bundle_folder, "store": f"sqlite:///{tmp_path}/service.db",
                     "accept_rejected": True} | options
+        used = {client.service.settings.store for client in clients}
+        while settings["store"] in used and settings["store"].startswith("sqlite"):
+            settings["store"] = copied(settings["store"], used)
         clients.append(Client(make_app(read_settings({}, **settings))))
         if not settings.get("require_keys"):
             clients[-1].wait_ready()

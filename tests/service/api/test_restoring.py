@@ -5,7 +5,7 @@ import pytest
 
 from oilcan.io.stores.values import Cursor
 from oilcan.serving.live.bundle_track import Track
-from oilcan.serving.live.restoring import follow
+from oilcan.serving.live.following import follow
 
 DAYS = 12           # longer than readings may be late (7 d): a repair told then would begin no new life
 USUAL = {"load_pct": 70.0, "speed_rpm": 1500.0, "ambient_c": 15.0, "vibration_mm_s": 3.0, "bearing_temp_c": 60.0}
@@ -33,7 +33,7 @@ def busy(start):
 def test_a_repair_begins_a_life_in_a_replay_too(busy):
     live = busy.service.live
     active = live.engine.active
-    again = Track(active.served, list(live.columns), live.texts)
+    again = Track(active.served, list(live.columns), live.store.texts)
     follow(again, live.store, Cursor())
     np.testing.assert_allclose(again.matrix(["m1"]), active.matrix(["m1"]), rtol=1e-6, atol=1e-9)
 

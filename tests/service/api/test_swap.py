@@ -126,9 +126,9 @@ def test_a_challenger_is_watched_again_after_a_restart(client, start, bundles):
     client.post("/v1/model/shadow", json={"bundle": "third"})
     again = start(bundle=bundles / "first")
     asyncio.run(again.service.ready())
-    assert again.service.live.engine.shadow.served.digest == digest(bundles, "third")
+    assert again.service.live.engine.shadow.track.served.digest == digest(bundles, "third")
     assert again.post("/v1/model/shadow", json={"bundle": None}).json()["shadow"] is None
-    assert again.service.live.engine.shadow is None
+    assert again.service.live.engine.shadow.track is None
 
 
 def test_no_request_fails_while_bundles_change_under_load(client, bundles, rows):

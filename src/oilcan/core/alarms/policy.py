@@ -109,6 +109,11 @@ class AlarmState:
         count = np.zeros(n_machines, dtype=np.int64)
         return cls(count, np.zeros(n_machines, dtype=bool), never, never.copy(), count.copy())
 
+    def copy(self) -> "AlarmState":
+        """The same state, which may be changed without changing this one."""
+        return AlarmState(self.run.copy(), self.on.copy(), self.last.copy(), self.held.copy(), self.held_back.copy(),
+                          {crew: list(ticks) for crew, ticks in self.recent.items()})
+
     def grow(self, n_machines: int) -> None:
         """Make room for machines that came later, up to `n_machines` in all."""
         more = AlarmState.of(n_machines - len(self.run))

@@ -27,6 +27,7 @@ from oilcan.core.online.state.remembered import Recursion
 from oilcan.core.online.state.static_values import Columns
 from oilcan.core.timeline.lookup import window_units
 from oilcan.ground.columns import MACHINE
+from oilcan.ground.errors import IntegrityError
 
 VIEWED: Final = 1024        # machines whose features are computed together: bounds what is needed meanwhile
 LAGS: Final = 4             # the base moves once it is this part of the lateness behind what it may be
@@ -52,6 +53,8 @@ class OnlineFeatures:
     ----------
     columns
         Telemetry columns that `apply` wants, in order.
+    machine_ids
+        In order of the slots.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class OnlineFeatures:
         self.codec = Codec(f"{plan.hash} {fill_periods} {self.lateness} {self.columns}", self.rows,
                            [log.width for log in (self.raw, *self.parts.sliding.logs)])
         self._slots: dict[str, int] = {}
+        self.machine_ids: list[str] = []
         at = {kind: [i for i, f in enumerate(plan.features) if f.kind == kind] for kind in ONLINE}
         self._families = [(at[kind], make(self.parts, [plan.features[i] for i in at[kind]]))
                           for kind, make in ONLINE.items() if at[kind]]  # fmt: skip
@@ -90,7 +94,9 @@ class OnlineFeatures:
             Rows of the canonical machines table by column, of any machines and with any of its static columns.
         """
         for name in machine_ids:
-            self._slots.setdefault(name, len(self._slots))
+            if name not in self._slots:
+                self._slots[name] = len(self._slots)
+                self.machine_ids.append(name)
         n = len(self._slots)
         if n > len(self.now["newest"]):
             for rows in (*self.rows.values(), self.raw.machines):
@@ -205,9 +211,17 @@ class OnlineFeatures:
         Raises
         ------
         IntegrityError
-            If one of them is cut, changed, or of another version, plan or setting; then nothing is changed.
+            If one of them is cut, changed, or of another version, machine, plan or setting; then nothing is changed.
         """
         load_many(self, slots, dumps)
+
+    def accepts(self, machine_id: str, state: bytes) -> bool:
+        """Whether `load` would take up this state of a machine."""
+        try:
+            self.codec.check(machine_id, state)
+        except IntegrityError:
+            return False
+        return True
 
     def _replay(self, late: Block) -> None:
         """Readings of machines of which at least one comes late: once more from a mark, or else from the base."""

@@ -1,6 +1,6 @@
 """The store: everything the service must not forget, whatever the database below it."""
 
-from oilcan.io.stores.databases.database import Database
+from oilcan.io.stores.databases.database import Database, Health
 from oilcan.io.stores.tables.alarm_table import AlarmsPart
 from oilcan.io.stores.tables.audit_table import Audit
 from oilcan.io.stores.tables.bundle_table import Bundles
@@ -28,6 +28,25 @@ class Store(RecordsPart, ForecastsPart, AlarmsPart, RefusedPart, RetentionPart):
         self.settings = Settings(database)
         self.bundles = Bundles(database)
         self.audit = Audit(database)
+
+    @property
+    def health(self) -> Health:
+        """Whether the store answers, as its last calls found it."""
+        return self.database.health
+
+    def probe(self) -> None:
+        """Write something that changes nothing, to see whether the store can write again."""
+        self.database.write(lambda tx: tx.run("UPDATE counters SET value = value WHERE name = 'forecasts'"))
+
+    def claim(self) -> None:
+        """Be the one process that serves from this store, where there may be one only (SQLite).
+
+        Raises
+        ------
+        StoreError
+            If another process is.
+        """
+        self.database.claim()
 
     def close(self) -> None:
         """Close every connection."""

@@ -4,7 +4,7 @@ Times of readings and records are whole units as everywhere in the service: micr
 cycles. Moments at which the service did something (`received_at`, `opened_at`, ...) are always microseconds UTC.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, get_args
 
@@ -63,11 +63,14 @@ class Readings:
         int64, shape (n,).
     values
         float64, shape (n, number of columns of the layout); NaN where there is none.
+    texts
+        Text column -> texts; the column's values are places in this list until the store gives each text its number.
     """
 
     machine_ids: Sequence[str]
     times: np.ndarray
     values: np.ndarray
+    texts: Mapping[str, Sequence[str]] = field(default_factory=dict, kw_only=True)
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -138,55 +141,155 @@ class Refused:
     content: str
 
 
-class Position(NamedTuple):
-    """How far a reader of one table has come: transaction, then row. SQLite has one writer and needs the row only."""
+@dataclass(frozen=True)
+class ReadingsBatch:
+    """The readings of one request, and the rows of it that are kept aside."""
 
-    transaction: int = 0
-    seq: int = 0
+    readings: Readings
+    kept_aside: Sequence[Refused] = ()
+
+
+@dataclass(frozen=True)
+class RecordsBatch:
+    """The records of one request, all of one table."""
+
+    table: RecordTable
+    records: Sequence[Record]
+
+
+@dataclass(frozen=True)
+class Admission:
+    """Which machines a batch may make known.
+
+    Attributes
+    ----------
+    most
+        How many machines the store may know in all; None for no limit. 0 lets no new machine in.
+    """
+
+    most: int | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one request of a write.
+
+    Attributes
+    ----------
+    appended
+        Of each row; rows of strangers are neither new nor a conflict, and `is_stranger` is true for them.
+    is_stranger
+        Rows of machines that were not let in, bool, shape (n,).
+    unnumbered
+        (row, column, text) of texts that got no number, because their column has too many; stored as missing.
+    """
+
+    appended: Appended
+    is_stranger: np.ndarray
+    unnumbered: Sequence[tuple[int, str, str]] = ()
 
 
 class Cursor(NamedTuple):
-    """How far a reader of `changes` has come."""
+    """How far a reader of the log has come: the number of an entry, and its token.
 
-    readings: Position = Position()
-    records: Position = Position()
+    Numbers are dense and begin at 1; (0, 0) is before the first. The token is random, so that a log that was put in the
+    place of another one is noticed.
+    """
+
+    number: int = 0
+    token: int = 0
 
     def as_text(self) -> str:
-        """Four numbers, to be written down.
+        """Both numbers, to be written down.
 
         Examples
         --------
-        >>> Cursor(Position(0, 7)).as_text()
-        '0.7.0.0'
+        >>> Cursor(7, 12).as_text()
+        '7.12'
         """
-        return ".".join(str(number) for number in (*self.readings, *self.records))
+        return f"{self.number}.{self.token}"
 
     @classmethod
-    def from_text(cls, text: str) -> "Cursor":
+    def from_text(cls, text: Any) -> "Cursor":
         """The cursor that wrote the text.
 
         Raises
         ------
         StoreError
-            If it is no such text.
+            If it is not a cursor.
 
         Examples
         --------
-        >>> Cursor.from_text("0.7.0.3").records.seq
-        3
+        >>> Cursor.from_text("7.12").number
+        7
         """
-        parts = text.split(".")
-        if len(parts) != 4 or not all(part.isascii() and part.isdigit() for part in parts):
-            raise StoreError(f"cursor: {text[:40]!r} is none (wanted four numbers with dots between).")
-        first, second, third, fourth = map(int, parts)
-        return cls(Position(first, second), Position(third, fourth))
+        number, _, token = str(text).partition(".")
+        if not all(part.isascii() and part.isdigit() and len(part) < 20 for part in (number, token)):
+            raise StoreError(f"cursor: {str(text)[:40]!r} is not valid (wanted two numbers with a dot between). "
+                             f"The features are rebuilt from the readings.")
+        return cls(int(number), int(token))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the log: what one transaction stored.
+
+    Attributes
+    ----------
+    cursor
+        Its number and token.
+    before
+        Those of the entry before it.
+    machines
+        Machines that became known or got other static columns, with these columns.
+    records, readings
+        What is new of them; readings with the store's numbers for texts.
+    received_at
+        Microseconds UTC.
+    """
+
+    cursor: Cursor
+    before: Cursor
+    machines: Mapping[str, Mapping[str, Any]]
+    records: Sequence[Record]
+    readings: Readings
+    received_at: int
+
+
+@dataclass(frozen=True)
+class Write:
+    """What a write did.
+
+    Attributes
+    ----------
+    outcomes
+        Of each request, in order.
+    entry
+        The log's new entry; None if nothing was new.
+    upto
+        The log's last entry when the write ended: all that the requests name is in the log up to there.
+    """
+
+    outcomes: list[Outcome]
+    entry: Entry | None
+    upto: Cursor
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What was committed after a cursor, in an order that never skips a row; `more` if the page was full."""
+    """Entries of the log after a cursor, in order; `more` if there are others behind them.
 
+    Attributes
+    ----------
+    readings, records, machines
+        Of all entries together.
+    cursor
+        The last entry, or where the reader stood if there is none.
+    """
+
+    entries: list[Entry]
     readings: StoredReadings
     records: list[StoredRecord]
+    machines: Mapping[str, Mapping[str, Any]]
     cursor: Cursor
     more: bool

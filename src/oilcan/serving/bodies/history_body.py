@@ -21,7 +21,6 @@ from oilcan.serving.bodies.json_rows import Row, known_keys
 from oilcan.serving.bodies.machine_body import INSTANTS, Roster, static_columns
 from oilcan.serving.bodies.record_body import Feedback
 from oilcan.serving.bodies.telemetry_body import Batch, Intake, stored_columns
-from oilcan.serving.bodies.text_numbers import Texts
 from oilcan.serving.ground.refusal import Refusal
 
 _PARTS: Final = ("telemetry", *RECORD_TABLES, "machines")
@@ -39,10 +38,9 @@ class History:
     def __init__(self, bundle: Bundle, *, max_rows: int) -> None:
         contract = bundle.contract
         self._bundle = bundle
-        self._texts = Texts({}, keep=lambda _known: None)
         self._is_instant = contract.time.kind == "instant"
         moments = Moments(contract.time.kind)
-        self._intake = Intake(contract, moments, self._texts.encode, max_rows=max_rows, skew=None)
+        self._intake = Intake(contract, moments, max_rows=max_rows, skew=None)
         self._feedback = {table: Feedback(contract, table, moments, max_rows=max_rows, skew=None)
                           for table in RECORD_TABLES}
         self._roster = Roster(contract, max_rows)
@@ -79,7 +77,8 @@ class History:
         for at, (name, column) in enumerate(stored_columns(self._bundle.contract).items()):
             table[name] = batch.values[:, at]
             if column.type == "text":
-                table[name] = self._texts.decode(name, batch.values[:, at])
+                texts = batch.texts.get(name, [])
+                table[name] = [None if np.isnan(place) else texts[int(place)] for place in batch.values[:, at].tolist()]
         return table
 
     def _records(self, table: RecordTable, records: Sequence[Record]) -> pd.DataFrame:

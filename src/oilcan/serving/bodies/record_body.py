@@ -1,5 +1,6 @@
 """Bodies of POST /v1/errors, /v1/maintenance and /v1/failures -> records, and which rows were refused."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from oilcan.contract import Column, Contract
@@ -9,7 +10,20 @@ from oilcan.serving.bodies.instants_json import Moments
 from oilcan.serving.bodies.json_rows import NAME, Row, is_name, kind_of, read_body, row_list, some
 from oilcan.serving.bodies.telemetry_body import TOLD, ahead
 from oilcan.serving.ground.refusal import Refusal
-from oilcan.serving.live.batch_intake import RecordBatch
+
+
+@dataclass
+class RecordBatch:
+    """Records of one table, fit to be stored; rows refused as in `Batch`."""
+
+    table: RecordTable
+    records: list[Record]
+    refused: list[Row] = field(default_factory=list)
+    n_refused: int = 0
+
+    def __len__(self) -> int:
+        """Number of records."""
+        return len(self.records)
 
 
 class Feedback:

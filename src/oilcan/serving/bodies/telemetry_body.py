@@ -1,7 +1,6 @@
 """The body of POST /v1/telemetry -> a batch of readings, and what was refused or kept aside of it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -37,6 +36,10 @@ class Batch:
         Values that were taken out of stored rows: {row, column, value, wanted}.
     n_refused
         How many rows were refused; `refused` tells at most `TOLD` of them.
+    kept
+        What the store keeps aside of refused rows and values.
+    texts
+        Text column -> its texts; `values` holds their places in this list until the store gives them numbers.
     """
 
     machine_ids: list[str]
@@ -46,6 +49,7 @@ class Batch:
     aside: list[Row] = field(default_factory=list)
     n_refused: int = 0
     kept: list[Refused] = field(default_factory=list)
+    texts: dict[str, list[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Number of readings."""
@@ -57,17 +61,14 @@ class Intake:
 
     Parameters
     ----------
-    encode
-        (column, text) -> number to be stored; None if the column has too many texts.
     max_rows
         Of one batch.
     skew
         Whole units by which a reading may be ahead of the clock; None where cycles are counted.
     """
 
-    def __init__(self, contract: Contract, moments: Moments, encode: Callable[[str, str], float | None], *,
-                 max_rows: int, skew: int | None) -> None:
-        self._moments, self._encode, self._max_rows, self._skew = moments, encode, max_rows, skew
+    def __init__(self, contract: Contract, moments: Moments, *, max_rows: int, skew: int | None) -> None:
+        self._moments, self._max_rows, self._skew = moments, max_rows, skew
         self.columns = stored_columns(contract)
 
     def read(self, body: bytes, now: int) -> Batch:
@@ -124,14 +125,15 @@ class Intake:
                 wrong.setdefault(at, {"at": ".time", **ahead(moments[at], int(times[at]) - now, self._skew)})
         values = np.full((len(ids), len(self.columns)), np.nan)
         outside: list[tuple[int, str, Any]] = []
+        texts: dict[str, list[str]] = {}
         for place, (name, column) in enumerate(self.columns.items()):
             if name in columns:
-                values[:, place], impossible = self._column(name, column, columns[name], wrong)
+                values[:, place], impossible = self._column(name, column, columns[name], wrong, texts)
                 outside += [(at, name, columns[name][at]) for at in impossible]
-        return self._batch(ids, times, values, wrong, outside)
+        return replace(self._batch(ids, times, values, wrong, outside), texts=texts)
 
-    def _column(self, name: str, column: Column, given: list[Any],
-                wrong: dict[int, Row]) -> tuple[np.ndarray, list[int]]:
+    def _column(self, name: str, column: Column, given: list[Any], wrong: dict[int, Row],
+                texts: dict[str, list[str]]) -> tuple[np.ndarray, list[int]]:
         """Numbers of a column, and where they are no possible readings; cells of a wrong type go to `wrong`."""
         types = _TYPES[column.type]
         if not types.issuperset(map(type, given)):
@@ -140,7 +142,8 @@ class Intake:
                     wrong.setdefault(at, {"at": f".{name}", "found": kind_of(value), "wanted": _WANTED[column.type]})
             given = [value if type(value) in types else None for value in given]
         if column.type == "text":
-            return self._texts(name, column, given)
+            texts[name], places, strange = _listed(column, given)
+            return places, strange
         numbers = np.array(given, dtype=np.float64)
         low, high = column.range or (None, None)
         bad = np.isinf(numbers) | (numbers < (-np.inf if low is None else low)) | (
@@ -148,12 +151,6 @@ class Intake:
         if column.type == "integer":
             bad |= ~np.isnan(numbers) & (numbers != np.floor(numbers))
         return np.where(bad, np.nan, numbers), np.flatnonzero(bad).tolist()
-
-    def _texts(self, name: str, column: Column, given: list[Any]) -> tuple[np.ndarray, list[int]]:
-        codes = {text: self._encode(name, text) if column.values is None or text in column.values else None
-                 for text in set(given) - {None}}
-        bad = [at for at, text in enumerate(given) if text is not None and codes[text] is None]
-        return np.array([codes.get(text) for text in given], dtype=np.float64), bad
 
     def _batch(self, ids: list[Any], times: np.ndarray, values: np.ndarray, wrong: dict[int, Row],
                outside: list[tuple[int, str, Any]]) -> Batch:
@@ -189,6 +186,14 @@ def _bad_ids(ids: list[Any]) -> dict[int, str]:
     if len(sound) and all(type(one) is str and one in sound for one in ids):
         return {}
     return {at: kind_of(one) for at, one in enumerate(ids) if type(one) is not str or one not in sound}
+
+
+def _listed(column: Column, given: list[Any]) -> tuple[list[str], np.ndarray, list[int]]:
+    """The texts of a column that are possible, each cell's place among them, and the cells that are not possible."""
+    texts = sorted(text for text in set(given) - {None} if column.values is None or text in column.values)
+    places = {text: at for at, text in enumerate(texts)}
+    return (texts, np.array([places.get(text) for text in given], dtype=np.float64),
+            [at for at, text in enumerate(given) if text is not None and text not in places])
 
 
 def _range(column: Column) -> str:

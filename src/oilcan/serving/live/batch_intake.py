@@ -1,143 +1,111 @@
-"""A batch on its way: who may send it, into the store, into the engine, and what is answered."""
+"""A request on its way: who may send it, into the store, into the engine, and what is answered."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, Final
 
 import numpy as np
 
-from oilcan.core.online import TOO_LATE
 from oilcan.io.stores import Store
-from oilcan.io.stores.values import Appended, Readings, Record, RecordTable
+from oilcan.io.stores.values import Admission, Outcome, Readings, ReadingsBatch, RecordsBatch, Write
 from oilcan.serving.bodies.json_rows import Row
+from oilcan.serving.bodies.record_body import RecordBatch
 from oilcan.serving.bodies.telemetry_body import TOLD, Batch
-from oilcan.serving.ground.refusal import Refusal
+from oilcan.serving.ground.refusal import Refusal, shown
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.ground.settings import ServiceSettings
 from oilcan.serving.live.live_engine import Engine
 from oilcan.serving.live.write_pipeline import Job
 
-
-@dataclass
-class RecordBatch:
-    """Records of one table, fit to be stored; rows refused as in `Batch`."""
-
-    table: RecordTable
-    records: list[Record]
-    refused: list[Row] = field(default_factory=list)
-    n_refused: int = 0
-
-    def __len__(self) -> int:
-        """Number of records."""
-        return len(self.records)
+KINDS: Final = ("readings", "records", "machines")
 
 
-class Ingest:
-    """The work of the pipeline: `write_*` on the writer's thread, `apply_*` on the engine's."""
+class BatchIntake:
+    """The work of the pipeline: `write` on the writer's thread, `apply` on the engine's.
+
+    The requests of a group are one transaction, and each is judged alone: the refusal of one is its own.
+    """
 
     def __init__(self, engine: Engine, store: Store, settings: ServiceSettings, metrics: Metrics,
-                 clock: Callable[[], int], shown: Callable[[Iterable[str]], list[Row]]) -> None:
+                 clock: Callable[[], int], risks: Callable[[Iterable[str]], list[Row]]) -> None:
         self._engine, self._store, self._settings, self._metrics = engine, store, settings, metrics
-        self._clock, self._shown = clock, shown
-        self._known: set[str] | None = None         # machines, as the writer knows them
+        self._clock, self._risks = clock, risks
 
-    def write_readings(self, jobs: list[Job]) -> None:
-        """Store what may be stored of some batches, in one transaction."""
-        for job in jobs:
-            job.content = self._of_known(job.content)
-        batches: list[Batch] = [job.content for job in jobs]
-        appended = self._store.append(_joined(batches), self._clock())
-        kept = [row for batch in batches for row in batch.kept]
-        if kept:
-            self._store.refuse(kept, self._clock())
-        begin = 0
-        for job in jobs:
-            rows = slice(begin, begin := begin + len(job.content))
-            job.written = Appended(appended.is_new[rows], appended.is_conflict[rows])
+    def write(self, jobs: list[Job]) -> None:
+        """Store what may be stored of some requests of one kind, as one transaction."""
+        kind, contents, now = jobs[0].kind, [job.content for job in jobs], self._clock()
+        if kind == "readings":
+            write = self._store.write_readings([_readings_of(batch) for batch in contents], now, self._admission())
+        elif kind == "records":
+            write = self._store.write_records([RecordsBatch(batch.table, batch.records) for batch in contents], now,
+                                              self._admission())
+        else:
+            write = self._store.write_machines(contents, now, Admission(self._settings.max_machines))
+        for job, outcome in zip(jobs, write.outcomes, strict=True):
+            job.written = write, outcome
+            if len(outcome.is_stranger) and (outcome.is_stranger.all() if kind == "readings"
+                                             else outcome.is_stranger.any()):
+                job.fail(self._unknown(job, outcome))
 
-    def apply_readings(self, jobs: list[Job]) -> None:
-        """Take batches into the features and answer with the new risks."""
-        parts = [job.written for job in jobs]
-        status = self._engine.take(_joined([job.content for job in jobs]), Appended(
-            np.concatenate([part.is_new for part in parts]), np.concatenate([part.is_conflict for part in parts])))
-        begin = 0
+    def apply(self, jobs: list[Job]) -> None:
+        """Let the engine be up to date with the requests, and answer them with the new risks."""
+        self._engine.take([job.written[0] for job in jobs])
+        answers: dict[str, Callable[[Any, Write, Outcome], Row]] = {
+            "readings": self._readings, "records": self._records, "machines": self._machines}
         for job in jobs:
-            rows = slice(begin, begin := begin + len(job.content))
-            job.finish(self._said(job.content, job.written, status[rows]))
+            job.finish(self._engine.active.served.stamp() | answers[job.kind](job.content, *job.written))
 
-    def write_records(self, jobs: list[Job]) -> None:
-        """Store records."""
-        for job in jobs:
-            batch: RecordBatch = job.content
-            self._let_in({record.machine_id for record in batch.records}, refuse_all=True)
-            job.written = self._store.add_records(batch.table, batch.records, self._clock())
-
-    def apply_records(self, jobs: list[Job]) -> None:
-        """Take records into the features and answer with the new risks."""
-        for job in jobs:
-            batch, appended = job.content, job.written
-            new = [record for record, is_new in zip(batch.records, appended.is_new.tolist(), strict=True) if is_new]
-            if new:
-                self._engine.note(batch.table, new)
-            counts = {"accepted": len(new), "duplicates": appended.duplicates,
-                      "conflicts": int(appended.is_conflict.sum())}
-            for outcome, count in (counts | {"refused": batch.n_refused}).items():
-                self._metrics.records.labels(batch.table, outcome).inc(count)
-            job.finish(self._stamp() | counts | {"refused": {"count": batch.n_refused, "rows": batch.refused},
-                                 "machines": self._shown(dict.fromkeys(record.machine_id for record in batch.records))})
-
-    def write_machines(self, jobs: list[Job]) -> None:
-        """Store static columns of machines."""
-        for job in jobs:
-            self._let_in(set(job.content), refuse_all=True, by_hand=True)
-            self._store.put_machines(job.content, self._clock())
-
-    def apply_machines(self, jobs: list[Job]) -> None:
-        """Take static columns into the features and answer with the new risks."""
-        for job in jobs:
-            self._engine.describe(job.content)
-            job.finish(self._stamp() | {"accepted": len(job.content), "machines": self._shown(job.content)})
-
-    def _said(self, batch: Batch, appended: Appended, status: np.ndarray) -> Row:
-        counts = {"accepted": int(appended.is_new.sum()), "duplicates": appended.duplicates,
-                  "conflicts": int(appended.is_conflict.sum()), "too_late": int((status == TOO_LATE).sum())}
-        for outcome, count in (counts | {"refused": batch.n_refused}).items():
-            self._metrics.readings.labels(outcome).inc(count)
+    def _readings(self, batch: Batch, write: Write, outcome: Outcome) -> Row:
+        batch, is_new = self._without_strangers(batch, outcome), outcome.appended.is_new[~outcome.is_stranger]
+        appended = outcome.appended
+        conflicts, accepted = int(appended.is_conflict.sum()), int(is_new.sum())
+        keys = ((batch.machine_ids[at], int(batch.times[at])) for at in np.flatnonzero(is_new).tolist())
+        counts = {"accepted": accepted, "duplicates": len(batch) - accepted - conflicts, "conflicts": conflicts,
+                  "too_late": self._engine.too_late(write.upto.number, keys)}
+        for name, count in (counts | {"refused": batch.n_refused}).items():
+            self._metrics.readings.labels(name).inc(count)
         for column, count in Counter(entry["column"] for entry in batch.aside).items():
             self._metrics.set_aside.labels(column).inc(count)
-        return self._stamp() | counts | {"refused": {"count": batch.n_refused, "rows": batch.refused},
+        return counts | {"refused": {"count": batch.n_refused, "rows": batch.refused},
                          "set_aside": {"count": len(batch.aside), "values": batch.aside[:TOLD]},
-                         "machines": self._shown(dict.fromkeys(batch.machine_ids))}
+                         "machines": self._risks(dict.fromkeys(batch.machine_ids))}
 
-    def _stamp(self) -> Row:
-        """Whose forecasts these are; the bundle may be another one than when the request came in."""
-        return self._engine.active.served.stamp()
+    def _records(self, batch: RecordBatch, _write: Write, outcome: Outcome) -> Row:
+        appended = outcome.appended
+        counts = {"accepted": int(appended.is_new.sum()), "duplicates": appended.duplicates,
+                  "conflicts": int(appended.is_conflict.sum())}
+        for name, count in (counts | {"refused": batch.n_refused}).items():
+            self._metrics.records.labels(batch.table, name).inc(count)
+        return counts | {"refused": {"count": batch.n_refused, "rows": batch.refused},
+                         "machines": self._risks(dict.fromkeys(record.machine_id for record in batch.records))}
 
-    def _of_known(self, batch: Batch) -> Batch:
-        """The rows of machines that may be stored."""
-        strangers = self._let_in(set(batch.machine_ids), refuse_all=False)
-        if not strangers:
-            return batch
-        good = [at for at, name in enumerate(batch.machine_ids) if name not in strangers]
-        refused = [{"row": at, "where": f"row {at}.machine_id", "found": f"the unknown machine {name!r}",
-                    "wanted": self._wanted()} for at, name in enumerate(batch.machine_ids) if name in strangers]
-        return Batch([batch.machine_ids[at] for at in good], batch.times[good], batch.values[good],
-                     [*batch.refused, *refused][:TOLD], batch.aside, batch.n_refused + len(refused),
-                     [row for row in batch.kept if row.machine_id not in strangers])
+    def _machines(self, static: dict[str, Row], _write: Write, _outcome: Outcome) -> Row:
+        return {"accepted": len(static), "machines": self._risks(static)}
 
-    def _let_in(self, names: set[str], *, refuse_all: bool, by_hand: bool = False) -> set[str]:
-        """Machines that may not be made known; the others are known from now on."""
-        if self._known is None:
-            self._known = {each.machine_id for each in self._store.machines()}
-        new = sorted(names - self._known)
-        closed = self._settings.known_machines_only and not by_hand
-        room = 0 if closed else max(0, self._settings.max_machines - len(self._known))
-        strangers = set(new[room:])
-        if strangers and (refuse_all or strangers == names):
-            raise Refusal(422, "machine_id", found=f"the unknown machine {min(strangers)!r}", wanted=self._wanted(),
-                          do="Raise OILCAN_MAX_MACHINES, or allow unknown machines, if it is one of yours.")
-        self._known.update(new[:room])
-        return strangers
+    def _admission(self) -> Admission:
+        return Admission(0 if self._settings.known_machines_only else self._settings.max_machines)
+
+    def _without_strangers(self, batch: Batch, outcome: Outcome) -> Batch:
+        """The rows that were stored; those of strangers are refused, texts without a number are set aside."""
+        aside = [*batch.aside, *({"row": row, "column": column, "value": shown(text, 60),
+                                  "wanted": "a text of a column with fewer different ones"}
+                                 for row, column, text in outcome.unnumbered)]
+        strange = np.flatnonzero(outcome.is_stranger).tolist()
+        if not strange:
+            return replace(batch, aside=aside)
+        refused = [{"row": at, "where": f"row {at}.machine_id", "wanted": self._wanted(),
+                    "found": f"the unknown machine {batch.machine_ids[at]!r}"} for at in strange]
+        good = np.flatnonzero(~outcome.is_stranger)
+        return Batch([batch.machine_ids[at] for at in good.tolist()], batch.times[good], batch.values[good],
+                     [*batch.refused, *refused][:TOLD], aside, batch.n_refused + len(refused))
+
+    def _unknown(self, job: Job, outcome: Outcome) -> Refusal:
+        names = [record.machine_id for record in job.content.records] if job.kind == "records" else (
+            job.content.machine_ids if job.kind == "readings" else list(job.content))
+        first = min(names[at] for at in np.flatnonzero(outcome.is_stranger).tolist())
+        return Refusal(422, "machine_id", found=f"the unknown machine {first!r}", wanted=self._wanted(),
+                       do="Raise OILCAN_MAX_MACHINES, or allow unknown machines, if it is one of yours.")
 
     def _wanted(self) -> str:
         if self._settings.known_machines_only:
@@ -145,8 +113,5 @@ class Ingest:
         return f"at most {self._settings.max_machines:,} machines in all"
 
 
-def _joined(batches: Sequence[Batch]) -> Readings:
-    """The readings of some batches, one after the other."""
-    return Readings([name for batch in batches for name in batch.machine_ids],
-                    np.concatenate([batch.times for batch in batches]),
-                    np.concatenate([batch.values for batch in batches]))
+def _readings_of(batch: Batch) -> ReadingsBatch:
+    return ReadingsBatch(Readings(batch.machine_ids, batch.times, batch.values, texts=batch.texts), batch.kept)

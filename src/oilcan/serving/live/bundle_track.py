@@ -1,17 +1,14 @@
 """A bundle at work: its forecasts, and the features of every machine that it wants."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from oilcan.core.online import LATE, NEW, OnlineFeatures
+from oilcan.core.online import OnlineFeatures
 from oilcan.ground.columns import MACHINE
+from oilcan.io.stores.tables.text_table import Texts
 from oilcan.io.stores.values import Machine, Readings, Record
-from oilcan.serving.bodies.text_numbers import Texts
 from oilcan.serving.model.loaded_bundle import Served
-
-_CHANGES: Final = (NEW, LATE)
 
 
 class Track:
@@ -28,7 +25,7 @@ class Track:
     def __init__(self, served: Served, columns: Sequence[str], texts: Texts, features: OnlineFeatures | None = None
                  ) -> None:
         bundle = served.bundle
-        self.served, self._texts = served, texts
+        self.served, self._texts, self._columns = served, texts, columns
         self.features = features or OnlineFeatures(bundle.plan, bundle.contract, fill_periods=bundle.fill_periods)
         self._at = [list(columns).index(name) for name in self.features.columns]
         listed = bundle.contract.tables["telemetry"].columns
@@ -39,17 +36,29 @@ class Track:
         """Name of what can read its snapshots: the feature plan and what is done before it."""
         return f"{self.served.bundle.plan.hash} {self.served.bundle.fill_periods}"
 
-    def fits(self, other: Served) -> bool:
+    def afresh(self, features: OnlineFeatures | None = None) -> "Track":
+        """The same bundle with features that know nothing yet, or with those given."""
+        return Track(self.served, self._columns, self._texts, features)
+
+    def shares(self, other: Served) -> bool:
         """Whether another bundle wants the same features, so that both can share them."""
         mine, plan = self.served.bundle, other.bundle
         return (mine.plan.hash, mine.fill_periods) == (plan.plan.hash, plan.fill_periods)
 
     def register(self, machines: Sequence[Machine]) -> None:
         """Make machines known with their static columns, in this order."""
-        told = [each for each in machines if each.static]
-        table = {name: [each.static.get(name) for each in told] for name in {n for each in told for n in each.static}}
-        table[MACHINE] = [each.machine_id for each in told]
+        described = [each for each in machines if each.static]
+        columns = {name for each in described for name in each.static}
+        table = {name: [each.static.get(name) for each in described] for name in columns}
+        table[MACHINE] = [each.machine_id for each in described]
         self.features.register([each.machine_id for each in machines], table)
+
+    def load(self, states: Mapping[str, bytes]) -> set[str]:
+        """Take up machines where `dump` left them; those whose state cannot be used, which are left as they are."""
+        sound = {name: state for name, state in states.items() if self.features.accepts(name, state)}
+        if sound:
+            self.features.load_many(self.features.register(list(sound)), list(sound.values()))
+        return states.keys() - sound.keys()
 
     def take(self, readings: Readings) -> np.ndarray:
         """Take in readings; what became of each."""
@@ -82,8 +91,3 @@ class Track:
         """States of machines, by id."""
         slots = self.features.register(machine_ids).tolist()
         return {name: self.features.dump(slot) for name, slot in zip(machine_ids, slots, strict=True)}
-
-
-def changed(status: np.ndarray) -> np.ndarray:
-    """Which readings changed the features of their machine, bool."""
-    return np.isin(status, _CHANGES)

@@ -1,5 +1,6 @@
-"""What was last said of every machine: arrays by slot, read by many, written by the engine's thread alone."""
+"""The newest forecast of every machine: arrays by slot, read by many, written by the engine's thread alone."""
 
+import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -8,11 +9,13 @@ import numpy as np
 from oilcan.serving.bodies.instants_json import NO_TIME
 
 
-class Board:
+class ForecastBoard:
     """The newest forecast of each machine, by slot.
 
     Attributes
     ----------
+    lock
+        Held while the board is changed, which takes microseconds, and while several arrays are read together.
     machine_ids
         In order of the slots.
     time
@@ -20,11 +23,9 @@ class Board:
     forecast
         Id of the forecast; 0 before the first.
     alarm
-        Id of the open alarm; 0 for none.
+        Id of the open alarm; 0 for none, -1 for one that the store does not have yet.
     received
         Microseconds UTC of the newest reading's receipt.
-    stride
-        Number of the stride in which the alarm policy looked at the machine last.
     values
         Columns of forecasts, float64, NaN before the first.
     whole
@@ -32,10 +33,11 @@ class Board:
     """
 
     def __init__(self, columns: tuple[str, ...]) -> None:
+        self.lock = threading.RLock()
         self.machine_ids: list[str] = []
         self.slot: dict[str, int] = {}
-        self._plain = {"time": NO_TIME, "forecast": 0, "alarm": 0, "received": 0, "stride": NO_TIME}
-        self.time, self.forecast, self.alarm, self.received, self.stride = (np.zeros(0, np.int64) for _ in self._plain)
+        self._plain = {"time": NO_TIME, "forecast": 0, "alarm": 0, "received": 0}
+        self.time, self.forecast, self.alarm, self.received = (np.zeros(0, np.int64) for _ in self._plain)
         self.whole = np.zeros(0, dtype=bool)
         self.values = {name: np.zeros(0) for name in columns}
         self.static: list[dict[str, Any]] = []
@@ -60,7 +62,7 @@ class Board:
             self.values = {name: np.concatenate([values, np.full(room, np.nan)])
                            for name, values in self.values.items()}
 
-    def say(self, slots: np.ndarray, times: np.ndarray, ids: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+    def publish(self, slots: np.ndarray, times: np.ndarray, ids: np.ndarray, columns: dict[str, np.ndarray]) -> None:
         """Note new forecasts; columns that are not given are of older ones from now on."""
         self.time[slots], self.forecast[slots] = times, ids
         self.whole[slots] = False
@@ -73,7 +75,9 @@ class Board:
         if columns.keys() == self.values.keys():
             self.whole[slots] = True
 
-    def restart(self, columns: tuple[str, ...]) -> None:
-        """Forget what another bundle said."""
+    def clear(self, columns: tuple[str, ...]) -> None:
+        """Forget all forecasts and alarms; the machines stay."""
+        for name, empty in self._plain.items():
+            getattr(self, name)[:] = empty
         self.values = {name: np.full(len(self.time), np.nan) for name in columns}
         self.whole[:] = False

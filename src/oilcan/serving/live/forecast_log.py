@@ -1,18 +1,23 @@
 """The log of forecasts, written behind the answers: an id is given at once, the row follows within a moment."""
 
-import queue
+import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 import numpy as np
 
-from oilcan.ground.errors import StoreError
 from oilcan.io.stores.tables.forecast_table import Forecasts
+from oilcan.serving.ground.watched_threads import WatchedThread
+from oilcan.serving.model.loaded_bundle import Served
 
+_LOG: Final = logging.getLogger("oilcan")
 _BLOCK: Final = 10_000          # ids reserved at a time
-_WAITING: Final = 2_000         # batches that may wait; beyond it the caller waits
+_WAITING: Final = 1_000_000     # rows that may wait while the store is away; older ones are lost beyond it
 _GATHER_S: Final = 0.5          # rows of this long share a transaction: a thread that wakes for each would slow answers
+_AT_ONCE: Final = 20_000        # rows of one transaction, about
 
 
 class ForecastStore(Protocol):
@@ -25,88 +30,131 @@ class ForecastStore(Protocol):
         """Add forecasts to the log."""
 
 
+@dataclass(frozen=True)
+class ForecastRows:
+    """Forecasts to be logged, all of one bundle, role and set of columns.
+
+    Attributes
+    ----------
+    kind
+        Digest of the bundle, version of its contract, role, names of the columns.
+    machines
+        Of each row; None for rows of no machine.
+    values
+        Shape (n, columns).
+    """
+
+    kind: tuple[str, int, str, tuple[str, ...]]
+    ids: np.ndarray
+    machines: Sequence[str | None]
+    times: np.ndarray
+    values: np.ndarray
+
+    @classmethod
+    def of(cls, served: Served, role: str, columns: dict[str, np.ndarray], machines: Sequence[str | None] | None,
+           times: np.ndarray | int, ids: np.ndarray) -> "ForecastRows":
+        """Forecasts of a bundle; None and one time for rows of no machine."""
+        kind = served.digest, served.bundle.contract.version, role, tuple(columns)
+        return cls(kind, ids, [None] * len(ids) if machines is None else machines,
+                   np.broadcast_to(times, len(ids)), np.column_stack(list(columns.values())))
+
+    def only(self, keep: np.ndarray) -> "ForecastRows":
+        """Some of the rows."""
+        if keep.all():
+            return self
+        return ForecastRows(self.kind, self.ids[keep], [self.machines[at] for at in np.flatnonzero(keep).tolist()],
+                            self.times[keep], self.values[keep])
+
+
 class ForecastLog:
     """Gives ids out and writes the rows behind, one thread, in the order given.
 
-    After a kill, forecasts of the last moments may lack their row; readings never do.
+    While the store is away the rows wait and are tried again. After a kill, forecasts of the last moments may lack
+    their row; readings never do.
     """
 
     def __init__(self, store: ForecastStore, clock: Callable[[], int], lost: Callable[[int], None]) -> None:
         self._store, self._clock, self._lost = store, clock, lost
         self._ids: range = range(0)
-        self._lock, self._hurry = threading.Lock(), threading.Event()
-        self._queue: queue.Queue[Said | threading.Event] = queue.Queue(_WAITING)
-        self._thread = threading.Thread(target=self._write, name="forecast-log", daemon=True)
-        self._thread.start()
+        self._lock, self._changed, self._stop, self._hurry = threading.Lock(), threading.Condition(), False, 0
+        self._waiting: deque[ForecastRows] = deque()
+        self._n_waiting = 0
+        self.thread = WatchedThread("forecast-log", self._round)
+        self.thread.start()
 
-    def add(self, bundle: str, version: int, role: str, columns: dict[str, np.ndarray],
-            machines: Sequence[str] | None, times: np.ndarray | int) -> range:
-        """Hand forecasts over to be written; their ids.
+    def has(self, n: int) -> bool:
+        """Whether `reserve` would answer at once."""
+        return len(self._ids) >= n
 
-        Parameters
-        ----------
-        bundle, version
-            Digest of the bundle and version of its contract.
-        columns
-            Each of shape (n,), one at least.
-        machines, times
-            Of each row; None and one time for rows of no machine.
-        """
-        n = len(next(iter(columns.values())))
+    def reserve(self, n: int) -> range:
+        """Ids for some forecasts; asks the store now and then."""
         with self._lock:
             if len(self._ids) < n:
                 self._ids = self._store.forecast_ids(max(n, _BLOCK))
             ids, self._ids = self._ids[:n], self._ids[n:]
-        self._queue.put(Said((bundle, version, role, tuple(columns)), ids, machines, times, list(columns.values())))
         return ids
 
-    def flush(self) -> None:
-        """Wait until everything handed over is written."""
-        done = threading.Event()
-        self._queue.put(done)
-        self._hurry.set()
-        done.wait()
-        self._hurry.clear()
+    def put(self, rows: ForecastRows) -> None:
+        """Hand forecasts over to be written; never waits."""
+        if not len(rows.ids):
+            return
+        with self._changed:
+            self._waiting.append(rows)
+            self._n_waiting += len(rows.ids)
+            while self._n_waiting > _WAITING:
+                oldest = self._waiting.popleft()
+                self._n_waiting -= len(oldest.ids)
+                self._lost(len(oldest.ids))
+            self._changed.notify_all()
 
-    def _write(self) -> None:
-        while True:
-            batches: list[Said | threading.Event] = [self._queue.get()]
-            self._hurry.wait(_GATHER_S)
-            while not self._queue.empty():
-                batches.append(self._queue.get_nowait())
-            events = [entry for entry in batches if isinstance(entry, threading.Event)]
-            for batch in together([entry for entry in batches if isinstance(entry, Said)]):
-                try:
-                    self._store.log_forecasts(batch, self._clock())
-                except StoreError:
-                    self._lost(len(batch.ids))
-            for event in events:
-                event.set()
+    def flush(self, wait_s: float = 5.0) -> bool:
+        """Wait until everything handed over is written, or for so long; whether it is."""
+        with self._changed:
+            self._hurry += 1
+            self._changed.notify_all()
+            done = self._changed.wait_for(lambda: not self._waiting, wait_s)
+            self._hurry -= 1
+        return done
+
+    def stop(self, wait_s: float = 5.0) -> None:
+        """Write what waits, as far as that is possible in the time given, and end the thread."""
+        if not self.flush(wait_s):
+            _LOG.warning("forecast log: %d forecasts could not be written", self._n_waiting)
+        with self._changed:
+            self._stop = True
+            self._changed.notify_all()
+        self.thread.end(wait_s)
+
+    def _round(self) -> bool:
+        """Gather rows for a moment and write them; whether to go on. An error leaves them waiting."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._stop)
+            if self._stop:
+                return False
+            self._changed.wait_for(lambda: self._hurry or self._stop, _GATHER_S)
+            batches, n = [], 0
+            for rows in self._waiting:
+                if n and n + len(rows.ids) > _AT_ONCE:
+                    break
+                batches.append(rows)
+                n += len(rows.ids)
+        for batch in together(batches):
+            self._store.log_forecasts(batch, self._clock())
+        with self._changed:
+            for rows in batches:
+                if self._waiting and self._waiting[0] is rows:          # it may have been lost meanwhile
+                    self._waiting.popleft()
+                    self._n_waiting -= len(rows.ids)
+            self._changed.notify_all()
+        return True
 
 
-class Said(NamedTuple):
-    """Forecasts as they were handed over; made ready for the store on the thread that writes."""
-
-    kind: tuple[str, int, str, tuple[str, ...]]
-    ids: range
-    machines: Sequence[str] | None
-    times: np.ndarray | int
-    columns: list[np.ndarray]
-
-    def names(self) -> Sequence[str | None]:
-        """Machine of each row."""
-        return [None] * len(self.ids) if self.machines is None else self.machines
-
-
-def together(batches: list[Said]) -> list[Forecasts]:
+def together(batches: Sequence[ForecastRows]) -> list[Forecasts]:
     """Batches of one bundle, role and set of columns as one, so that they share a transaction."""
-    kinds: dict[tuple[str, int, str, tuple[str, ...]], list[Said]] = {}
+    kinds: dict[tuple[str, int, str, tuple[str, ...]], list[ForecastRows]] = {}
     for batch in batches:
         kinds.setdefault(batch.kind, []).append(batch)
-    return [
-        Forecasts(*kind, np.concatenate([np.arange(said.ids.start, said.ids.stop) for said in same]),
-                  [name for said in same for name in said.names()],
-                  np.concatenate([np.broadcast_to(said.times, len(said.ids)) for said in same]),
-                  np.concatenate([np.column_stack(said.columns) for said in same]))
-        for kind, same in kinds.items()
-    ]
+    return [Forecasts(*kind, np.concatenate([rows.ids for rows in same]),
+                      [name for rows in same for name in rows.machines],
+                      np.concatenate([rows.times for rows in same]), np.concatenate([rows.values for rows in same]))
+            for kind, same in kinds.items()]

@@ -1,228 +1,316 @@
-"""The one owner of what the service knows of its machines: readings and records in, risks out.
+"""The one owner of what the service knows of its machines: a fold over the entries of the store's log.
 
-Durable first: a batch is in the store before it is applied, and applied before it is answered. Everything that changes
-or reads features happens on the engine's thread of the pipeline; the store is written on the writer's.
+Everything that changes or reads features happens on the engine's thread of the pipeline. `fold` leads from one entry
+to the next and is the only way by which anything reaches features, board and alarm policy; after any error the engine
+goes on from its cursor. See docs/decisions/0035-the-log-is-the-one-source.md.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
+from oilcan.ground.errors import StoreReplaced, StoreUnavailable
 from oilcan.io.stores import Store
 from oilcan.io.stores.tables.forecast_table import Forecast
-from oilcan.io.stores.values import Appended, Cursor, Machine, Readings, Record
+from oilcan.io.stores.tables.state_table import PolicyRow
+from oilcan.io.stores.values import Cursor, Entry, Write
 from oilcan.serving.bodies.instants_json import NO_TIME
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.live.alarming import Alarming
-from oilcan.serving.live.bundle_track import Track, changed
-from oilcan.serving.live.forecast_board import Board
-from oilcan.serving.live.forecast_log import ForecastLog
-from oilcan.serving.live.restoring import follow, machines_of, restore, take_in
-from oilcan.serving.model.loaded_bundle import Served
+from oilcan.serving.live.bundle_track import Track
+from oilcan.serving.live.following import changed, cursor_of, follow, machines_of, restore, take_in, too_late
+from oilcan.serving.live.forecast_board import ForecastBoard
+from oilcan.serving.live.forecast_log import ForecastLog, ForecastRows
+from oilcan.serving.live.shadowing import Shadow
 
 _WHOLE: Final = 64              # machines of which all forecasts are made at once; of more the headline, until asked
+_ENTRIES: Final = 4_096         # newest entries of which it is known which readings came too late
+_JUDGED: Final = "judged"       # setting: the bundle whose policy judges, and up to which entry it had judged
 
 
 class Engine:
-    """Tracks, board and alarms.
-
-    Parameters
-    ----------
-    is_shared
-        Whether other replicas write to the same store.
+    """Features, board and alarms.
 
     Attributes
     ----------
-    active, shadow
-        The bundle that answers, and one that is only watched; both with their features.
+    active
+        The bundle that answers, with its features.
+    shadow
+        A challenger that forecasts the same readings and is not answered from; None for none.
     board
-        What was last said of every machine.
+        The newest forecast of every machine.
+    cursor
+        The last entry of the log that features, board and policy have.
+    in_doubt
+        Why the state may not be what the log says; None if it is. Then it is made again before anything is answered.
     """
 
-    def __init__(self, active: Track, store: Store, log: ForecastLog, metrics: Metrics, clock: Callable[[], int], *,
-                 is_shared: bool) -> None:
-        self.active, self._is_shared = active, is_shared
-        self.shadow: Track | None = None
+    def __init__(self, active: Track, store: Store, log: ForecastLog, metrics: Metrics, clock: Callable[[], int]
+                 ) -> None:
+        self.active, self.shadow = active, Shadow(None, log, metrics)
         self._store, self._log, self._metrics, self._clock = store, log, metrics, clock
-        self.board = Board(active.served.columns)
+        self.board = ForecastBoard(active.served.columns)
+        self.alarming = Alarming(active.served, self.board)
         self.cursor = Cursor()
-        self._dirty: dict[str, None] = {}
-        self.alarming: Alarming
+        self.in_doubt: str | None = "the service is starting"
+        self._unsaved: dict[str, None] = {}
+        self._unpublished: set[str] = set()         # machines of an entry that was taken in, but not yet forecast
+        self._late: OrderedDict[int, set[tuple[str, int]]] = OrderedDict()
+        self._logged: Mapping[str, Forecast] = {}   # while entries are met again: newest forecasts of the store's log
 
     def start(self) -> None:
-        """Take up where the last process left off."""
-        self.cursor, replayed = restore(self.active, self._store)
-        self._meet_stored()
-        self.use(self.active)
+        """Make the state from the store: snapshots, then the entries after them."""
+        self._unpublished, self._unsaved = set(), {}
+        self.active = self.active.afresh()
+        cursor, doubtful = restore(self.active, self._store)
+        judged = self._judged_upto()
+        self.cursor, met = follow(self.active, self._store, cursor, until=judged)
+        self.shadow.track = self._shadow_afresh()
+        self._use(self.active, use_saved=True)
+        self._catch_up()
+        self._logged = {}
+        self._forecast_missing()
+        self._write_alarms()
         # they are in no snapshot yet, and the next save moves the point to replay from
-        self._dirty.update(dict.fromkeys(sorted(replayed)))
+        self._unsaved.update(dict.fromkeys(sorted(met | doubtful)))
+        self.in_doubt = None
 
-    def use(self, track: Track) -> None:
-        """Answer from a track that knows every machine of the board; new forecasts for all of them."""
-        self.active = track
-        self.board.restart(track.served.columns)
-        self.alarming = Alarming(track.served, self._store, self.board)
-        newest = dict(zip(self.board.machine_ids, track.newest(self.board.machine_ids).tolist(), strict=True))
-        told = {each.machine_id: each for each in self._store.newest_forecasts() if each.machine_id is not None
-                and each.bundle == track.served.digest and newest.get(each.machine_id) == each.time}
-        self._recall(told)
-        self.forecast([name for name, time in newest.items() if time != NO_TIME and name not in told])
+    def take(self, writes: Sequence[Write]) -> None:
+        """Be up to date with some writes: their entries are in features, board and policy, and their alarms stored.
 
-    def switch(self, track: Track, cursor: Cursor | None) -> None:
-        """Answer from another track from now on; `cursor` is up to where its own features are, if it has any."""
-        self._catch_up_with(track, cursor)
-        if self.shadow is track:
-            self.shadow = None
-        self.use(track)
-        self._dirty.update(dict.fromkeys(self.board.machine_ids))
-
-    def watch(self, track: Track, cursor: Cursor | None) -> None:
-        """Let a challenger say what it would say from now on."""
-        self._catch_up_with(track, cursor)
-        self.shadow = track
-
-    def unwatch(self) -> None:
-        """Let the challenger go."""
-        self.shadow = None
-
-    def _catch_up_with(self, track: Track, cursor: Cursor | None) -> None:
-        if cursor is not None:
-            track.register(self._store.machines())
-            follow(track, self._store, cursor)
-
-    def take(self, batch: Readings, appended: Appended) -> np.ndarray:
-        """Take in a batch that was just stored; what became of each row (`NEW`, ... ; 255 for one not taken)."""
-        if self._is_shared:
-            self.catch_up()
-        status = np.full(len(batch), 255, dtype=np.uint8)
-        new = np.flatnonzero(appended.is_new)
-        fresh = batch if len(new) == len(batch) else Readings(
-            [batch.machine_ids[at] for at in new.tolist()], batch.times[new], batch.values[new])
-        self.board.add(batch.machine_ids)
-        if len(new):
-            status[new] = self.active.take(fresh)
-            if self.shadow is not None and self.shadow.features is not self.active.features:
-                self.shadow.take(fresh)
-        touched = list(dict.fromkeys(batch.machine_ids[at] for at in np.flatnonzero(changed(status)).tolist()))
-        self.board.received[[self.board.slot[name] for name in touched]] = self._clock()
-        self._dirty.update(dict.fromkeys(touched))
-        self.forecast(touched)
-        return status
-
-    def note(self, table: str, records: Sequence[Record]) -> None:
-        """Take in records that were just stored, and forecast their machines anew."""
-        names = list(dict.fromkeys(record.machine_id for record in records))
-        self.board.add(names)
-        for track in self._tracks():
-            track.note(table, records)
-        self._again(names)
-
-    def describe(self, static: Mapping[str, Mapping[str, Any]]) -> None:
-        """Take in static columns of machines that were just stored."""
-        self.board.add(static)
-        for name, columns in static.items():
-            self.board.static[self.board.slot[name]] = dict(columns)
-        for track in self._tracks():
-            track.register([Machine(name, dict(columns), 0, None) for name, columns in static.items()])
-        self._again(list(static))
-
-    def forecast(self, names: list[str]) -> None:
-        """New forecasts of machines, on the board and in the log; alarms that follow from them."""
-        if not names:
-            return
-        board, served = self.board, self.active.served
-        slots = np.array([board.slot[name] for name in names])
-        order = np.argsort(slots)
-        slots, names = slots[order], [names[at] for at in order.tolist()]
-        matrix, times = self.active.matrix(names), self.active.newest(names)
-        wanted = None if len(names) <= _WHOLE else (served.headline.name,)
-        columns = served.score(matrix, wanted)
-        ids = self._remember(served, "active", columns, names, times)
-        board.say(slots, times, np.arange(ids.start, ids.stop), columns)
-        self._metrics.alarms.inc(self.alarming.judge(slots, matrix, self._clock()))
-        if self.shadow is not None:
-            self._watch(self.shadow, names, times, matrix, columns)
-        self._metrics.machines.set(len(board))
-
-    def complete(self, names: list[str]) -> None:
-        """Make all forecasts of machines of which only the headline is on the board."""
-        names = [name for name in names if not self.board.whole[self.board.slot[name]]
-                 and self.board.time[self.board.slot[name]] != NO_TIME]
-        if names:
-            slots = np.array([self.board.slot[name] for name in names])
-            self.board.fill(slots, self.active.served.score(self.active.matrix(names)))
-
-    def take_dirty(self) -> list[str]:
-        """Machines that changed since this was asked before."""
-        names, self._dirty = list(self._dirty), {}
-        return names
+        Raises
+        ------
+        StoreUnavailable
+            If the store cannot answer; the next call goes on where this one ended.
+        """
+        with _Doubt(self):
+            for write in writes:
+                if write.entry is not None and write.entry.before == self.cursor:
+                    self._fold(write.entry)
+                elif self.cursor.number < write.upto.number:
+                    self._catch_up()
+            self._write_alarms()
 
     def catch_up(self) -> None:
-        """Take in what other replicas stored, and forecast its machines."""
-        touched: dict[str, None] = {}
+        """Be up to date with the store, whoever wrote."""
+        with _Doubt(self):
+            self._catch_up()
+            self._write_alarms()
+
+    def too_late(self, upto: int, keys: Iterable[tuple[str, int]]) -> int:
+        """How many of the readings of an entry came too late for the features."""
+        late = self._late.get(upto)
+        return sum(key in late for key in keys) if late else 0
+
+    def switch(self, track: Track, cursor: Cursor | None) -> None:
+        """Answer from another track from now on; `cursor` is up to where its own features are, if it has any.
+
+        If it fails, the old bundle answers, after its state is made again.
+        """
+        before = self.active
+        self._bring(track, cursor)
+        try:
+            self._store.settings.set(_JUDGED, {"bundle": track.served.digest, "upto": self.cursor.as_text()},
+                                     self._clock())
+            self._use(track, use_saved=False)
+            self._logged = {}
+            self._forecast_missing()
+        except BaseException:
+            self.active, self.in_doubt = before, "a change of the bundle failed"
+            raise
+        if self.shadow.track is track:
+            self.shadow.track = None
+        self._unsaved.update(dict.fromkeys(self.board.machine_ids))
+
+    def watch(self, track: Track | None, cursor: Cursor | None) -> None:
+        """Let a challenger forecast the same readings from now on; None ends that."""
+        if track is not None:
+            self._bring(track, cursor)
+        self.shadow.track = track
+
+    def complete(self, names: Sequence[str]) -> None:
+        """Make all forecasts of machines of which only the headline is on the board."""
+        board = self.board
+        names = [name for name in names
+                 if not board.whole[board.slot[name]] and board.time[board.slot[name]] != NO_TIME]
+        if names:
+            columns = self.active.served.score(self.active.matrix(names))
+            with board.lock:
+                board.fill(np.array([board.slot[name] for name in names]), columns)
+
+    def take_unsaved(self) -> list[str]:
+        """Machines that changed since this was asked before."""
+        names, self._unsaved = list(self._unsaved), {}
+        return names
+
+    def dump(self, track: Track, names: Sequence[str]) -> tuple[dict[str, bytes], dict[str, PolicyRow]]:
+        """States of machines, and what the alarm policy remembers of them; its alarms are stored before."""
+        self._write_alarms()
+        return track.dump(names), self.alarming.rows(names) if track is self.active else {}
+
+    def saved(self, upto: Cursor) -> None:
+        """Everything up to an entry was saved: judge from there after a start."""
+        self._store.settings.set(_JUDGED, {"bundle": self.active.served.digest, "upto": upto.as_text()}, self._clock())
+
+    def _judged_upto(self) -> Cursor:
+        """The entry after which the policy judges; where it begins, that is the last entry, and written down."""
+        saved = self._store.settings.get(_JUDGED)
+        if isinstance(saved, dict) and saved.get("bundle") == self.active.served.digest:
+            cursor = cursor_of(self._store, saved.get("upto"))
+            if cursor is not None:
+                return cursor
+        end = self._store.end()
+        self.saved(end)
+        return end
+
+    def _use(self, track: Track, *, use_saved: bool) -> None:
+        """Forget what is on the board and put there what the store's log of forecasts has of this bundle."""
+        machines = self._store.machines()
+        logged = {each.machine_id: each for each in self._store.newest_forecasts() if each.machine_id is not None
+                  and each.bundle == track.served.digest}
+        alarming = Alarming(track.served, self.board)
+        memory = alarming.fetch(self._store, use_saved=use_saved)
+        with self.board.lock:
+            self.active, self.alarming = track, alarming
+            self.board.clear(track.served.columns)
+            self._meet({each.machine_id: each.static for each in machines})
+            newest = track.newest(self.board.machine_ids)
+            self._recall({name: each for name, each in logged.items() if newest[self.board.slot[name]] == each.time})
+            alarming.remember(memory, newest)
+        self._logged = logged
+
+    def _catch_up(self) -> None:
+        """Fold what the log has after the cursor."""
         more = True
         while more:
             page = self._store.changes(self.cursor)
-            names = dict.fromkeys(sorted(machines_of(page)))
-            if not self.board.slot.keys() >= names.keys():
-                self._meet_stored()
-            before = self.active.newest(list(names))
-            for track in self._tracks():
-                take_in(track, page)
-            moved = self.active.newest(list(names)) != before
-            touched |= dict.fromkeys(name for name, has in zip(names, moved.tolist(), strict=True) if has)
-            touched |= dict.fromkeys(record.machine_id for record in page.records)
-            self._dirty.update(names)
-            self.cursor, more = page.cursor, page.more
-        if touched:
-            self._again(list(touched))
+            for entry in page.entries:
+                self._fold(entry)
+            more = page.more
 
-    def _again(self, names: list[str]) -> None:
-        """Forecast machines anew, those that have sent anything."""
-        self._dirty.update(dict.fromkeys(names))
-        newest = self.active.newest(names).tolist()
-        self.forecast([name for name, time in zip(names, newest, strict=True) if time != NO_TIME])
+    def _fold(self, entry: Entry) -> None:
+        """Take in the entry after the cursor. Until `_publish` nobody sees anything of it, and it can be repeated."""
+        names = machines_of(entry)
+        again, self._unpublished = self._unpublished, self._unpublished | names
+        with self.board.lock:
+            self.board.add(sorted(names - self.board.slot.keys()))
+        status = take_in(self.active, entry)
+        self.shadow.take_in(entry, self.active)
+        ids, times = entry.readings.machine_ids, entry.readings.times
+        self._late.setdefault(entry.cursor.number, {(ids[at], int(times[at])) for at in np.flatnonzero(
+            too_late(status)).tolist()})
+        if len(self._late) > _ENTRIES:
+            self._late.popitem(last=False)
+        read = {ids[at] for at in np.flatnonzero(changed(status)).tolist()}
+        touched = sorted(read | again | {record.machine_id for record in entry.records} | entry.machines.keys())
+        self._unsaved.update(dict.fromkeys(touched))
+        self._publish(touched, entry, read)
 
-    def _meet_stored(self) -> None:
-        machines = self._store.machines()
-        self.board.add([each.machine_id for each in machines])
-        for each in machines:
-            self.board.static[self.board.slot[each.machine_id]] = each.static
+    def _publish(self, names: Sequence[str], entry: Entry | None = None, read: Iterable[str] = ()) -> None:
+        """Forecast machines and let board and policy have it, together with the cursor, all at once."""
+        board, served = self.board, self.active.served
+        newest = dict(zip(names, self.active.newest(names).tolist(), strict=True))
+        names = sorted((name for name in names if newest[name] != NO_TIME), key=board.slot.__getitem__)
+        slots = np.array([board.slot[name] for name in names], dtype=np.int64)
+        times = np.array([newest[name] for name in names], dtype=np.int64)
+        matrix = self.active.matrix(names)
+        columns = served.score(matrix, None if len(names) <= _WHOLE else (served.headline.name,))
+        ids, is_new = self._ids(names, times, columns)
+        judged = self.alarming.judge(slots, times, columns, matrix, ids) if entry is not None and names else None
+        challenged = self.shadow.forecast(names, times, matrix, columns, self.active)
+        with board.lock:
+            board.publish(slots, times, ids, columns)
+            if judged is not None:
+                self.alarming.accept(judged)
+            if entry is not None:
+                self._meet(entry.machines)
+                board.received[[board.slot[name] for name in read]] = entry.received_at
+                self.cursor, self._unpublished = entry.cursor, set()
+        self._log.put(ForecastRows.of(served, "active", columns, names, times, ids).only(is_new))
+        self._metrics.forecasts.labels("active").inc(int(is_new.sum()))
+        self.shadow.log(challenged)
+        self._metrics.machines.set(len(board))
 
-    def _recall(self, told: Mapping[str, Forecast]) -> None:
+    def _ids(self, names: Sequence[str], times: np.ndarray, columns: Mapping[str, np.ndarray]
+             ) -> tuple[np.ndarray, np.ndarray]:
+        """Ids of forecasts, and which of them are new: not so those that the log has from before a start."""
+        ids, is_new = np.zeros(len(names), dtype=np.int64), np.ones(len(names), dtype=bool)
+        headline = self.active.served.headline_column
+        for at, name in enumerate(names) if self._logged else ():
+            logged = self._logged.get(name)
+            if logged is None or times[at] > logged.time:
+                continue
+            if times[at] == logged.time:
+                if not np.isclose(columns[headline][at], logged.values.get(headline, np.nan), rtol=1e-5, atol=1e-7):
+                    continue            # what the machine sent after it changed its forecast
+                ids[at] = logged.id
+            is_new[at] = False
+        reserved = self._log.reserve(int(is_new.sum()))
+        ids[is_new] = np.arange(reserved.start, reserved.stop)
+        return ids, is_new
+
+    def _forecast_missing(self) -> None:
+        """Forecast machines whose newest reading is not the one of the board."""
+        board = self.board
+        newest = self.active.newest(board.machine_ids)
+        missing = np.flatnonzero((newest != NO_TIME) & (newest != board.time[:len(board)]))
+        if len(missing):
+            self._publish([board.machine_ids[slot] for slot in missing.tolist()])
+
+    def _write_alarms(self) -> None:
+        self._metrics.alarms.inc(self.alarming.write(self._store, self._clock()))
+
+    def _bring(self, track: Track, cursor: Cursor | None) -> None:
+        """Bring this engine and then a track to the same entry of the log."""
+        self.catch_up()
+        if cursor is not None:
+            track.register(self._store.machines())
+            follow(track, self._store, cursor, until=self.cursor)
+
+    def _shadow_afresh(self) -> Track | None:
+        shadow = self.shadow.track
+        if shadow is None:
+            return None
+        if shadow.shares(self.active.served):
+            return shadow.afresh(self.active.features)
+        track = shadow.afresh()
+        follow(track, self._store, restore(track, self._store)[0], until=self.cursor)
+        return track
+
+    def _meet(self, machines: Mapping[str, Mapping[str, object]]) -> None:
+        self.board.add(machines)
+        for name, static in machines.items():
+            self.board.static[self.board.slot[name]] = dict(static)
+
+    def _recall(self, logged: Mapping[str, Forecast]) -> None:
         """Put forecasts of the log back on the board, those with the same columns together."""
         board, same = self.board, defaultdict[tuple[str, ...], list[str]](list)
-        for name, each in told.items():
+        for name, each in logged.items():
             same[tuple(column for column in each.values if column in board.values)].append(name)
         for columns, names in same.items():
-            slots, ids = np.array([board.slot[name] for name in names]), np.array([told[name].id for name in names])
-            times = np.array([told[name].time for name in names])
-            board.say(slots, times, ids,
-                      {column: np.array([told[name].values[column] for name in names]) for column in columns})
-            board.stride[slots] = times // self.alarming.stride
+            slots, ids = np.array([board.slot[name] for name in names]), np.array([logged[name].id for name in names])
+            board.publish(slots, np.array([logged[name].time for name in names]), ids,
+                          {column: np.array([logged[name].values[column] for name in names]) for column in columns})
 
-    def _remember(self, served: Served, role: str, columns: dict[str, np.ndarray], names: list[str],
-                  times: np.ndarray) -> range:
-        self._metrics.forecasts.labels(role).inc(len(names))
-        return self._log.add(served.digest, served.bundle.contract.version, role, columns, names, times)
 
-    def _watch(self, shadow: Track, names: list[str], times: np.ndarray, matrix: np.ndarray,
-               said: dict[str, np.ndarray]) -> None:
-        """What the challenger would have said: logged and compared, never answered."""
-        served = shadow.served
-        own = matrix if shadow.features is self.active.features else shadow.matrix(names)
-        columns = served.score(own, (served.headline.name,))
-        self._remember(served, "shadow", columns, names, times)
-        mine, other = (self.active.served.headline_column, served.headline_column)
-        for gap in np.abs(columns[other] - said[mine]).tolist():
-            self._metrics.shadow_gap.observe(gap)
-        mine_on, other_on = (each.would_alarm(values[each.headline_column]) for each, values in (
-            (self.active.served, said), (served, columns)))
-        self._metrics.shadow_disagrees.inc(int((mine_on != other_on).sum()))
+class _Doubt:
+    """Around work of the engine: makes the state again first if it is in doubt, and puts it in doubt after an error.
 
-    def _tracks(self) -> list[Track]:
-        """Tracks with features of their own."""
-        shared = self.shadow is None or self.shadow.features is self.active.features
-        return [self.active] if shared else [self.active, self.shadow]      # type: ignore[list-item]
+    An error of the store alone leaves no doubt: nothing was published, and what was taken in can be taken in again.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __enter__(self) -> None:
+        if self._engine.in_doubt is not None:
+            self._engine.start()
+
+    def __exit__(self, kind: type[BaseException] | None, err: BaseException | None, _trace: object) -> None:
+        if err is None or isinstance(err, StoreUnavailable):
+            return
+        self._engine.in_doubt = f"{kind.__name__ if kind else ''}: {err}"
+        if isinstance(err, StoreReplaced):
+            raise StoreUnavailable(str(err)) from err

@@ -1,33 +1,37 @@
 """The part of the service that knows machines: intake, pipeline, engine, views, snapshots."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
+from oilcan.ground.errors import StoreError
 from oilcan.io.stores import Store
-from oilcan.io.stores.values import RECORD_TABLES, RecordTable, layout_of
+from oilcan.io.stores.values import RECORD_TABLES, Cursor, RecordTable, layout_of
 from oilcan.serving.bodies.instants_json import UNITS_PER_S, Moments
 from oilcan.serving.bodies.json_rows import Row
 from oilcan.serving.bodies.machine_body import Roster
 from oilcan.serving.bodies.record_body import Feedback
 from oilcan.serving.bodies.telemetry_body import Intake, stored_columns
-from oilcan.serving.bodies.text_numbers import Texts, from_setting
 from oilcan.serving.ground.memory import give_back
 from oilcan.serving.ground.refusal import Refusal
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.ground.settings import ServiceSettings
-from oilcan.serving.live.batch_intake import Ingest
+from oilcan.serving.live.batch_intake import BatchIntake
 from oilcan.serving.live.bundle_track import Track
 from oilcan.serving.live.forecast_log import ForecastLog
 from oilcan.serving.live.live_engine import Engine
 from oilcan.serving.live.machine_views import Views
 from oilcan.serving.live.snapshot_saving import Saver
-from oilcan.serving.live.write_pipeline import Busy, Job, Pipeline
+from oilcan.serving.live.write_pipeline import Busy, Pipeline
 from oilcan.serving.model.loaded_bundle import Served
 
 T = TypeVar("T")
+_LOG: Final = logging.getLogger("oilcan")
 _DAY: Final = 86_400 * UNITS_PER_S
+_LARGE: Final = 65_536          # bytes of a body that is read on a thread, so that others need not wait
 
 
 def wall_clock() -> int:
@@ -36,65 +40,87 @@ def wall_clock() -> int:
 
 
 class Live:
-    """Machines and what is known of them.
-
-    Attributes
-    ----------
-    is_ready
-        Whether the state of the last process was taken up.
-    is_shared
-        Whether other replicas write to the same store.
-    """
+    """Machines and what is known of them."""
 
     def __init__(self, settings: ServiceSettings, served: Served, store: Store, log: ForecastLog, metrics: Metrics
                  ) -> None:
         contract = served.bundle.contract
-        self.settings, self.store, self.moments, self.is_ready = settings, store, Moments(contract.time.kind), False
-        self.is_shared = settings.store.startswith("postgresql")
+        store.claim()
+        self.settings, self.store, self.moments = settings, store, Moments(contract.time.kind)
         self.columns = stored_columns(contract)
         store.use_layout(layout_of(contract, list(self.columns)), wall_clock())
-        self.texts = Texts(from_setting(store.settings.get("texts")),
-                           lambda known: store.settings.set("texts", known, wall_clock()))
-        self.engine = Engine(Track(served, list(self.columns), self.texts), store, log, metrics, wall_clock,
-                             is_shared=self.is_shared)
+        self.engine = Engine(Track(served, list(self.columns), store.texts), store, log, metrics, wall_clock)
         self.views = Views(self.engine, store, self.moments, self.now)
+        self._readers = ThreadPoolExecutor(8, "reader")     # of their own: reads do not wait for those who write
         self.adopt(served)
-        ingest = Ingest(self.engine, store, settings, metrics, wall_clock, self.views.risks)
-        self.pipeline = Pipeline(
-            {"readings": ingest.write_readings, "records": ingest.write_records, "machines": ingest.write_machines,
-             "mark": self._mark_end},
-            {"readings": ingest.apply_readings, "records": ingest.apply_records, "machines": ingest.apply_machines,
-             "mark": self._marked})
-        self.saver = Saver(store, mark=lambda: self.pipeline.submit("mark", ()).result(), clock=wall_clock,
-                           dump=lambda track, names: self.pipeline.call(lambda: track.dump(names)).result(),
+        intake = BatchIntake(self.engine, store, settings, metrics, wall_clock, self.views.risks)
+        self.pipeline = Pipeline(intake.write, intake.apply)
+        call = self.pipeline.call
+        self.saver = Saver(store, mark=lambda: call(self._mark).result(), clock=wall_clock,
+                           dump=lambda track, names: call(lambda: self.engine.dump(track, names)).result(),
+                           done=lambda upto: call(lambda: self.engine.saved(upto)).result(),
                            every_s=settings.snapshot_every_s, also=self._tidy)
         self.restored = self.pipeline.call(self._restore)
         self.saver.start()
+
+    @property
+    def threads(self) -> list[Any]:
+        """Threads that must live as long as the service."""
+        return [*self.pipeline.threads, self.saver.rounds.thread]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the state of the machines is what the store's log says."""
+        return self.engine.in_doubt is None
 
     def adopt(self, served: Served) -> None:
         """Read bodies by the contract of a bundle."""
         contract, most = served.bundle.contract, self.settings.max_rows
         skew = None if contract.time.kind == "cycle" else round(self.settings.clock_skew_s * UNITS_PER_S)
-        self._intake = Intake(contract, self.moments, self.texts.encode, max_rows=most, skew=skew)
+        self._intake = Intake(contract, self.moments, max_rows=most, skew=skew)
         self._feedback = {table: Feedback(contract, table, self.moments, max_rows=most, skew=skew)
                           for table in RECORD_TABLES}
         self._roster = Roster(contract, most)
 
     async def take_readings(self, body: bytes) -> Row:
         """Store and apply a batch of telemetry; the answer with the new risks."""
-        return await self._through("readings", self._intake.read(body, wall_clock()))
+        return await self._through("readings", body, lambda: self._intake.read(body, wall_clock()))
 
     async def take_records(self, table: RecordTable, body: bytes) -> Row:
         """Store and apply errors, maintenance or failures."""
-        return await self._through("records", self._feedback[table].read(body, wall_clock()))
+        return await self._through("records", body, lambda: self._feedback[table].read(body, wall_clock()))
 
     async def put_machines(self, body: bytes) -> Row:
         """Store and apply static columns of machines."""
-        return await self._through("machines", self._roster.read(body))
+        return await self._through("machines", body, lambda: self._roster.read(body))
+
+    async def fleet(self, *, filters: dict[str, str], alarm: bool | None, page: int, size: int) -> Row:
+        """One page of the fleet, the riskiest machine first."""
+        order = await self.on_reader(lambda: self.views.order(filters=filters, alarm=alarm))
+        names = [self.engine.board.machine_ids[slot] for slot in order[(page - 1) * size : page * size].tolist()]
+        await self._complete(names)
+        return await self.on_reader(lambda: self.views.page(order, names)) | {"page": page, "size": size}
+
+    async def machine(self, name: str, since: int | None) -> Row:
+        """One machine with all that is known of it."""
+        await self._complete([name])
+        entry = await self.on_reader(lambda: self.views.machine(name, since))
+        if entry["time"] is None:
+            return entry
+        return entry | {"reasons": await self.on_engine(
+            lambda: self.engine.active.served.reasons(self.engine.active.matrix([name])))}
 
     async def on_engine(self, work: Callable[[], T]) -> T:
         """What some work on the engine's thread returns."""
         return await asyncio.wrap_future(self.pipeline.call(work))
+
+    async def on_reader(self, work: Callable[[], T]) -> T:
+        """What some reading returns, on a thread of its own."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+
+    def follow(self) -> None:
+        """Be up to date with the store, whoever wrote; makes the state again if it is in doubt."""
+        self.pipeline.call(self.engine.catch_up).result()
 
     def now(self) -> int:
         """The present in whole units: of the clock, or the newest reading of all where a replay sets the time."""
@@ -102,14 +128,22 @@ class Live:
             return wall_clock()
         return int(self.engine.board.time.max(initial=0))
 
-    def close(self) -> None:
-        """Finish what waits and save everything."""
-        self.restored.exception()
+    def close(self, wait_s: float = 10.0) -> None:
+        """Finish what waits and save everything, as far as the store answers."""
         if self.is_ready:
-            self.saver.stop()
-        self.pipeline.stop()
+            try:
+                self.saver.stop(wait_s)
+            except StoreError as err:
+                _LOG.warning("saver: %s The next start replays what was not saved.", err)
+        self.pipeline.stop(wait_s)
+        self._readers.shutdown(wait=False, cancel_futures=True)
 
-    async def _through(self, kind: str, content: Any) -> Row:
+    async def _complete(self, names: list[str]) -> None:
+        if not self.views.is_whole(names):
+            await self.on_engine(lambda: self.engine.complete(names))
+
+    async def _through(self, kind: str, body: bytes, read: Callable[[], Any]) -> Row:
+        content = await asyncio.to_thread(read) if len(body) > _LARGE else read()
         try:
             return await self.pipeline.run(kind, content)
         except Busy:
@@ -120,19 +154,9 @@ class Live:
     def _restore(self) -> None:
         self.engine.start()
         give_back()
-        self.is_ready = True
 
-    def _mark_end(self, jobs: list[Job]) -> None:
-        """On the writer's thread: all that is stored up to here was handed to the engine before."""
-        for job in jobs:
-            job.written = self.store.end()
-
-    def _marked(self, jobs: list[Job]) -> None:
-        if self.is_shared:
-            self.engine.catch_up()
-        for job in jobs:
-            self.engine.cursor = self.engine.cursor if self.is_shared else job.written
-            job.finish((self.engine.active, self.engine.take_dirty(), self.engine.cursor))
+    def _mark(self) -> tuple[Track, list[str], Cursor]:
+        return self.engine.active, self.engine.take_unsaved(), self.engine.cursor
 
     def _tidy(self) -> None:
         give_back()

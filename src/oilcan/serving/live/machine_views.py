@@ -22,18 +22,22 @@ _CHOICES: Final = 50            # values of a static column that is worth a filt
 
 
 class Views:
-    """Reads the board and the store; `machine` and `listed` are called on the engine's thread."""
+    """Reads the board and the store, from any thread; the engine completes what only its features can say."""
 
     def __init__(self, engine: Engine, store: Store, moments: Moments, now: Callable[[], int]) -> None:
         self._engine, self._store, self._moments, self._now = engine, store, moments, now
 
     def order(self, *, filters: dict[str, str], alarm: bool | None) -> np.ndarray:
         """Slots of the machines asked for, the riskiest first; those without a forecast come last."""
+        with self._engine.board.lock:
+            return self._order(filters, alarm=alarm)
+
+    def _order(self, filters: dict[str, str], *, alarm: bool | None) -> np.ndarray:
         board, served = self._engine.board, self._engine.active.served
         n = len(board)
         keep = np.ones(n, dtype=bool)
         if alarm is not None:
-            keep &= (board.alarm[:n] > 0) == alarm
+            keep &= (board.alarm[:n] != 0) == alarm
         for column, value in filters.items():
             keep &= np.fromiter((str(static.get(column)) == value for static in board.static), bool, n)
         risk = board.values[served.headline_column][:n]
@@ -44,19 +48,23 @@ class Views:
 
     def risks(self, names: Iterable[str], *, static: bool = False) -> list[Row]:
         """What the board says of machines, one entry each."""
+        with self._engine.board.lock:
+            return self._risks(names, static=static)
+
+    def _risks(self, names: Iterable[str], *, static: bool) -> list[Row]:
         board, served = self._engine.board, self._engine.active.served
         slots = np.array([board.slot[name] for name in names], dtype=np.int64)
         headline = [name for name in board.values if name in served.headline_columns]
-        said: list[Row] = [{}] * len(slots)
+        entries: list[Row] = [{}] * len(slots)
         for whole, columns in (True, list(board.values)), (False, headline):
             at = np.flatnonzero(board.whole[slots] == whole)
             for place, entry in zip(at.tolist(), self._entries(slots[at], columns), strict=True):
-                said[place] = entry
+                entries[place] = entry
         if static:
-            for slot, entry in zip(slots.tolist(), said, strict=True):
+            for slot, entry in zip(slots.tolist(), entries, strict=True):
                 entry |= {"static": board.static[slot], "component": served.component(entry),
                           "data_age_s": self._age(slot)}
-        return said
+        return entries
 
     def _entries(self, slots: np.ndarray, columns: list[str]) -> list[Row]:
         board = self._engine.board
@@ -65,28 +73,39 @@ class Views:
             "time": self._moments.write_all(board.time[slots]),
             "id": (str(key) if key else None for key in board.forecast[slots].tolist()),
         } | {name: board.values[name][slots].tolist() for name in columns}
-        facts["alarm"] = (key or None for key in board.alarm[slots].tolist())
+        facts["alarm"] = (key if key > 0 else None for key in board.alarm[slots].tolist())
         return [dict(zip(facts, row, strict=True)) for row in zip(*facts.values(), strict=True)]
 
     def choices(self) -> dict[str, list[str]]:
         """Values of the static columns with few of them, to filter by."""
         found: dict[str, set[str]] = {}
-        for static in self._engine.board.static:
+        with self._engine.board.lock:
+            statics = list(self._engine.board.static)
+        for static in statics:
             for column, value in static.items():
                 found.setdefault(column, set()).add(str(value))
         return {column: sorted(values) for column, values in found.items() if len(values) <= _CHOICES}
 
-    def listed(self, names: Sequence[str]) -> list[Row]:
-        """One page of the fleet, with all forecasts."""
-        self._engine.complete(list(names))
-        return self.risks(names, static=True)
+    def is_whole(self, names: Sequence[str]) -> bool:
+        """Whether the board has all forecasts of machines; if not, `Engine.complete` makes them."""
+        board = self._engine.board
+        with board.lock:
+            slots = [board.slot[name] for name in names]
+            return bool((board.whole[slots] | (board.time[slots] == NO_TIME)).all())
+
+    def page(self, order: np.ndarray, names: Sequence[str]) -> Row:
+        """One page of the fleet, with the forecasts that the board has."""
+        with self._engine.board.lock:
+            served = self._engine.active.served
+            rows = self._risks(names, static=True)
+        return served.stamp() | {"total": len(order), "machines": rows, "headline": served.headline_column,
+                                 "filters": self.choices()}
 
     def machine(self, name: str, since: int | None) -> Row:
-        """One machine: risk now and since, reasons, records, sensors."""
-        engine, served = self._engine, self._engine.active.served
-        entry = self.listed([name])[0]
-        if entry["time"] is not None:
-            entry |= {"reasons": served.reasons(engine.active.matrix([name]))}
+        """One machine: risk now and since, records, sensors."""
+        with self._engine.board.lock:
+            served = self._engine.active.served
+            entry = self._risks([name], static=True)[0]
         return served.stamp() | entry | self._past(name, since, served)
 
     def _past(self, name: str, since: int | None, served: Served) -> Row:

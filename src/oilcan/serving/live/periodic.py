@@ -1,21 +1,20 @@
-"""Work that comes round: a thread that does something every so often until it is told to stop."""
+"""Work that is done every so often, on a thread of its own."""
 
 import logging
 import threading
 from collections.abc import Callable
 from typing import Final
 
-from oilcan.ground.errors import OilcanError
-from oilcan.serving.live.write_pipeline import Busy
+from oilcan.serving.ground.watched_threads import WatchedThread
 
 _LOG: Final = logging.getLogger("oilcan")
 
 
-class Rounds:
-    """Some work, every so often, on a thread of its own.
+class PeriodicWork:
+    """Some pieces of work, every so often.
 
-    What stands in the way of one round (a store that is away, a pipeline that is full, a bundle that is not here yet)
-    is logged, and the next round tries again.
+    Each piece is done whatever became of the one before it. What fails (a store that is away, a bundle that is not
+    here yet) is logged, and the next round tries it again.
 
     Parameters
     ----------
@@ -26,22 +25,23 @@ class Rounds:
     def __init__(self, name: str, every_s: float, *work: Callable[[], object]) -> None:
         self._name, self._every_s, self._work = name, every_s, work
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self.thread = WatchedThread(name, self._round)
 
     def start(self) -> None:
         """Begin; the first round comes after the time of one."""
-        self._thread.start()
+        self.thread.start()
 
-    def stop(self) -> None:
-        """Finish the round that runs, and begin no other."""
+    def stop(self, wait_s: float = 10.0) -> None:
+        """Finish the round that runs, if it ends in time, and begin no other."""
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self.thread.end(wait_s)
 
-    def _run(self) -> None:
-        while not self._stop.wait(self._every_s):
+    def _round(self) -> bool:
+        if self._stop.wait(self._every_s):
+            return False
+        for work in self._work:
             try:
-                for work in self._work:
-                    work()
-            except (OilcanError, Busy) as err:
-                _LOG.warning("%s: %s", self._name, err)
+                work()
+            except Exception as err:                # whatever it is, the other work must not wait for it
+                _LOG.warning("%s: %s", self._name, err or type(err).__name__)
+        return True

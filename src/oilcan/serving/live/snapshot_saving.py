@@ -1,43 +1,47 @@
 """Snapshots of the features of machines that changed, a few at a time, so that a start has little to replay."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from oilcan.io.stores import Store
+from oilcan.io.stores.tables.state_table import PolicyRow
 from oilcan.io.stores.values import Cursor
 from oilcan.serving.live.bundle_track import Track
-from oilcan.serving.live.periodic import Rounds
+from oilcan.serving.live.periodic import PeriodicWork
 
 _AT_ONCE: Final = 50            # machines dumped between two groups of work
 
 
 class Saver:
-    """Saves every so often, and when told to.
+    """Saves every so often, and when asked to.
 
     Parameters
     ----------
     mark
         The track in service, the machines that changed since it was asked before, and up to where all is in them.
     dump
-        States of a few machines of a track.
+        States of a few machines of a track, and what the alarm policy remembers of them.
+    done
+        Called with the mark once everything was saved.
     also
-        What else is to be done every so often.
+        What else is to be done every so often, also when saving fails.
     """
 
     def __init__(self, store: Store, *, mark: Callable[[], tuple[Track, list[str], Cursor]],
-                 dump: Callable[[Track, list[str]], dict[str, bytes]], clock: Callable[[], int], every_s: float,
+                 dump: Callable[[Track, Sequence[str]], tuple[dict[str, bytes], dict[str, PolicyRow]]],
+                 done: Callable[[Cursor], None], clock: Callable[[], int], every_s: float,
                  also: Callable[[], None]) -> None:
-        self._store, self._mark, self._dump, self._clock = store, mark, dump, clock
+        self._store, self._mark, self._dump, self._done, self._clock = store, mark, dump, done, clock
         self._unsaved: list[str] = []           # of a round that failed
-        self._rounds = Rounds("saver", every_s, self.save, also)
+        self.rounds = PeriodicWork("saver", every_s, self.save, also)
 
     def start(self) -> None:
         """Begin to save every so often."""
-        self._rounds.start()
+        self.rounds.start()
 
-    def stop(self) -> None:
-        """Save once more, and end."""
-        self._rounds.stop()
+    def stop(self, wait_s: float = 10.0) -> None:
+        """End the rounds and save once more."""
+        self.rounds.stop(wait_s)
         self.save()
 
     def save(self) -> int:
@@ -45,8 +49,9 @@ class Saver:
         track, changed, upto = self._mark()
         self._unsaved = machines = list(dict.fromkeys([*self._unsaved, *changed]))
         for begin in range(0, len(machines), _AT_ONCE):
-            states = self._dump(track, machines[begin : begin + _AT_ONCE])
-            self._store.snapshots.save(track.engine, states, upto, self._clock())
+            states, policies = self._dump(track, machines[begin : begin + _AT_ONCE])
+            self._store.snapshots.save(track.engine, states, upto, self._clock(), {track.served.digest: policies})
         self._store.settings.set(f"upto {track.engine}", upto.as_text(), self._clock())
+        self._done(upto)
         self._unsaved = []
         return len(machines)

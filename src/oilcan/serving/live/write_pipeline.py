@@ -1,31 +1,36 @@
 """Two threads in a row: one writes to the store, one owns the features. Work goes through in the order it came.
 
 What waits while the writer is busy is written together: many small batches cost one sync of the disk. While a group
-is applied and scored, the next one is being written.
+is taken in and scored, the next one is being written. Nothing here makes the caller wait.
 """
 
 import asyncio
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from oilcan.ground.errors import StoreUnavailable
+from oilcan.serving.ground.watched_threads import WatchedThread
+
 _WAITING: Final = 256           # jobs that may wait before the pipeline says that it is busy
-_TOGETHER: Final = 10_000        # rows of jobs that are taken together, about
+_TOGETHER: Final = 10_000       # rows of jobs that are taken together, about
+_GROUPS: Final = 4              # written groups that may wait for the engine
 
 
 @dataclass
 class Job:
-    """Something to be done: `write` on the writer's thread, then `apply` on the engine's.
+    """One request: `write` on the writer's thread, then `apply` on the engine's.
 
     Attributes
     ----------
     content
         Something with a length; jobs of one `kind` are handed to `write` and `apply` together.
     written
-        What `write` found out.
+        What `write` leaves for `apply`.
     """
 
     kind: str
@@ -34,7 +39,7 @@ class Job:
     future: "Future[Any]" = field(default_factory=Future)
 
     def fail(self, err: BaseException) -> None:
-        """Tell whoever waits."""
+        """Hand an error to whoever waits."""
         if not self.future.done():
             self.future.set_exception(err)
 
@@ -57,25 +62,29 @@ class Pipeline:
     Parameters
     ----------
     write, apply
-        By kind of job; each gets jobs of one kind and fills in `written`, or finishes them.
+        Each gets jobs of one kind; `write` fills in `written`, or fails some of them; `apply` finishes the others.
     """
 
-    def __init__(self, write: dict[str, Work], apply: dict[str, Work]) -> None:
+    def __init__(self, write: Work, apply: Work) -> None:
         self._write, self._apply = write, apply
         self._to_write: queue.Queue[Job | None] = queue.Queue(_WAITING)
-        self._to_apply: queue.Queue[list[Job] | None] = queue.Queue(4)
-        self._threads = [threading.Thread(target=self._writer, name="store-writer", daemon=True),
-                         threading.Thread(target=self._engine, name="engine", daemon=True)]
-        for thread in self._threads:
+        self._changed = threading.Condition()
+        self._calls: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._to_apply: deque[list[Job] | None] = deque()
+        self._closed = False
+        self.threads = [WatchedThread("store-writer", self._write_next), WatchedThread("engine", self._apply_next)]
+        for thread in self.threads:
             thread.start()
 
     def submit(self, kind: str, content: Any) -> "Future[Any]":
         """Queue a job; `Busy` if too many wait."""
         job = Job(kind, content)
         try:
+            if self._closed:
+                raise queue.Full
             self._to_write.put_nowait(job)
         except queue.Full:
-            raise Busy(f"more than {_WAITING} jobs wait") from None
+            raise Busy(f"more than {_WAITING} jobs wait, or the service ends") from None
         return job.future
 
     async def run(self, kind: str, content: Any) -> Any:
@@ -83,27 +92,56 @@ class Pipeline:
         return await asyncio.wrap_future(self.submit(kind, content))
 
     def call(self, work: Callable[[], Any]) -> "Future[Any]":
-        """Run something on the engine's thread, behind what is being applied."""
-        job = Job("call", work)
-        self._to_apply.put([job])
-        return job.future
+        """Run something on the engine's thread, before the groups that wait for it."""
+        future: Future[Any] = Future()
+        with self._changed:
+            self._calls.append((future, work))
+            self._changed.notify_all()
+        return future
 
-    def stop(self) -> None:
-        """Finish what waits, then end both threads."""
-        self._to_write.put(None)
-        for thread in self._threads:
-            thread.join()
+    def stop(self, wait_s: float = 10.0) -> None:
+        """Finish what waits and end both threads; what is not done after the time given fails."""
+        self._closed = True
+        threading.Thread(target=self._to_write.put, args=(None,), daemon=True).start()      # it may be full
+        for thread in self.threads:
+            if not thread.end(wait_s):
+                self._fail_all()
 
-    def _writer(self) -> None:
-        while (job := self._to_write.get()) is not None:
-            group, rows = [job], len(job.content)
-            while (following := self._next_of(job.kind)) is not None and rows + len(following.content) <= _TOGETHER:
-                self._to_write.get_nowait()
-                group.append(following)
-                rows += len(following.content)
-            if guarded(self._write.get(job.kind, _nothing), group):
-                self._to_apply.put(group)
-        self._to_apply.put(None)
+    def _write_next(self) -> bool:
+        job = self._to_write.get()
+        if job is None:
+            self._hand_over(None)
+            return False
+        group, rows = [job], len(job.content)
+        while (following := self._next_of(job.kind)) is not None and rows + len(following.content) <= _TOGETHER:
+            self._to_write.get_nowait()
+            group.append(following)
+            rows += len(following.content)
+        for part in self._written(group):
+            self._hand_over(part)
+        return True
+
+    def _written(self, group: list[Job]) -> list[list[Job]]:
+        """Write a group as one; if it is refused, each request alone, so that what is wrong with one is its own."""
+        err = guarded(self._write, group, fail=len(group) == 1)
+        if err is None:
+            return [[job for job in group if not job.future.done()]]
+        if len(group) == 1:
+            return []
+        if isinstance(err, StoreUnavailable):
+            for job in group:
+                job.fail(err)
+            return []
+        return [[job] for job in group if not job.future.done() and guarded(self._write, [job]) is None
+                and not job.future.done()]
+
+    def _hand_over(self, group: list[Job] | None) -> None:
+        if group == []:
+            return
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._to_apply) < _GROUPS or group is None)
+            self._to_apply.append(group)
+            self._changed.notify_all()
 
     def _next_of(self, kind: str) -> Job | None:
         """The job that waits next, if it is of this kind; only this thread takes jobs away."""
@@ -111,26 +149,47 @@ class Pipeline:
             following = self._to_write.queue[0] if self._to_write.queue else None
         return following if following is not None and following.kind == kind else None
 
-    def _engine(self) -> None:
-        while (group := self._to_apply.get()) is not None:
-            guarded(_call if group[0].kind == "call" else self._apply[group[0].kind], group)
+    def _apply_next(self) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: self._calls or self._to_apply)
+            call = self._calls.popleft() if self._calls else None
+            group = self._to_apply.popleft() if call is None else []
+            self._changed.notify_all()
+        if call is not None:
+            _answer(*call)
+        elif group is not None:
+            guarded(self._apply, group)
+        return group is not None
+
+    def _fail_all(self) -> None:
+        """Nobody waits for ever."""
+        err = StoreUnavailable("service: it ends before this was done. Send it again; sent twice it counts once.")
+        with self._changed:
+            futures = [future for future, _ in self._calls] + [
+                job.future for group in self._to_apply if group for job in group]
+            self._calls.clear()
+        with self._to_write.mutex:
+            futures += [job.future for job in self._to_write.queue if job is not None]
+        for future in futures:
+            if not future.done():
+                future.set_exception(err)
 
 
-def guarded(work: Work, group: list[Job]) -> bool:
-    """Do some work; an error of it is handed to those who wait, and the thread goes on."""
+def guarded(work: Work, group: list[Job], *, fail: bool = True) -> BaseException | None:
+    """Do some work; its error, which is handed to those who wait unless `fail` is false, and the thread goes on."""
     try:
         work(group)
     except BaseException as err:
-        for job in group:
+        for job in group if fail else ():
             job.fail(err)
-        return False
-    return True
+        return err
+    return None
 
 
-def _call(group: list[Job]) -> None:
-    for job in group:
-        job.finish(job.content())
-
-
-def _nothing(_group: list[Job]) -> None:
-    """Some kinds have nothing to write."""
+def _answer(future: "Future[Any]", work: Callable[[], Any]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(work())
+    except BaseException as err:
+        future.set_exception(err)

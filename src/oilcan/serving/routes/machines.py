@@ -1,6 +1,5 @@
 """The fleet by risk, one machine, the alarms, one forecast of the log."""
 
-import asyncio
 from typing import Annotated, Literal
 
 import pydantic
@@ -57,16 +56,7 @@ async def machines(request: Request, asked: Annotated[FleetAsked, Query()]) -> R
     live = service_of(request).of_machines()
     filters = dict(_filter(text) for text in asked.filter)
 
-    def page() -> dict[str, object]:
-        order = live.views.order(filters=filters, alarm=asked.alarm)
-        shown = order[(asked.page - 1) * asked.size : asked.page * asked.size]
-        names = [live.engine.board.machine_ids[slot] for slot in shown.tolist()]
-        served = live.engine.active.served
-        return served.stamp() | {
-            "total": len(order), "page": asked.page, "size": asked.size, "machines": live.views.listed(names),
-            "headline": served.headline_column, "filters": live.views.choices()}
-
-    return answer(await live.on_engine(page))
+    return answer(await live.fleet(filters=filters, alarm=asked.alarm, page=asked.page, size=asked.size))
 
 
 async def machine(request: Request, machine_id: str, asked: Annotated[PastAsked, Query()]) -> Response:
@@ -77,16 +67,16 @@ async def machine(request: Request, machine_id: str, asked: Annotated[PastAsked,
         raise Refusal(404, "path.machine_id", found=repr(machine_id[:200]), wanted="a machine that has sent readings",
                       do="GET /v1/machines lists them.")
     since = live.moments.parse(asked.since, "query.since")
-    await asyncio.to_thread(service.log.flush)          # so that the newest forecast is in the history
-    return answer(await live.on_engine(lambda: live.views.machine(machine_id, since)))
+    await service.ask(service.log.flush)          # so that the newest forecast is in the history
+    return answer(await live.machine(machine_id, since))
 
 
 async def alarms(request: Request, asked: Annotated[AlarmsAsked, Query()]) -> Response:
     """Alarms, the newest first."""
     service = service_of(request)
     live = service.of_machines()
-    found = await asyncio.to_thread(live.store.alarms, machine_id=asked.machine_id, open_only=asked.state == "open",
-                                    limit=asked.limit)
+    found = await service.ask(lambda: live.store.alarms(
+        machine_id=asked.machine_id, open_only=asked.state == "open", limit=asked.limit))
     return answer(service.served.stamp() | {"alarms": [shown_alarm(alarm, live.moments) for alarm in found]})
 
 
@@ -99,7 +89,8 @@ async def acknowledge(request: Request) -> Response:
         raise Refusal(422, "body.comment", found=kind_of(comment), wanted=f"a text of at most {_COMMENT:,} characters",
                       do="Shorten it.")
     number = _number(request.path_params["alarm_id"], "path.alarm_id")
-    alarm = await asyncio.to_thread(live.store.acknowledge, number, request.scope[CALLER].name, wall_clock(), comment)
+    alarm = await service.ask(lambda: live.store.acknowledge(
+        number, request.scope[CALLER].name, wall_clock(), comment))
     if alarm is None:
         raise Refusal(404, "path.alarm_id", found=str(number), wanted="an alarm of GET /v1/alarms",
                       do="Look at the list again.")
@@ -110,12 +101,12 @@ async def forecast(request: Request, forecast_id: str) -> Response:
     """A forecast of the log, and where it comes from."""
     service = service_of(request)
     number = _number(forecast_id, "path.forecast_id")
-    await asyncio.to_thread(service.log.flush)
-    found = await asyncio.to_thread(service.store.forecast, number)
+    await service.ask(service.log.flush)
+    found = await service.ask(lambda: service.store.forecast(number))
     if found is None:
         raise Refusal(404, "path.forecast_id", found=forecast_id[:40], wanted="a forecast that is still kept",
                       do="Forecasts older than the retention are gone.")
-    return answer(service.served.stamp() | {"forecast": await asyncio.to_thread(service.traced, found)})
+    return answer(service.served.stamp() | {"forecast": await service.ask(lambda: service.traced(found))})
 
 
 def _filter(text: str) -> tuple[str, str]:

@@ -8,21 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from oilcan.ground.errors import IntegrityError, OilcanError, ParamsError
 from oilcan.io.stores import Store
 from oilcan.serving.bodies.telemetry_body import stored_columns
 from oilcan.serving.ground.refusal import Refusal
+from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.ground.settings import ServiceSettings
 from oilcan.serving.live.bundle_track import Track
-from oilcan.serving.live.live_service import wall_clock
-from oilcan.serving.live.restoring import restore
+from oilcan.serving.live.following import follow, restore
+from oilcan.serving.live.live_service import Live, wall_clock
 from oilcan.serving.model.loaded_bundle import Served
 from oilcan.serving.service.acceptance import check_accepted
-
-if TYPE_CHECKING:
-    from oilcan.serving.service.service import Service
 
 SETTING: Final = "models"
 
@@ -88,10 +86,23 @@ def first_served(settings: ServiceSettings, store: Store) -> tuple[Served, Model
     return active, known
 
 
+class Changed(Protocol):
+    """The parts of a service that a change of the bundle touches; see `service.Service`."""
+
+    settings: ServiceSettings
+    served: Served
+    store: Store
+    metrics: Metrics
+    live: Live | None
+
+    def remember(self, served: Served) -> None:
+        """Keep where a bundle came from."""
+
+
 class Swap:
     """Changes of the bundle in service; one at a time, each on a thread of its own."""
 
-    def __init__(self, service: "Service", models: Models) -> None:
+    def __init__(self, service: Changed, models: Models) -> None:
         self._service, self.models = service, models
         self._changing = threading.Lock()
         home = service.settings.bundles or service.settings.bundle.resolve().parent
@@ -206,7 +217,7 @@ class Swap:
             return
         engine = service.live.engine
         if served is None:
-            service.live.pipeline.call(engine.unwatch).result()
+            service.live.pipeline.call(lambda: engine.watch(None, None)).result()
             return
         service.remember(served)
         track, cursor = self._track(served)
@@ -217,11 +228,11 @@ class Swap:
         """A track that has taken in almost everything; features are shared where the plan is the same."""
         live = self._service.live
         assert live is not None  # noqa: S101  # for mypy: asked only where there are machines
-        for other in (live.engine.active, live.engine.shadow):
-            if other is not None and other.fits(served):
-                return Track(served, list(live.columns), live.texts, other.features), None
-        track = Track(served, list(live.columns), live.texts)
-        return track, restore(track, live.store)[0]
+        for other in (live.engine.active, live.engine.shadow.track):
+            if other is not None and other.shares(served):
+                return Track(served, list(live.columns), live.store.texts, other.features), None
+        track = Track(served, list(live.columns), live.store.texts)
+        return track, follow(track, live.store, restore(track, live.store)[0])[0]
 
     def _but(self, active: Place) -> Place | None:
         """The challenger, unless it is what is served now."""

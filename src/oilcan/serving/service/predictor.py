@@ -13,7 +13,7 @@ from oilcan.serving.bodies.instants_json import Moments
 from oilcan.serving.bodies.json_rows import NumberRows, Row, kind_of, known_keys, read_body, row_list
 from oilcan.serving.ground.refusal import Refusal
 from oilcan.serving.ground.service_metrics import Metrics
-from oilcan.serving.live.forecast_log import ForecastLog
+from oilcan.serving.live.forecast_log import ForecastLog, ForecastRows
 from oilcan.serving.model.loaded_bundle import Served
 
 _INLINE: Final = 8          # rows that are scored at once; more go to a thread, so that others need not wait
@@ -41,7 +41,7 @@ class Predictor:
             raise Refusal(422, "body.plan_hash", found=kind_of(content.get("plan_hash")),
                           wanted=f"{served.bundle.fitted.plan_hash!r}",
                           do="Rows without names count on the order of GET /v1/model; send the hash it names.")
-        if len(rows) <= _INLINE:
+        if len(rows) <= _INLINE and self._log.has(len(rows)):
             return self._of_rows(served, rows, names)
         return await asyncio.to_thread(self._of_rows, served, rows, names)
 
@@ -67,8 +67,10 @@ class Predictor:
         return served.stamp() | {"forecasts": shaped(served, columns, forecasts), "refused": refused}
 
     def _remember(self, served: Served, columns: dict[str, np.ndarray]) -> range:
-        ids = self._log.add(served.digest, served.bundle.contract.version, "asked", columns, None, self._clock())
-        self._count.inc(len(ids))
+        n = len(next(iter(columns.values())))
+        ids = self._log.reserve(n)
+        self._log.put(ForecastRows.of(served, "asked", columns, None, self._clock(), np.arange(ids.start, ids.stop)))
+        self._count.inc(n)
         return ids
 
     def _numbers(self, served: Served) -> NumberRows:

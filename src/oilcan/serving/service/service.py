@@ -1,7 +1,9 @@
 """One service: the bundle in service, the store, its machines, who may ask, and what was counted."""
 
 import asyncio
-from typing import Any, Final
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
 
 from oilcan.io.stores import Store
 from oilcan.io.stores.tables.forecast_table import Forecast
@@ -11,11 +13,12 @@ from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.ground.settings import ServiceSettings
 from oilcan.serving.live.forecast_log import ForecastLog
 from oilcan.serving.live.live_service import Live, wall_clock
-from oilcan.serving.live.periodic import Rounds
+from oilcan.serving.live.periodic import PeriodicWork
 from oilcan.serving.model.loaded_bundle import Served
 from oilcan.serving.service.bundle_swap import Models, Swap
 from oilcan.serving.service.predictor import Predictor
 
+T = TypeVar("T")
 _FOLLOW_S: Final = 1.0          # between two looks at what other replicas of the same store have done
 
 
@@ -39,16 +42,23 @@ class Service:
         self.predictor = Predictor(lambda: self.served, self.log, self.metrics, wall_clock, settings.max_rows)
         timed = served.bundle.contract.time.kind != "none"
         self.live = Live(settings, served, store, self.log, self.metrics) if timed else None
+        self._askers = ThreadPoolExecutor(8, "asker")
         self.swap = Swap(self, models)
-        self._replica = Rounds("replica", _FOLLOW_S, self._catch_up, self.swap.follow_store)
+        followed = [self._probe] + ([] if self.live is None else [self.live.follow])
+        if settings.store.startswith("postgres"):
+            followed.append(self.swap.follow_store)     # other replicas may have changed the bundle
+        self._follower = PeriodicWork("follower", _FOLLOW_S, *followed)
+
+    async def ask(self, work: Callable[[], T]) -> T:
+        """What some question to the store returns; on a thread, for a store may take long to answer."""
+        return await asyncio.get_running_loop().run_in_executor(self._askers, work)
 
     async def ready(self) -> None:
         """Wait until the state of the last process was taken up, then go on watching what was watched."""
         if self.live is not None:
             await asyncio.wrap_future(self.live.restored)
         await asyncio.to_thread(self.swap.resume)
-        if self.live is not None and self.live.is_shared:
-            self._replica.start()
+        self._follower.start()
 
     def remember(self, served: Served) -> None:
         """Keep where a bundle came from, before it forecasts: its forecasts lead back when another one answers."""
@@ -71,8 +81,18 @@ class Service:
         return self.live
 
     def waiting_for(self) -> list[str]:
-        """What is not ready yet."""
-        return ["the state of the machines"] if self.live is not None and not self.live.is_ready else []
+        """Why it is not ready; nothing if it is."""
+        reasons = [f"the thread {name}, which ended" for name in self.dead_threads()]
+        if self.live is not None and self.live.engine.in_doubt is not None:
+            reasons.append(f"the state of the machines: {self.live.engine.in_doubt}")
+        if self.store.health.trouble is not None:
+            reasons.append(self.store.health.trouble)
+        return reasons
+
+    def dead_threads(self) -> list[str]:
+        """Threads that ended although the service runs: then it must end too."""
+        threads = [self.log.thread, self._follower.thread, *(self.live.threads if self.live is not None else [])]
+        return [thread.name for thread in threads if thread.is_dead]
 
     def card(self) -> dict[str, Any]:
         """The model's card, and what else the store remembers: the bundle before, the challenger."""
@@ -92,15 +112,17 @@ class Service:
 
     def close(self) -> None:
         """Write what waits, and let go of the store."""
-        self._replica.stop()
+        self._follower.stop()
         if self.live is not None:
             self.live.close()
-        self.log.flush()
+        self.log.stop()
         self.store.close()
+        self._askers.shutdown(wait=False, cancel_futures=True)
 
-    def _catch_up(self) -> None:
-        if self.live is not None:
-            self.live.pipeline.call(self.live.engine.catch_up).result()
+    def _probe(self) -> None:
+        """Find out whether a store that was in trouble can write again; nobody else may ask, while it is not ready."""
+        if self.store.health.trouble is not None:
+            self.store.probe()
 
 
 def has_keys(store: Store) -> bool:

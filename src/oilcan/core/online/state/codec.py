@@ -1,9 +1,9 @@
 """A machine's state as bytes, and back: versioned, checked, free of code.
 
-    magic  version  digest of all that follows  |  fingerprint  counts  |  numbers, little-endian, one after the other
+    magic  version  digest of all that follows  |  fingerprint  machine  counts  |  numbers, one after the other
 
-What is written is the present, the base, the raw readings since, the older readings that windows still hold,
-records and static columns. Windows follow from the readings, so they are computed again and not written.
+Numbers are little-endian. What is written is the present, the base, the raw readings since, the older readings that
+windows still hold, records and static columns. Windows follow from the readings, so they are computed again.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from oilcan.core.online.state.reading_block import Block
 from oilcan.ground.errors import IntegrityError
 
 MAGIC: Final = b"OILF"
-VERSION: Final = 2           # 1 did not hold the present
+VERSION: Final = 3           # 1 did not hold the present, 2 not the machine
 _SEAL: Final = struct.Struct("<4sH32s")
 _REMEDY: Final = "Replay the machine from its stored readings."
 
@@ -30,6 +30,8 @@ class Snapshot:
 
     Parameters
     ----------
+    machine_id
+        Whose it is.
     rows
         State by part and field, each of shape (1, ...).
     readings
@@ -38,6 +40,7 @@ class Snapshot:
         Of the records, shape (r,).
     """
 
+    machine_id: str
     rows: dict[str, Taken]
     readings: list[Block]
     keys: np.ndarray
@@ -86,17 +89,17 @@ class Codec:
     """
 
     def __init__(self, fingerprint: str, rows: Mapping[str, Rows], widths: Sequence[int]) -> None:
-        self._fingerprint = hashlib.sha256(fingerprint.encode()).digest()
+        self._fingerprint = _digest(fingerprint)
         self._fields = {part: each.empty for part, each in rows.items()}
         self._widths = list(widths)
-        self._counts = struct.Struct(f"<32s{len(self._widths) + 1}I")
+        self._counts = struct.Struct(f"<32s32s{len(self._widths) + 1}I")
         self._row = np.dtype([(f"{part} {name}", row.dtype.newbyteorder("<"), row.shape)
                               for part, fields in self._fields.items() for name, row in fields.items()])
 
     def encode(self, snapshot: Snapshot) -> bytes:
         """The bytes of a machine."""
         lengths = [len(block.time) for block in snapshot.readings]
-        body = [self._counts.pack(self._fingerprint, *lengths, len(snapshot.times))]
+        body = [self._counts.pack(self._fingerprint, _digest(snapshot.machine_id), *lengths, len(snapshot.times))]
         body += [_bytes(snapshot.rows[part][name]) for part, fields in self._fields.items() for name in fields]
         for block in snapshot.readings:
             body += [_bytes(block.time), _bytes(block.values)]
@@ -106,7 +109,7 @@ class Codec:
 
     def counts(self, dumps: Sequence[bytes]) -> np.ndarray:
         """Readings in each list, then records, by machine: shape (n, lists + 1)."""
-        return np.array([self._counts.unpack_from(dump, _SEAL.size)[1:] for dump in dumps], dtype=np.int64)
+        return np.array([self._counts.unpack_from(dump, _SEAL.size)[2:] for dump in dumps], dtype=np.int64)
 
     def decode(self, dumps: Sequence[bytes]) -> Decoded:
         """What `encode` was given, of several machines at once; the bytes must have passed `check`."""
@@ -127,13 +130,14 @@ class Codec:
                  for time, values, width in zip(readings[::2], readings[1::2], self._widths, strict=True)]
         return Decoded(rows, counts, lists, keys, times)
 
-    def check(self, dump: bytes) -> None:
-        """Refuse what `encode` did not make.
+    def check(self, machine_id: str, dump: bytes) -> None:
+        """Refuse what `encode` did not make of this machine.
 
         Raises
         ------
         IntegrityError
-            If the bytes are cut or changed, of another version, or of an engine with another plan or settings.
+            If the bytes are cut or changed, of another version, of another machine, or of an engine with another plan
+            or settings.
         """
         if len(dump) < _SEAL.size + self._counts.size or dump[:4] != MAGIC:
             raise IntegrityError(f"state of a machine: not one, or cut off (found {len(dump)} bytes). {_REMEDY}")
@@ -144,10 +148,16 @@ class Codec:
             raise IntegrityError(f"state of a machine: cut off or changed (found {len(dump)} bytes). {_REMEDY}")
         if not dump.startswith(self._fingerprint, _SEAL.size):
             raise IntegrityError(f"state of a machine: made by another feature plan or with other settings. {_REMEDY}")
+        if not dump.startswith(_digest(machine_id), _SEAL.size + len(self._fingerprint)):
+            raise IntegrityError(f"state of machine {machine_id}: is the state of another machine. {_REMEDY}")
 
 
 _INTEGER: Final = np.dtype(np.int64)
 _NUMBER: Final = np.dtype(np.float64)
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode(errors="replace")).digest()
 
 
 def _bytes(array: np.ndarray) -> bytes:

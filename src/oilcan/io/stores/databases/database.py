@@ -3,11 +3,14 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import numpy as np
 
+from oilcan.ground.errors import StoreDamaged, StoreUnavailable
+
 Row = tuple[Any, ...]
+_WAIT_S: Final = 20.0           # for a connection that somebody else has
 T = TypeVar("T")
 C = TypeVar("C")
 
@@ -44,6 +47,31 @@ def marks(into: str) -> str:
     return "(" + ", ".join("?" * (into.count(",") + 1)) + ")"
 
 
+class Health:
+    """Whether the database answers, as its last calls found it.
+
+    Attributes
+    ----------
+    trouble
+        What is wrong; None if nothing is. Damage stays until the process ends, other trouble until a write succeeds.
+    """
+
+    def __init__(self) -> None:
+        self.trouble: str | None = None
+        self._is_damaged = False
+
+    def failed(self, err: StoreUnavailable) -> StoreUnavailable:
+        """Note an error; the same error."""
+        if not self._is_damaged:
+            self.trouble, self._is_damaged = str(err), isinstance(err, StoreDamaged)
+        return err
+
+    def wrote(self) -> None:
+        """Note that a write succeeded."""
+        if not self._is_damaged:
+            self.trouble = None
+
+
 class Database(Protocol):
     """A database that is up to date with `schema.MIGRATIONS`.
 
@@ -51,24 +79,30 @@ class Database(Protocol):
     ----------
     name
         The address without a password, for messages.
-    after, final, order
-        SQL on a table with `seq`: rows after a position (two parameters), rows that no unfinished transaction can
-        still get in front of, and the order in which they became final.
-    position
-        SQL for the two numbers of a row's position.
+    health
+        Whether it answers.
     """
 
     name: str
-    after: str
-    final: str
-    order: str
-    position: str
+    health: Health
 
     def read(self, work: Callable[[Transaction], T]) -> T:
         """Do some reading of one consistent state."""
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """Do some writing; what it wrote is durable when this returns. `work` may be run again after a collision."""
+
+    def claim(self) -> None:
+        """Be the one process that serves from this database, where there may be one only.
+
+        Raises
+        ------
+        StoreError
+            If another process is.
+        """
+
+    def lock_log(self, tx: Transaction) -> None:
+        """Wait until no other transaction adds to the log, and keep others from it until this one ends."""
 
     def insert_readings(self, tx: Transaction, keys: np.ndarray, values: np.ndarray, layout: int,
                         received_at: int) -> np.ndarray:
@@ -93,7 +127,7 @@ class Pool(Generic[C]):
     """At most `limit` connections, opened when first needed, each in the hands of one thread at a time."""
 
     def __init__(self, connect: Callable[[], C], close: Callable[[C], None], limit: int) -> None:
-        self._connect, self._close = connect, close
+        self._connect, self._close, self._limit = connect, close, limit
         self._free: list[C] = []
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(limit)
@@ -101,7 +135,9 @@ class Pool(Generic[C]):
     @contextmanager
     def take(self) -> Iterator[C]:
         """A connection; put back after use, thrown away after an error, which may have left it broken."""
-        with self._places:
+        if not self._places.acquire(timeout=_WAIT_S):
+            raise StoreUnavailable(f"store: all {self._limit} connections are in use. Try again.")
+        try:
             with self._lock:
                 connection = self._free.pop() if self._free else None
             connection = self._connect() if connection is None else connection
@@ -112,6 +148,8 @@ class Pool(Generic[C]):
                 raise
             with self._lock:
                 self._free.append(connection)
+        finally:
+            self._places.release()
 
     def clear(self) -> None:
         """Close the connections nobody holds."""

@@ -13,29 +13,31 @@ import numpy as np
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from oilcan.ground.errors import StoreError, StoreUnavailable
+from oilcan.ground.errors import StoreDamaged, StoreError, StoreUnavailable
 from oilcan.io.stores.databases import array_codec
 from oilcan.io.stores.databases.array_codec import bigints, byteas
-from oilcan.io.stores.databases.database import Pool, Row, T, Transaction, marks
+from oilcan.io.stores.databases.database import Health, Pool, Row, T, Transaction, marks
+from oilcan.io.stores.databases.deadlines import Deadlines
 from oilcan.io.stores.databases.migrations import migrate
 
 _CONNECTIONS: Final = 8
+_LIMIT_S: Final = 20.0                  # of a transaction; then its connection is cut
+_STEPS_S: Final = 3_600.0                # a step of the tables may rewrite a large one
 _TRIES: Final = 5                       # of a transaction that collides with another
-_LOCK: Final = int.from_bytes(b"oilcan")                        # of the schema's steps
+_LOCK: Final = int.from_bytes(b"oilcan")                        # of the tables' steps
+_LOG_LOCK: Final = _LOCK + 1
 _ON_CONNECT: Final = """
-SELECT set_config('search_path', 'oilcan', false), set_config('statement_timeout', '60s', false),
+SELECT set_config('search_path', 'oilcan', false), set_config('statement_timeout', '15s', false),
        set_config('idle_in_transaction_session_timeout', '60s', false),
        set_config('synchronous_commit', CASE current_setting('synchronous_commit')
                                         WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)
 """
-_FOLLOWED: Final = ("readings", "records")
-_BEFORE: Final = "(SELECT value FROM counters WHERE name = 'transactions_before')"      # see `_settle`
 _INSERT: Final = ("INSERT INTO readings (bucket, machine, time, layout, received_at, numbers) SELECT b, m, t, ?, ?, n "
                   "FROM unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::bytea[]) AS new (b, m, t, n) "
                   "ON CONFLICT DO NOTHING")
-_MINE: Final = ("SELECT bucket, machine, time FROM readings JOIN unnest(?::bigint[], ?::bigint[], ?::bigint[]) AS "  # noqa: S608
+_MINE: Final = ("SELECT bucket, machine, time FROM readings JOIN unnest(?::bigint[], ?::bigint[], ?::bigint[]) AS "
                 "sent (b, m, t) ON (bucket, machine, time) = (b, m, t) "
-                "WHERE transaction_id = pg_current_xact_id()::text::bigint + " + _BEFORE)
+                "WHERE seq > ?")
 
 
 class PostgresTransaction:
@@ -70,11 +72,6 @@ class PostgresDatabase:
         If the server cannot be reached, or does not let us in.
     """
 
-    after = "(transaction_id, seq) > (?, ?)"
-    final = f"transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint + {_BEFORE}"
-    order = "transaction_id, seq"
-    position = "transaction_id, seq"
-
     def __init__(self, url: str) -> None:
         try:
             parts = conninfo_to_dict(url)
@@ -82,9 +79,9 @@ class PostgresDatabase:
             raise StoreError("store: the address is none that PostgreSQL knows (wanted postgresql://user@host/name)."
                              ) from err
         self.name = f"postgresql://{parts.get('host', '')}/{parts.get('dbname', '')}"
-        self._url = url
+        self._url, self._deadlines, self.health = url, Deadlines(), Health()
         self._pool: Pool[psycopg.Connection[Row]] = Pool(self._connect, psycopg.Connection.close, _CONNECTIONS)
-        self.write(self._begin)
+        self._repeated("BEGIN", self._begin, _STEPS_S)
 
     def read(self, work: Callable[[Transaction], T]) -> T:
         """Do some reading of one consistent state."""
@@ -92,26 +89,37 @@ class PostgresDatabase:
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """Do some writing; durable when this returns. Run again if it collides with another transaction."""
-        return self._repeated("BEGIN", work)
+        result = self._repeated("BEGIN", work)
+        self.health.wrote()
+        return result
+
+    def claim(self) -> None:
+        """Nothing to do: several processes may serve from one server."""
+
+    def lock_log(self, tx: Transaction) -> None:
+        """Wait for the lock; it ends with the transaction, or with the connection."""
+        tx.rows("SELECT pg_advisory_xact_lock(?)", (_LOG_LOCK,))
 
     def insert_readings(self, tx: Transaction, keys: np.ndarray, values: np.ndarray, layout: int,
                         received_at: int) -> np.ndarray:
         """Insert rows whose key is not there yet; bool, shape (n,): was it inserted?"""
         columns = [bigints(column) for column in keys.T]
+        newest = tx.rows("SELECT coalesce(max(seq), 0) FROM readings")[0][0]   # nobody else adds any: `lock_log`
         if tx.run(_INSERT, (layout, received_at, *columns, byteas(values))) == len(keys):
             return np.ones(len(keys), dtype=bool)
-        mine = set(tx.rows(_MINE, columns))
+        mine = set(tx.rows(_MINE, (*columns, newest)))
         return np.fromiter((tuple(key) in mine for key in keys.tolist()), dtype=bool, count=len(keys))
 
     def reclaim(self) -> None:
         """The server's own autovacuum does it."""
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, those in use too."""
+        self._deadlines.cut_all()
         self._pool.clear()
 
     def _connect(self) -> psycopg.Connection[Row]:
-        connection = psycopg.connect(self._url, autocommit=True, application_name="oilcan", connect_timeout=10)
+        connection = psycopg.connect(self._url, autocommit=True, application_name="oilcan", connect_timeout=5)
         array_codec.register(connection)
         connection.execute(_ON_CONNECT)
         return connection
@@ -122,27 +130,31 @@ class PostgresDatabase:
         if not tx.rows("SELECT 1 FROM pg_namespace WHERE nspname = 'oilcan'"):
             tx.run("CREATE SCHEMA oilcan")
         migrate(tx, "postgresql", self.name, time.time_ns() // 1000)
-        _settle(tx)
 
-    def _repeated(self, begin: str, work: Callable[[Transaction], T]) -> T:
+    def _repeated(self, begin: str, work: Callable[[Transaction], T], limit_s: float = _LIMIT_S) -> T:
+        until = time.monotonic() + limit_s
         for _ in range(_TRIES):
             try:
-                with self._told(), self._pool.take() as connection:
+                with self._translated(), self._pool.take() as connection, self._deadlines.watch(connection, until):
                     return _once(connection, begin, work)
             except _AgainError as err:
                 again = err
                 if again.lost:
                     self._pool.clear()      # the others were lost with it
-        raise StoreUnavailable(f"{self.name}: {again.__cause__}. Tried {_TRIES} times; try again.") from again
+        raise self.health.failed(StoreUnavailable(
+            f"{self.name}: {again.__cause__}. Tried {_TRIES} times; try again.")) from again
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Say in our words what the server cannot do."""
+    def _translated(self) -> Iterator[None]:
+        """Errors of the server and of the connection as errors of the store."""
         try:
             yield
-        except psycopg.OperationalError as err:
-            raise StoreUnavailable(f"{self.name}: {str(err).strip()}. Check that the server runs and lets us in, then "
-                                   f"try again.") from err
+        except (psycopg.errors.DataCorrupted, psycopg.errors.IndexCorrupted) as err:
+            raise self.health.failed(StoreDamaged(
+                f"{self.name}: {str(err).strip()}. Restore the server from a backup.")) from err
+        except (psycopg.OperationalError, psycopg.InternalError, psycopg.InterfaceError) as err:
+            raise self.health.failed(StoreUnavailable(f"{self.name}: {str(err).strip()}. Check that the server runs "
+                                                      f"and lets us in, then try again.")) from err
 
 
 class _AgainError(Exception):
@@ -160,26 +172,14 @@ def _once(connection: psycopg.Connection[Row], begin: str, work: Callable[[Trans
         result = work(PostgresTransaction(connection))
     except (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected) as err:
         raise _AgainError(lost=False) from err
-    except psycopg.OperationalError as err:
-        if connection.broken:
+    except psycopg.errors.ReadOnlySqlTransaction as err:        # a standby now: another server of the address may write
+        raise _AgainError(lost=True) from err
+    except (psycopg.OperationalError, psycopg.InterfaceError) as err:
+        if connection.broken or connection.closed:
             raise _AgainError(lost=True) from err
         raise
     connection.execute("COMMIT")        # if this fails nobody knows what became of it: not done again
     return result
-
-
-def _settle(tx: Transaction) -> None:
-    """Go on counting transactions where a server that was restored from left off.
-
-    A server with a shorter life would give numbers that lie before those of rows and cursors that are there.
-    """
-    tx.run("INSERT INTO counters (name, value) VALUES ('transactions_before', 0) ON CONFLICT DO NOTHING")
-    newest = max(tx.rows(f"SELECT coalesce(max(transaction_id), 0) FROM {table}")[0][0] for table in _FOLLOWED)  # noqa: S608
-    if tx.rows(f"SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint + {_BEFORE}")[0][0] <= newest:
-        tx.run("UPDATE counters SET value = ? WHERE name = 'transactions_before'", (newest,))
-        for table in _FOLLOWED:
-            tx.run(f"ALTER TABLE {table} ALTER COLUMN transaction_id SET DEFAULT (pg_current_xact_id()::text::bigint "
-                   f"+ {int(newest)})")
 
 
 def _marked(sql: str) -> str:

@@ -4,6 +4,7 @@ Write-ahead log with a sync of the disk at every commit: what was acknowledged s
 writes, behind a lock; readers have connections of their own and never wait for it.
 """
 
+import contextlib
 import itertools
 import sqlite3
 import threading
@@ -15,13 +16,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from oilcan.ground.errors import StoreError, StoreUnavailable
-from oilcan.io.stores.databases.database import Pool, Row, T, Transaction, marks
+from oilcan.ground.errors import StoreDamaged, StoreError, StoreUnavailable
+from oilcan.io.stores.databases.database import Health, Pool, Row, T, Transaction, marks
 from oilcan.io.stores.databases.migrations import migrate
+from oilcan.io.stores.databases.sqlite_file import FileIdentity, ServiceLock
 
 _READERS: Final = 8
 _MARK: Final = int.from_bytes(b"oilc")             # SQLite's "application id"
-_WAIT_S: Final = 30.0                   # for another process that writes
+_WAIT_S: Final = 10.0                   # for another process that writes
 _ON_CONNECT: Final = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA synchronous = FULL",
@@ -64,30 +66,33 @@ class SqliteDatabase:
     Raises
     ------
     StoreError
-        If the file cannot be opened, is no store, or was written by a newer Oilcan.
+        If the file cannot be opened, is not a store, or was written by a newer Oilcan.
     """
-
-    # one writer: rows become final in the order of `seq`
-    after, final, order, position = "? >= 0 AND seq > ?", "1 = 1", "seq", "0, seq"
 
     def __init__(self, path: Path) -> None:
         self.name = f"sqlite:///{path}"
-        self._path = path
+        self._path, self.health = path, Health()
         self._writing = threading.Lock()
+        self._writer: sqlite3.Connection | None = None
         self._readers: Pool[sqlite3.Connection] = Pool(self._connect, sqlite3.Connection.close, _READERS)
-        with self._told():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.touch(mode=0o600)      # it holds hashes of keys; the log beside it gets the same rights
-            self._writer = self._connect_writer()
+        self._lock = ServiceLock(path, self.name)
         try:
+            with self._translated():
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                path.touch(mode=0o600)      # it holds hashes of keys; the log beside it gets the same rights
+                self._identity = FileIdentity(path, self.name)
             self.write(self._begin)
+        except StoreDamaged as err:         # at the start it is rather the wrong file than a broken one
+            self._close_writer()
+            raise StoreError(f"{str(err).split(' Run `oilcan')[0]} Choose another file, or run `oilcan doctor --store "
+                             f"{self.name}` if it is a store.") from err
         except BaseException:
-            self._writer.close()
+            self._close_writer()
             raise
 
     def read(self, work: Callable[[SqliteTransaction], T]) -> T:
         """Do some reading of one consistent state."""
-        with self._told(), self._readers.take() as connection:
+        with self._translated(), self._readers.take() as connection:
             connection.execute("BEGIN")
             try:
                 return work(SqliteTransaction(connection))
@@ -96,15 +101,35 @@ class SqliteDatabase:
 
     def write(self, work: Callable[[SqliteTransaction], T]) -> T:
         """Do some writing; on the disk when this returns."""
-        with self._told(), self._writing:
-            self._writer.execute("BEGIN IMMEDIATE")
+        with self._translated(), self._writing:
             try:
-                result = work(SqliteTransaction(self._writer))
-                self._writer.execute("COMMIT")
-            finally:
-                if self._writer.in_transaction:
-                    self._writer.execute("ROLLBACK")
-            return result
+                return self._write(work)
+            except (sqlite3.OperationalError, sqlite3.DatabaseError):
+                self._close_writer()        # whatever state it is in: the next write begins with a new one
+                raise
+
+    def _write(self, work: Callable[[SqliteTransaction], T]) -> T:
+        if self._writer is None:
+            self._writer = self._connect_writer()
+        writer = self._writer
+        self._identity.check(writer)
+        writer.execute("BEGIN IMMEDIATE")
+        try:
+            result = work(SqliteTransaction(writer))
+            writer.execute("COMMIT")
+        finally:
+            if writer.in_transaction:
+                writer.execute("ROLLBACK")
+        self._identity.check(writer)        # deleted meanwhile: what was just written must not be acknowledged
+        self.health.wrote()
+        return result
+
+    def claim(self) -> None:
+        """Lock a file beside the database; the lock ends with the process."""
+        self._lock.take()
+
+    def lock_log(self, tx: Transaction) -> None:
+        """Nothing to do: a transaction that writes has the lock of the whole file."""
 
     def insert_readings(self, tx: Transaction, keys: np.ndarray, values: np.ndarray, layout: int,
                         received_at: int) -> np.ndarray:
@@ -121,17 +146,27 @@ class SqliteDatabase:
 
     def reclaim(self) -> None:
         """Give free pages at the end of the file back, a few at a time so that nobody waits long."""
-        with self._told(), self._writing:
-            self._writer.execute("PRAGMA incremental_vacuum(2000)").fetchall()
+        with self._translated(), self._writing:
+            if self._writer is not None:
+                self._writer.execute("PRAGMA incremental_vacuum(2000)").fetchall()
 
     def close(self) -> None:
         """Close every connection; the log is written into the file."""
         self._readers.clear()
         with self._writing:
-            self._writer.close()
+            self._close_writer()
+        self._lock.let_go()
+
+    def _close_writer(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with contextlib.suppress(sqlite3.Error):
+                writer.close()
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
+        # never made anew: a file that is gone must be noticed
+        connection = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=rw", timeout=_WAIT_S, isolation_level=None,
+                                     check_same_thread=False, uri=True)
         for pragma in _ON_CONNECT:
             connection.execute(pragma)
         return connection
@@ -151,17 +186,22 @@ class SqliteDatabase:
         migrate(tx, "sqlite", self.name, time.time_ns() // 1000)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Say in our words what SQLite cannot do."""
+    def _translated(self) -> Iterator[None]:
+        """Errors of SQLite and of the disk as errors of the store."""
         try:
             yield
-        except sqlite3.OperationalError as err:
-            raise StoreUnavailable(f"{self.name}: {err}. Check the disk and who else uses the file, then try "
-                                   f"again.") from err
+        except StoreUnavailable as err:
+            self.health.failed(err)
+            raise
+        except (sqlite3.OperationalError, OSError) as err:
+            raise self.health.failed(StoreUnavailable(
+                f"{self.name}: {err}. Check the disk and who else uses the file, then try again.")) from err
         except sqlite3.DatabaseError as err:
-            if isinstance(err, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+            if isinstance(err, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.DataError):
                 raise                   # a mistake of ours, not of the file
-            raise StoreError(f"{self.name}: {err}. Choose another file, or restore it from a copy.") from err
+            raise self.health.failed(StoreDamaged(
+                f"{self.name}: {err}. Run `oilcan doctor --store {self.name}`, which checks it and rebuilds it "
+                f"from the readings.")) from err
 
 
 def _packed(values: np.ndarray) -> list[bytes]:

@@ -24,6 +24,15 @@ class NewAlarm:
 
 
 @dataclass(frozen=True)
+class ClosedAlarm:
+    """The policy closes what is open of a machine and task; `time` is that of the reading that says so."""
+
+    machine_id: str
+    task: str
+    time: int
+
+
+@dataclass(frozen=True)
 class Comment:
     """What somebody said about an alarm; `said_by` is the name of a key."""
 
@@ -51,22 +60,24 @@ _SELECT: Final = ("SELECT id, machine, task, time, opened_at, p, threshold, reas
 class AlarmsPart(MachinesPart):
     """The part of a store about alarms."""
 
-    def change_alarms(self, *, closed: Sequence[int] = (), opened: Sequence[NewAlarm] = (), now: int
-                      ) -> list[tuple[int, bool]]:
-        """Close some alarms, then open others, in one transaction; of each opened its id, and whether it is new.
+    def change_alarms(self, changes: Sequence[NewAlarm | ClosedAlarm], now: int) -> list[tuple[int, bool]]:
+        """Open and close alarms in the order given, in one transaction; of each opened its id, and whether it is new.
 
         There is one open alarm per machine and task at most, and one per reading for ever: asked again, by this
         process or another, the answer is the alarm that is there. One that is closed already stays as it is.
         """
-        machines = self.numbers_of([alarm.machine_id for alarm in opened], now).tolist()
-        rows = [(machine, alarm.task, alarm.time, now, alarm.p, alarm.threshold,
-                 json.dumps(alarm.reasons, allow_nan=False), alarm.forecast)
-                for machine, alarm in zip(machines, opened, strict=True)]
+        machines = self.numbers_of([change.machine_id for change in changes], now).tolist()
 
         def work(tx: Transaction) -> list[tuple[int, bool]]:
-            for key in closed:
-                tx.run("UPDATE alarms SET closed_at = ? WHERE id = ? AND closed_at IS NULL", (now, key))
-            return [_opened(tx, row) for row in rows]
+            opened = []
+            for machine, change in zip(machines, changes, strict=True):
+                if isinstance(change, NewAlarm):
+                    opened.append(_opened(tx, (machine, change.task, change.time, now, change.p, change.threshold,
+                                               json.dumps(change.reasons, allow_nan=False), change.forecast)))
+                else:
+                    tx.run("UPDATE alarms SET closed_at = ? WHERE machine = ? AND task = ? AND time <= ? "
+                           "AND closed_at IS NULL", (now, machine, change.task, change.time))
+            return opened
 
         return self.database.write(work)
 

@@ -1,49 +1,28 @@
 """Machines: their ids, the numbers that stand for them in other tables, and their static columns."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from oilcan.io.stores.databases.database import Database, Row, Transaction
 from oilcan.io.stores.databases.text_limits import check_name, is_name
+from oilcan.io.stores.values import Admission
 
 _PAGE: Final = 400                      # ids in one statement; databases limit the number of parameters
 
 
 class MachinesPart:
-    """The part of a store about machines."""
+    """The part of a store about machines.
+
+    Numbers of machines are remembered once they are committed: a number is never changed or given again.
+    """
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._numbers: dict[str, int] = {}      # machine id -> number; a number is never changed or given again
+        self._numbers: dict[str, int] = {}      # machine id -> number
         self._names: dict[int, str] = {}
-
-    def put_machines(self, static: Mapping[str, Mapping[str, Any]], now: int) -> None:
-        """Store the static columns of machines, known before or not; what was stored of them is replaced."""
-        for name in static:
-            check_name("machine_id", name)
-        rows = [(name, json.dumps(columns, allow_nan=False), now) for name, columns in sorted(static.items())]
-        self.database.write(lambda tx: tx.insert("machines (machine_id, static, first_seen)", rows,
-                                                 "ON CONFLICT (machine_id) DO UPDATE SET static = excluded.static"))
-
-    def numbers_of(self, machine_ids: Sequence[str], now: int) -> np.ndarray:
-        """Numbers of machines, int64, shape (n,); unknown ones are made known, in a transaction of their own."""
-        try:
-            return np.array([self._numbers[name] for name in machine_ids], dtype=np.int64)
-        except KeyError:
-            known = self.known(machine_ids)
-        missing = sorted(set(machine_ids) - set(known))     # one order in every process: no deadlock
-        for name in missing:
-            check_name("machine_id", name)
-        if missing:
-            self.database.write(lambda tx: tx.insert(
-                "machines (machine_id, static, first_seen)", [(name, "{}", now) for name in missing],
-                "ON CONFLICT DO NOTHING"))
-            known |= self.known(missing)
-        return np.array([known[name] for name in machine_ids], dtype=np.int64)
 
     def names_of(self, tx: Transaction, numbers: Iterable[int]) -> list[str]:
         """Ids of machines by their numbers."""
@@ -55,11 +34,71 @@ class MachinesPart:
     def known(self, machine_ids: Sequence[str]) -> dict[str, int]:
         """Numbers of those machines that the store knows."""
         missing = sorted(name for name in set(machine_ids) - self._numbers.keys() if is_name(name))
-        for at in range(0, len(missing), _PAGE):
-            self._numbers.update(self.database.read(partial(_numbers, page=missing[at : at + _PAGE])))
+        if missing:
+            self._numbers.update(self.database.read(lambda tx: _listed(tx, missing)))
         return {name: self._numbers[name] for name in machine_ids if name in self._numbers}
 
+    def numbers_of(self, machine_ids: Sequence[str], now: int) -> np.ndarray:
+        """Numbers of machines, int64, shape (n,); unknown ones are made known, in a transaction of their own."""
+        known = self.known(machine_ids)
+        if len(known) < len(set(machine_ids)):
+            def work(tx: Transaction) -> None:
+                self.database.lock_log(tx)
+                self.meet(tx, machine_ids, Admission(), {}, now)
 
-def _numbers(tx: Transaction, page: Sequence[str]) -> list[Row]:
-    marks = ", ".join("?" * len(page))
-    return tx.rows(f"SELECT machine_id, machine FROM machines WHERE machine_id IN ({marks})", page)  # noqa: S608
+            self.database.write(work)
+            known |= self.known(machine_ids)
+        return np.array([known[name] for name in machine_ids], dtype=np.int64)
+
+    def meet(self, tx: Transaction, names: Iterable[str], admission: Admission, met: dict[str, int], now: int, *,
+             all_or_none: bool = False, changed: int = 0) -> tuple[set[str], list[str]]:
+        """Look machines up and make unknown ones known as far as that is allowed; who is not let in, and who is new.
+
+        Parameters
+        ----------
+        tx
+            One that holds the lock of the log.
+        met
+            Machine id -> number, of those looked up or made known in this transaction; added to here. Publish it once
+            the transaction is committed.
+        all_or_none
+            Make none known if one may not be.
+        changed
+            Number of the log's entry in which they become known.
+        """
+        missing = sorted(set(names) - self._numbers.keys() - met.keys())
+        for name in missing:
+            check_name("machine_id", name)
+        met.update(_listed(tx, missing))
+        new = [name for name in missing if name not in met]
+        if not new:
+            return set(), []
+        room = len(new)
+        if admission.most is not None:
+            room = max(0, admission.most - tx.rows("SELECT count(*) FROM machines")[0][0])
+        strangers, new = set(new[room:]), [] if all_or_none and room < len(new) else new[:room]
+        tx.insert("machines (machine_id, static, first_seen, changed)", [(name, "{}", now, changed) for name in new])
+        met.update(_listed(tx, new))
+        return strangers, new
+
+    def publish(self, met: Mapping[str, int]) -> None:
+        """Remember the numbers of a transaction that was committed."""
+        self._numbers.update(met)
+
+    def number(self, name: str, met: Mapping[str, int]) -> int:
+        """The number of a machine that `meet` let in."""
+        found = self._numbers.get(name)
+        return met[name] if found is None else found
+
+
+def _listed(tx: Transaction, names: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for page in map(partial(_page, names), range(0, len(names), _PAGE)):
+        marks = ", ".join("?" * len(page))
+        rows: list[Row] = tx.rows(f"SELECT machine_id, machine FROM machines WHERE machine_id IN ({marks})", page)  # noqa: S608
+        found.update(rows)
+    return found
+
+
+def _page(names: Sequence[str], begin: int) -> Sequence[str]:
+    return names[begin : begin + _PAGE]

@@ -11,15 +11,28 @@ from oilcan.io.stores.databases import row_layouts
 from oilcan.io.stores.databases.database import Database, Row, Transaction
 from oilcan.io.stores.databases.text_limits import clamped
 from oilcan.io.stores.databases.time_buckets import GREATEST, LEAST, newest_of_each, newest_rows, readings_width
-from oilcan.io.stores.tables.machine_slots import MachinesPart
+from oilcan.io.stores.tables.log_table import LogPart, Writing
 from oilcan.io.stores.tables.refused_table import keep_aside
-from oilcan.io.stores.values import Appended, Layout, Machine, Readings, Refused, StoredReadings
+from oilcan.io.stores.tables.text_table import MOST
+from oilcan.io.stores.values import (
+    Admission,
+    Appended,
+    Layout,
+    Machine,
+    Outcome,
+    Readings,
+    ReadingsBatch,
+    Refused,
+    StoredReadings,
+    Write,
+)
 
 _PAGE: Final = 400                      # keys in one statement; databases limit the number of parameters
+OPEN: Final = Admission()
 _COLUMNS: Final = "seq, machine, time, layout, received_at, numbers"
 
 
-class ReadingsPart(MachinesPart):
+class ReadingsPart(LogPart):
     """The part of a store about readings."""
 
     def __init__(self, database: Database) -> None:
@@ -49,48 +62,93 @@ class ReadingsPart(MachinesPart):
             row_layouts.enter(tx, layout, self.database.name, now), layout, readings_width(tx, layout)))
 
     def append(self, readings: Readings, now: int) -> Appended:
+        """Store the readings of one request; see `write_readings`."""
+        return self.write_readings([ReadingsBatch(readings)], now).outcomes[0].appended
+
+    def write_readings(self, batches: Sequence[ReadingsBatch], now: int, admission: Admission = OPEN) -> Write:
         """Store readings that are not there yet, by machine and time; durable when it returns.
 
         Of several rows with one key the first counts. A row that is there with other values is kept aside as
-        refused, never overwritten.
+        refused, never overwritten. Rows of machines that are not let in are left out.
 
         Parameters
         ----------
-        readings
-            Any order; unknown machines become known.
+        batches
+            Requests with readings in any order; what one of them may not do is its own.
         now
             Microseconds UTC, the moment of receipt.
+        admission
+            Which unknown machines become known.
 
         Raises
         ------
         DataError
             If a machine id is empty, too long or not plain text.
         """
-        number, layout, width = self._in_use()
+        return self._write(now, lambda writing: self._readings_of(writing, batches, admission))
+
+    def _readings_of(self, writing: Writing, batches: Sequence[ReadingsBatch], admission: Admission) -> list[Outcome]:
+        numbered = [self._numbered(writing, batch, admission) for batch in batches]
+        joined = Readings([name for batch in batches for name in batch.readings.machine_ids],
+                          np.concatenate([np.asarray(batch.readings.times, dtype=np.int64) for batch in batches]),
+                          np.concatenate([values for _, values, _ in numbered]))
+        is_stranger = np.concatenate([strange for strange, _, _ in numbered])
+        appended = self._insert(writing, joined, np.flatnonzero(~is_stranger))
+        outcomes, begin = [], 0
+        for batch, (strange, _, unnumbered) in zip(batches, numbered, strict=True):
+            rows = slice(begin, begin := begin + len(strange))
+            outcomes.append(Outcome(Appended(appended.is_new[rows], appended.is_conflict[rows]), strange, unnumbered))
+            strangers = {batch.readings.machine_ids[at] for at in np.flatnonzero(strange).tolist()}
+            keep_aside(writing.tx, [*(row for row in batch.kept_aside if row.machine_id not in strangers),
+                                    *_beyond(batch.readings, unnumbered)], writing.now)
+        return outcomes
+
+    def _numbered(self, writing: Writing, batch: ReadingsBatch, admission: Admission
+                ) -> tuple[np.ndarray, np.ndarray, list[tuple[int, str, str]]]:
+        """Rows of strangers, values with the store's numbers for texts, and texts that got none."""
+        readings, layout = batch.readings, self.layout
         values = np.ascontiguousarray(readings.values, dtype="<f8").reshape(len(readings), len(layout.columns))
-        if not len(readings):
-            return Appended(np.zeros(0, dtype=bool), np.zeros(0, dtype=bool))
-        machines = self.numbers_of(readings.machine_ids, now)
-        times = np.asarray(readings.times, dtype=np.int64)
-        buckets = np.floor_divide(times, width)
-        order = np.lexsort((times, machines, buckets))      # stable: the first of equal keys stays first
+        strangers = self.let_in(writing, set(readings.machine_ids), admission)
+        strange = np.zeros(len(readings), dtype=bool)
+        if strangers:
+            strange[:] = [name in strangers for name in readings.machine_ids]
+        unnumbered: list[tuple[int, str, str]] = []
+        for column, texts in readings.texts.items():
+            place = layout.columns.index(column)
+            given = np.flatnonzero(~np.isnan(values[:, place]) & ~strange)
+            at = values[given, place].astype(np.int64)
+            used = np.unique(at)
+            numbers = np.full(len(texts), np.nan)
+            numbers[used] = self.texts.number(writing.tx, column, [texts[each] for each in used.tolist()],
+                                              writing.numbered)
+            values = values.copy()
+            values[given, place] = numbers[at]
+            unnumbered += [(row, column, texts[each]) for row, each in zip(given.tolist(), at.tolist(), strict=True)
+                           if np.isnan(numbers[each])]
+        return strange, values, unnumbered
+
+    def _insert(self, writing: Writing, readings: Readings, rows: np.ndarray) -> Appended:
+        """Insert some rows; what became of all."""
+        number, layout, width = self._in_use()
+        is_new, is_conflict = np.zeros(len(readings), dtype=bool), np.zeros(len(readings), dtype=bool)
+        if not len(rows):
+            return Appended(is_new, is_conflict)
+        names, times, values = [readings.machine_ids[at] for at in rows.tolist()], readings.times, readings.values
+        machines = np.zeros(len(readings), dtype=np.int64)
+        machines[rows] = [self.number(name, writing.met) for name in names]
+        keys = np.column_stack([np.floor_divide(times, width), machines, times])
+        order = rows[np.lexsort((times[rows], machines[rows], keys[rows, 0]))]  # stable: the first of equal keys first
         step = (np.diff(machines[order]) != 0) | (np.diff(times[order]) != 0)
         first = order[np.concatenate([[True], step])]
-        keys = np.column_stack([buckets, machines, times])
-
-        def work(tx: Transaction) -> Appended:
-            inserted = self.database.insert_readings(tx, keys[first], values[first], number, now)
-            is_new = np.zeros(len(values), dtype=bool)
-            is_new[first[inserted]] = True
-            is_conflict = np.zeros(len(values), dtype=bool)
-            again = np.flatnonzero(~is_new)
-            if len(again):
-                stored = self._stored(tx, keys[again])
-                is_conflict[again] = ~_same(values[again], stored)
-                keep_aside(tx, _conflicts(readings, layout, np.flatnonzero(is_conflict)), now)
-            return Appended(is_new, is_conflict)
-
-        return self.database.write(work)
+        new = first[self.database.insert_readings(writing.tx, keys[first], values[first], number, writing.now)]
+        is_new[new] = True
+        again = rows[~is_new[rows]]
+        if len(again):
+            is_conflict[again] = ~_same(values[again], self._stored(writing.tx, keys[again]))
+            keep_aside(writing.tx, _conflicts(readings, layout, np.flatnonzero(is_conflict)), writing.now)
+        if len(new):
+            writing.readings = Readings([readings.machine_ids[at] for at in new.tolist()], times[new], values[new])
+        return Appended(is_new, is_conflict)
 
     def readings(self, machine_id: str | None = None, *, since: int | None = None, until: int | None = None,
                  after_seq: int | None = None, limit: int = 100_000) -> StoredReadings:
@@ -155,6 +213,11 @@ class ReadingsPart(MachinesPart):
 def _same(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Rows with equal numbers, NaN equal to NaN; bool, shape (n,)."""
     return ((left == right) | (np.isnan(left) & np.isnan(right))).all(axis=1)
+
+
+def _beyond(readings: Readings, unnumbered: Sequence[tuple[int, str, str]]) -> list[Refused]:
+    return [Refused("telemetry", readings.machine_ids[row], int(readings.times[row]),
+                    f"{column} has more than {MOST:,} texts", f"{column}={text}") for row, column, text in unnumbered]
 
 
 def _conflicts(readings: Readings, layout: Layout, rows: np.ndarray) -> list[Refused]:

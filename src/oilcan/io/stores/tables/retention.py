@@ -39,6 +39,7 @@ class RetentionPart(MachinesPart):
             "snapshots": self._change(_RETIRED, old, old),
             "readings": self._trim("readings", "1 = 1", old),
             "records": self._trim("records", "record_table = 'errors'", old),
+            "log": self._change(_ENTRIES, old),
             "alarms": self.database.write(lambda tx: _drop_alarms(tx, stale)),
             "forecasts": 0,
         }
@@ -51,7 +52,7 @@ class RetentionPart(MachinesPart):
         """Walk a table from its oldest row and remove what may go, until rows are younger than asked."""
         # not the newest row: SQLite gives a number again when the row of the greatest one is gone
         gone = (f"DELETE FROM {table} WHERE seq >= ? AND seq < ? AND received_at < ? AND {which} AND {_COVERED} "  # noqa: S608
-                f"AND seq < (SELECT max(seq) FROM {table})").format(table=table, position=self.database.position)
+                f"AND seq < (SELECT max(seq) FROM {table})").format(table=table)
         window = f"SELECT count(*) FROM {table} WHERE seq >= ? AND seq < ? AND received_at < ?"  # noqa: S608
         first = f"SELECT min(seq) FROM {table} WHERE seq >= ?"  # noqa: S608
         removed, low = 0, 0
@@ -72,13 +73,18 @@ class RetentionPart(MachinesPart):
 
 # one snapshot per engine and machine: as many that have the row as there are engines
 _COVERED: Final = """
-(SELECT count(*) FROM snapshots WHERE snapshots.machine = {table}.machine AND (snapshots.{table}_transaction,
- snapshots.{table}_seq) >= ({position})) >= (SELECT CASE WHEN count(DISTINCT engine) = 0 THEN 1
+(SELECT count(*) FROM snapshots WHERE snapshots.machine = {table}.machine AND snapshots.{table} >= {table}.seq)
+ >= (SELECT CASE WHEN count(DISTINCT engine) = 0 THEN 1
  ELSE count(DISTINCT engine) END FROM snapshots)"""
 
 _RETIRED: Final = """
 DELETE FROM snapshots WHERE engine IN (SELECT engine FROM snapshots GROUP BY engine HAVING max(saved_at) < ?)
 AND EXISTS (SELECT 1 FROM snapshots WHERE saved_at >= ?)"""
+
+# entries of which no reading is left; the records among them belong to the first entry that stays
+_ENTRIES: Final = """
+DELETE FROM log WHERE written_at < ? AND readings < (SELECT min(seq) FROM readings)
+AND number < (SELECT max(number) FROM log) - 1"""
 
 _FORECASTS: Final = """
 DELETE FROM forecasts WHERE id IN (SELECT id FROM forecasts AS old WHERE bucket <= ? AND made_at < ? AND NOT EXISTS
@@ -86,7 +92,7 @@ DELETE FROM forecasts WHERE id IN (SELECT id FROM forecasts AS old WHERE bucket 
 
 
 def _drop_alarms(tx: Transaction, before: int) -> int:
-    """Closed alarms and what was said of them; the newest stays, for its number's sake."""
+    """Closed alarms and their comments; the newest stays, because SQLite would give its number again."""
     which = "closed_at < ? AND id < (SELECT max(id) FROM alarms)"
     tx.run(f"DELETE FROM comments WHERE alarm IN (SELECT id FROM alarms WHERE {which})", (before,))  # noqa: S608
     return tx.run(f"DELETE FROM alarms WHERE {which}", (before,))  # noqa: S608

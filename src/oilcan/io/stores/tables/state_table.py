@@ -1,14 +1,15 @@
 """What the service remembers of itself: settings, and the engine's state of each machine."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from oilcan.io.stores.databases.database import Database, Transaction
 from oilcan.io.stores.tables.audit_table import write_down
+from oilcan.io.stores.tables.log_table import ends_at
 from oilcan.io.stores.tables.machine_slots import MachinesPart
-from oilcan.io.stores.values import Cursor, Position
+from oilcan.io.stores.values import Cursor
 
 
 class Settings:
@@ -34,16 +35,36 @@ class Settings:
         self._db.write(work)
 
 
-_REST: Final = ("state", "readings_transaction", "readings_seq", "records_transaction", "records_seq", "saved_at")
+@dataclass(frozen=True)
+class Snapshot:
+    """The engine's state of a machine: all entries of the log up to a number are in it, later ones perhaps."""
+
+    state: bytes
+    upto: int
+    saved_at: int
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """The engine's state of a machine: all changes up to a cursor are in it, later ones perhaps."""
+class PolicyRow:
+    """What an alarm policy remembers of a machine.
 
-    state: bytes
-    upto: Cursor
-    saved_at: int
+    Attributes
+    ----------
+    looked
+        Time of the newest reading that it looked at.
+    run, is_on, last, held, held_back
+        As in `core.alarms.policy.AlarmState`; None for never.
+    """
+
+    looked: int
+    run: int
+    is_on: bool
+    last: float | None
+    held: float | None
+    held_back: int
+
+
+_POLICY: Final = ("looked", "run", "is_on", "last", "held", "held_back")
 
 
 class Snapshots:
@@ -52,22 +73,48 @@ class Snapshots:
     def __init__(self, machines: MachinesPart) -> None:
         self._machines, self._db = machines, machines.database
 
-    def save(self, engine: str, states: Mapping[str, bytes], upto: Cursor, now: int) -> None:
-        """Keep states of machines that include every change up to a cursor; older ones are replaced."""
-        numbers = self._machines.numbers_of(list(states), now).tolist()
-        rows = sorted((number, state) for number, state in zip(numbers, states.values(), strict=True))
-        self._db.write(lambda tx: tx.insert(f"snapshots (engine, machine, {', '.join(_REST)})", (
-            (engine, number, state, *upto.readings, *upto.records, now) for number, state in rows),
-            f"ON CONFLICT (engine, machine) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _REST)}"))
+    def save(self, engine: str, states: Mapping[str, bytes], upto: Cursor, now: int,
+             policies: Mapping[str, Mapping[str, PolicyRow]] | None = None) -> None:
+        """Keep states of machines that include every entry up to a cursor; older ones are replaced.
+
+        Parameters
+        ----------
+        policies
+            Bundle -> machine -> what its alarm policy remembered when the state was taken.
+        """
+        numbers = dict(zip(states, self._machines.numbers_of(list(states), now).tolist(), strict=True))
+
+        def work(tx: Transaction) -> None:
+            readings, records = ends_at(tx, upto.number)
+            _put(tx, "snapshots", ("engine", "machine"), ("state", "upto", "readings", "records", "saved_at"), sorted(
+                (engine, numbers[name], state, upto.number, readings, records, now) for name, state in states.items()))
+            for bundle, rows in (policies or {}).items():
+                _put(tx, "policy_states", ("bundle", "machine"), _POLICY, sorted(
+                    (bundle, numbers[name], row.looked, row.run, int(row.is_on), row.last, row.held, row.held_back)
+                    for name, row in rows.items()))
+
+        self._db.write(work)
 
     def load(self, engine: str) -> dict[str, Snapshot]:
-        """States by machine. Follow `changes` from the smallest cursor; rows met again must be harmless."""
-        sql = (f"SELECT machine_id, {', '.join(_REST)} FROM snapshots JOIN machines USING (machine) "  # noqa: S608
+        """States by machine. Follow `changes` from the cursor they were saved with; rows met again are harmless."""
+        sql = ("SELECT machine_id, state, upto, saved_at FROM snapshots JOIN machines USING (machine) "
                "WHERE engine = ? ORDER BY machine")
-        return self._db.read(lambda tx: {
-            row[0]: Snapshot(bytes(row[1]), Cursor(Position(*row[2:4]), Position(*row[4:6])), row[6])
-            for row in tx.rows(sql, (engine,))})
+        return self._db.read(lambda tx: {row[0]: Snapshot(bytes(row[1]), *row[2:]) for row in tx.rows(sql, (engine,))})
+
+    def policy(self, bundle: str) -> dict[str, PolicyRow]:
+        """What the alarm policy of a bundle remembered, by machine."""
+        sql = (f"SELECT machine_id, {', '.join(_POLICY)} FROM policy_states JOIN machines USING (machine) "  # noqa: S608
+               "WHERE bundle = ?")
+        return self._db.read(lambda tx: {row[0]: PolicyRow(row[1], row[2], bool(row[3]), *row[4:])
+                                         for row in tx.rows(sql, (bundle,))})
 
     def forget(self, engine: str) -> int:
         """Remove the states of an engine that is no longer in use; how many."""
         return self._db.write(lambda tx: tx.run("DELETE FROM snapshots WHERE engine = ?", (engine,)))
+
+
+def _put(tx: Transaction, table: str, key: Sequence[str], columns: Sequence[str],
+         rows: Sequence[Sequence[Any]]) -> None:
+    """Insert rows, or replace what is there under their key."""
+    tx.insert(f"{table} ({', '.join((*key, *columns))})", rows, f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET "
+              + ", ".join(f"{name} = excluded.{name}" for name in columns))
