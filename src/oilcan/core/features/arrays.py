@@ -138,7 +138,15 @@ class Arrays:
 
 
 def sensor_values(table: pd.DataFrame, names: list[str], categories: tuple[Category, ...]) -> np.ndarray:
-    """Columns as float64; flags as 0 and 1, categories as codes, missing as NaN."""
+    """Columns as float64; flags as 0 and 1, categories as codes, missing as NaN.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"v": [1.0, None], "is_on": [True, False]})
+    >>> sensor_values(table, ["v", "is_on"], ())
+    array([[ 1.,  1.],
+           [nan,  0.]])
+    """
     known = {category.column: category for category in categories}
     out = np.empty((len(table), len(names)))
     for at, name in enumerate(names):
@@ -148,6 +156,12 @@ def sensor_values(table: pd.DataFrame, names: list[str], categories: tuple[Categ
 
 
 def codes(column: pd.Series, category: Category) -> np.ndarray:
-    """Position of each text among the values seen in training; -1 unseen, NaN missing."""
+    """Position of each text among the values seen in training; -1 unseen, NaN missing.
+
+    Examples
+    --------
+    >>> codes(pd.Series(["B", None, "C"]), Category("model", ("A", "B")))
+    array([ 1., nan, -1.])
+    """
     found = pd.Index(category.values).get_indexer(pd.Index(column.astype(object))).astype(np.float64)
     return np.where(column.isna(), np.nan, found)

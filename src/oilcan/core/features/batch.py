@@ -22,6 +22,15 @@ def compute_matrix(plan: FeaturePlan, tables: Tables) -> np.ndarray:
     Returns
     -------
     Shape (rows, features of the plan), float32; NaN where a feature is not known.
+
+    Examples
+    --------
+    >>> from oilcan.core.features.plan import Feature, Sensor
+    >>> table = pd.DataFrame({"machine_id": "m1", "time": [0, 1, 2, 3], "v": [1.0, 2.0, 4.0, 8.0]})
+    >>> feature = Feature("v_max_2cycles", "trailing", "v", "max", 2.0, "bar", "", "Pressure")
+    >>> plan = FeaturePlan("pumps", 1, "cycle", (feature,), (Sensor("v", "bar", "Pressure", "plain"),))
+    >>> compute_matrix(plan, Tables(table, table, *[table.iloc[:0]] * 4)).ravel()
+    array([1., 2., 4., 8.], dtype=float32)
     """
     arrays = Arrays(plan, tables)
     out = np.empty((len(tables.rows), len(plan.features)), dtype=np.float32, order="F")     # written by column
@@ -34,7 +43,17 @@ def compute_matrix(plan: FeaturePlan, tables: Tables) -> np.ndarray:
 
 
 def feature_table(plan: FeaturePlan, tables: Tables) -> pd.DataFrame:
-    """Key and features of the rows, as written to a part file."""
+    """Key and features of the rows, as written to a part file.
+
+    Examples
+    --------
+    >>> from oilcan.core.features.plan import Feature, Sensor
+    >>> table = pd.DataFrame({"machine_id": "m1", "time": [0, 1], "v": [1.0, 2.0]})
+    >>> feature = Feature("v_level", "level", "v", "level", None, "bar", "", "Pressure")
+    >>> plan = FeaturePlan("pumps", 1, "cycle", (feature,), (Sensor("v", "bar", "Pressure", "plain"),))
+    >>> feature_table(plan, Tables(table, table, *[table.iloc[:0]] * 4)).to_dict("list")
+    {'machine_id': ['m1', 'm1'], 'time': [0, 1], 'v_level': [1.0, 2.0]}
+    """
     keys = [name for name in KEY if name in tables.rows]
     matrix = pd.DataFrame(compute_matrix(plan, tables), columns=plan.names)
     return pd.concat([tables.rows[keys].reset_index(drop=True), matrix], axis=1)

@@ -94,6 +94,12 @@ def pieces(values: np.ndarray, ticks: np.ndarray, starts: np.ndarray, weights: n
         First position of each segment, ascending; they cover the table.
     weights
         What each reading counts, above 0, shape of `values`; None counts all as 1.
+
+    Examples
+    --------
+    >>> moments = pieces(np.array([[1.0], [3.0], [10.0]]), np.arange(3.0), starts=np.array([0, 2]))
+    >>> moments.mean.ravel(), moments.high.ravel()
+    (array([ 2., 10.]), array([ 3., 10.]))
     """
     there = ~np.isnan(values)
     counts = None if weights is None and there.all() else there * (1.0 if weights is None else weights)
@@ -125,6 +131,12 @@ def running(cells: Moments, starts: np.ndarray, wanted: np.ndarray, *, backwards
     Returns
     -------
     One entry per wanted cell.
+
+    Examples
+    --------
+    >>> cells = pieces(np.array([[1.0], [3.0], [8.0]]), np.arange(3.0), starts=np.arange(3))
+    >>> running(cells, np.array([0]), np.arange(3), backwards=True).mean.ravel()
+    array([4. , 5.5, 8. ])
     """
     n, (sensors, shared) = len(cells.count), (cells.mean.shape[1], cells.count.shape[1])
     is_wanted = np.zeros(n, dtype=bool)
@@ -157,6 +169,12 @@ def running_moments(
         As for `pieces`.
     wanted
         Positions at which moments are asked for, without repetition.
+
+    Examples
+    --------
+    >>> values, ticks = np.array([[1.0], [3.0], [8.0]]), np.arange(3.0)
+    >>> running_moments(values, ticks, starts=np.array([0]), wanted=np.array([0, 1, 2])).mean.ravel()
+    array([1., 2., 4.])
     """
     edges = np.union1d(starts, wanted if backwards else wanted[wanted < len(values) - 1] + 1)
     asked = np.searchsorted(edges, wanted, side="right") - 1

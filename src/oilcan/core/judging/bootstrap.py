@@ -17,7 +17,13 @@ _MOST_UNDEFINED = 0.5       # an interval needs this share of the draws to give 
 
 
 def multiplicities(n_machines: int, draws: int, seed: int) -> np.ndarray:
-    """How often each machine stands in each draw, shape (draws, n_machines); rows sum to n_machines."""
+    """How often each machine stands in each draw, shape (draws, n_machines); rows sum to n_machines.
+
+    Examples
+    --------
+    >>> multiplicities(3, draws=2, seed=0).sum(axis=1)
+    array([3., 3.])
+    """
     shares = np.full(n_machines, 1.0 / n_machines)
     return np.random.default_rng(seed).multinomial(n_machines, shares, size=draws).astype(np.float64)
 
@@ -110,6 +116,13 @@ def classification(code: np.ndarray, target: np.ndarray, p: np.ndarray, threshol
     -------
     Name of the metric -> its value in each draw, shape (draws,), NaN where undefined. The bins of the ECE
     are those of the full sample.
+
+    Examples
+    --------
+    >>> code, target, p = np.array([0, 0, 1, 1]), np.array([0.0, 1.0, 0.0, 1.0]), np.array([0.1, 0.9, 0.6, 0.4])
+    >>> drawn = classification(code, target, p, 0.5, np.array([[1.0, 1.0], [2.0, 0.0]]))
+    >>> drawn["precision"].round(3).tolist(), drawn["recall"].tolist()
+    ([0.5, 1.0], [0.5, 1.0])
     """
     ranking = Ranking.of(code, target, p)
     ranked = np.array([ranking.auc_ap(draw) for draw in weights])
@@ -137,17 +150,37 @@ def _ece(code: np.ndarray, target: np.ndarray, p: np.ndarray, weights: np.ndarra
 
 
 def ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
-    """Quotient, NaN where the bottom is not positive."""
+    """Quotient, NaN where the bottom is not positive.
+
+    Examples
+    --------
+    >>> ratio(np.array([1.0, 2.0]), np.array([2.0, 0.0]))
+    array([0.5, nan])
+    """
     return np.divide(top, bottom, out=np.full(len(top), np.nan), where=bottom > 0)
 
 
 def total(code: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Sum of a row-wise quantity in each draw, shape (draws,)."""
+    """Sum of a row-wise quantity in each draw, shape (draws,).
+
+    Examples
+    --------
+    >>> weights = np.array([[1.0, 1.0], [2.0, 0.0]])     # the first machine twice in the second draw
+    >>> total(np.array([0, 0, 1]), np.array([1.0, 2.0, 3.0]), weights)
+    array([6., 6.])
+    """
     return weights @ np.bincount(code, weights=values, minlength=weights.shape[1])
 
 
 def mean(code: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean of a row-wise quantity in each draw, shape (draws,)."""
+    """Mean of a row-wise quantity in each draw, shape (draws,).
+
+    Examples
+    --------
+    >>> weights = np.array([[1.0, 1.0], [2.0, 0.0]])     # the first machine twice in the second draw
+    >>> mean(np.array([0, 0, 1]), np.array([1.0, 2.0, 3.0]), weights)
+    array([2. , 1.5])
+    """
     return ratio(total(code, values, weights), total(code, np.ones(len(values)), weights))
 
 

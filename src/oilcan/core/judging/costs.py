@@ -30,7 +30,16 @@ def policy_cost(counts: EventCounts, costs: Costs) -> float:
 
 
 def cost_by_machine(tally: Tally, costs: Costs) -> np.ndarray:
-    """Cost in EUR of each machine, shape (n_machines,); the sum is `policy_cost`."""
+    """Cost in EUR of each machine, shape (n_machines,); the sum is `policy_cost`.
+
+    Examples
+    --------
+    >>> costs = Costs(missed_failure_eur=1000.0, false_alarm_eur=10.0, planned_repair_eur=100.0)
+    >>> none = np.zeros(0)
+    >>> tally = Tally(np.array([2, 0]), np.array([1, 0]), np.array([1, 0]), np.array([0, 3]), np.ones(2), none, none)
+    >>> cost_by_machine(tally, costs)
+    array([1100.,   30.])
+    """
     return np.asarray(_charge(tally.n_failures - tally.detected, tally.false_alarms, tally.detected, costs))
 
 
@@ -40,12 +49,26 @@ def _charge(missed, false_alarms, detected, costs: Costs):  # type: ignore[no-un
 
 
 def run_to_failure(n_failures: int, costs: Costs) -> float:
-    """Cost in EUR of no alarms at all: every failure is missed."""
+    """Cost in EUR of no alarms at all: every failure is missed.
+
+    Examples
+    --------
+    >>> costs = Costs(missed_failure_eur=1000.0, false_alarm_eur=10.0, planned_repair_eur=100.0)
+    >>> run_to_failure(3, costs)
+    3000.0
+    """
     return n_failures * costs.missed_failure_eur
 
 
 def perfect(n_failures: int, costs: Costs) -> float:
-    """Cost in EUR of perfect foresight: every failure is forestalled, no alarm is false."""
+    """Cost in EUR of perfect foresight: every failure is forestalled, no alarm is false.
+
+    Examples
+    --------
+    >>> costs = Costs(missed_failure_eur=1000.0, false_alarm_eur=10.0, planned_repair_eur=100.0)
+    >>> perfect(3, costs)
+    300.0
+    """
     return n_failures * costs.planned_repair_eur
 
 
@@ -79,7 +102,18 @@ def saving_captured(model: float, simple: float, perfect: float) -> float | None
 
 def policy_curve(windows: WarningWindows, p: np.ndarray, policies: Sequence[AlarmPolicy],
                  crew: np.ndarray | None = None) -> list[EventCounts]:
-    """Event counts of each policy."""
+    """Event counts of each policy.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from oilcan.core.judging.event_matching import lay_out
+    >>> failures = pd.DataFrame({"machine_id": ["a"], "time": [20]})
+    >>> windows = lay_out(np.array(["a"] * 30), np.arange(30.0), failures, lead_time=2.0, horizon=6.0)
+    >>> p = np.where(np.arange(30) == 15, 0.7, 0.1)
+    >>> [counts.detected for counts in policy_curve(windows, p, [AlarmPolicy.plain(0.5), AlarmPolicy.plain(0.9)])]
+    [1, 0]
+    """
     return [windows.match(windows.alarms(policy, p, crew).onset) for policy in policies]
 
 
@@ -119,7 +153,14 @@ def indifferent_probability(costs: Costs) -> float:
 
 
 def scale_missed(costs: Costs, ratio: float) -> Costs:
-    """Costs in which a missed failure costs `ratio` false alarms; the false alarm keeps its price."""
+    """Costs in which a missed failure costs `ratio` false alarms; the false alarm keeps its price.
+
+    Examples
+    --------
+    >>> costs = Costs(missed_failure_eur=1000.0, false_alarm_eur=10.0, planned_repair_eur=100.0)
+    >>> scale_missed(costs, 25.0).missed_failure_eur
+    250.0
+    """
     return costs.model_copy(update={"missed_failure_eur": ratio * costs.false_alarm_eur})
 
 

@@ -145,6 +145,13 @@ def lay_out(machine_id: np.ndarray, ticks: np.ndarray, failures: pd.DataFrame, l
     ------
     ValueError
         If the rows are not sorted.
+
+    Examples
+    --------
+    >>> failures = pd.DataFrame({"machine_id": ["a"], "time": [20]})
+    >>> windows = lay_out(np.array(["a"] * 30), np.arange(30.0), failures, lead_time=2.0, horizon=6.0)
+    >>> np.flatnonzero(windows.due).tolist()
+    [12, 13, 14, 15, 16, 17]
     """
     code, machines = _machine_codes(machine_id)
     first, stop = np.searchsorted(code, np.arange(len(machines))), np.searchsorted(

@@ -65,7 +65,13 @@ def kaplan_meier(lives: np.ndarray, failed: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def median_life(lives: np.ndarray, failed: np.ndarray) -> float | None:
-    """Length that half the lives outlive; the longest failed one if more do; None without a failure."""
+    """Length that half the lives outlive; the longest failed one if more do; None without a failure.
+
+    Examples
+    --------
+    >>> median_life(np.array([10.0, 20.0, 30.0]), np.array([True, True, False]))
+    20.0
+    """
     if not failed.any():
         return None
     length, survival = kaplan_meier(lives, failed)

@@ -15,12 +15,26 @@ _LARGEST_EXPONENT: Final = 700.0       # exp() of more is not a finite float
 
 
 def roc_auc(target: np.ndarray, p: np.ndarray) -> float | None:
-    """Area under the ROC curve; None if only one class is there."""
+    """Area under the ROC curve; None if only one class is there.
+
+    Examples
+    --------
+    >>> roc_auc(np.array([0.0, 0.0, 1.0]), np.array([0.1, 0.4, 0.3]))
+    0.5
+    >>> roc_auc(np.zeros(3), np.array([0.1, 0.4, 0.3])) is None
+    True
+    """
     return float(roc_auc_score(target, p)) if _two_classes(target) else None
 
 
 def pr_auc(target: np.ndarray, p: np.ndarray) -> float | None:
-    """Average precision: sum of (recall step) * precision, not interpolated; None without a positive."""
+    """Average precision: sum of (recall step) * precision, not interpolated; None without a positive.
+
+    Examples
+    --------
+    >>> pr_auc(np.array([0.0, 0.0, 1.0]), np.array([0.1, 0.4, 0.3]))
+    0.5
+    """
     return float(average_precision_score(target, p)) if (target == 1).any() else None
 
 
@@ -32,6 +46,11 @@ def brier(target: np.ndarray, p: np.ndarray) -> float | None:
     """Brier score: mean squared distance of p from the outcome; None without rows.
 
     Brier 1950, Monthly Weather Review 78(1), in the form for two outcomes with one of them counted.
+
+    Examples
+    --------
+    >>> brier(np.array([0.0, 1.0]), np.array([0.5, 0.5]))
+    0.25
     """
     return float(np.mean((p - target) ** 2)) if len(target) else None
 
@@ -79,6 +98,11 @@ def ece(target: np.ndarray, p: np.ndarray, bins: int = ECE_BINS) -> float | None
 
     15 bins of equal mass; None without rows. Naeini, Cooper and Hauskrecht 2015 (AAAI) use bins of equal
     width; with rare failures nearly all rows would share one.
+
+    Examples
+    --------
+    >>> round(ece(np.array([0.0, 1.0, 1.0, 1.0]), np.array([0.2, 0.2, 0.9, 0.9]), bins=2), 6)
+    0.2
     """
     if len(target) == 0:
         return None
@@ -121,12 +145,24 @@ def best_f1_threshold(target: np.ndarray, p: np.ndarray) -> float | None:
 
 
 def rmse(target: np.ndarray, forecast: np.ndarray) -> float | None:
-    """Root mean squared error; None without rows."""
+    """Root mean squared error; None without rows.
+
+    Examples
+    --------
+    >>> rmse(np.array([10.0, 20.0]), np.array([11.0, 27.0]))
+    5.0
+    """
     return float(np.sqrt(np.mean((forecast - target) ** 2))) if len(target) else None
 
 
 def mae(target: np.ndarray, forecast: np.ndarray) -> float | None:
-    """Mean absolute error; None without rows."""
+    """Mean absolute error; None without rows.
+
+    Examples
+    --------
+    >>> mae(np.array([10.0, 20.0]), np.array([11.0, 27.0]))
+    4.0
+    """
     return float(np.mean(np.abs(forecast - target))) if len(target) else None
 
 
@@ -147,10 +183,22 @@ def phm_penalties(target: np.ndarray, forecast: np.ndarray) -> np.ndarray:
 
 
 def phm_score(target: np.ndarray, forecast: np.ndarray) -> float | None:
-    """Sum of `phm_penalties` over the rows; None without rows. Grows with their number."""
+    """Sum of `phm_penalties` over the rows; None without rows. Grows with their number.
+
+    Examples
+    --------
+    >>> round(phm_score(np.array([50.0, 50.0]), np.array([37.0, 60.0])), 3)
+    3.437
+    """
     return float(np.sum(phm_penalties(target, forecast))) if len(target) else None
 
 
 def coverage(target: np.ndarray, low: np.ndarray, high: np.ndarray) -> float | None:
-    """Share of targets inside [low, high]; None without rows."""
+    """Share of targets inside [low, high]; None without rows.
+
+    Examples
+    --------
+    >>> coverage(np.array([1.0, 2.0, 3.0, 9.0]), np.zeros(4), np.full(4, 5.0))
+    0.75
+    """
     return float(np.mean((low <= target) & (target <= high))) if len(target) else None

@@ -108,7 +108,14 @@ def fit(forecast: np.ndarray, target: np.ndarray, groups: np.ndarray, cap: float
 
 
 def covered(interval: Interval, forecast: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Which targets lie in their interval, shape (n,), bool."""
+    """Which targets lie in their interval, shape (n,), bool.
+
+    Examples
+    --------
+    >>> interval = Interval((0.0, 100.0), (5.0, 5.0), factor=2.0, cap=None)
+    >>> covered(interval, np.array([50.0, 50.0]), np.array([58.0, 61.0]))
+    array([ True, False])
+    """
     low, high = interval(forecast)
     return np.asarray((low <= target) & (target <= high))
 

@@ -49,6 +49,12 @@ def compute_derived(values: Mapping[str, np.ndarray], derived: Mapping[str, Deri
     ----------
     values
         Columns the expressions use, each shape (n,).
+
+    Examples
+    --------
+    >>> power = Derived(expression="torque * speed / 2", unit="W", description="Power")
+    >>> compute_derived({"torque": np.array([2.0, 3.0]), "speed": np.array([10.0, np.nan])}, {"power": power}, 2)
+    {'power': array([10., nan])}
     """
     known, added = dict(values), {}
     with np.errstate(all="ignore"):
@@ -60,7 +66,13 @@ def compute_derived(values: Mapping[str, np.ndarray], derived: Mapping[str, Deri
 
 
 def check_derived(derived: Mapping[str, Derived], known: Sequence[str]) -> None:
-    """Refuse faulty expressions, all faults at once; see `add_derived`."""
+    """Refuse faulty expressions, all faults at once; see `add_derived`.
+
+    Examples
+    --------
+    >>> power = Derived(expression="torque * speed", unit="W", description="Power")
+    >>> check_derived({"power": power}, ["torque", "speed"])       # nothing is wrong
+    """
     names, faults = list(known), []
     for name, spec in derived.items():
         where = f"derived.{name} ({spec.expression!r})"

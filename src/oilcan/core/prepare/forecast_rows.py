@@ -142,7 +142,15 @@ def label_rows(
 
 
 def add_truth(rows: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
-    """Rows with `p_true`, the probability only the simulation knows; NaN where it says nothing."""
+    """Rows with `p_true`, the probability only the simulation knows; NaN where it says nothing.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"machine_id": ["a", "b"], "time": [1, 1]})
+    >>> truth = pd.DataFrame({"machine_id": ["a"], "time": [1], "p_failure": [0.25]})
+    >>> add_truth(rows, truth)["p_true"].tolist()
+    [0.25, nan]
+    """
     known = truth[[MACHINE, TIME, "p_failure"]].rename(columns={"p_failure": "p_true"})
     return rows.merge(known, on=[MACHINE, TIME], how="left")
 

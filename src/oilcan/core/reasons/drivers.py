@@ -52,5 +52,12 @@ class IndexDrivers:
 
 
 def is_index(feature: Feature) -> bool:
-    """Whether a feature tells of the health index."""
+    """Whether a feature tells of the health index.
+
+    Examples
+    --------
+    >>> feature = Feature("health_index_level", "level", "health_index", "level", None, "h", "", "Health index")
+    >>> is_index(feature)
+    True
+    """
     return feature.sensor == NAME

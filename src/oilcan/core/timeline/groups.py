@@ -62,5 +62,12 @@ def exact(time: "pd.Series") -> np.ndarray:
 
 
 def units_per_tick(time: "pd.Series") -> int:
-    """Exact units in a tick: microseconds in an hour, or 1 where cycles are counted."""
+    """Exact units in a tick: microseconds in an hour, or 1 where cycles are counted.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> units_per_tick(pd.Series([1, 2, 3]))
+    1
+    """
     return MICROSECONDS_PER_HOUR if time.dtype.kind == "M" else 1

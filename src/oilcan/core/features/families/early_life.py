@@ -54,7 +54,20 @@ def propose(facts: Facts) -> Iterator[Feature]:
 
 
 def compute(arrays: "Arrays", features: list[Feature]) -> np.ndarray:
-    """Shape (rows, features)."""
+    """Shape (rows, features).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from oilcan.core.features.arrays import Arrays, Tables
+    >>> from oilcan.core.features.plan import FeaturePlan, Sensor
+    >>> table = pd.DataFrame({"machine_id": "m1", "time": [0, 1, 2, 3], "v": [1.0, 2.0, 4.0, 8.0]})
+    >>> feature = Feature("v_early_1cycles", "early_life", "v", "early", 1.0, "bar", "", "Pressure")
+    >>> plan = FeaturePlan("pumps", 1, "cycle", (feature,), (Sensor("v", "bar", "Pressure", "plain"),), reference=2.0)
+    >>> arrays = Arrays(plan, Tables(table, table, *[table.iloc[:0]] * 4))
+    >>> compute(arrays, [feature]).ravel()       # normal is the mean of the readings at 0 and 1
+    array([0. , 0.5, 2.5, 6.5])
+    """
     out = np.empty((len(arrays.row_machine), len(features)))
     periods = [PERIODS.get(f.statistic, f.statistic) for f in features]
     for period in sorted(set(periods)):

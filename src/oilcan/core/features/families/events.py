@@ -51,7 +51,20 @@ def _of_table(facts: Facts, table: str, values: tuple[str, ...]) -> Iterator[Fea
 
 
 def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:
-    """Shape (rows, features)."""
+    """Shape (rows, features).
+
+    Examples
+    --------
+    >>> from oilcan.core.features.arrays import Tables
+    >>> from oilcan.core.features.plan import FeaturePlan, Sensor
+    >>> table = pd.DataFrame({"machine_id": "m1", "time": [0, 1, 2, 3], "v": [1.0, 2.0, 4.0, 8.0]})
+    >>> errors = pd.DataFrame({"machine_id": "m1", "time": [1], "code": ["E1"]})
+    >>> feature = Feature("error_since", "events", "errors", "since", None, "cycle", "", "error")
+    >>> plan = FeaturePlan("pumps", 1, "cycle", (feature,), (Sensor("v", "bar", "Pressure", "plain"),))
+    >>> arrays = Arrays(plan, Tables(table, table, errors, *[table.iloc[:0]] * 3))
+    >>> compute(arrays, [feature]).ravel()
+    array([nan,  0.,  1.,  2.])
+    """
     out = np.empty((len(arrays.row_machine), len(features)))
     for at, feature in enumerate(features):
         if feature.statistic == "elapsed":

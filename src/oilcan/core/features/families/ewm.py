@@ -30,7 +30,20 @@ def propose(facts: Facts) -> Iterator[Feature]:
 
 
 def compute(arrays: "Arrays", features: list[Feature]) -> np.ndarray:
-    """Shape (rows, features)."""
+    """Shape (rows, features).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from oilcan.core.features.arrays import Arrays, Tables
+    >>> from oilcan.core.features.plan import FeaturePlan, Sensor
+    >>> table = pd.DataFrame({"machine_id": "m1", "time": [0, 1, 2, 3], "v": [1.0, 2.0, 4.0, 8.0]})
+    >>> feature = Feature("v_ewm_1cycles", "ewm", "v", "ewm", 1.0, "bar", "", "Pressure")
+    >>> plan = FeaturePlan("pumps", 1, "cycle", (feature,), (Sensor("v", "bar", "Pressure", "plain"),))
+    >>> arrays = Arrays(plan, Tables(table, table, *[table.iloc[:0]] * 4))
+    >>> compute(arrays, [feature]).ravel()
+    array([1.        , 1.66666667, 3.        , 5.66666667])
+    """
     out = np.empty((len(arrays.row_machine), len(features)))
     for half_life in sorted({f.window or 0.0 for f in features}):
         at = [i for i, f in enumerate(features) if f.window == half_life]

@@ -28,6 +28,14 @@ def learn_reference(
         Normalised training readings, shape (n,), NaN where missing.
     codes
         Category column -> code of each reading, -1 or NaN where unknown.
+
+    Examples
+    --------
+    >>> values = np.concatenate([np.arange(50.0), 100 + np.arange(50.0)])
+    >>> code = np.repeat([0.0, 1.0], 50)
+    >>> reference = learn_reference("flow", values, {"model": code}, (Category("model", ("A", "B")),))
+    >>> reference.column, reference.mean
+    ('model', (24.5, 124.5, 74.5))
     """
     there = ~np.isnan(values)
     if there.sum() < FEW or np.ptp(values[there]) == 0:

@@ -19,5 +19,18 @@ def propose(facts: Facts) -> Iterator[Feature]:
 
 
 def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:
-    """Shape (rows, features)."""
+    """Shape (rows, features).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from oilcan.core.features.arrays import Tables
+    >>> from oilcan.core.features.plan import FeaturePlan, Sensor
+    >>> table = pd.DataFrame({"machine_id": "m1", "time": [0, 1, 2, 3], "v": [1.0, 2.0, 4.0, 8.0]})
+    >>> feature = Feature("v_level", "level", "v", "level", None, "bar", "", "Pressure")
+    >>> plan = FeaturePlan("pumps", 1, "cycle", (feature,), (Sensor("v", "bar", "Pressure", "plain"),))
+    >>> arrays = Arrays(plan, Tables(table, table, *[table.iloc[:0]] * 4))
+    >>> compute(arrays, [feature]).ravel()
+    array([1., 2., 4., 8.])
+    """
     return arrays.at_rows(arrays.values[:, [arrays.column(f.sensor) for f in features]])

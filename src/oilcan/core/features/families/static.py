@@ -25,7 +25,21 @@ def propose(facts: Facts) -> Iterator[Feature]:
 
 
 def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:
-    """Shape (rows, features)."""
+    """Shape (rows, features).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from oilcan.core.features.arrays import Tables
+    >>> from oilcan.core.features.plan import FeaturePlan, Sensor
+    >>> table = pd.DataFrame({"machine_id": "m1", "time": [0, 1], "v": [1.0, 2.0]})
+    >>> machines = pd.DataFrame({"machine_id": ["m1"], "rating": [90.0]})
+    >>> feature = Feature("rating_value", "static", "rating", "value", None, "kW", "", "Rated power")
+    >>> plan = FeaturePlan("pumps", 1, "cycle", (feature,), (Sensor("v", "bar", "Pressure", "plain"),))
+    >>> arrays = Arrays(plan, Tables(table, table, *[table.iloc[:0]] * 3, machines))
+    >>> compute(arrays, [feature]).ravel()
+    array([90., 90.])
+    """
     known = {category.column: category for category in arrays.plan.categories}
     out = np.empty((len(arrays.row_machine), len(features)))
     for at, feature in enumerate(features):

@@ -87,6 +87,13 @@ def statistic(moments: Moments, name: str) -> np.ndarray:
 
     `std` divides by the number of readings; `slope` is least squares per tick; both need readings at two instants.
     A slope too small to change the mean is exactly 0: trees cut there, and the engine online adds in another order.
+
+    Examples
+    --------
+    >>> from oilcan.core.features.scan import pieces
+    >>> moments = pieces(np.array([[1.0], [3.0], [5.0]]), np.arange(3.0), starts=np.array([0]))
+    >>> [float(statistic(moments, name)[0, 0]) for name in ("mean", "min", "max", "slope")]
+    [3.0, 1.0, 5.0, 2.0]
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         if name == "mean":
@@ -111,7 +118,20 @@ def propose(facts: Facts) -> Iterator[Feature]:
 
 
 def compute(arrays: "Arrays", features: list[Feature]) -> np.ndarray:
-    """Shape (rows, features)."""
+    """Shape (rows, features).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from oilcan.core.features.arrays import Arrays, Tables
+    >>> from oilcan.core.features.plan import FeaturePlan, Sensor
+    >>> table = pd.DataFrame({"machine_id": "m1", "time": [0, 1, 2, 3], "v": [1.0, 2.0, 4.0, 8.0]})
+    >>> feature = Feature("v_mean_2cycles", "trailing", "v", "mean", 2.0, "bar", "", "Pressure")
+    >>> plan = FeaturePlan("pumps", 1, "cycle", (feature,), (Sensor("v", "bar", "Pressure", "plain"),))
+    >>> arrays = Arrays(plan, Tables(table, table, *[table.iloc[:0]] * 4))
+    >>> compute(arrays, [feature]).ravel()
+    array([1. , 1.5, 3. , 6. ])
+    """
     return np.array([windowed(arrays, f.sensor, f.statistic, f.window or 0.0) for f in features]).T
 
 

@@ -40,6 +40,16 @@ def useful(plan: FeaturePlan, screens: Sequence[Screen]) -> list[str]:
     ----------
     screens
         One per partition.
+
+    Examples
+    --------
+    >>> from oilcan.core.features.plan import Feature
+    >>> names = ("a", "same_as_a", "constant")
+    >>> features = tuple(Feature(name, "level", name, "level", None, "bar", "", name) for name in names)
+    >>> plan = FeaturePlan("pumps", 1, "cycle", features, ())
+    >>> matrix = np.array([[1.0, 1.0, 5.0], [2.0, 2.0, 5.0]], dtype=np.float32)
+    >>> useful(plan, [Screen.of(matrix)])
+    ['a']
     """
     rows = sum(screen.rows for screen in screens)
     present = np.sum([screen.present for screen in screens], axis=0)

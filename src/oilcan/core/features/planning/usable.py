@@ -44,7 +44,15 @@ def text_columns(
 
 
 def category(name: str, column: pd.Series) -> Category | None:
-    """Its most frequent values; None for an identifier, nearly as many values as machines or rows."""
+    """Its most frequent values; None for an identifier, nearly as many values as machines or rows.
+
+    Examples
+    --------
+    >>> category("model", pd.Series(["B", "A", "B", None, "A", "B"]))
+    Category(column='model', values=('A', 'B'))
+    >>> category("serial", pd.Series([f"SN{n}" for n in range(500)])) is None
+    True
+    """
     counts = column.dropna().astype(str).value_counts()
     if len(counts) == 0 or (len(counts) > MAX_VALUES // 2 and len(counts) > len(column) / 2):
         return None

@@ -72,7 +72,15 @@ def learn_beyond(
 def as_sensors(
     sensors: tuple[Sensor, ...], residuals: Residuals | None, health: Health | None
 ) -> tuple[Sensor, ...]:
-    """Residuals, in the words of the sensors they are of, and the health index, in order of the plan's columns."""
+    """Residuals, in the words of the sensors they are of, and the health index, in order of the plan's columns.
+
+    Examples
+    --------
+    >>> residuals = Residuals(("v",), ("v", "w"), (0.0, 0.0), ((1.0, -0.5),))
+    >>> sensors = (Sensor("v", "mm/s", "Vibration", "plain"),)
+    >>> [sensor.description for sensor in as_sensors(sensors, residuals, None)]
+    ['Vibration beyond what the other sensors say']
+    """
     of = {sensor.name: sensor for sensor in sensors}
     pairs = zip(residuals.names, residuals.sensors, strict=True) if residuals else ()
     beyond = tuple(Sensor(name, of[sensor].unit, f"{of[sensor].description} beyond what the other sensors say",
@@ -82,7 +90,13 @@ def as_sensors(
 
 
 def spread(column: np.ndarray) -> float:
-    """Standard deviation of what is there; 0 of nothing."""
+    """Standard deviation of what is there; 0 of nothing.
+
+    Examples
+    --------
+    >>> spread(np.array([1.0, np.nan, 3.0])), spread(np.full(2, np.nan))
+    (1.0, 0.0)
+    """
     there = column[~np.isnan(column)]
     return float(there.std()) if len(there) else 0.0
 

@@ -65,7 +65,13 @@ class Health:
 
 
 def regime_of(regimes: Clusters | Surface | None, conditions: np.ndarray) -> np.ndarray:
-    """Regime of each reading; 0 everywhere where there are no separate ones."""
+    """Regime of each reading; 0 everywhere where there are no separate ones.
+
+    Examples
+    --------
+    >>> regime_of(None, np.zeros((3, 0)))
+    array([0, 0, 0])
+    """
     return regimes.regime(conditions) if isinstance(regimes, Clusters) else np.zeros(len(conditions), dtype=np.int64)
 
 

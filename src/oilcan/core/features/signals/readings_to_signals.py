@@ -19,6 +19,14 @@ def processed(plan: FeaturePlan, raw: np.ndarray, conditions: np.ndarray) -> np.
     Returns
     -------
     Shape (n, columns of the plan).
+
+    Examples
+    --------
+    >>> from oilcan.core.features.plan import Sensor
+    >>> plan = FeaturePlan("pumps", 1, "cycle", (), (Sensor("v", "bar", "Pressure", "plain"),))
+    >>> processed(plan, np.array([[1.0], [2.0]]), np.zeros((2, 0)))       # nothing is normalised
+    array([[1.],
+           [2.]])
     """
     place = {sensor.name: at for at, sensor in enumerate(plan.sensors)}
     out = raw.copy()

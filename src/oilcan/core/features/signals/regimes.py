@@ -98,6 +98,14 @@ def learn_regimes(
         Training readings, shapes (n, sensors) and (n, conditions); NaN where missing.
     machine, interval
         As in `surface`.
+
+    Examples
+    --------
+    >>> speed = np.tile([0.0, 100.0], 50)
+    >>> values = (speed / 10 + np.tile([0.0, 0.0, 1.0, 1.0], 25))[:, None]
+    >>> found = learn_regimes(values, speed[:, None], np.zeros(100, int), sensors=["v"], names=["speed"], max_regimes=6)
+    >>> type(found).__name__, found.mean
+    ('Clusters', ((0.5,), (10.5,)))
     """
     known = ~np.isnan(conditions).any(axis=1)
     varying = [at for at in range(len(names)) if known.any() and np.ptp(conditions[known, at]) > 0]

@@ -71,6 +71,16 @@ def learn_residuals(values: np.ndarray, healthy: np.ndarray, *, sensors: list[st
         Normalised training readings, shape (n, sensors), each with some value; NaN where missing.
     healthy
         Readings to learn from, shape (n,), bool.
+
+    Examples
+    --------
+    >>> load = np.random.default_rng(0).normal(size=(300, 1))
+    >>> values = np.hstack([load, 2 * load, -load]) + 0.1 * np.random.default_rng(1).normal(size=(300, 3))
+    >>> residuals = learn_residuals(values, np.ones(300, bool), sensors=["a", "b", "c"])
+    >>> residuals.names
+    ('a_residual', 'b_residual', 'c_residual')
+    >>> float(residuals.of(values).std()) < 0.5
+    True
     """
     values = values[healthy]
     if len(values) < FEWEST or len(sensors) < 2:
