@@ -28,7 +28,7 @@ def time_line(found: Exploration) -> Spec:
     return {
         "height": {"step": 9}, "width": "container",
         "layer": [
-            {"data": {"values": _rows(spans)}, "mark": {"type": "rule", "strokeWidth": 3, "opacity": 0.25},
+            {"data": {"values": _rows(spans)}, "mark": {"type": "rule", "strokeWidth": 3, "opacity": 0.25, "color": "@ink"},
              "encoding": {"x": {"field": "from", **x}, "x2": {"field": "to"},
                           "y": {"field": "machine", "type": "nominal", "axis": {"title": None, "labelFontSize": 8}},
                           "tooltip": [{"field": "machine"}, {"field": "from", **x, "title": "first reading"},
@@ -42,9 +42,8 @@ def time_line(found: Exploration) -> Spec:
                            "legend": {"orient": "top", "title": "click a kind to show it alone"},
                            "scale": {"domain": order["what"], "range": ["@quiet", "@second", "@alarm"]}},
                  "shape": {"field": "what", "type": "nominal",
-                           "scale": {"domain": order["what"], "range": ["stroke", "square", "triangle-down"]}},
-                 "size": {"field": "what", "type": "nominal", "legend": None,
-                          "scale": {"domain": order["what"], "range": [14, 14, 60]}},
+                           "scale": {"domain": order["what"], "range": ["circle", "square", "triangle-down"]}},
+                 "size": {"condition": {"test": "datum.what === 'failure'", "value": 60}, "value": 16},
                  "opacity": {"condition": {"param": "kind", "value": 0.9}, "value": 0.05},
                  "tooltip": [{"field": "machine"}, {"field": "time", **x}, {"field": "what"}, {"field": "which"}]}},
         ],
@@ -101,7 +100,7 @@ def before_failures(found: Exploration, mode: ModeSigns) -> Spec | None:
              "encoding": {"x": x, "color": colour, "strokeDash": {"field": "sensor", "type": "nominal", "legend": None},
                           "y": {"field": "mean", "type": "quantitative", "title": "standard deviations from usual"},
                           "tooltip": [{"field": "sensor"}, {**x, "format": ".1f"}, {"field": "mean", "format": ".2f"}]}},
-            {"mark": {"type": "rule", "strokeDash": [3, 3]}, "encoding": {"y": {"datum": 0}}},
+            {"mark": {"type": "rule", "strokeDash": [3, 3], "color": "@ink"}, "encoding": {"y": {"datum": 0}}},
         ],
     }  # fmt: skip
 
@@ -150,9 +149,9 @@ def spreads(found: Exploration, kind: str | None) -> Spec | None:
         "data": {"values": rows}, "columns": 3, "resolve": {"scale": {"x": "independent"}},
         "facet": {"field": "sensor", "type": "nominal", "title": None, "header": {"labelLimit": 260}},
         "spec": {"width": 240, "height": {"step": 16}, "layer": [
-            {"mark": {"type": "rule"}, "encoding": {"y": y, "x2": {"field": "high"}, "x": {
+            {"mark": {"type": "rule", "color": "@ink"}, "encoding": {"y": y, "x2": {"field": "high"}, "x": {
                 "field": "low", "type": "quantitative", "title": None, "scale": {"zero": False}}}},
-            {"mark": {"type": "bar", "height": 8, "opacity": 0.6},
+            {"mark": {"type": "bar", "height": 8, "opacity": 0.6, "color": "@second"},
              "encoding": {"y": y, "x": {"field": "first", "type": "quantitative"}, "x2": {"field": "third"},
                           "tooltip": [{"field": name} for name in ("kind", "low", "first", "middle", "third", "high")]}},
             {"mark": {"type": "tick", "thickness": 2, "size": 12, "color": "@alarm"},
@@ -193,7 +192,7 @@ def fleet_course(found: Exploration) -> Spec | None:
     return {
         "data": {"values": rows}, "columns": 3,
         "facet": {"field": "sensor", "type": "nominal", "title": None, "header": {"labelLimit": 260}},
-        "spec": {"width": 240, "height": 90, "mark": "line", "encoding": {
+        "spec": {"width": 240, "height": 90, "mark": {"type": "line", "color": "@second"}, "encoding": {
             "x": {"field": "week", "type": "temporal", "title": None},
             "y": {"field": "mean", "type": "quantitative", "title": None},
             "tooltip": [{"field": "week", "type": "temporal"}, {"field": "mean"}]}},

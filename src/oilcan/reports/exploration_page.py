@@ -13,6 +13,7 @@ from oilcan.core.exploration.findings import Exploration, Lives
 from oilcan.core.exploration.holdings import SHOWN
 from oilcan.core.exploration.warning_signs import FEWEST, ModeSigns
 from oilcan.ground.columns import MACHINE
+from oilcan.ground.quantities import between, number, percent, span
 from oilcan.reports import exploration_charts as charts
 
 _GLOBALS: Final = "window.vegaEmbed = vegaEmbed;"
@@ -63,25 +64,10 @@ def _id(mode: ModeSigns) -> str:
     return f"before_{mode.mode}"
 
 
-def span(value: float, unit: str) -> str:
-    """A length of time for people: hours below two days, then days, years from two years on.
-
-    Examples
-    --------
-    >>> span(30, "h"), span(100, "h"), span(20000, "h"), span(33.3, "cycles")
-    ('30 h', '4.2 days', '2.3 years', '33 cycles')
-    """
-    if unit != "h":
-        return f"{value:,.0f} {unit}"
-    if value < 48:
-        return f"{value:.0f} h" if value >= 3 else f"{value:.1f} h"
-    return f"{value / 24:,.1f} days" if value < 17532 else f"{value / 8766:.1f} years"
-
-
 def _headline(found: Exploration) -> str:
     if found.labels:
         name, label = next(iter(found.labels.items()))
-        return f"{label['share']:.1%} of {label['rows']:,.0f} rows carry {name}"
+        return f"{percent(label['share'])} of {label['rows']:,.0f} rows carry {name}"
     warned = [mode for mode in found.modes if any(s.lead > 0 for s in mode.sensors) or any(c.lead > 0 for c in mode.codes)]
     failures = found.clusters["failures"]
     if not failures:
@@ -137,16 +123,18 @@ def _shown(found: Exploration) -> str:
 
 def _lives_table(found: Exploration) -> Table:
     unit = found.fleet.unit
+    def length(ticks: float) -> str:
+        return span(ticks, unit)
+
     lines = []
     for lives in found.lives:
         if lives.kind != "all" and lives.failed < 5:
             continue
         fit = lives.fit
         lines.append([lives.mode, lives.kind, f"{lives.lives:,}", f"{lives.failed:,}"] + (
-            [f"{fit.shape:.2f} ({fit.shape_ci95[0]:.2f} to {fit.shape_ci95[1]:.2f})",
-             f"{span(fit.scale, unit)} ({span(fit.scale_ci95[0], unit)} to {span(fit.scale_ci95[1], unit)})",
-             f"{span(fit.mean_between, unit)} ({span(fit.mean_between_ci95[0], unit)} to {span(fit.mean_between_ci95[1], unit)})",
-             fit.cause] if fit else ["too few", "too few", "too few", "unknown"]))
+            [f"{number(fit.shape)} ({between(fit.shape_ci95)})",
+             f"{length(fit.scale)} ({between(fit.scale_ci95, length)})",
+             f"{length(fit.mean_between)} ({between(fit.mean_between_ci95, length)})", fit.cause] if fit else ["too few", "too few", "too few", "unknown"]))
     return Table(["component", "machines", "lives", "failed", "Weibull shape", "Weibull scale",
                   "mean time between failures", "cause"], lines, frozenset({2, 3}))
 
@@ -157,11 +145,11 @@ def _life_lines(found: Exploration, whole: list[Lives]) -> list[str]:
         if lives.fit is None:
             lines.append(f"{lives.mode}: {lives.failed} failures, too few for a law of life.")
             continue
-        text = f"{lives.mode} fails by {_CAUSES[lives.fit.cause]}; shape {lives.fit.shape:.1f}."
+        text = f"{lives.mode} fails by {_CAUSES[lives.fit.cause]}; shape {number(lives.fit.shape)}."
         if lives.renewal:
             same = lives.renewal["p_value"] >= 0.05
             text += (" Lives after planned work and after failures are alike: planned work renews it." if same else
-                     f" After planned work it fails {lives.renewal['rate_ratio']:.1f} times as often as after a failure "
+                     f" After planned work it fails {number(lives.renewal['rate_ratio'])} times as often as after a failure "
                      f"(p = {lives.renewal['p_value']:.2g}): planned work "
                      f"{'renews less than a repair' if lives.renewal['rate_ratio'] > 1 else 'renews more than a repair'}.")
         if lives.repair_median is not None:
@@ -190,11 +178,10 @@ def _mode(found: Exploration, mode: ModeSigns) -> dict[str, Any]:
         return {"name": mode.mode, "id": _id(mode), "codes": None, "lines": [f"{mode.failures} failures: too few to compare."]}
     share = found.announceable[mode.mode]
     signs = sorted((s for s in mode.sensors if s.lead > 0), key=lambda s: -s.lead)
-    lines = [f"{mode.failures:,} failures. " + (f"A sign is there in time for {share:.0%} of them." if share is not None else "")]
+    lines = [f"{mode.failures:,} failures. " + (f"A sign is there in time for {percent(share)} of them." if share is not None else "")]
     whole = float(mode.aligned.edges[-1])
     for sign in signs[:6]:
-        interval = f" ({span(sign.half_lead_ci95[0], unit)} to {span(sign.half_lead_ci95[1], unit)})" \
-            if sign.half_lead_ci95 else ""
+        interval = f" ({between(sign.half_lead_ci95, lambda lead: span(lead, unit))})" if sign.half_lead_ci95 else ""
         reach = "as far as one looked, " if sign.lead >= whole else ""
         half = f"; half of the change is there {span(sign.half_lead, unit)} ahead{interval}" if sign.half_lead else ""
         lines.append(f"{found.fleet.describe(sign.sensor)[0]} {'rises' if np.nan_to_num(sign.difference[0]) > 0 else 'falls'} "
@@ -202,8 +189,8 @@ def _mode(found: Exploration, mode: ModeSigns) -> dict[str, Any]:
     silent = [found.fleet.describe(s.sensor)[0] for s in mode.sensors if s.lead == 0]
     if silent:
         lines.append(f"No warning in: {', '.join(silent[:10])}{' and more' if len(silent) > 10 else ''}.")
-    rows = [[code.code, f"{code.before_failures:,}", f"{code.expected:.1f}",
-             f"{code.lift:.1f}" if np.isfinite(code.lift) else f"above {code.lift_ci95[0]:.0f}",
+    rows = [[code.code, f"{code.before_failures:,}", number(code.expected),
+             number(code.lift) if np.isfinite(code.lift) else f"above {number(code.lift_ci95[0])}",
              span(code.lead, unit) if code.lead else "no warning"] for code in mode.codes]
     codes = Table(["error code", "before failures", "at matched times", "times as often", "warns"], rows,
                   frozenset({1, 2, 3})) if rows else None
@@ -228,9 +215,9 @@ def _label(found: Exploration, name: str) -> dict[str, Any]:
                 f"{row['tail_lift']:.1f} in the {row['tail']} tail", "yes" if row["beyond_chance"] else "no"]
                for row in label["columns"]]
     pairs = [[f"{fleet.describe(row['first'])[0]} and {fleet.describe(row['second'])[0]}", row["kind"],
-              f"{row['caught']:.0%}", f"{row['alone']:.0%}"] for row in label["pairs"]]
+              percent(row['caught']), percent(row['alone'])] for row in label["pairs"]]
     return {
-        "name": name, "basis": f"{label['rows']:,.0f} training rows, {label['share']:.2%} with the label.",
+        "name": name, "basis": f"{label['rows']:,.0f} training rows, {percent(label['share'])} with the label.",
         "columns": Table(["column", "ranks the label (0.5 is chance)", "label goes with", "times as frequent",
                           "beyond chance"], columns, frozenset({1})),
         "pairs": Table(["columns", "as", "of the labelled rows in its outer 2 %", "best alone"], pairs, frozenset({2, 3})),
@@ -249,8 +236,8 @@ def _sensor_lines(found: Exploration) -> list[str]:
                      f"{'s' if found.trends != 1 else ''}.")
     if found.sampling:
         beat = found.sampling
-        lines.append(f"Readings come every {span(beat['step'], fleet.unit)}; {beat['regular_share']:.1%} of the steps are that "
-                     f"long, {beat['gap_share']:.1%} of the time lies in gaps.")
+        lines.append(f"Readings come every {span(beat['step'], fleet.unit)}; {percent(beat['regular_share'])} of the steps are that "
+                     f"long, {percent(beat['gap_share'])} of the time lies in gaps.")
     silent = [fleet.describe(fact.name)[0] for fact in found.sensors if fact.verdict in {"constant", "almost constant",
                                                                                           "never there"}]
     if silent:
@@ -269,10 +256,10 @@ def _sensors(found: Exploration) -> Table:
         words, unit = found.fleet.describe(fact.name)
         remarks = [fact.verdict] + ([f"clipped {fact.clipped}"] if fact.clipped else []) + (
             [f"{fact.resets} resets"] if fact.is_counter else [])
-        lines.append([f"{words} ({fact.name})", unit, f"{fact.missing:.1%}", f"{fact.quantiles[2]:.5g}",
-                      f"{fact.quantiles[0]:.5g} to {fact.quantiles[4]:.5g}", f"{fact.step:.3g}", f"{fact.explained:.0%}",
+        lines.append([f"{words} ({fact.name})", unit, percent(fact.missing), number(fact.quantiles[2], 4),
+                      between((fact.quantiles[0], fact.quantiles[4]), lambda value: number(value, 4)), number(fact.step), percent(fact.explained),
                       f"{fact.trend_per_year:+.2f}" if fact.trend_per_year is not None else "",
-                      f"{fact.daily_share:.0%}" if fact.daily_share is not None else "", ", ".join(remarks)])
+                      percent(fact.daily_share) if fact.daily_share is not None else "", ", ".join(remarks)])
     return Table(["sensor", "unit", "missing", "median", "nine tenths", "resolution", "explained by conditions",
                   "trend a year [sd]", "daily wave", "remarks"], lines, frozenset({2, 3, 5, 6, 7, 8}))
 

@@ -113,8 +113,9 @@ def survival_curve(length: np.ndarray, failed: np.ndarray) -> dict[str, list[flo
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")         # SciPy warns where the curve is 0 or 1; the interval is open there
         interval = curve.confidence_interval(method="log-log")
-    low = np.nan_to_num(interval.low.probabilities, nan=0.0)
-    high = np.nan_to_num(interval.high.probabilities, nan=1.0)
+    share = curve.probabilities                 # where nobody has died yet the share itself is both ends
+    low = np.where(share == 1, 1.0, np.nan_to_num(interval.low.probabilities, nan=0.0))
+    high = np.where(share == 1, 1.0, np.nan_to_num(interval.high.probabilities, nan=1.0))
     return {"life": [0.0, *curve.quantiles.tolist()], "share": [1.0, *curve.probabilities.tolist()],
             "low": [1.0, *low.tolist()], "high": [1.0, *high.tolist()]}
 

@@ -9,6 +9,7 @@ from scipy import stats
 
 from oilcan.core.exploration.fleet_record import FleetRecord
 from oilcan.ground.columns import CODE, COMPONENT, MACHINE, PART, TIME, ticks
+from oilcan.ground.quantities import number, percent
 
 ENOUGH: Final = 30              # with so many failures an announced share has an interval of about +- 18 points
 MOVED: Final = 0.2              # population stability index between parts that is worth a line
@@ -40,7 +41,7 @@ def written_at_failures(fleet: FleetRecord) -> list[Pitfall]:
             if share >= 0.1 and count >= 5:
                 found.append(Pitfall(
                     "written at the failure", f"{what} {kind}",
-                    f"{count} of its records ({share:.0%}) carry the instant of a failure of their machine",
+                    f"{count} of its records ({percent(share)}) carry the instant of a failure of their machine",
                     "Use only what stands strictly before a row; the features do. Check that no column repeats it."))
     return found
 
@@ -51,8 +52,8 @@ def too_few_failures(failures: dict[str, int]) -> list[Pitfall]:
     for mode, count in failures.items():
         if count < ENOUGH:
             half = (stats.binomtest(round(0.7 * count), count).proportion_ci(0.95, "exact") if count else None)
-            says = (f"with {count} failures, 70 % announced in time could mean anything from {half.low:.0%} to "
-                    f"{half.high:.0%}" if half else "there is no failure to learn from")
+            says = (f"with {count} failures, 70 % announced in time could mean anything from {percent(half.low)} to "
+                    f"{percent(half.high)}" if half else "there is no failure to learn from")
             advice = f"About {needed(0.1)} failures give an interval of +- 10 points, {needed(0.18)} one of +- 18."
             found.append(Pitfall("too few failures", str(mode), says, advice))
     return found
@@ -109,8 +110,8 @@ def _compare(what: str, training: pd.Series, test: pd.Series) -> list[Pitfall]:
         return []
     most = (shares["test"] - shares["training"]).abs().sort_values(ascending=False).index[0]
     return [Pitfall("training and test differ", what,
-                    f"stability index {index:.2f}; {most}: {shares.loc[most, 'training']:.0%} of training rows, "
-                    f"{shares.loc[most, 'test']:.0%} of test rows",
+                    f"stability index {number(index)}; {most}: {percent(shares.loc[most, 'training'])} of training rows, "
+                    f"{percent(shares.loc[most, 'test'])} of test rows",
                     "Judge the test figures by slice, and expect the served fleet to look like the newest rows.")]
 
 
@@ -130,6 +131,6 @@ def calendar(fleet: FleetRecord, same_instant: list[dict[str, Any]], rhythm: dic
         unit = "days" if fleet.unit == "h" else "cycles"
         size = rhythm["interval"] / (24.0 if fleet.unit == "h" else 1.0)
         found.append(Pitfall("maintenance at a fixed rhythm", f"every {size:g} {unit}",
-                             f"{rhythm['share']:.0%} of {rhythm['intervals']:.0f} intervals are this long or a multiple",
+                             f"{percent(rhythm['share'])} of {rhythm['intervals']:.0f} intervals are this long or a multiple",
                              "A model can learn the plan instead of the wear; compare with the policy `periodic`."))
     return found

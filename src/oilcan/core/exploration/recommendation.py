@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from oilcan.core.exploration.warning_signs import ModeSigns, announceable
+from oilcan.ground.quantities import span
 
 KEPT: Final = 0.9               # a longer lead time is fine while this share of what is announceable stays so
 
@@ -43,18 +44,18 @@ def recommend(
     longest = max(warned, key=lambda mode: warned[mode])
     found = [
         Recommendation("horizon", horizon, current.get("horizon"),
-                       f"half of the final deviation is there about {_say(usual, unit)} before failures"),
+                       f"half of the final deviation is there about {span(usual, unit)} before failures"),
         Recommendation("lead_time", lead, current.get("lead_time"),
-                       f"of what can be announced at all, nine tenths still can with {_say(lead, unit)} of lead"),
+                       f"of what can be announced at all, nine tenths still can with {span(lead, unit)} of lead"),
         Recommendation("windows", list(windows), current.get("windows"),
-                       f"signs build up over {_say(min(halves), unit)} to {_say(max(halves), unit)}"),
+                       f"signs build up over {span(min(halves), unit)} to {span(max(halves), unit)}"),
         Recommendation("refractory", horizon + lead, current.get("refractory"),
                        "one failure should not be announced twice"),
     ]
     if median_life:
         cap = _nice(min(max(3 * warned[longest], 2 * horizon), median_life), unit)
         found.append(Recommendation("cap", cap, current.get("cap"),
-                                    f"no sign is older than {_say(warned[longest], unit)} ({longest})"))
+                                    f"no sign is older than {span(warned[longest], unit)} ({longest})"))
     return found
 
 
@@ -72,7 +73,7 @@ def _lead(modes: list[ModeSigns], horizon: float, period: float, unit: str) -> f
         return float(np.average(shares, weights=weights)) if weights.sum() else 0.0
 
     whole = share(0.0)
-    tried = [lead for lead in (period * step for step in (1, 2, 4, 6, 8, 12, 18, 24, 36, 48)) if lead <= horizon / 2]
+    tried = [lead for lead in (period * step for step in (1, 2, 4, 6, 8, 12, 18, 24, 36, 48)) if lead <= horizon / 3]
     good = [lead for lead in tried if whole and share(lead) >= KEPT * whole]
     return _nice(max(good, default=period), unit, down=True)
 
@@ -93,7 +94,3 @@ def _nice(value: float, unit: str, *, down: bool = False) -> float:
     if down:
         return float(max(steps[steps <= value], default=steps[0]))
     return float(steps[int(np.abs(np.log(steps / max(value, 1e-9))).argmin())])
-
-
-def _say(value: float, unit: str) -> str:
-    return f"{value / 24:.1f} days" if unit == "h" and value >= 48 else f"{value:.0f} {unit}"
