@@ -5,6 +5,7 @@ import pydantic
 from oilcan.params.compute import ComputeParams
 from oilcan.params.evaluate import EvaluateParams
 from oilcan.params.explain import ExplainParams
+from oilcan.params.explore import ExploreParams
 from oilcan.params.featurize import FeaturizeParams
 from oilcan.params.ingest import IngestParams
 from oilcan.params.package import PackageParams
@@ -26,6 +27,7 @@ class Params(Section):
     ingest: IngestParams
     validate_: ValidateParams = pydantic.Field(alias="validate")  # pydantic has a method of that name
     prepare: PrepareParams
+    explore: ExploreParams
     featurize: FeaturizeParams
     train: TrainParams
     predict: PredictParams

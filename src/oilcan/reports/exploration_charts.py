@@ -14,7 +14,7 @@ from oilcan.ground.columns import MACHINE, TIME
 
 Spec = dict[str, Any]
 _DIGITS: Final = 4
-_MOST_SENSORS: Final = 30       # in the correlation picture and the spreads
+_MOST_SENSORS: Final = 30  # in the correlation picture and the spreads
 
 
 def time_line(found: Exploration) -> Spec:
@@ -28,7 +28,7 @@ def time_line(found: Exploration) -> Spec:
     return {
         "height": {"step": 9}, "width": "container",
         "layer": [
-            {"data": {"values": _rows(spans)}, "mark": {"type": "rule", "strokeWidth": 3, "opacity": 0.25, "color": "@ink"},
+            {"data": {"values": _rows(spans)}, "mark": {"type": "rule", "size": 3, "opacity": 0.25, "color": "@ink"},
              "encoding": {"x": {"field": "from", **x}, "x2": {"field": "to"},
                           "y": {"field": "machine", "type": "nominal", "axis": {"title": None, "labelFontSize": 8}},
                           "tooltip": [{"field": "machine"}, {"field": "from", **x, "title": "first reading"},
@@ -66,7 +66,8 @@ def survival(found: Exploration) -> Spec | None:
         "height": 280, "width": "container", "data": {"values": rows},
         "layer": [
             {"mark": {"type": "area", "opacity": 0.12, "interpolate": "step-after"},
-             "encoding": {"x": x, "y": {"field": "low", "type": "quantitative"}, "y2": {"field": "high"}, "color": colour}},
+             "encoding": {"x": x, "color": colour, "y": {"field": "low", "type": "quantitative"},
+                          "y2": {"field": "high"}}},
             {"mark": {"type": "line", "interpolate": "step-after"},
              "params": [{"name": "one", "select": {"type": "point", "fields": ["component"]}, "bind": "legend"}],
              "encoding": {"x": x, "color": colour, "opacity": {"condition": {"param": "one", "value": 1}, "value": 0.1},
@@ -88,18 +89,24 @@ def before_failures(found: Exploration, mode: ModeSigns) -> Spec | None:
         rows += _rows(table.assign(sensor=found.fleet.describe(sign.sensor)[0]).dropna())
     if not rows:
         return None
-    x = {"field": "lead", "type": "quantitative", "title": f"before the failure [{_unit(found)}]",
-         "scale": {"reverse": True}}
+    x = {
+        "field": "lead",
+        "type": "quantitative",
+        "title": f"before the failure [{_unit(found)}]",
+        "scale": {"reverse": True},
+    }
     colour = {"field": "sensor", "type": "nominal", "legend": {"orient": "top", "title": None, "columns": 2}}
     return {
         "height": 200, "width": "container", "data": {"values": rows},
         "layer": [
             {"mark": {"type": "area", "opacity": 0.15},
-             "encoding": {"x": x, "y": {"field": "low", "type": "quantitative"}, "y2": {"field": "high"}, "color": colour}},
+             "encoding": {"x": x, "color": colour, "y": {"field": "low", "type": "quantitative"},
+                          "y2": {"field": "high"}}},
             {"mark": "line",
              "encoding": {"x": x, "color": colour, "strokeDash": {"field": "sensor", "type": "nominal", "legend": None},
                           "y": {"field": "mean", "type": "quantitative", "title": "standard deviations from usual"},
-                          "tooltip": [{"field": "sensor"}, {**x, "format": ".1f"}, {"field": "mean", "format": ".2f"}]}},
+                          "tooltip": [{"field": "sensor"}, {**x, "format": ".1f"},
+                                      {"field": "mean", "format": ".2f"}]}},
             {"mark": {"type": "rule", "strokeDash": [3, 3], "color": "@ink"}, "encoding": {"y": {"datum": 0}}},
         ],
     }  # fmt: skip
@@ -140,8 +147,17 @@ def spreads(found: Exploration, kind: str | None) -> Spec | None:
             there = there[~np.isnan(there)]
             if len(there):
                 low, first, middle, third, high = np.quantile(there, [0.05, 0.25, 0.5, 0.75, 0.95])
-                rows.append({"sensor": f"{words} [{unit}]", "kind": str(value), "low": _short(low), "first": _short(first),
-                             "middle": _short(middle), "third": _short(third), "high": _short(high)})
+                rows.append(
+                    {
+                        "sensor": f"{words} [{unit}]",
+                        "kind": str(value),
+                        "low": _short(low),
+                        "first": _short(first),
+                        "middle": _short(middle),
+                        "third": _short(third),
+                        "high": _short(high),
+                    }
+                )
     if not rows:
         return None
     y = {"field": "kind", "type": "nominal", "title": None}
@@ -153,7 +169,9 @@ def spreads(found: Exploration, kind: str | None) -> Spec | None:
                 "field": "low", "type": "quantitative", "title": None, "scale": {"zero": False}}}},
             {"mark": {"type": "bar", "height": 8, "opacity": 0.6, "color": "@second"},
              "encoding": {"y": y, "x": {"field": "first", "type": "quantitative"}, "x2": {"field": "third"},
-                          "tooltip": [{"field": name} for name in ("kind", "low", "first", "middle", "third", "high")]}},
+                          "tooltip": [{"field": field} for field in ("kind", "low", "first", "middle", "third",
+                                                                     "high")],
+                          }},
             {"mark": {"type": "tick", "thickness": 2, "size": 12, "color": "@alarm"},
              "encoding": {"y": y, "x": {"field": "middle", "type": "quantitative"}}},
         ]},
@@ -165,8 +183,11 @@ def correlations(found: Exploration) -> Spec | None:
     names = [found.fleet.describe(name)[0] for name in found.signals.sensors][:_MOST_SENSORS]
     if len(names) < 2:
         return None
-    rows = [{"one": names[i], "other": names[j], "r": round(float(found.correlation[i, j]), 2)}
-            for i in range(len(names)) for j in range(len(names))]
+    rows = [
+        {"one": names[i], "other": names[j], "r": round(float(found.correlation[i, j]), 2)}
+        for i in range(len(names))
+        for j in range(len(names))
+    ]
     axis = {"type": "nominal", "sort": names, "title": None, "axis": {"labelLimit": 150}}
     return {
         "data": {"values": rows}, "mark": "rect", "width": {"step": 22}, "height": {"step": 22},
@@ -185,8 +206,10 @@ def fleet_course(found: Exploration) -> Spec | None:
     rows = []
     for at, name in enumerate(found.signals.sensors[:12]):
         mean = pd.Series(found.signals.values[:, at]).groupby(week.to_numpy()).mean().dropna()
-        rows += [{"sensor": found.fleet.describe(name)[0], "week": str(time)[:10], "mean": round(float(value), 3)}
-                 for time, value in mean.items()]
+        rows += [
+            {"sensor": found.fleet.describe(name)[0], "week": str(time)[:10], "mean": round(float(value), 3)}
+            for time, value in mean.items()
+        ]
     if not rows:
         return None
     return {

@@ -14,8 +14,8 @@ import pandas as pd
 from oilcan.core.exploration.fleet_record import FleetRecord
 from oilcan.ground.columns import MACHINE, TIME, ticks
 
-CONTROLS: Final = 5             # matched times per failure
-BINS: Final = 60                # of the look-back, at most
+CONTROLS: Final = 5  # matched times per failure
+BINS: Final = 60  # of the look-back, at most
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,9 @@ def look_back(fleet: FleetRecord, median_life: float | None) -> float:
     Never farther than half of the failing machines were observed before they failed, and never less than four periods.
     """
     first = fleet.machines.set_index(MACHINE)["first_time"]
-    watched = (ticks(fleet.failures[TIME]) - ticks(fleet.failures[MACHINE].map(first)) if len(fleet.failures)
-               else np.zeros(0))
+    watched = (
+        ticks(fleet.failures[TIME]) - ticks(fleet.failures[MACHINE].map(first)) if len(fleet.failures) else np.zeros(0)
+    )
     usual = float(np.median(watched)) if len(watched) else np.inf
     life = median_life if median_life else 60 * fleet.period
     longest = 45 * 24.0 if fleet.unit == "h" else 100 * fleet.period
@@ -121,7 +122,7 @@ def align(fleet: FleetRecord, failures: pd.DataFrame, *, back: float) -> Aligned
 
 
 def _elsewhere(fleet: FleetRecord, machines: pd.DataFrame, own: Aligned, back: float) -> Aligned:
-    """The same failures with matched machines: alike, watched over the same look-back, and not failing in the record."""
+    """The same failures with matched machines: alike, watched over the same look-back, never failing in the record."""
     kinds = [name for name in fleet.contract.slices if name in machines]
     kind = machines[kinds].astype(str).agg("|".join, axis=1).to_numpy() if kinds else np.full(len(machines), "")
     fails = machines[MACHINE].isin(fleet.failures[MACHINE]).to_numpy()
@@ -154,8 +155,10 @@ class BinMeans:
         """Running sums and counts of one column, NaN left out; led by 0."""
         column = values[self._order]
         there = ~np.isnan(column)
-        return (np.concatenate([[0.0], np.cumsum(np.where(there, column, 0.0))]),
-                np.concatenate([[0], np.cumsum(there)]))
+        return (
+            np.concatenate([[0.0], np.cumsum(np.where(there, column, 0.0))]),
+            np.concatenate([[0], np.cumsum(there)]),
+        )
 
     def places(self, machine: np.ndarray, at: np.ndarray, edges: np.ndarray) -> np.ndarray:
         """Positions in the running sums of every edge before every time, shape (times, bins + 1)."""

@@ -9,7 +9,7 @@ import pandas as pd
 from oilcan.core.exploration.fleet_record import FleetRecord
 from oilcan.ground.columns import COMPONENT, MACHINE, MODE, TIME, ticks
 
-REPAIR: Final = 72.0            # ticks after a failure within which work on the same component is its repair
+REPAIR: Final = 72.0  # ticks after a failure within which work on the same component is its repair
 START, FAILURE, PLANNED = "start of record", "failure", "planned work"
 
 
@@ -67,22 +67,28 @@ def spells(fleet: FleetRecord, mode: str | None) -> Spells:
     closing = pd.DataFrame({"who": end.index, "tick": end.to_numpy(), "what": "end"})
     all_events = pd.concat([events, closing]).sort_values(["who", "tick"], kind="stable").reset_index(drop=True)
     before = all_events.groupby("who", sort=False).shift()
-    table = pd.DataFrame({
-        MACHINE: all_events["who"],
-        "start": before["tick"].fillna(all_events["who"].map(start)).astype(np.float64),
-        "end": all_events["tick"].astype(np.float64),
-        "failed": all_events["what"] == FAILURE,
-        "began": before["what"].fillna(START),
-    })
+    table = pd.DataFrame(
+        {
+            MACHINE: all_events["who"],
+            "start": before["tick"].fillna(all_events["who"].map(start)).astype(np.float64),
+            "end": all_events["tick"].astype(np.float64),
+            "failed": all_events["what"] == FAILURE,
+            "began": before["what"].fillna(START),
+        }
+    )
     return Spells(mode or "any", table[table["end"] > table["start"]].reset_index(drop=True), by_end, repairs)
 
 
 def _events(failures: pd.DataFrame, work: pd.DataFrame) -> pd.DataFrame:
-    parts = [pd.DataFrame({"who": table[MACHINE].astype(str), "tick": ticks(table[TIME]), "what": what})
-             for table, what in ((failures, FAILURE), (work, PLANNED)) if len(table)]
+    parts = [
+        pd.DataFrame({"who": table[MACHINE].astype(str), "tick": ticks(table[TIME]), "what": what})
+        for table, what in ((failures, FAILURE), (work, PLANNED))
+        if len(table)
+    ]
     if not parts:
-        return pd.DataFrame({"who": pd.Series(dtype=str), "tick": pd.Series(dtype=np.float64),
-                             "what": pd.Series(dtype=str)})
+        return pd.DataFrame(
+            {"who": pd.Series(dtype=str), "tick": pd.Series(dtype=np.float64), "what": pd.Series(dtype=str)}
+        )
     return pd.concat(parts).drop_duplicates().sort_values(["who", "tick", "what"], kind="stable").reset_index(drop=True)
 
 
@@ -105,8 +111,11 @@ def clusters(fleet: FleetRecord) -> dict[str, Any]:
     if fleet.unit == "h":
         per_month = failures[TIME].dt.strftime("%Y-%m").value_counts().sort_index()
         months = {str(month): int(count) for month, count in per_month.items()}
-    return {"failures": len(failures), "by_month": months,
-            "same_instant": [{"time": str(time), "machines": int(count)} for time, count in many.head(5).items()]}
+    return {
+        "failures": len(failures),
+        "by_month": months,
+        "same_instant": [{"time": str(time), "machines": int(count)} for time, count in many.head(5).items()],
+    }
 
 
 def maintenance_rhythm(fleet: FleetRecord) -> dict[str, float] | None:

@@ -27,7 +27,7 @@ from oilcan.core.features.signals.regimes import Clusters
 from oilcan.core.judging.life_tables import median_life
 from oilcan.ground.columns import MACHINE, MODE, PART, TIME
 
-MODES: Final = 12               # failure modes looked at one by one, those with most failures
+MODES: Final = 12  # failure modes looked at one by one, those with most failures
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,9 @@ class Exploration:
     labels: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def explore(fleet: FleetRecord, rows: pd.DataFrame | None, *, seed: int) -> Exploration:
+def explore(
+    fleet: FleetRecord, rows: pd.DataFrame | None, *, seed: int, still_open: frozenset[str] = frozenset()
+) -> Exploration:
     """All findings about a fleet.
 
     Parameters
@@ -80,6 +82,8 @@ def explore(fleet: FleetRecord, rows: pd.DataFrame | None, *, seed: int) -> Expl
         are read.
     seed
         Of the resampling of machines.
+    still_open
+        Words of the contract that its author has not filled in; they count as not stated.
     """
     rng = np.random.default_rng(seed)
     timed = TIME in fleet.readings
@@ -89,17 +93,20 @@ def explore(fleet: FleetRecord, rows: pd.DataFrame | None, *, seed: int) -> Expl
     failures = fleet.failures[MODE].astype(str).value_counts().to_dict() if timed else {}
     names = sorted(failures, key=lambda mode: (-failures[mode], mode))[:MODES]
     whole = spells(fleet, None) if timed else None
-    usual = median_life((whole.table["end"] - whole.table["start"]).to_numpy(),
-                        whole.table["failed"].to_numpy(bool)) if whole is not None else None
+    usual = (
+        median_life((whole.table["end"] - whole.table["start"]).to_numpy(), whole.table["failed"].to_numpy(bool))
+        if whole is not None
+        else None
+    )
     back = look_back(fleet, usual) if timed else 0.0
     modes = [mode_signs(fleet, read, mode, back=back, rng=rng) for mode in names]
-    kinds = kind_columns(fleet)
+    kinds, stated = kind_columns(fleet), _current(fleet, still_open)
     correlation, same = redundancy(read)
     return Exploration(
         fleet, holdings(fleet), time_lines(fleet) if timed else (pd.DataFrame(), pd.DataFrame()),
         [one for mode in names for one in _lives(fleet, mode, kinds)], together, rhythm, modes,
-        {m.mode: _announceable(fleet, m) for m in modes},
-        recommend(modes, usual, period=fleet.period, unit=fleet.unit, current=_current(fleet)) if timed else [],
+        {m.mode: _announceable(stated, m) for m in modes},
+        recommend(modes, usual, period=fleet.period, unit=fleet.unit, current=stated) if timed else [],
         read, sensor_facts(fleet, read), correlation, same, fleet_changes(fleet, read), sampling(fleet),
         len(read.regimes.centres) if isinstance(read.regimes, Clusters) else 1,
         max((joint_trends(np.array([s.difference for s in m.sensors if s.lead > 0])) for m in modes
@@ -125,34 +132,37 @@ def _one(every: Spells, part: pd.DataFrame, mode: str, kind: str) -> Lives:
     failed = part["failed"].to_numpy(bool)
     fit = fit_life(length, failed, part[MACHINE].to_numpy()) if len(part) else None
     inside = part["began"] != "start of record"
-    renewal = renewal_differs(length[inside], failed[inside], (part["began"] == "planned work").to_numpy()[inside]) \
-        if kind == "all" else None
+    renewal = (
+        renewal_differs(length[inside], failed[inside], (part["began"] == "planned work").to_numpy()[inside])
+        if kind == "all"
+        else None
+    )
     curve = survival_curve(length, failed) if failed.any() else {}
     repair = float(np.median(every.repair_times)) if len(every.repair_times) else None
     return Lives(mode, kind, fit, curve, len(part), int(failed.sum()), repair, renewal, every.age_is_unknown)
 
 
-def _announceable(fleet: FleetRecord, signs: ModeSigns) -> float | None:
+def _announceable(now: dict[str, float | list[float] | None], signs: ModeSigns) -> float | None:
     """At the contract's horizon and lead time; at the whole look-back where it states none."""
-    now = _current(fleet)
     horizon, lead = now.get("horizon"), now.get("lead_time")
     if isinstance(horizon, float) and isinstance(lead, float):
         return announceable(signs, lead=lead, horizon=horizon)
     return announceable(signs, lead=0.0, horizon=float(signs.aligned.edges[-1]))
 
 
-def _current(fleet: FleetRecord) -> dict[str, float | list[float] | None]:
-    """The words of the contract that a recommendation speaks about, in ticks."""
+def _current(fleet: FleetRecord, still_open: frozenset[str]) -> dict[str, float | list[float] | None]:
+    """The words of the contract that a recommendation speaks about, in ticks; None for those still open."""
     contract = fleet.contract
     within = next((task for task in contract.tasks.values() if task.kind == "failure_within"), None)
     life = next((task for task in contract.tasks.values() if task.kind == "rul"), None)
-    return {
+    stated: dict[str, float | list[float] | None] = {
         "horizon": within.horizon.ticks if within and within.horizon else None,
         "lead_time": within.lead_time.ticks if within and within.lead_time else None,
         "cap": life.cap.ticks if life and life.cap else None,
         "windows": [window.ticks for window in contract.rows.windows] or None,
         "refractory": contract.refractory.ticks if contract.refractory else None,
     }
+    return {word: None if word in still_open else value for word, value in stated.items()}
 
 
 def _pitfalls(
@@ -175,8 +185,15 @@ def _labels(fleet: FleetRecord, rows: pd.DataFrame | None) -> dict[str, dict[str
             continue
         training = rows.loc[rows[PART] == "train"].set_index(MACHINE)[target]
         mine = fleet.readings[MACHINE].isin(training.index)
-        part = FleetRecord(fleet.contract, fleet.readings[mine].reset_index(drop=True), fleet.errors, fleet.maintenance,
-                           fleet.failures, fleet.machines, fleet.known_until)
+        part = FleetRecord(
+            fleet.contract,
+            fleet.readings[mine].reset_index(drop=True),
+            fleet.errors,
+            fleet.maintenance,
+            fleet.failures,
+            fleet.machines,
+            fleet.known_until,
+        )
         label = part.readings[MACHINE].map(training)
         positive = (label == 1).to_numpy()
         found[name] = row_differences.shares(label.dropna()) | {

@@ -13,7 +13,6 @@ from oilcan.core.features.signals.regimes import Clusters, learn_regimes
 from oilcan.core.features.signals.surface import Surface
 from oilcan.ground.columns import MACHINE, PART, TIME, ticks
 
-READINGS: Final = 1_500_000     # about as many readings are explored; of more, whole machines are taken evenly
 MAX_REGIMES: Final = 12
 _NUMERIC: Final = frozenset({"number", "integer", "flag"})
 
@@ -53,15 +52,19 @@ class FleetRecord:
         """Usual ticks between readings of a machine: as the contract states, else the median step."""
         if self.contract.time.period is not None:
             return self.contract.time.period.ticks
-        step = pd.Series(ticks(self.readings[TIME])).diff()[(self.readings[MACHINE] ==
-                                                            self.readings[MACHINE].shift()).to_numpy()]
+        step = pd.Series(ticks(self.readings[TIME])).diff()[
+            (self.readings[MACHINE] == self.readings[MACHINE].shift()).to_numpy()
+        ]
         return float(step[step > 0].median()) if (step > 0).any() else 1.0
 
     def columns(self, *roles: str) -> list[str]:
         """Numeric telemetry columns of these roles that the readings hold."""
         types = {name: column.type for name, column in self.contract.tables["telemetry"].columns.items()}
-        return [name for name in self.contract.telemetry_columns(*roles)
-                if name in self.readings and types.get(name, "number") in _NUMERIC]
+        return [
+            name
+            for name in self.contract.telemetry_columns(*roles)
+            if name in self.readings and types.get(name, "number") in _NUMERIC
+        ]
 
     def describe(self, column: str) -> tuple[str, str]:
         """Description and unit of a telemetry column, in the contract's words."""
@@ -69,9 +72,26 @@ class FleetRecord:
         return (known.description, known.unit) if known else (column, "")
 
 
+def machines_read(machines: pd.DataFrame, readings: int, *, most: int) -> pd.Series | None:
+    """Machines whose readings are explored, evenly spread by id, so that about `most` remain; None where all are.
+
+    Parameters
+    ----------
+    machines
+        machine_id, one row each.
+    readings
+        Of all machines together.
+    """
+    if readings <= most:
+        return None
+    ids = machines[MACHINE].sort_values(ignore_index=True)
+    return ids.iloc[np.unique(np.linspace(0, len(ids) - 1, max(1, len(ids) * most // readings)).astype(int))]
+
+
 def record(
-    contract: Contract, readings: pd.DataFrame, tables: Mapping[str, pd.DataFrame], rows: pd.DataFrame | None = None
-) -> FleetRecord:
+    contract: Contract, readings: pd.DataFrame, tables: Mapping[str, pd.DataFrame], rows: pd.DataFrame | None,
+    *, most: int,
+) -> FleetRecord:  # fmt: skip
     """The record to explore.
 
     Parameters
@@ -83,6 +103,8 @@ def record(
     rows
         Forecast rows with their part: failures are used up to the last training row of each machine. Without rows
         (no split yet) all failures are used.
+    most
+        About so many readings are explored; of more, whole machines are taken evenly.
     """
     machines = tables["machines"]
     timed = TIME in readings
@@ -96,12 +118,23 @@ def record(
     failures = tables["failures"]
     if timed and len(failures):
         known = failures[MACHINE].map(until).to_numpy(dtype=np.float64)
-        if contract.failures.source in {"end_of_life", "flag"}:     # the failure is the instant after the last row
+        if contract.failures.source in {"end_of_life", "flag"}:  # the failure is the instant after the last row
             known = known + 2 * (contract.time.period.ticks if contract.time.period else 1.0)
         failures = failures[ticks(failures[TIME]) <= known].reset_index(drop=True)
+    chosen = machines_read(machines, len(readings), most=most)
+    if chosen is not None:
+        readings = readings[readings[MACHINE].isin(chosen)]
     order = readings.sort_values([MACHINE, TIME] if timed else [MACHINE], kind="stable").reset_index(drop=True)
-    return FleetRecord(contract, order, tables["errors"], tables["maintenance"], failures, machines, until,
-                       int(machines[MACHINE].nunique() - readings[MACHINE].nunique()))
+    return FleetRecord(
+        contract,
+        order,
+        tables["errors"],
+        tables["maintenance"],
+        failures,
+        machines,
+        until,
+        int(machines[MACHINE].nunique() - readings[MACHINE].nunique()),
+    )
 
 
 @dataclass(frozen=True)
@@ -136,15 +169,23 @@ def signals(fleet: FleetRecord, *, every: int = 7) -> Signals:
     values, regimes = raw.copy(), None
     if conditions and sensors and len(raw):
         step = every if len(raw) > 20_000 else 1
-        regimes = learn_regimes(raw[::step], settings[::step], code[::step], sensors=sensors, names=conditions,
-                                max_regimes=MAX_REGIMES)
+        regimes = learn_regimes(
+            raw[::step], settings[::step], code[::step], sensors=sensors, names=conditions, max_regimes=MAX_REGIMES
+        )
     if regimes is not None:
         at = [sensors.index(name) for name in regimes.sensors]
         used = settings[:, [conditions.index(name) for name in regimes.conditions]]
         values[:, at] = regimes.normalise(raw[:, at], used)
-    explained = {name: _explained(raw[:, at], values[:, at], code, bool(regimes and name in regimes.sensors),
-                                  bool(isinstance(regimes, Surface) and name in regimes.relative))
-                 for at, name in enumerate(sensors)}
+    explained = {
+        name: _explained(
+            raw[:, at],
+            values[:, at],
+            code,
+            bool(regimes and name in regimes.sensors),
+            bool(isinstance(regimes, Surface) and name in regimes.relative),
+        )
+        for at, name in enumerate(sensors)
+    }
     return Signals(sensors, _standardised(values, code), _scores(values), explained, regimes)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from oilcan.core.exploration.fleet_record import FleetRecord
 from oilcan.ground.columns import CODE, COMPONENT, MACHINE, MODE, TIME, ticks
 
-SHOWN: Final = 150              # machines on the time line; of more, those with most failures, then evenly
+SHOWN: Final = 150  # machines on the time line; of more, those with most failures, then evenly
 
 
 def kinds(machines: pd.DataFrame, columns: list[str]) -> dict[str, dict[str, int]]:
@@ -22,8 +22,11 @@ def kind_columns(fleet: FleetRecord) -> list[str]:
     """Columns of the machines table that sort machines into kinds: the slices of the contract, else short texts."""
     table = fleet.machines
     named = [name for name in fleet.contract.slices if name in table]
-    texts = [name for name in table.columns
-             if name not in {MACHINE, *named} and isinstance(table[name].dtype, pd.StringDtype)]
+    texts = [
+        name
+        for name in table.columns
+        if name not in {MACHINE, *named} and isinstance(table[name].dtype, pd.StringDtype)
+    ]
     return [*named, *(name for name in texts if 1 < table[name].nunique() <= 12)]
 
 
@@ -31,7 +34,9 @@ def holdings(fleet: FleetRecord) -> dict[str, Any]:
     """Counts of machines, readings and events; observed time; how many lives ended in a failure; ages."""
     machines = fleet.machines
     counts: dict[str, Any] = {
-        "machines": len(machines), "readings": len(fleet.readings), "machines_not_explored": fleet.left_out,
+        "machines": len(machines),
+        "readings": len(fleet.readings),
+        "machines_not_explored": fleet.left_out,
         "kinds": kinds(machines, kind_columns(fleet)),
     }
     if TIME not in fleet.readings:
@@ -40,28 +45,41 @@ def holdings(fleet: FleetRecord) -> dict[str, Any]:
     failing = set(fleet.failures[MACHINE])
     labelled = fleet.known_until.index
     return counts | {
-        "first": str(machines["first_time"].min()), "last": str(machines["last_time"].max()),
+        "first": str(machines["first_time"].min()),
+        "last": str(machines["last_time"].max()),
         "observed": float((last - first).sum()),
-        "machines_with_labels": len(labelled), "machines_that_failed": len(failing & set(labelled)),
-        "errors": _by(fleet.errors, CODE), "maintenance": _by(fleet.maintenance, COMPONENT),
-        "failures": _by(fleet.failures, MODE), "ages_years": _ages(machines),
+        "machines_with_labels": len(labelled),
+        "machines_that_failed": len(failing & set(labelled)),
+        "errors": _by(fleet.errors, CODE),
+        "maintenance": _by(fleet.maintenance, COMPONENT),
+        "failures": _by(fleet.failures, MODE),
+        "ages_years": _ages(machines),
     }
 
 
 def _by(table: pd.DataFrame, column: str) -> dict[str, int]:
-    return {str(value): int(count) for value, count in table[column].value_counts().sort_index().items()} \
-        if column in table and len(table) else {}
+    return (
+        {str(value): int(count) for value, count in table[column].value_counts().sort_index().items()}
+        if column in table and len(table)
+        else {}
+    )
 
 
 def _ages(machines: pd.DataFrame) -> dict[str, float] | None:
     """Age at the first reading, from the first instant column of the machines table, in years."""
-    dates = [name for name in machines.columns
-             if name not in {"first_time", "last_time"} and isinstance(machines[name].dtype, pd.DatetimeTZDtype)]
+    dates = [
+        name
+        for name in machines.columns
+        if name not in {"first_time", "last_time"} and isinstance(machines[name].dtype, pd.DatetimeTZDtype)
+    ]
     if not dates or not isinstance(machines["first_time"].dtype, pd.DatetimeTZDtype):
         return None
     age = ((machines["first_time"] - machines[dates[0]]).dt.total_seconds() / 31_557_600).dropna()
-    return {name: float(age.quantile(q)) for name, q in (("youngest", 0.0), ("median", 0.5), ("oldest", 1.0))} \
-        if len(age) else None
+    return (
+        {name: float(age.quantile(q)) for name, q in (("youngest", 0.0), ("median", 0.5), ("oldest", 1.0))}
+        if len(age)
+        else None
+    )
 
 
 def time_lines(fleet: FleetRecord) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -79,12 +97,18 @@ def time_lines(fleet: FleetRecord) -> tuple[pd.DataFrame, pd.DataFrame]:
     shown = machines.sort_values(MACHINE, kind="stable")
     spans = pd.DataFrame({"machine": shown[MACHINE], "from": shown["first_time"], "to": shown["last_time"]})
     parts = []
-    for what, table, column in (("maintenance", fleet.maintenance, COMPONENT), ("error", fleet.errors, CODE),
-                                ("failure", fleet.failures, MODE)):
+    for what, table, column in (
+        ("maintenance", fleet.maintenance, COMPONENT),
+        ("error", fleet.errors, CODE),
+        ("failure", fleet.failures, MODE),
+    ):
         mine = table[table[MACHINE].isin(shown[MACHINE])]
         if len(mine):
-            parts.append(pd.DataFrame({"machine": mine[MACHINE], "time": mine[TIME], "what": what,
-                                       "which": mine[column].astype(str)}))
+            parts.append(
+                pd.DataFrame(
+                    {"machine": mine[MACHINE], "time": mine[TIME], "what": what, "which": mine[column].astype(str)}
+                )
+            )
     names = ["machine", "time", "what", "which"]
     events = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=names)
     return spans.reset_index(drop=True), events

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from scipy import optimize, stats
 
-FEW: Final = 5                  # fewer failed lives give no fit
+FEW: Final = 5  # fewer failed lives give no fit
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,17 @@ def survival_curve(length: np.ndarray, failed: np.ndarray) -> dict[str, list[flo
     """Kaplan and Meier's curve with pointwise 95 % intervals (log-log): life, share, low, high."""
     curve = stats.ecdf(stats.CensoredData.right_censored(length, ~failed)).sf
     with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")         # SciPy warns where the curve is 0 or 1; the interval is open there
+        warnings.simplefilter("ignore")  # SciPy warns where the curve is 0 or 1; the interval is open there
         interval = curve.confidence_interval(method="log-log")
-    share = curve.probabilities                 # where nobody has died yet the share itself is both ends
+    share = curve.probabilities  # where nobody has died yet the share itself is both ends
     low = np.where(share == 1, 1.0, np.nan_to_num(interval.low.probabilities, nan=0.0))
     high = np.where(share == 1, 1.0, np.nan_to_num(interval.high.probabilities, nan=1.0))
-    return {"life": [0.0, *curve.quantiles.tolist()], "share": [1.0, *curve.probabilities.tolist()],
-            "low": [1.0, *low.tolist()], "high": [1.0, *high.tolist()]}
+    return {
+        "life": [0.0, *curve.quantiles.tolist()],
+        "share": [1.0, *curve.probabilities.tolist()],
+        "low": [1.0, *low.tolist()],
+        "high": [1.0, *high.tolist()],
+    }
 
 
 def renewal_differs(length: np.ndarray, failed: np.ndarray, is_planned: np.ndarray) -> dict[str, float] | None:

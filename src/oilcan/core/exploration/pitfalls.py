@@ -11,8 +11,8 @@ from oilcan.core.exploration.fleet_record import FleetRecord
 from oilcan.ground.columns import CODE, COMPONENT, MACHINE, PART, TIME, ticks
 from oilcan.ground.quantities import number, percent
 
-ENOUGH: Final = 30              # with so many failures an announced share has an interval of about +- 18 points
-MOVED: Final = 0.2              # population stability index between parts that is worth a line
+ENOUGH: Final = 30  # with so many failures an announced share has an interval of about +- 18 points
+MOVED: Final = 0.2  # population stability index between parts that is worth a line
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,14 @@ def written_at_failures(fleet: FleetRecord) -> list[Pitfall]:
         for kind, share in at.groupby(table[column].astype(str)).mean().items():
             count = int(at[table[column].astype(str) == kind].sum())
             if share >= 0.1 and count >= 5:
-                found.append(Pitfall(
-                    "written at the failure", f"{what} {kind}",
-                    f"{count} of its records ({percent(share)}) carry the instant of a failure of their machine",
-                    "Use only what stands strictly before a row; the features do. Check that no column repeats it."))
+                found.append(
+                    Pitfall(
+                        "written at the failure",
+                        f"{what} {kind}",
+                        f"{count} of its records ({percent(share)}) carry the instant of a failure of their machine",
+                        "Use only what stands strictly before a row; the features do. Check that no column repeats it.",
+                    )
+                )
     return found
 
 
@@ -51,9 +55,13 @@ def too_few_failures(failures: dict[str, int]) -> list[Pitfall]:
     found = []
     for mode, count in failures.items():
         if count < ENOUGH:
-            half = (stats.binomtest(round(0.7 * count), count).proportion_ci(0.95, "exact") if count else None)
-            says = (f"with {count} failures, 70 % announced in time could mean anything from {percent(half.low)} to "
-                    f"{percent(half.high)}" if half else "there is no failure to learn from")
+            half = stats.binomtest(round(0.7 * count), count).proportion_ci(0.95, "exact") if count else None
+            says = (
+                f"with {count} failures, 70 % announced in time could mean anything from {percent(half.low)} to "
+                f"{percent(half.high)}"
+                if half
+                else "there is no failure to learn from"
+            )
             advice = f"About {needed(0.1)} failures give an interval of +- 10 points, {needed(0.18)} one of +- 18."
             found.append(Pitfall("too few failures", str(mode), says, advice))
     return found
@@ -86,8 +94,10 @@ def parts_differ(fleet: FleetRecord, rows: pd.DataFrame, machines: pd.DataFrame,
         values = [_of_machines(fleet, name, part) for part in (training, test)]
         if min(len(v) for v in values) > 100:
             edges = np.unique(np.quantile(values[0], np.linspace(0, 1, 11)[1:-1]))
-            found += _compare(f"condition {fleet.describe(name)[0]}",
-                              *(pd.Series(np.searchsorted(edges, v)).astype(str) for v in values))
+            found += _compare(
+                f"condition {fleet.describe(name)[0]}",
+                *(pd.Series(np.searchsorted(edges, v)).astype(str) for v in values),
+            )
     return found
 
 
@@ -109,10 +119,15 @@ def _compare(what: str, training: pd.Series, test: pd.Series) -> list[Pitfall]:
     if index < MOVED:
         return []
     most = (shares["test"] - shares["training"]).abs().sort_values(ascending=False).index[0]
-    return [Pitfall("training and test differ", what,
-                    f"stability index {number(index)}; {most}: {percent(shares.loc[most, 'training'])} of training rows, "
-                    f"{percent(shares.loc[most, 'test'])} of test rows",
-                    "Judge the test figures by slice, and expect the served fleet to look like the newest rows.")]
+    return [
+        Pitfall(
+            "training and test differ",
+            what,
+            f"stability index {number(index)}; {most}: {percent(shares.loc[most, 'training'])} of training rows, "
+            f"{percent(shares.loc[most, 'test'])} of test rows",
+            "Judge the test figures by slice, and expect the served fleet to look like the newest rows.",
+        )
+    ]
 
 
 def calendar(fleet: FleetRecord, same_instant: list[dict[str, Any]], rhythm: dict[str, float] | None) -> list[Pitfall]:
@@ -123,14 +138,28 @@ def calendar(fleet: FleetRecord, same_instant: list[dict[str, Any]], rhythm: dic
         machines = fleet.failures.loc[fleet.failures[TIME].astype(str) == time, MACHINE]
         before = fleet.errors[fleet.errors[MACHINE].isin(machines) & (fleet.errors[TIME].astype(str) < time)]
         warned = before[MACHINE].nunique()
-        evidence = (f"{warned} of them had an error before it" if warned
-                    else "no error precedes any of them: they have no precursor")
-        found.append(Pitfall("failures at one instant", f"{instant['machines']} machines failed at {time}", evidence,
-                             "Ask what happened then, a stop or an import of old records. Exclude what is no breakdown."))
+        evidence = (
+            f"{warned} of them had an error before it"
+            if warned
+            else "no error precedes any of them: they have no precursor"
+        )
+        found.append(
+            Pitfall(
+                "failures at one instant",
+                f"{instant['machines']} machines failed at {time}",
+                evidence,
+                "Ask what happened then, a stop or an import of old records. Exclude what is no breakdown.",
+            )
+        )
     if rhythm:
         unit = "days" if fleet.unit == "h" else "cycles"
         size = rhythm["interval"] / (24.0 if fleet.unit == "h" else 1.0)
-        found.append(Pitfall("maintenance at a fixed rhythm", f"every {size:g} {unit}",
-                             f"{percent(rhythm['share'])} of {rhythm['intervals']:.0f} intervals are this long or a multiple",
-                             "A model can learn the plan instead of the wear; compare with the policy `periodic`."))
+        found.append(
+            Pitfall(
+                "maintenance at a fixed rhythm",
+                f"every {size:g} {unit}",
+                f"{percent(rhythm['share'])} of {rhythm['intervals']:.0f} intervals are this long or a multiple",
+                "A model can learn the plan instead of the wear; compare with the policy `periodic`.",
+            )
+        )
     return found

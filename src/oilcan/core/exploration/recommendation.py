@@ -8,7 +8,7 @@ import numpy as np
 from oilcan.core.exploration.warning_signs import ModeSigns, announceable
 from oilcan.ground.quantities import span
 
-KEPT: Final = 0.9               # a longer lead time is fine while this share of what is announceable stays so
+KEPT: Final = 0.9  # a longer lead time is fine while this share of what is announceable stays so
 
 
 @dataclass(frozen=True)
@@ -43,19 +43,35 @@ def recommend(
     windows = sorted({_nice(max(usual * share, 3 * period), unit) for share in (1 / 3, 1.0, 2.5)})
     longest = max(warned, key=lambda mode: warned[mode])
     found = [
-        Recommendation("horizon", horizon, current.get("horizon"),
-                       f"half of the final deviation is there about {span(usual, unit)} before failures"),
-        Recommendation("lead_time", lead, current.get("lead_time"),
-                       f"of what can be announced at all, nine tenths still can with {span(lead, unit)} of lead"),
-        Recommendation("windows", list(windows), current.get("windows"),
-                       f"signs build up over {span(min(halves), unit)} to {span(max(halves), unit)}"),
-        Recommendation("refractory", horizon + lead, current.get("refractory"),
-                       "one failure should not be announced twice"),
+        Recommendation(
+            "horizon",
+            horizon,
+            current.get("horizon"),
+            f"half of the final deviation is there about {span(usual, unit)} before failures",
+        ),
+        Recommendation(
+            "lead_time",
+            lead,
+            current.get("lead_time"),
+            f"of what can be announced at all, nine tenths still can with {span(lead, unit)} of lead",
+        ),
+        Recommendation(
+            "windows",
+            list(windows),
+            current.get("windows"),
+            f"signs build up over {span(min(halves), unit)} to {span(max(halves), unit)}",
+        ),
+        Recommendation(
+            "refractory", horizon + lead, current.get("refractory"), "one failure should not be announced twice"
+        ),
     ]
     if median_life:
         cap = _nice(min(max(3 * warned[longest], 2 * horizon), median_life), unit)
-        found.append(Recommendation("cap", cap, current.get("cap"),
-                                    f"no sign is older than {span(warned[longest], unit)} ({longest})"))
+        found.append(
+            Recommendation(
+                "cap", cap, current.get("cap"), f"no sign is older than {span(warned[longest], unit)} ({longest})"
+            )
+        )
     return found
 
 
@@ -89,8 +105,12 @@ def _nice(value: float, unit: str, *, down: bool = False) -> float:
     if unit == "h" and value >= 48:
         days = value / 24
         return 24.0 * (np.floor(days) if down else max(2.0, round(days)))
-    steps = np.array([1, 2, 3, 4, 6, 8, 12, 24, 36, 48] if unit == "h"
-                     else [1, 2, 3, 5, 10, 15, 20, 30, 40, 50, 75, 100, 125, 150, 200, 300], dtype=np.float64)
+    steps = np.array(
+        [1, 2, 3, 4, 6, 8, 12, 24, 36, 48]
+        if unit == "h"
+        else [1, 2, 3, 5, 10, 15, 20, 30, 40, 50, 75, 100, 125, 150, 200, 300],
+        dtype=np.float64,
+    )
     if down:
         return float(max(steps[steps <= value], default=steps[0]))
     return float(steps[int(np.abs(np.log(steps / max(value, 1e-9))).argmin())])

@@ -9,7 +9,7 @@ from scipy import stats
 from oilcan.core.exploration.fleet_record import FleetRecord
 
 PAIRS: Final = ("product", "ratio", "difference")
-CAUGHT: Final = 0.1             # share of positive rows in the region that best tells a column
+CAUGHT: Final = 0.1  # share of positive rows in the region that best tells a column
 
 
 def label_differences(fleet: FleetRecord, positive: np.ndarray) -> list[dict[str, Any]]:
@@ -36,11 +36,20 @@ def label_differences(fleet: FleetRecord, positive: np.ndarray) -> list[dict[str
         test = stats.mannwhitneyu(one, other)
         area = float(test.statistic / (len(one) * len(other)))
         edges = np.quantile(column[there], [0.02, 0.98])
-        tail = {"low": float((one <= edges[0]).mean() / max((other <= edges[0]).mean(), 1e-9)),
-                "high": float((one >= edges[1]).mean() / max((other >= edges[1]).mean(), 1e-9))}
-        found.append({"column": name, "auc": area, "side": "high" if area > 0.5 else "low",
-                      "tail_lift": max(tail.values()), "tail": max(tail, key=lambda side: tail[side]),
-                      "beyond_chance": bool(test.pvalue < 0.05 / len(names))})
+        tail = {
+            "low": float((one <= edges[0]).mean() / max((other <= edges[0]).mean(), 1e-9)),
+            "high": float((one >= edges[1]).mean() / max((other >= edges[1]).mean(), 1e-9)),
+        }
+        found.append(
+            {
+                "column": name,
+                "auc": area,
+                "side": "high" if area > 0.5 else "low",
+                "tail_lift": max(tail.values()),
+                "tail": max(tail, key=lambda side: tail[side]),
+                "beyond_chance": bool(test.pvalue < 0.05 / len(names)),
+            }
+        )
     return sorted(found, key=lambda row: -max(abs(row["auc"] - 0.5), 0.05 * np.log(max(row["tail_lift"], 1.0))))
 
 
@@ -66,7 +75,7 @@ def pair_differences(fleet: FleetRecord, positive: np.ndarray, *, most: int = 8)
                 best = max(alone[first], alone[second])
                 if caught > best + 0.1:
                     found.append({"kind": kind, "first": first, "second": second, "caught": caught, "alone": best})
-    return sorted(found, key=lambda row: row["alone"] - row["caught"])[:most]
+    return sorted(found, key=lambda row: float(row["alone"]) - float(row["caught"]))[:most]
 
 
 def _tail(column: np.ndarray, positive: np.ndarray) -> float:

@@ -9,10 +9,10 @@ import pandas as pd
 from oilcan.core.exploration.fleet_record import FleetRecord, Signals
 from oilcan.ground.columns import MACHINE, TIME, ticks
 
-SAME: Final = 0.98              # correlation within machines from which on two sensors say the same
-CLIPPED: Final = 0.02           # share of readings at one extreme from which on a sensor looks clipped
+SAME: Final = 0.98  # correlation within machines from which on two sensors say the same
+CLIPPED: Final = 0.02  # share of readings at one extreme from which on a sensor looks clipped
 YEAR_H: Final = 8766.0
-JUMP: Final = 6.0               # robust standard deviations of a weekly step of the whole fleet
+JUMP: Final = 6.0  # robust standard deviations of a weekly step of the whole fleet
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,15 @@ def sensor_facts(fleet: FleetRecord, sensors: Signals) -> list[SensorFacts]:
     """Facts of every numeric sensor, in the contract's order."""
     same = (fleet.readings[MACHINE] == fleet.readings[MACHINE].shift()).to_numpy(dtype=bool)
     tick = ticks(fleet.readings[TIME]) if TIME in fleet.readings else np.zeros(len(fleet.readings))
-    return [_facts(name, fleet, sensors.values[:, at], sensors.explained[name], same, tick)
-            for at, name in enumerate(sensors.sensors)]
+    return [
+        _facts(name, fleet, sensors.values[:, at], sensors.explained[name], same, tick)
+        for at, name in enumerate(sensors.sensors)
+    ]
 
 
-def _facts(name: str, fleet: FleetRecord, signal: np.ndarray, explained: float, same: np.ndarray,
-           tick: np.ndarray) -> SensorFacts:
+def _facts(
+    name: str, fleet: FleetRecord, signal: np.ndarray, explained: float, same: np.ndarray, tick: np.ndarray
+) -> SensorFacts:
     raw = fleet.readings[name].to_numpy(dtype=np.float64, na_value=np.nan)
     there = raw[~np.isnan(raw)]
     if not len(there):
@@ -72,8 +75,17 @@ def _facts(name: str, fleet: FleetRecord, signal: np.ndarray, explained: float, 
     rises, falls = int((change > 0).sum()), int((change < 0).sum())
     is_counter = len(values) > 10 and rises > 0 and falls <= 0.02 * rises
     calendar = fleet.unit == "h" and TIME in fleet.readings and np.ptp(tick) > 60 * 24
-    verdict = ("constant" if len(values) == 1 else "almost constant" if counts.max() / len(there) > 0.999
-               else "a counter" if is_counter else "few values" if len(values) <= 5 else "varies")
+    verdict = (
+        "constant"
+        if len(values) == 1
+        else "almost constant"
+        if counts.max() / len(there) > 0.999
+        else "a counter"
+        if is_counter
+        else "few values"
+        if len(values) <= 5
+        else "varies"
+    )
     return SensorFacts(
         name, float(np.isnan(raw).mean()), len(values), quantiles, explained,
         _trend(signal, tick) if calendar else None, _daily(raw, tick) if calendar and fleet.period <= 6 else None,
@@ -86,8 +98,11 @@ def _trend(signal: np.ndarray, tick: np.ndarray) -> float:
     day, mean = _fleet_mean(signal, np.floor(tick / 24))
     later = day[:, None] - day[None, :]
     pairs = later > max(7, len(day) // 4)
-    return float(np.median(((mean[:, None] - mean[None, :]) / np.where(pairs, later, 1))[pairs]) * YEAR_H / 24) \
-        if pairs.any() else 0.0
+    return (
+        float(np.median(((mean[:, None] - mean[None, :]) / np.where(pairs, later, 1))[pairs]) * YEAR_H / 24)
+        if pairs.any()
+        else 0.0
+    )
 
 
 def _daily(raw: np.ndarray, tick: np.ndarray) -> float:
@@ -112,8 +127,12 @@ def redundancy(sensors: Signals) -> tuple[np.ndarray, list[tuple[str, str, float
     scale = np.where(spread > 0, spread, 1.0)
     centred = (values - values.mean(axis=0)) / scale if len(values) else values
     correlation = centred.T @ centred / max(len(values), 1)
-    pairs = [(sensors.sensors[i], sensors.sensors[j], float(correlation[i, j]))
-             for i in range(len(correlation)) for j in range(i) if abs(correlation[i, j]) >= SAME]
+    pairs = [
+        (sensors.sensors[i], sensors.sensors[j], float(correlation[i, j]))
+        for i in range(len(correlation))
+        for j in range(i)
+        if abs(correlation[i, j]) >= SAME
+    ]
     return correlation, sorted(pairs, key=lambda pair: -abs(pair[2]))
 
 
@@ -131,7 +150,7 @@ def fleet_changes(fleet: FleetRecord, sensors: Signals) -> list[dict[str, Any]]:
         weeks, mean = _fleet_mean(sensors.values[:, at], week)
         if len(weeks) < 12:
             continue
-        step = np.array([np.median(mean[k: k + 4]) - np.median(mean[k - 4: k]) for k in range(4, len(mean) - 3)])
+        step = np.array([np.median(mean[k : k + 4]) - np.median(mean[k - 4 : k]) for k in range(4, len(mean) - 3)])
         noise = 1.4826 * float(np.median(np.abs(np.diff(mean) - np.median(np.diff(mean)))))
         best = int(np.abs(step).argmax())
         if abs(step[best]) > max(JUMP * noise, 0.5):
@@ -144,14 +163,18 @@ def sampling(fleet: FleetRecord) -> dict[str, float] | None:
     """Usual step between readings, the share of steps that are it, and the share of the time that is in gaps."""
     if TIME not in fleet.readings or len(fleet.readings) < 2:
         return None
-    step = np.diff(ticks(fleet.readings[TIME]))[(fleet.readings[MACHINE].to_numpy()[1:] ==
-                                                fleet.readings[MACHINE].to_numpy()[:-1])]
+    step = np.diff(ticks(fleet.readings[TIME]))[
+        (fleet.readings[MACHINE].to_numpy()[1:] == fleet.readings[MACHINE].to_numpy()[:-1])
+    ]
     step = step[step > 0]
     if not len(step):
         return None
     usual = float(np.median(step))
-    return {"step": usual, "regular_share": float(np.isclose(step, usual, rtol=0.05).mean()),
-            "gap_share": float((step[step > 3 * usual] - usual).sum() / step.sum())}
+    return {
+        "step": usual,
+        "regular_share": float(np.isclose(step, usual, rtol=0.05).mean()),
+        "gap_share": float((step[step > 3 * usual] - usual).sum() / step.sum()),
+    }
 
 
 def joint_trends(differences: np.ndarray) -> int:

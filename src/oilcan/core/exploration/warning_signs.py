@@ -18,9 +18,9 @@ from oilcan.ground.columns import CODE, MACHINE, MODE, TIME, ticks
 
 FLIPS: Final = 400
 RESAMPLES: Final = 200
-FEWEST: Final = 5               # failures of a mode; fewer are only counted
-LEAST_SHIFT: Final = 0.25       # standard deviations; a smaller difference is no warning, however sure
-FALSE_SIGN: Final = 0.01        # share of matched times, over all sensors, at which a sign is seen by chance
+FEWEST: Final = 5  # failures of a mode; fewer are only counted
+LEAST_SHIFT: Final = 0.25  # standard deviations; a smaller difference is no warning, however sure
+FALSE_SIGN: Final = 0.01  # share of matched times, over all sensors, at which a sign is seen by chance
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _sensor_signs(
     names: list[str], event: np.ndarray, matched: np.ndarray, aligned: Aligned, rng: np.random.Generator
 ) -> list[SensorSign]:
     usual = _nanmean(matched, axis=1)
-    difference = event - np.where(np.isnan(usual), 0.0, usual)          # no matched time: the machine's mean, 0
+    difference = event - np.where(np.isnan(usual), 0.0, usual)  # no matched time: the machine's mean, 0
     shape = difference.shape[1:]
     flat = difference.reshape(len(aligned), -1)
     groups, which = np.unique(aligned.machine, return_inverse=True)
@@ -193,14 +193,23 @@ def _code_signs(fleet: FleetRecord, aligned: Aligned) -> tuple[list[CodeSign], n
         mine = errors[errors[CODE].astype(str) == kind]
         who, tick = mine[MACHINE].map(code).to_numpy(), ticks(mine[TIME])
         event = _histogram(who, tick, aligned.machine, aligned.at, aligned.edges)
-        matched = np.stack([_histogram(who, tick, aligned.control_machine[:, at], aligned.controls[:, at], aligned.edges)
-                            for at in range(aligned.controls.shape[1])], axis=1)
+        matched = np.stack(
+            [
+                _histogram(who, tick, aligned.control_machine[:, at], aligned.controls[:, at], aligned.edges)
+                for at in range(aligned.controls.shape[1])
+            ],
+            axis=1,
+        )
         per_bin, usual = event.sum(axis=0), matched.sum(axis=(0, 1))
         # per bin: is a count of event against matched times possible by chance, over all bins and codes together?
         p = stats.binomtest
         chance = share / (1 + share)
-        beyond = np.array([k + m > 0 and p(int(k), int(k + m), chance, alternative="greater").pvalue <
-                           0.05 / (bins * len(kinds)) for k, m in zip(per_bin, usual, strict=True)])
+        beyond = np.array(
+            [
+                k + m > 0 and p(int(k), int(k + m), chance, alternative="greater").pvalue < 0.05 / (bins * len(kinds))
+                for k, m in zip(per_bin, usual, strict=True)
+            ]
+        )
         lead = _unbroken(beyond, aligned.edges)
         beyond &= aligned.edges[1:] <= lead
         near = max(1, int(np.searchsorted(aligned.edges, lead)) if lead else bins)
@@ -223,7 +232,7 @@ def _histogram(who: np.ndarray, tick: np.ndarray, machine: np.ndarray, at: np.nd
     key = who[order] * 2 * span + tick[order] - base
     there = ~np.isnan(at)
     wanted = machine[:, None] * 2 * span + (np.where(there, at, base)[:, None] - edges[None, :] - base)
-    places = np.searchsorted(key, wanted, side="left")      # an error at the failure itself warns of nothing
+    places = np.searchsorted(key, wanted, side="left")  # an error at the failure itself warns of nothing
     return np.where(there[:, None], places[:, :-1] - places[:, 1:], 0)
 
 
@@ -234,7 +243,7 @@ def _signs(
     count = (~np.isnan(matched)).sum(axis=1, keepdims=True)
     usual = _nanmean(matched, axis=1)
     others = np.where(count > 1, (usual[:, None] * count - matched) / np.maximum(count - 1, 1), np.nan)
-    left = matched - np.where(np.isnan(others), 0.0, others)            # what a matched time shows by chance
+    left = matched - np.where(np.isnan(others), 0.0, others)  # what a matched time shows by chance
     calm = np.abs(left[quiet if quiet.any() else np.ones_like(quiet)])  # (calm matched times, sensors, bins)
     limit = _quantile(calm, 1 - FALSE_SIGN / max(event.shape[1], 1))
     seen = np.abs(event - np.where(np.isnan(usual), 0.0, usual)) > limit[:, None]

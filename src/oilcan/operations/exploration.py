@@ -1,0 +1,49 @@
+"""A data set explored from its raw files: no horizon, no split and no pipeline run are needed."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from oilcan.contract.unfinished import parse_unfinished
+from oilcan.core.exploration.findings import Exploration, explore
+from oilcan.core.exploration.fleet_record import record
+from oilcan.core.ingest import ingest
+from oilcan.core.prepare.partitions import clean_readings
+from oilcan.ground.errors import ContractError
+from oilcan.io.raw_data import reading
+from oilcan.io.repository.repository_root import short
+from oilcan.io.repository.whole_params import read_all_params
+from oilcan.io.stage import files
+from oilcan.reports.exploration_page import page
+
+
+def explore_data_set(root: Path, name: str, out: Path, *, say: Callable[[str], None]) -> Exploration:
+    """Read the raw files of `name` by its contract, explore them, and write the page to `out`.
+
+    Costs, horizon and the like may still be open in the contract. Labels are used whole: there is no split yet.
+
+    Parameters
+    ----------
+    say
+        Receives a line for people as each step ends.
+
+    Raises
+    ------
+    ContractError, DataError
+        If the contract does not say how to read the files, or a file cannot be read by it.
+    """
+    where = root / "datasets" / f"{name}.yaml"
+    if not where.is_file():
+        raise ContractError(f"{short(where)}: no such data set. Draft it with `oilcan dataset new {name} FILES...`.")
+    contract, still_open = parse_unfinished(where.read_text(encoding="utf-8"), short(where))
+    params = read_all_params(root / "params.yaml")
+    raw = root / "data/raw" / name
+    say(f"{short(raw)}: reading")
+    hash_key = os.environ.get("OILCAN_HASH_KEY", "").encode()
+    canonical = ingest(reading.read_raw(contract, raw), contract, hash_key=hash_key)
+    telemetry, _ = clean_readings(canonical.tables["telemetry"], contract, fill_periods=params.prepare.fill_gap_periods)
+    say(f"{len(telemetry):,} readings of {telemetry['machine_id'].nunique():,} machines: exploring")
+    fleet = record(contract, telemetry, canonical.tables, None, most=params.explore.max_readings)
+    found = explore(fleet, None, seed=params.explore.seed, still_open=still_open)
+    files.write_text(page(found), out)
+    return found

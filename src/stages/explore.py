@@ -1,0 +1,41 @@
+"""Prepared rows -> what a maintenance engineer wants to see before any model.
+
+Reads   the contract, data/prepared (labels of the training part only)
+Params  explore
+Writes  metrics/exploration.json, metrics/detail/exploration.json, reports/exploration/*.csv (for `dvc plots`),
+        reports/exploration.html
+"""
+
+from collections.abc import Sequence
+
+from oilcan.core.exploration import findings, fleet_record, key_figures
+from oilcan.io.stage import files, stage, stage_inputs, table_files
+from oilcan.params.explore import ExploreParams
+from oilcan.reports import exploration_page
+
+_TABLES = ("rows", "errors", "maintenance", "failures", "machines")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Explore what the arguments name."""
+    args = stage.parse(__doc__, "contract", "prepared", "metrics", "detail", "plots", "report", argv=argv)
+    p = stage_inputs.read_params(ExploreParams, args.params, "explore")
+    contract = stage_inputs.read_contract(args.contract)
+    tables = table_files.read_tables(args.prepared, _TABLES)
+    readings = table_files.read_partitions(args.prepared / "telemetry")
+
+    fleet = fleet_record.record(contract, readings, tables, tables["rows"], most=p.max_readings)
+    found = findings.explore(fleet, tables["rows"], seed=p.seed)
+
+    files.write_json(key_figures.headlines(found), args.metrics)
+    files.write_json(key_figures.detail(found), args.detail)
+    with files.fresh_folder(args.plots) as draft:
+        table_files.write_csvs(key_figures.plots(found), draft)
+    files.write_text(exploration_page.page(found), args.report)
+    stage.report(
+        "explore", readings=len(fleet.readings), failures=found.clusters["failures"], pitfalls=len(found.pitfalls)
+    )
+
+
+if __name__ == "__main__":
+    stage.run(main)
