@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from oilcan.core.exploration.findings import Exploration, explore
+from oilcan.core.exploration.fleet_findings import Exploration, explore
 from oilcan.core.exploration.fleet_record import record
 from oilcan.io.stage import stage_inputs, table_files
 

@@ -8,7 +8,7 @@ Writes  metrics/exploration.json, metrics/detail/exploration.json, reports/explo
 
 from collections.abc import Sequence
 
-from oilcan.core.exploration import findings, fleet_record, key_figures
+from oilcan.core.exploration import fleet_findings, fleet_record, key_figures
 from oilcan.io.stage import files, stage, stage_inputs, table_files
 from oilcan.params.explore import ExploreParams
 from oilcan.reports import exploration_page
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     readings = table_files.read_partitions(args.prepared / "telemetry")
 
     fleet = fleet_record.record(contract, readings, tables, tables["rows"], most=p.max_readings)
-    found = findings.explore(fleet, tables["rows"], seed=p.seed)
+    found = fleet_findings.explore(fleet, tables["rows"], seed=p.seed)
 
     files.write_json(key_figures.headlines(found), args.metrics)
     files.write_json(key_figures.detail(found), args.detail)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from oilcan.contract.unfinished import parse_unfinished
-from oilcan.core.exploration.findings import Exploration, explore
+from oilcan.core.exploration.fleet_findings import Exploration, explore
 from oilcan.core.exploration.fleet_record import record
 from oilcan.core.ingest import ingest
 from oilcan.core.prepare.partitions import clean_readings

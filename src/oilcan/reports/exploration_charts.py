@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from oilcan.core.exploration.findings import Exploration
+from oilcan.core.exploration.fleet_findings import Exploration
 from oilcan.core.exploration.warning_signs import ModeSigns, announceable
 from oilcan.ground.columns import MACHINE, TIME
 

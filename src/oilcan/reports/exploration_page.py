@@ -3,15 +3,15 @@
 import json
 from typing import Any, Final
 
-import jinja2
 import vl_convert
 
-from oilcan.core.exploration.findings import Exploration, Lives
+from oilcan.core.exploration.fleet_findings import Exploration, Lives
 from oilcan.core.exploration.holdings import SHOWN
 from oilcan.ground.columns import MACHINE
 from oilcan.ground.quantities import number, percent, span
 from oilcan.reports import exploration_charts as charts
 from oilcan.reports import exploration_tables as tables
+from oilcan.reports import rendering
 
 _GLOBALS: Final = "window.vegaEmbed = vegaEmbed;"
 _CAUSES: Final = {
@@ -30,16 +30,10 @@ _WARNING_NOTE: Final = (
 def page(found: Exploration) -> str:
     """HTML of the page; the same bytes for the same findings."""
     specs = _specs(found)
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("oilcan.reports"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     contract = found.fleet.contract
     whole = [lives for lives in found.lives if lives.kind == "all"]
-    return environment.get_template("exploration.html").render(
+    return rendering.html(
+        "exploration.html",
         name=contract.name, description=contract.description, headline=_headline(found), basis=_basis(found),
         tiles=_tiles(found), have=_have(found), shown=_shown(found), specs=specs,
         lives=tables.lives_table(found) if whole else None, life_lines=_life_lines(found, whole),
@@ -51,7 +45,7 @@ def page(found: Exploration) -> str:
         footer=_footer(found),
         vega=vl_convert.javascript_bundle(_GLOBALS).replace("</script", "<\\/script"),
         specs_json=json.dumps(specs, separators=(",", ":"), allow_nan=False).replace("</", "<\\/"),
-    ) + "\n"  # fmt: skip
+    )  # fmt: skip
 
 
 def summary(found: Exploration) -> list[str]:

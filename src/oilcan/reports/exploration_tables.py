@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from oilcan.core.exploration.findings import Exploration
+from oilcan.core.exploration.fleet_findings import Exploration
 from oilcan.core.exploration.warning_signs import FEWEST, ModeSigns
 from oilcan.ground.quantities import between, number, percent, span
 

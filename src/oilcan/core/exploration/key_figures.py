@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from oilcan.core.exploration.findings import Exploration
+from oilcan.core.exploration.fleet_findings import Exploration
 from oilcan.core.exploration.warning_signs import ModeSigns, announceable
 
 

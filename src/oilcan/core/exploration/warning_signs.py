@@ -159,6 +159,14 @@ def _unbroken(beyond: np.ndarray, edges: np.ndarray) -> float:
     return float(edges[ends[-1] + 1])
 
 
+def _first_run(beyond: np.ndarray, edges: np.ndarray) -> float:
+    """Far edge of the run of bins beyond chance that is nearest to the failure; an error may come hours before it."""
+    if not beyond.any():
+        return 0.0
+    first = int(beyond.argmax())
+    return float(edges[first + int(np.argmin(np.append(beyond[first:], False)))])
+
+
 def _half_lead(curve: np.ndarray, edges: np.ndarray) -> float | None:
     """Lead at which the curve first reaches half of what it is at the failure, seen from far to near, interpolated."""
     final = np.nanmean(curve[: max(1, len(curve) // 30)]) if not np.isnan(curve[:1]).all() else np.nan
@@ -210,7 +218,7 @@ def _code_signs(fleet: FleetRecord, aligned: Aligned) -> tuple[list[CodeSign], n
                 for k, m in zip(per_bin, usual, strict=True)
             ]
         )
-        lead = _unbroken(beyond, aligned.edges)
+        lead = _first_run(beyond, aligned.edges)
         beyond &= aligned.edges[1:] <= lead
         near = max(1, int(np.searchsorted(aligned.edges, lead)) if lead else bins)
         k, m = int(per_bin[:near].sum()), int(usual[:near].sum())
