@@ -12,7 +12,7 @@ export PYTHONUTF8 := 1
 # One writer at a time: the kernel drops this lock even after kill -9.
 LOCKED := flock --nonblock --conflict-exit-code 75 .dvc/tmp/project.lock
 
-.PHONY: all help install install-test repro summary check test test-quick serve install-serve install-tune fresh verify results bench bench-serving deps docs readme lock clean
+.PHONY: all help install install-test repro summary check test test-quick serve install-serve install-tune fresh verify results bench bench-serving deps docs tables pictures readme lock clean
 
 all: install repro summary  ## environment, the whole pipeline, a short summary (the main job)
 
@@ -101,8 +101,13 @@ serve: $(VENV)/.serve  ## the demo fleet live at http://127.0.0.1:8080: the serv
 deps: install-test  ## rewrite the code dependencies of every stage in dvc.yaml from its imports
 	python -m tests.repo.deps
 
-docs: install-test  ## renew the tables of the documents that are written from code and YAML
+tables: install-test  ## rewrite the tables of the documents that come from code and YAML
 	python -m tests.repo.docs
+
+docs: tables readme pictures  ## every generated part of the documents: tables, README, pictures
+
+pictures: install-test  ## take the pictures of the documents from the reports and the service of the last run
+	python -m tests.repo.pictures
 
 readme: install  ## put what the commands print into the README
 	python tests/repo/readme.py

@@ -1,4 +1,4 @@
-"""Tables of the documents that are written from code and YAML (`make docs`), each between two marks of its name.
+"""Tables of the documents that are written from code and YAML (`make tables`), each between two marks of its name.
 
 python -m tests.repo.docs
 """

@@ -10,7 +10,7 @@ from tests.repo.docs import TABLES, renewed
 def test_a_generated_table_is_renewed(name):
     page, write = TABLES[name]
     text = (ROOT / page).read_text(encoding="utf-8")
-    assert renewed(text, name, write()) == text, "run `make docs`"
+    assert renewed(text, name, write()) == text, "run `make tables`"
 
 
 def test_a_page_without_marks_is_refused():
