@@ -1,0 +1,204 @@
+"""What is counted of each machine, slot and column, so that every statistic of a window is a sum over cells.
+
+All counts are whole numbers and extremes, so the order of readings does not matter: tables read in one go and readings
+taken in one by one give the same cells, to the last bit. No reading is kept.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+UNIT: Final = 65_536                    # fixed point of deviations: a sum of whole numbers has no order
+FARTHEST: Final = 100.0                 # reference standard deviations; what lies beyond counts as this
+RAW_FARTHEST: Final = 1e6
+_GROW: Final = ("readings", "aside", "missing", "outside", "n", "total", "raw_total", "low", "high", "histogram")
+
+
+@dataclass
+class Cells:
+    """Counts by machine, slot and column; arrays grow with machines and slots.
+
+    Attributes
+    ----------
+    machines
+        Ids in the order of the first axis.
+    first_slot
+        Number of the first slot of the second axis.
+    readings, aside
+        Rows, and rows under operating conditions that the reference does not know; shape (m, t).
+    missing, outside
+        Readings that are missing or outside the physical range, shape (m, t, c).
+    n, total
+        Readings judged, and the sum of their deviations in `UNIT`ths of a reference standard deviation.
+    raw_total
+        Sum of the readings themselves in `UNIT`ths of a reference standard deviation, in range or not.
+    low, high
+        Extremes of the readings as float32; inf and -inf where there is none.
+    histogram
+        Readings judged by bin of the deviation, shape (m, t, c, bins).
+    """
+
+    columns: int
+    bins: int
+    machines: list[str] = field(default_factory=list)
+    first_slot: int = 0
+    readings: np.ndarray = field(init=False)
+    aside: np.ndarray = field(init=False)
+    missing: np.ndarray = field(init=False)
+    outside: np.ndarray = field(init=False)
+    n: np.ndarray = field(init=False)
+    total: np.ndarray = field(init=False)
+    raw_total: np.ndarray = field(init=False)
+    low: np.ndarray = field(init=False)
+    high: np.ndarray = field(init=False)
+    histogram: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._place = {name: at for at, name in enumerate(self.machines)}
+        for name in _GROW:
+            setattr(self, name, self._blank(name, len(self.machines), 0))
+
+    @property
+    def slots(self) -> int:
+        """Length of the second axis."""
+        return int(self.readings.shape[1])
+
+    def codes(self, machine_ids: Sequence[str]) -> np.ndarray:
+        """Positions of machines, shape (n,); unknown ones are entered at the end."""
+        new = [name for name in dict.fromkeys(machine_ids) if name not in self._place]
+        if new:
+            self._place |= {name: len(self.machines) + at for at, name in enumerate(new)}
+            self.machines += new
+            self._resize(len(self.machines), self.first_slot, self.slots)
+        return np.array([self._place[name] for name in machine_ids], dtype=np.int64)
+
+    def add(self, machine: np.ndarray, slot: np.ndarray, readings: "Signals") -> None:
+        """Count some readings more, in any order.
+
+        Parameters
+        ----------
+        machine
+            Positions from `codes`, shape (n,).
+        slot
+            Number of the slot of each reading, shape (n,).
+        """
+        if not len(machine):
+            return
+        self._cover(int(slot.min()), int(slot.max()))
+        cell = machine * self.slots + (slot - self.first_slot)
+        order = np.argsort(cell, kind="stable")
+        sorted_cells = cell[order]
+        start = np.flatnonzero(np.diff(sorted_cells, prepend=-1))
+        at = sorted_cells[start]
+        self._flat("readings")[at] += np.diff(start, append=len(cell))
+        self._flat("aside")[at] += np.add.reduceat(readings.is_aside[order].astype(np.int64), start)
+        for column in range(self.columns):
+            self._add_column(column, readings.column(column, order), at, start, sorted_cells)
+
+    def _add_column(self, column: int, values: "_Column", at: np.ndarray, start: np.ndarray, cell: np.ndarray) -> None:
+        self._flat("missing")[at, column] += np.add.reduceat(values.is_missing.astype(np.int64), start)
+        self._flat("outside")[at, column] += np.add.reduceat(values.is_outside.astype(np.int64), start)
+        self._flat("raw_total")[at, column] += np.add.reduceat(values.raw_units, start)
+        self._flat("n")[at, column] += np.add.reduceat(values.is_judged.astype(np.int64), start)
+        self._flat("total")[at, column] += np.add.reduceat(values.units, start)
+        low, high = self._flat("low")[:, column], self._flat("high")[:, column]
+        low[at] = np.minimum(low[at], np.minimum.reduceat(values.raw_low, start))
+        high[at] = np.maximum(high[at], np.maximum.reduceat(values.raw_high, start))
+        judged = values.is_judged
+        bins = self.histogram.reshape(-1, self.columns, self.bins)
+        place, counts = np.unique(cell[judged] * self.bins + values.bin[judged], return_counts=True)
+        bins[place // self.bins, column, place % self.bins] += counts.astype(bins.dtype)
+
+    def keep_from(self, slot: int) -> None:
+        """Forget the slots before one: what bounds the memory of a service that never ends."""
+        if slot > self.first_slot and self.slots:
+            first = min(slot, self.first_slot + self.slots)
+            for name in _GROW:
+                setattr(self, name, np.ascontiguousarray(getattr(self, name)[:, first - self.first_slot:]))
+            self.first_slot = first
+
+    def _cover(self, first: int, last: int) -> None:
+        if not self.slots:
+            self.first_slot = first
+        begin = min(first, self.first_slot)
+        end = max(last + 1, self.first_slot + self.slots)
+        if (begin, end) != (self.first_slot, self.first_slot + self.slots):
+            self._resize(len(self.machines), begin, end - begin)
+
+    def _resize(self, machines: int, first_slot: int, slots: int) -> None:
+        shift = self.first_slot - first_slot
+        for name in _GROW:
+            old, new = getattr(self, name), self._blank(name, machines, slots)
+            new[: old.shape[0], shift: shift + old.shape[1]] = old
+            setattr(self, name, new)
+        self.first_slot = first_slot
+
+    def _blank(self, name: str, machines: int, slots: int) -> np.ndarray:
+        if name in ("readings", "aside"):
+            return np.zeros((machines, slots), dtype=np.int64)
+        if name in ("low", "high"):
+            return np.full((machines, slots, self.columns), np.inf if name == "low" else -np.inf, dtype=np.float32)
+        if name == "histogram":
+            return np.zeros((machines, slots, self.columns, self.bins), dtype=np.uint32)
+        return np.zeros((machines, slots, self.columns), dtype=np.int64)
+
+    def _flat(self, name: str) -> np.ndarray:
+        array = getattr(self, name)
+        return array.reshape(array.shape[0] * array.shape[1], *array.shape[2:])
+
+
+@dataclass(frozen=True)
+class _Column:
+    is_missing: np.ndarray
+    is_outside: np.ndarray
+    is_judged: np.ndarray
+    raw_units: np.ndarray
+    raw_low: np.ndarray
+    raw_high: np.ndarray
+    units: np.ndarray
+    bin: np.ndarray
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Readings ready to be counted.
+
+    Attributes
+    ----------
+    raw
+        As they came, shape (n, c), NaN where missing.
+    deviation
+        From the reference, operating conditions removed, in reference standard deviations, shape (n, c); NaN where
+        there is nothing to judge.
+    is_outside
+        Outside the physical range, shape (n, c).
+    is_aside
+        Under conditions that the reference does not know, shape (n,).
+    raw_scale
+        What a raw reading is divided by before it is added up, shape (c,).
+    edges
+        Inner edges of the bins by column, shape (c, bins - 1).
+    """
+
+    raw: np.ndarray
+    deviation: np.ndarray
+    is_outside: np.ndarray
+    is_aside: np.ndarray
+    raw_scale: np.ndarray
+    edges: np.ndarray
+
+    def column(self, at: int, order: np.ndarray) -> _Column:
+        """One column in an order of rows, as whole numbers."""
+        raw, deviation = self.raw[order, at], self.deviation[order, at]
+        is_missing, is_judged = np.isnan(raw), ~np.isnan(deviation)
+        scaled = np.where(is_missing, 0.0, np.clip(raw / self.raw_scale[at], -RAW_FARTHEST, RAW_FARTHEST))
+        units = np.where(is_judged, np.clip(deviation, -FARTHEST, FARTHEST), 0.0)
+        return _Column(
+            is_missing, self.is_outside[order, at], is_judged,
+            np.round(scaled * UNIT).astype(np.int64),
+            np.where(is_missing, np.inf, raw).astype(np.float32), np.where(is_missing, -np.inf, raw).astype(np.float32),
+            np.round(units * UNIT).astype(np.int64),
+            np.searchsorted(self.edges[at], np.where(is_judged, deviation, 0.0), side="right"),
+        )  # fmt: skip

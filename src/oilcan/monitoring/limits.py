@@ -1,0 +1,187 @@
+"""From which size on is a statistic unusual, for a window of this size and mix of machines?
+
+Windows are drawn again from the reference: a stretch of consecutive windows, and whole machines of it, as many of each
+group as the window has. For what all machines share (weather, season, the way the fleet is run) the machines of a draw
+come from one stretch. Sudden steps of machines have no common cause in clean windows, so each machine brings a stretch
+of its own, and no machine is drawn twice: one step is never counted as two.
+
+The chance of a false alert is divided evenly among the statistics; the limit of each is on its largest column.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from oilcan.monitoring.input_statistics import (
+    OF_MACHINES,
+    STATISTICS,
+    MachineWindows,
+    shared_statistics,
+    step_statistics,
+)
+
+FEWEST_MACHINES: Final = 2              # in a window that a limit can be drawn for
+FEWEST_WINDOWS: Final = 8               # of the reference, below which there is not enough to draw from
+_FEWEST_OF_GROUP: Final = 3             # below this a group is drawn from all machines
+_UPPER: Final = 0.99
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of the input statistics for one size and mix.
+
+    Attributes
+    ----------
+    middle, spread
+        Middle of each statistic, and from there to its 99 % quantile, shape (c, statistics).
+    at_once
+        Scaled statistic above which one window alone is an alert, shape (statistics,).
+    in_a_row
+        Scaled statistic above which `needed` of the last `of` windows are an alert, shape (statistics,).
+    machines, draws
+        Size it was drawn for, and windows drawn.
+    """
+
+    middle: np.ndarray
+    spread: np.ndarray
+    at_once: np.ndarray
+    in_a_row: np.ndarray
+    needed: int
+    of: int
+    machines: int
+    draws: int
+
+    def scaled(self, values: np.ndarray) -> np.ndarray:
+        """Statistics on the common scale: 0 usual, 1 one window in a hundred; NaN stays."""
+        return (values - self.middle) / self.spread
+
+
+@dataclass(frozen=True)
+class Source:
+    """What limits are drawn from: clean windows of the reference, in order.
+
+    Attributes
+    ----------
+    group_of
+        Group of each machine, shape (m,).
+    is_judged
+        Columns that limits are about, shape (c,).
+    """
+
+    windows: MachineWindows
+    group_of: np.ndarray
+    is_judged: np.ndarray
+    usual: np.ndarray
+    edges: np.ndarray
+    shares: np.ndarray
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How limits are drawn.
+
+    Attributes
+    ----------
+    alpha
+        Chance of a false alert in one window, all columns and statistics together.
+    needed, of
+        How many of the last windows must be above the lower limit.
+    draws, seed
+        Windows to draw; the same seed draws the same.
+    """
+
+    alpha: float
+    needed: int
+    of: int
+    draws: int
+    seed: int
+
+
+def draw_limits(source: Source, groups: Sequence[int], terms: Terms) -> Limits | None:
+    """Limits for a window whose machines are of these groups; None where there is too little to draw from.
+
+    Parameters
+    ----------
+    groups
+        Group of each machine of the window; one the reference does not know is drawn from all.
+    """
+    count = len(source.windows.deviation)
+    if len(groups) < FEWEST_MACHINES or count < max(FEWEST_WINDOWS, terms.of):
+        return None
+    rng = np.random.default_rng(terms.seed)
+    shared, steps = _shared(source, groups, terms, rng), _steps(source, groups, terms, rng)
+    drawn = {**shared, **steps}
+    columns, size = len(source.is_judged), len(STATISTICS)
+    middle, spread = np.zeros((columns, size)), np.ones((columns, size))
+    at_once, in_a_row = np.zeros(size), np.zeros(size)
+    share = terms.alpha / size / 2
+    for at, name in enumerate(STATISTICS):
+        values = drawn[name]                                            # (of, draws, c)
+        middle[:, at], spread[:, at] = _scale(values[-1])
+        scaled = np.where(source.is_judged, (values - middle[:, at]) / spread[:, at], -np.inf)
+        scaled = np.where(np.isnan(scaled), -np.inf, scaled)
+        at_once[at] = np.quantile(scaled[-1].max(axis=1), 1 - share)
+        in_a_row[at] = np.quantile(np.sort(scaled, axis=0)[-terms.needed].max(axis=1), 1 - share)
+    return Limits(middle, spread, at_once, in_a_row, terms.needed, terms.of, len(groups), terms.draws)
+
+
+def _scale(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Middle and distance to the upper quantile of draws, shape (c,) each."""
+    middle, spread = np.zeros(values.shape[1]), np.ones(values.shape[1])
+    for at in range(values.shape[1]):
+        known = values[:, at][~np.isnan(values[:, at])]
+        if len(known):
+            middle[at], upper = np.quantile(known, [0.5, _UPPER])
+            spread[at] = max(upper - middle[at], 0.1 * abs(middle[at]) + 1e-6)
+    return middle, spread
+
+
+def _shared(source: Source, groups: Sequence[int], terms: Terms, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    count = len(source.windows.deviation)
+    ends = np.linspace(terms.of - 1, count - 1, min(terms.draws, count - terms.of + 1)).round().astype(int)
+    each = -(-terms.draws // len(ends))
+    parts: dict[str, list[list[np.ndarray]]] = {}
+    for end in ends.tolist():
+        weights = _weights(source, end, groups, each, rng)
+        for back in range(terms.of):
+            found = shared_statistics(source.windows.window(end - terms.of + 1 + back), weights, source.usual,
+                                      source.edges, source.shares)
+            for name, values in found.items():
+                parts.setdefault(name, [[] for _ in range(terms.of)])[back].append(values)
+    return {name: np.stack([np.concatenate(values) for values in stretches]) for name, stretches in parts.items()}
+
+
+def _weights(source: Source, at: int, groups: Sequence[int], draws: int, rng: np.random.Generator) -> np.ndarray:
+    """How often each machine is drawn, shape (draws, m): by group, with replacement, of those with readings then."""
+    present = (~np.isnan(source.windows.deviation[at])).any(axis=1)
+    weights = np.zeros((draws, len(present)))
+    for group, size in zip(*np.unique(np.asarray(groups), return_counts=True), strict=True):
+        pool = _pool(present, source.group_of, int(group))
+        if len(pool):
+            weights[:, pool] += rng.multinomial(int(size), np.full(len(pool), 1 / len(pool)), size=draws)
+    return weights
+
+
+def _steps(source: Source, groups: Sequence[int], terms: Terms, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Each machine in a stretch of its own; a machine comes twice only when a group is too small for the window."""
+    jump = source.windows.jump
+    present = (~np.isnan(jump)).any(axis=(0, 2))
+    out = {name: np.empty((terms.of, terms.draws, jump.shape[2])) for name in OF_MACHINES}
+    sizes = [(_pool(present, source.group_of, int(group)), int(size))
+             for group, size in zip(*np.unique(np.asarray(groups), return_counts=True), strict=True)]
+    for draw in range(terms.draws):
+        chosen = np.concatenate([rng.permutation(np.tile(pool, -(-size // max(len(pool), 1))))[:size]
+                                 for pool, size in sizes]).astype(int)
+        ends = rng.integers(terms.of - 1, len(jump), size=len(chosen))
+        for back in range(terms.of):
+            found = step_statistics(jump[ends - terms.of + 1 + back, chosen][None])
+            for name in OF_MACHINES:
+                out[name][back, draw] = found[name][0]
+    return out
+
+
+def _pool(present: np.ndarray, group_of: np.ndarray, group: int) -> np.ndarray:
+    pool = np.flatnonzero(present & (group_of == group))
+    return pool if len(pool) >= _FEWEST_OF_GROUP else np.flatnonzero(present)
