@@ -4,7 +4,7 @@ All counts are whole numbers and extremes, so the order of readings does not mat
 taken in one by one give the same cells, to the last bit. No reading is kept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -110,6 +110,31 @@ class Cells:
         bins = self.histogram.reshape(-1, self.columns, self.bins)
         place, counts = np.unique(cell[judged] * self.bins + values.bin[judged], return_counts=True)
         bins[place // self.bins, column, place % self.bins] += counts.astype(bins.dtype)
+
+    def fill(self, first_slot: int, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over arrays that were kept, by name; others stay empty."""
+        self._resize(len(self.machines), first_slot, next(iter(arrays.values())).shape[1])
+        for name, values in arrays.items():
+            current = getattr(self, name)
+            setattr(self, name, np.ascontiguousarray(values, dtype=current.dtype).reshape(current.shape))
+
+    def cover(self, first_slot: int, end: int) -> None:
+        """Make room for the slots from one up to but without another."""
+        if end > first_slot:
+            self._cover(first_slot, end - 1)
+
+    def place(self, part: "Cells") -> None:
+        """Take over the cells of other machines, all of which are known here."""
+        at = self.codes(part.machines)
+        slots = slice(part.first_slot - self.first_slot, part.first_slot - self.first_slot + part.slots)
+        for name in _GROW:
+            getattr(self, name)[at, slots] = getattr(part, name)
+
+    def chosen(self, machines: np.ndarray) -> "Cells":
+        """The same of some machines, by position."""
+        out = Cells(self.columns, self.bins, [self.machines[at] for at in machines.tolist()])
+        out.fill(self.first_slot, {name: getattr(self, name)[machines] for name in _GROW})
+        return out
 
     def keep_from(self, slot: int) -> None:
         """Forget the slots before one: what bounds the memory of a service that never ends."""

@@ -11,6 +11,7 @@ Five numbers a column:
 - `wasserstein`: distance of the two distributions in reference standard deviations.
 """
 
+import itertools
 from dataclasses import dataclass
 from typing import Final
 
@@ -125,7 +126,7 @@ class MachineWindows:
         """
         steps = scale.score(steps_of(slot_means(cells.n, cells.total, fewest=fewest_slot), is_explained))
         bounds = np.clip(first_slots - cells.first_slot, 0, cells.slots)
-        pieces = [slice(*pair) for pair in zip(bounds[:-1], bounds[1:], strict=True)]
+        pieces = [slice(*pair) for pair in itertools.pairwise(bounds)]
         n = np.stack([cells.n[:, piece].sum(axis=1) for piece in pieces])
         total = np.stack([cells.total[:, piece].sum(axis=1) for piece in pieces])
         jump = np.stack([_largest(steps[:, max(0, piece.start - REACH): max(0, piece.stop - REACH)])

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from oilcan.monitoring.reference import BINS, Column
+from oilcan.core.bundle.watch_reference import BINS
 
 QUARTERS: Final = 4
 FEWEST: Final = 24                      # readings of a machine in a quarter below which the quarter does not count
@@ -134,11 +134,6 @@ def group_levels(centre: np.ndarray, group_of: np.ndarray, groups: int) -> np.nd
     for at in range(groups):
         out[at] = _mean(centre[group_of == at]) if at < groups - 1 and (group_of == at).any() else everyone
     return np.where(np.isnan(out), everyone, out)
-
-
-def slow_columns(columns: Sequence[Column], resting: np.ndarray, present: np.ndarray, *, share: float) -> list[bool]:
-    """Which columns rest by nature: in more than a share of the slots of the reference."""
-    return [bool(present[at] == 0 or resting[at] / max(present[at], 1) > share) for at in range(len(columns))]
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

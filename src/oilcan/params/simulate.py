@@ -13,7 +13,8 @@ def _day(text: str) -> str:
     return text
 
 
-ScenarioName = Literal["none", "sensor_drift", "new_model", "changed_mechanism", "maintenance_policy"]
+ScenarioName = Literal["none", "sensor_drift", "new_model", "changed_mechanism", "maintenance_policy", "sensor_offset",
+                       "stuck_sensor", "unit_changed", "hot_season", "holiday", "growing_fleet"]
 
 
 class SimulateParams(Section):

@@ -9,7 +9,7 @@ from oilcan.core.simulate.faults import file_order
 from oilcan.core.simulate.operation import ambient
 from oilcan.core.simulate.partition import ARRIVAL, Fleet, Window, draw_block
 from oilcan.core.simulate.population import draw_machines
-from oilcan.core.simulate.scenarios import SCENARIOS
+from oilcan.core.simulate.scenarios import SCENARIOS, Scenario
 
 
 def draw_fleet(
@@ -18,7 +18,7 @@ def draw_fleet(
     days: int,
     seed: int,
     start: str,
-    scenario: str = "none",
+    scenario: str | Scenario = "none",
     horizon_h: float,
     lead_time_h: float,
 ) -> Fleet:
@@ -35,7 +35,7 @@ def draw_fleet(
     start
         First day, for example "2024-01-01".
     scenario
-        A name from `SCENARIOS`.
+        A name from `SCENARIOS`, or a scenario of one's own.
     horizon_h, lead_time_h
         The oracle is about breakdowns in (t + lead_time_h, t + lead_time_h + horizon_h].
 
@@ -54,22 +54,24 @@ def draw_fleet(
     """
     _check(machines=machines, days=days, seed=seed, start=start, scenario=scenario,
            horizon_h=horizon_h, lead_time_h=lead_time_h)  # fmt: skip
-    world, window = SCENARIOS[scenario], Window(horizon_h, lead_time_h)
+    world = scenario if isinstance(scenario, Scenario) else SCENARIOS[scenario]
+    window = Window(horizon_h, lead_time_h)
     clock = pd.date_range(start, periods=24 * days, freq="h")
-    site_c = ambient(clock, seed=seed)
     change_h = world.start_hour(days)
+    site_c = ambient(clock, seed=seed, season_factor=world.season_factor, change_h=change_h)
     group = draw_machines(machines, seed=seed, start=clock[0])
     blocks = [draw_block(group, clock, site_c, world, change_h, window, seed=seed, block=0)]
     joining = round(world.joining_share * machines) or int(world.joining_share > 0)
     if joining and change_h < len(clock):
         clock, site_c = clock[change_h:], site_c[change_h:]
-        group = draw_machines(joining, seed=seed, start=clock[0], first_number=machines + 1, joining=True)
+        group = draw_machines(joining, seed=seed, start=clock[0], first_number=machines + 1, joining=True,
+                              is_new_model=world.joining_new)
         blocks.append(draw_block(group, clock, site_c, world, 0, window, seed=seed, block=1))
     return _join(blocks)
 
 
 def _check(
-    *, machines: int, days: int, seed: int, start: str, scenario: str, horizon_h: float, lead_time_h: float
+    *, machines: int, days: int, seed: int, start: str, scenario: str | Scenario, horizon_h: float, lead_time_h: float
 ) -> None:
     least = {"machines": (machines, 1), "days": (days, 1), "seed": (seed, 0),
              "horizon_h": (horizon_h, 1), "lead_time_h": (lead_time_h, 0)}  # fmt: skip
@@ -80,7 +82,7 @@ def _check(
     ]
     if pd.isna(pd.to_datetime(start, errors="coerce", format="ISO8601")):
         wrong.append(f"simulate: start is no date (found {start!r}, wanted like '2024-01-01'). Set simulate.start.")
-    if scenario not in SCENARIOS:
+    if not isinstance(scenario, Scenario) and scenario not in SCENARIOS:
         known = ", ".join(sorted(SCENARIOS))
         wrong.append(f"simulate: unknown scenario (found {scenario!r}, wanted one of {known}). Set simulate.scenario.")
     if wrong:

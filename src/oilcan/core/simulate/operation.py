@@ -7,6 +7,7 @@ import pandas as pd
 
 from oilcan.core.simulate import components
 from oilcan.core.simulate.population import SITES, Machines
+from oilcan.core.simulate.scenarios import Scenario
 from oilcan.core.simulate.streams import autoregression, stream
 
 SITE_MEAN_C = np.array([12.0, 7.0, 16.0])
@@ -39,13 +40,15 @@ class Operation:
     growth: np.ndarray
 
 
-def ambient(clock: pd.DatetimeIndex, *, seed: int) -> np.ndarray:
+def ambient(clock: pd.DatetimeIndex, *, seed: int, season_factor: float = 1.0, change_h: int = 0) -> np.ndarray:
     """Air temperature [degrees C] at each site: season, day and weather.
 
     Parameters
     ----------
     clock
         Hourly instants of the whole span.
+    season_factor, change_h
+        Factor on the yearly swing from this hour on.
 
     Returns
     -------
@@ -59,6 +62,7 @@ def ambient(clock: pd.DatetimeIndex, *, seed: int) -> np.ndarray:
     hours = clock.to_numpy("datetime64[h]")
     day = (hours - hours.astype("datetime64[Y]")).astype(float) / 24.0
     season = -np.cos(2 * np.pi * (day - COLDEST_DAY) / 365.25)
+    season[change_h:] *= season_factor
     hour = clock.hour.to_numpy()
     daily = DAY_SWING_C * np.cos(2 * np.pi * (hour - WARMEST_HOUR) / 24.0)
     shocks = stream(seed, "weather").standard_normal((len(clock), len(SITES)))
@@ -67,8 +71,9 @@ def ambient(clock: pd.DatetimeIndex, *, seed: int) -> np.ndarray:
 
 
 def draw_operation(
-    machines: Machines, clock: pd.DatetimeIndex, site_c: np.ndarray, *, seed: int, block: int
-) -> Operation:
+    machines: Machines, clock: pd.DatetimeIndex, site_c: np.ndarray, world: Scenario, change_h: int, *, seed: int,
+    block: int,
+) -> Operation:  # fmt: skip
     """Load, speed and temperature of every machine, with the wear they cause.
 
     Parameters
@@ -77,6 +82,8 @@ def draw_operation(
         Hourly instants of the block.
     site_c
         Result of `ambient` for the same instants.
+    change_h
+        Hour of the block at which the scenario begins.
     """
     hour, weekday = clock.hour.to_numpy(), clock.day_of_week.to_numpy()
     shift = SHIFT_PCT * np.cos(2 * np.pi * (hour - 13) / 24.0)
@@ -84,6 +91,7 @@ def draw_operation(
     shocks = stream(seed, "load", block).standard_normal((len(clock), len(machines.plates)))
     wobble = LOAD_SPREAD_PCT * autoregression(shocks, LOAD_MEMORY_H)
     load = np.clip(machines.load_pct + profile[:, None] + wobble, *LOAD_LIMITS_PCT)
+    load[change_h : change_h + 24 * world.holiday_days] *= world.holiday_load
     ambient_c = site_c[:, machines.site]
     ratio = load / components.NOMINAL_LOAD_PCT
     years = machines.age_years + np.arange(len(clock))[:, None] / 8766.0

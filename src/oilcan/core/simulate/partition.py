@@ -11,11 +11,11 @@ from oilcan.core.simulate.life import live_through
 from oilcan.core.simulate.operation import draw_operation
 from oilcan.core.simulate.oracle import oracle
 from oilcan.core.simulate.population import Machines
+from oilcan.core.simulate.recording_changes import change_recording
 from oilcan.core.simulate.scenarios import Scenario
 from oilcan.core.simulate.streams import stream
 
 ARRIVAL = "arrival"
-DRIFT_REFERENCE_H = 100 * 24
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def draw_block(
     -------
     Frames in the order of hours; telemetry has `ARRIVAL` [hours of `clock`] in addition.
     """
-    operation = draw_operation(group, clock, site_c, seed=seed, block=block)
+    operation = draw_operation(group, clock, site_c, world, change_h, seed=seed, block=block)
     life = live_through(
         group, operation, scenario=world, start_hour=change_h, is_new=block > 0,
         rng_initial=stream(seed, "initial", block), rng=stream(seed, "life", block),
@@ -89,7 +89,8 @@ def draw_block(
         group, operation, life,
         rng_noise=stream(seed, "noise", block), rng_wander=stream(seed, "wander", block),
     )  # fmt: skip
-    _let_drift(readings, world, change_h, rng=stream(seed, "drift", block))
+    change_recording(readings, group, world, change_h, rng=stream(seed, "drift", block),
+                     rng_recording=stream(seed, "recording", block))
     number = np.arange(len(group.plates)) + (1 if block else 0)
     delivery = faults.deliver(readings, seed=seed, block=block, number=number)
     p = oracle(life, operation, horizon_h=window.horizon_h, lead_time_h=window.lead_time_h)
@@ -134,16 +135,3 @@ def _telemetry(
     arrival = event_log.stamp(arrival_h, start).astype(np.int64)
     return pd.DataFrame({**log(hour, machine), **readings, ARRIVAL: arrival})
 
-
-def _let_drift(readings: dict[str, np.ndarray], world: Scenario, change_h: int, *, rng: np.random.Generator) -> None:
-    """Add the drift of the scenario to some machines, in place."""
-    hours, count = readings["vibration_mm_s"].shape
-    if world.drifting_share == 0.0:
-        return
-    drifts = rng.random(count) < world.drifting_share
-    reached = np.maximum(np.arange(hours) - change_h, 0)[:, None] / DRIFT_REFERENCE_H * drifts
-    for name, size in (
-        ("vibration_mm_s", world.vibration_drift_mm_s),
-        ("oil_pressure_bar", world.pressure_drift_bar),
-    ):
-        readings[name] = np.maximum(np.round(readings[name] + size * reached, 3), 0.0)

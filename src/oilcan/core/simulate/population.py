@@ -71,9 +71,10 @@ class Machines:
 
 
 def draw_machines(
-    count: int, *, seed: int, start: pd.Timestamp, first_number: int = 1, joining: bool = False
-) -> Machines:
-    """Machines of all models and sites, or new ones of the joining model.
+    count: int, *, seed: int, start: pd.Timestamp, first_number: int = 1, joining: bool = False,
+    is_new_model: bool = True,
+) -> Machines:  # fmt: skip
+    """Machines of all models and sites, or new ones that join.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ def draw_machines(
     first_number
         Number in the first identifier: 1 gives "M001".
     joining
-        True for machines of `JOINING_MODEL`, commissioned at `start`.
+        True for machines commissioned at `start`, of `JOINING_MODEL` where `is_new_model`, else of the known ones.
 
     Examples
     --------
@@ -94,7 +95,7 @@ def draw_machines(
     """
     rng = stream(seed, "machines", block=int(joining))
     position = np.arange(count)
-    plates = tuple(JOINING_MODEL if joining else MODELS[i % len(MODELS)] for i in position)
+    plates = tuple(JOINING_MODEL if joining and is_new_model else MODELS[i % len(MODELS)] for i in position)
     site = (position // len(MODELS)) % len(SITES)
     age_years = np.zeros(count) if joining else rng.uniform(0.3, OLDEST_YEARS, count)
     age_days = np.round(age_years * 365.25)

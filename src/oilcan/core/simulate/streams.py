@@ -8,6 +8,7 @@ import numpy as np
 CONCERNS = (
     "machines", "initial", "weather", "load", "life", "errors", "noise", "wander", "late",
     "duplicate", "missing", "gap", "stuck", "spike", "dead", "drift",
+    "recording",
 )  # fmt: skip
 """Order is part of the data set: append only."""
 

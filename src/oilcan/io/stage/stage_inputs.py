@@ -26,7 +26,7 @@ def read_params(kind: type[S], path: Path, name: str) -> S:
         If the file or the section is missing, or a value is invalid.
     """
     values = read_yaml(path)
-    known = {module.name for module in pkgutil.iter_modules(params.__path__)} - {"section", "whole"} | {"dataset"}
+    known = {module.name for module in pkgutil.iter_modules(params.__path__)} - {"section", "whole", "monitoring"} | {"dataset"}
     unknown = sorted(set(values) - known)
     if unknown:
         raise ParamsError(f"{path}: unknown sections {unknown} (wanted some of {sorted(known)}). Fix the spelling.")

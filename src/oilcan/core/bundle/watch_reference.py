@@ -1,8 +1,7 @@
 """What the model was accepted on: levels, spreads and shares of every column, typed and versioned.
 
-It is an output of the run that made the model and part of its bundle. It holds no reading, no personal column and
-nothing about a machine but its levels. What the limits of rules are drawn from is larger and stands beside it
-(`calibration_material`).
+An output of the run that made the model, and part of its bundle. It holds no reading, no personal column and nothing
+about a machine but its levels. What the limits of rules are drawn from is larger and an output of its own.
 """
 
 import io
@@ -14,10 +13,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from oilcan.contract import Contract
-from oilcan.core.features.plan import FeaturePlan
-from oilcan.core.features.signals.readings_to_signals import processed
 from oilcan.ground.errors import IntegrityError
-from oilcan.monitoring.cells import Signals
 
 VERSION: Final = 1
 BINS: Final = 14
@@ -26,7 +22,7 @@ _ARRAYS: Final = ("centre", "raw_centre", "group_centre", "scale", "raw_scale", 
 
 
 @dataclass(frozen=True)
-class Column:
+class WatchedColumn:
     """One column that is watched.
 
     Attributes
@@ -52,7 +48,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Reference:
+class WatchReference:
     """Levels, spreads and shares of the data that a model was accepted on.
 
     Attributes
@@ -96,7 +92,7 @@ class Reference:
     first: int
     last: int
     window: str
-    columns: tuple[Column, ...]
+    columns: tuple[WatchedColumn, ...]
     conditions: tuple[str, ...]
     machines: tuple[str, ...]
     group_of: tuple[int, ...]
@@ -131,46 +127,6 @@ class Reference:
             raise IntegrityError(f"{where}: the reference is of {mine[0]} v{mine[1]}, plan {mine[2]} (wanted "
                                  f"{wanted[0]} v{wanted[1]}, plan {wanted[2]}). {_REMEDY}.")
 
-    def signals(self, plan: FeaturePlan, readings: Mapping[str, np.ndarray], centre: np.ndarray) -> Signals:
-        """Readings as deviations from a level.
-
-        Parameters
-        ----------
-        readings
-            Column -> numbers, shape (n,), NaN where missing: the sensors and conditions of the plan, as they came.
-        centre
-            Level that each reading is compared with, shape (n, c).
-        """
-        raw, outside = self._raw(readings)
-        seen = np.column_stack([readings[name] for name in self.conditions]) if self.conditions else np.zeros(
-            (len(raw), 0))
-        level = signal_values(plan, readings, dict(zip(self.names, outside.T, strict=True)))
-        is_aside = (~((seen >= self.support[:, 0]) & (seen <= self.support[:, 1]))).any(axis=1)
-        deviation = (self._in_order(plan, level, len(raw)) - centre) / self.scale
-        is_judged = np.array([column.is_judged for column in self.columns])
-        deviation[is_aside] = np.nan
-        deviation[:, ~is_judged] = np.nan
-        return Signals(raw, deviation, outside, is_aside, self.raw_scale, self.edges)
-
-    def _raw(self, readings: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        n = len(next(iter(readings.values())))
-        raw, outside = np.full((n, len(self.columns)), np.nan), np.zeros((n, len(self.columns)), dtype=bool)
-        for at, column in enumerate(self.columns):
-            if column.name in readings:
-                raw[:, at] = readings[column.name]
-                low, high = (-np.inf if column.low is None else column.low,
-                             np.inf if column.high is None else column.high)
-                outside[:, at] = (raw[:, at] < low) | (raw[:, at] > high)
-        return raw, outside
-
-    def _in_order(self, plan: FeaturePlan, level: np.ndarray, n: int) -> np.ndarray:
-        place = {name: at for at, name in enumerate(plan.columns)}
-        out = np.full((n, len(self.columns)), np.nan)
-        for at, name in enumerate(self.names):
-            if name in place:
-                out[:, at] = level[:, place[name]]
-        return out
-
     def to_bytes(self) -> bytes:
         """One file: a header of JSON and plain numbers of NumPy; nothing in it can run code."""
         header = {name: value for name, value in vars(self).items() if name not in _ARRAYS}
@@ -180,7 +136,7 @@ class Reference:
         return packed(arrays | {"header": np.frombuffer(text, dtype=np.uint8)})
 
     @classmethod
-    def from_bytes(cls, content: bytes, where: str) -> "Reference":
+    def from_bytes(cls, content: bytes, where: str) -> "WatchReference":
         """Read what `to_bytes` wrote.
 
         Raises
@@ -194,11 +150,13 @@ class Reference:
             version = header.pop("version")
             if version != VERSION:
                 raise IntegrityError(f"{where}: version of the reference is {version!r} (wanted {VERSION}). {_REMEDY}.")
-            columns = tuple(Column(**entry) for entry in header.pop("columns"))
-            lists = {name: tuple(header.pop(name)) for name in ("conditions", "machines", "group_of", "groups")}
-            known = {name: tuple(values) for name, values in header.pop("known").items()}
-            numbers = {name: arrays[name].astype(np.float64) for name in _ARRAYS}
-            return cls(columns=columns, known=known, **lists, **header, **numbers)
+            values: dict[str, Any] = header | {
+                "columns": tuple(WatchedColumn(**entry) for entry in header["columns"]),
+                "known": {name: tuple(values) for name, values in header["known"].items()},
+                **{name: tuple(header[name]) for name in ("conditions", "machines", "group_of", "groups")},
+                **{name: arrays[name].astype(np.float64) for name in _ARRAYS},
+            }
+            return cls(**values)
         except (KeyError, TypeError, ValueError, AttributeError) as err:
             raise IntegrityError(f"{where}: holds no reference ({err}). {_REMEDY}.") from err
 
@@ -217,38 +175,3 @@ def unpacked(content: bytes, where: str) -> dict[str, np.ndarray]:
             return {name: loaded[name] for name in loaded.files}
     except Exception as err:
         raise IntegrityError(f"{where}: not readable ({' '.join(str(err).split())[:200]}). {_REMEDY}.") from err
-
-
-def signal_values(plan: FeaturePlan, readings: Mapping[str, np.ndarray], outside: Mapping[str, np.ndarray]
-                  ) -> np.ndarray:
-    """Readings as the families see them, shape (n, columns of the plan); what is outside the range is missing."""
-    n = len(next(iter(readings.values())))
-
-    def number(name: str) -> np.ndarray:
-        values = np.asarray(readings[name], dtype=np.float64) if name in readings else np.full(n, np.nan)
-        return np.where(outside[name], np.nan, values) if name in outside else values
-
-    raw = np.column_stack([number(sensor.name) for sensor in plan.sensors])
-    names = plan.regimes.conditions if plan.regimes else ()
-    conditions = np.column_stack([number(name) for name in names]) if names else np.zeros((n, 0))
-    return processed(plan, raw, conditions)
-
-
-def watched_columns(contract: Contract, plan: FeaturePlan) -> tuple[Column, ...]:
-    """What is watched: the columns that features are computed from, and the operating conditions."""
-    of_contract = contract.tables["telemetry"].columns
-    conditions = plan.regimes.conditions if plan.regimes else ()
-    sensors = {sensor.name: sensor for sensor in plan.sensors}
-    found = []
-    for name in dict.fromkeys([*plan.columns, *conditions]):
-        column, sensor = of_contract.get(name), sensors.get(name)
-        low, high = (column.range if column is not None and column.range else None) or (None, None)
-        is_condition = name in conditions or (sensor is not None and sensor.rhythm == "condition")
-        kind: Literal["sensor", "condition", "computed"] = (
-            "condition" if is_condition else "sensor" if column is not None else "computed")
-        rhythm = sensor.rhythm if sensor else "plain"
-        unit = column.unit if column is not None else sensor.unit if sensor else ""
-        words = column.description if column is not None else sensor.description if sensor else name.replace("_", " ")
-        found.append(Column(name, unit, words, kind, low, high,
-                            is_judged=kind != "condition" and rhythm in ("plain", "residual")))
-    return tuple(found)

@@ -1,0 +1,210 @@
+"""A simulated fleet of two years as canonical tables, a model learned on the first, and the second ready to watch."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from oilcan.contract import Contract, parse_contract
+from oilcan.core import features
+from oilcan.core.alarms import crews
+from oilcan.core.bundle.drift_reference import DriftReference
+from oilcan.core.bundle.watch_reference import BINS, WatchReference
+from oilcan.core.features.plan import FeaturePlan
+from oilcan.core.prepare.partitions import TABLES, prepare_partition
+from oilcan.core.quality.findings import empty_quarantine
+from oilcan.core.quality.readings import Readings
+from oilcan.core.simulate import SCENARIOS, Scenario, draw_fleet
+from oilcan.core.timeline.groups import exact
+from oilcan.ground.columns import MACHINE, TIME
+from oilcan.io.stage import stage_inputs
+from oilcan.monitoring.assembling import Accepted, assemble, machine_kinds
+from oilcan.monitoring.cells import Cells
+from oilcan.monitoring.forecast_history import FleetEvents, ForecastRows
+from oilcan.monitoring.material import Material
+from oilcan.monitoring.partition_passes import count_readings, numbers
+from oilcan.monitoring.watching import Observed, Watcher
+from oilcan.monitoring.window_axis import WindowAxis
+from oilcan.params.compute import ComputeParams
+from oilcan.params.featurize import FeaturizeParams
+from oilcan.params.monitoring import MonitoringParams
+from oilcan.params.section import section
+from oilcan.params.train import TrainParams
+from oilcan.scoring.scorer import score
+from oilcan.training import fit
+from oilcan.training.training_data import Part, TrainingData
+
+ROOT: Final = Path(__file__).parents[2]
+MACHINES, START = 30, "2024-01-01"
+LEARNED: Final = pd.Timestamp("2024-12-30", tz="UTC")      # a Monday: 52 weeks to learn, 52 to watch
+DAYS: Final = 728
+CHANGE_WEEK: Final = 8                                       # of the year that is watched, at which a scenario begins
+
+
+@dataclass(frozen=True)
+class Company:
+    """Canonical tables of two years."""
+
+    telemetry: pd.DataFrame
+    tables: dict[str, pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Accepting:
+    """What the first year came to."""
+
+    contract: Contract
+    plan: FeaturePlan
+    fitted: Any
+    reference: WatchReference
+    material: Material
+    drift: DriftReference
+    rules: MonitoringParams
+
+
+def contract() -> Contract:
+    """That of the demo fleet, with the second year cut off."""
+    text = (ROOT / "datasets/demo_fleet.yaml").read_text(encoding="utf-8")
+    values = yaml.safe_load(text)
+    values["split"] = {"by": "time", "validation": "2024-09-09", "test": str(LEARNED.date()), "gap": "84h"}
+    return parse_contract(yaml.safe_dump(values, sort_keys=False), "demo_fleet.yaml")
+
+
+def params(kind: Any, name: str) -> Any:
+    """One section of params.yaml."""
+    return stage_inputs.read_params(kind, ROOT / "params.yaml", name)
+
+
+def rules() -> MonitoringParams:
+    """monitoring.yaml."""
+    return section(MonitoringParams, stage_inputs.read_yaml(ROOT / "monitoring.yaml"), "monitoring.yaml")
+
+
+def scenario(name: str) -> Scenario:
+    """A scenario that begins in the middle of what is watched."""
+    return replace(SCENARIOS[name], start_share=(364 + 7 * CHANGE_WEEK) / DAYS)
+
+
+def draw(name: str, seed: int) -> Company:
+    """Two years of a fleet, as `ingest` leaves them."""
+    fleet = draw_fleet(machines=MACHINES, days=DAYS, seed=seed, start=START, scenario=scenario(name), horizon_h=72,
+                       lead_time_h=12)
+
+    def canonical(frame: pd.DataFrame, **names: str) -> pd.DataFrame:
+        times = {column: frame[column].dt.tz_localize("UTC").astype("datetime64[us, UTC]")
+                 for column in (TIME, "commissioned") if column in frame}
+        return frame.assign(**times).rename(columns=names)
+
+    telemetry = canonical(fleet.telemetry).sort_values([MACHINE, TIME], kind="stable")
+    telemetry = telemetry.drop_duplicates([MACHINE, TIME]).reset_index(drop=True)
+    ends = telemetry.groupby(MACHINE)[TIME].agg(first_time="min", last_time="max").reset_index()
+    machines = canonical(fleet.machines.drop(columns="operator_name")).merge(ends, on=MACHINE).assign(is_test=False)
+    order = [MACHINE, TIME]
+    tables = {"errors": canonical(fleet.errors).sort_values(order), "failures": canonical(
+        fleet.failures, component="mode").sort_values(order), "maintenance": canonical(fleet.maintenance).sort_values(
+        order), "machines": machines}
+    return Company(telemetry, tables)
+
+
+def accept(company: Company) -> Accepting:
+    """Train on the first year, as the pipeline does, with a small model."""
+    known, featurize = contract(), params(FeaturizeParams, "featurize")
+    early = company.telemetry[company.telemetry[TIME] < LEARNED].reset_index(drop=True)
+    tables = {name: frame[frame[TIME] < LEARNED] if TIME in frame else frame for name, frame in company.tables.items()}
+    ends = early.groupby(MACHINE)[TIME].agg(first_time="min", last_time="max").reset_index()
+    tables["machines"] = tables["machines"].drop(columns=["first_time", "last_time"]).merge(ends, on=MACHINE)
+    outside = Readings.of(early, known).out_of_range
+    bad = pd.concat([empty_quarantine(early), *(early.iloc[at][[MACHINE, TIME]].assign(column=name, reason="range")
+                                                for name, at in outside.items() if len(at))])
+    done = prepare_partition(early, bad, known, number=0, fill_periods=3)
+    rows = _rows(done, tables, known)
+    learned = features.learn(known, done.telemetry, rows, keep_every=10)
+    fleet = {name: tables[name] for name in TABLES}
+    plan = features.build_plan(known, featurize, features.merge([learned]), fleet)
+    matrix = features.compute_matrix(plan, features.Tables(telemetry=done.telemetry, rows=rows[[MACHINE, TIME]],
+                                                           **fleet)).astype(np.float32)
+    is_train, is_validation = (rows["part"] == "train").to_numpy(), (rows["part"] == "validation").to_numpy()
+    parts = TrainingData(train=Part(rows[is_train].reset_index(drop=True), matrix[is_train]),
+                         validation=Part(rows[is_validation].reset_index(drop=True), matrix[is_validation]),
+                         features=tuple(plan.names), plan_hash=plan.hash, failures=tables["failures"],
+                         machines=tables["machines"])
+    fitted = fit.train(known, parts, small(), ComputeParams(backend="loky", jobs=1)).trained.judged
+    said = score(fitted, matrix[is_validation])
+    drift = DriftReference.learn(tuple(plan.names), matrix[is_validation], {name: said[name].to_numpy()
+                                                                            for name in said})
+    frame = pd.concat([rows.loc[is_validation, [MACHINE, TIME]].reset_index(drop=True), said], axis=1)
+    forecasts = forecast_rows(known, fitted, frame, tables["failures"], tables["machines"], until=_exact(LEARNED))
+    accepted = Accepted(lambda: [early], len(early), tables["machines"], events(tables), forecasts,
+                        _exact(pd.Timestamp(START, tz="UTC")), _exact(LEARNED))
+    reference, material = assemble(known, plan, accepted, rules(), {})
+    return Accepting(known, plan, fitted, reference, material, drift, rules())
+
+
+def small() -> TrainParams:
+    """The training of params.yaml with one small boosting instead of a committee."""
+    values = params(TrainParams, "train")
+    boosting = values.hist_gradient_boosting.model_copy(update={"iterations": 80, "bags": 1})
+    life = values.life_boosting.model_copy(update={"iterations": 5, "bags": 1})
+    return values.model_copy(update={
+        "model": "hist_gradient_boosting", "refit": False, "hist_gradient_boosting": boosting, "life_boosting": life,
+        "min_rows": 2000, "max_rows": 20_000,
+        "outlook": values.outlook.model_copy(update={"iterations": 5})})
+
+
+def observe(company: Company, accepted: Accepting) -> tuple[Watcher, Observed, int, int]:
+    """The second year as it is watched: first and last week."""
+    axis = WindowAxis.parse(accepted.rules.window)
+    first, last = int(axis.window_of(axis.slot_of(np.array([_exact(LEARNED)])))[0]), axis.last_whole(
+        _exact(company.telemetry[TIME].max()) + 3_600_000_000)
+    late = company.telemetry[company.telemetry[TIME] >= LEARNED - pd.Timedelta(days=120)]
+    cells = Cells(len(accepted.reference.columns), BINS)
+    count_readings(cells, late[MACHINE].tolist(), exact(late[TIME]), numbers(late, accepted.contract),
+                   accepted.reference, accepted.plan, axis, {})
+    frame = forecast(company, accepted)
+    rows = forecast_rows(accepted.contract, accepted.fitted, frame, company.tables["failures"],
+                         company.tables["machines"], until=_exact(company.telemetry[TIME].max()))
+    seen = Observed(cells, events(company.tables), machine_kinds(accepted.contract, company.tables["machines"]), rows)
+    watcher = Watcher(accepted.contract, accepted.reference, accepted.drift, accepted.rules, accepted.material)
+    return watcher, seen, first, last
+
+
+def forecast(company: Company, accepted: Accepting) -> pd.DataFrame:
+    """Forecasts of the second year and the weeks before it, every six hours."""
+    known, since = accepted.contract, LEARNED - pd.Timedelta(days=70)
+    outside = Readings.of(company.telemetry, known).out_of_range
+    bad = pd.concat([empty_quarantine(company.telemetry),
+                     *(company.telemetry.iloc[at][[MACHINE, TIME]].assign(column=name, reason="range")
+                       for name, at in outside.items() if len(at))])
+    done = prepare_partition(company.telemetry, bad, known, number=0, fill_periods=3)
+    rows = done.rows.loc[done.rows[TIME] >= since, [MACHINE, TIME]].reset_index(drop=True)
+    fleet = {name: company.tables[name] for name in TABLES}
+    matrix = features.compute_matrix(accepted.plan, features.Tables(telemetry=done.telemetry, rows=rows, **fleet))
+    return pd.concat([rows, score(accepted.fitted, matrix.astype(np.float32))], axis=1)
+
+
+def forecast_rows(known: Contract, fitted: Any, frame: pd.DataFrame, failures: pd.DataFrame, machines: pd.DataFrame, *,
+                  until: int) -> ForecastRows:
+    """Forecasts with alarms and outcomes."""
+    policy = fitted.policies()[known.headline()[0]]
+    return ForecastRows.of(known, policy, frame, failures, until=until,
+                           crew=crews.crews(known, machines, frame[MACHINE]))
+
+
+def events(tables: dict[str, pd.DataFrame]) -> FleetEvents:
+    """Event tables as the monitoring takes them."""
+    return FleetEvents(tables["failures"], tables["maintenance"], tables["errors"])
+
+
+def _rows(done: Any, tables: dict[str, pd.DataFrame], known: Contract) -> pd.DataFrame:
+    """Rows with part and targets; no test part is needed, so a part without rows is none here."""
+    from oilcan.core.prepare import forecast_rows as row_tables
+
+    kept, _, plan = row_tables.part_rows(done.rows, tables["machines"], tables["failures"], known, seed=1)
+    return row_tables.label_rows(kept, tables["machines"], tables["failures"], known, plan)
+
+
+def _exact(time: pd.Timestamp) -> int:
+    return int(time.value // 1000)

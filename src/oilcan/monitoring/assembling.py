@@ -1,0 +1,178 @@
+"""The whole reference from the accepted data, partition by partition."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from oilcan.contract import Contract
+from oilcan.core.bundle.watch_reference import WatchReference
+from oilcan.core.features.plan import FeaturePlan
+from oilcan.core.timeline.groups import exact
+from oilcan.ground.columns import MACHINE, TIME
+from oilcan.ground.errors import DataError
+from oilcan.monitoring.cells import Cells
+from oilcan.monitoring.event_statistics import EventCounts
+from oilcan.monitoring.forecast_history import FleetEvents, ForecastRows, event_counts, promised_cost
+from oilcan.monitoring.material import Material, kept_machines, whole_windows
+from oilcan.monitoring.partition_passes import Span, first_pass, second_pass
+from oilcan.monitoring.reference_building import (
+    limit_facts,
+    merged,
+    quality_facts,
+    rate_facts,
+    slow_by_nature,
+    step_facts,
+)
+from oilcan.monitoring.reference_learning import Levels, group_levels, learn_levels
+from oilcan.monitoring.signals import watched_columns
+from oilcan.monitoring.watching import explained, machine_slots
+from oilcan.monitoring.window_axis import WindowAxis
+from oilcan.params.monitoring import MonitoringParams
+
+_SAMPLE: Final = 100_000                # readings that bins and the range of conditions are learned from, about
+_ALL: Final = "all"
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The data that a model was accepted on.
+
+    Attributes
+    ----------
+    partitions
+        Gives the canonical telemetry, some machines at a time, each time it is called.
+    readings
+        How many there are, about.
+    machines
+        Canonical machines, with the categories of the contract.
+    events
+        Canonical event tables.
+    forecasts
+        Of rows that the model had not learned from; None where it forecasts no event.
+    first, until
+        Exact times between which the readings are used.
+    """
+
+    partitions: Callable[[], Iterable[pd.DataFrame]]
+    readings: int
+    machines: pd.DataFrame
+    events: FleetEvents
+    forecasts: ForecastRows | None
+    first: int
+    until: int
+
+
+def assemble(contract: Contract, plan: FeaturePlan, accepted: Accepted, rules: MonitoringParams,
+             made_from: Mapping[str, str]) -> tuple[WatchReference, Material]:
+    """The reference, and the material of its limits.
+
+    Raises
+    ------
+    DataError
+        If the data count no time, or hold no reading.
+    """
+    if contract.time.kind == "none":
+        raise DataError(f"datasets/{contract.name}.yaml: independent rows have no windows, so they cannot be watched.")
+    axis = WindowAxis.parse(rules.window, counts_cycles=contract.time.kind == "cycle")
+    span = Span(*(int(slot) for slot in axis.slot_of(np.array([accepted.first, accepted.until + axis.slot - 1]))))
+    columns = watched_columns(contract, plan)
+    every = max(1, accepted.readings // _SAMPLE)
+    sums = [first_pass(part, contract, plan, columns, axis, span, keep_every=every) for part in accepted.partitions()]
+    learned = _stored(learn_levels([part for part in sums if len(part.machines)]))
+    groups, group_of = groups_of(contract, accepted.machines, learned.machines)
+    reference = WatchReference(
+        contract.name, contract.version, plan.hash, dict(made_from), accepted.first, accepted.until, rules.window,
+        columns, plan.regimes.conditions if plan.regimes else (), learned.machines, group_of, groups,
+        known_kinds(contract, accepted.machines, learned.machines), learned.centre, learned.raw_centre,
+        group_levels(learned.centre, np.array(group_of), len(groups)), learned.scale, learned.raw_scale, learned.edges,
+        learned.shares, learned.support, {})
+    cells = _joined([second_pass(part, contract, plan, reference, learned, axis, span)
+                     for part in accepted.partitions()], learned.machines)
+    return _with_facts(reference, cells, accepted, axis, rules, contract)
+
+
+def _with_facts(reference: WatchReference, cells: Cells, accepted: Accepted, axis: WindowAxis, rules: MonitoringParams,
+                contract: Contract) -> tuple[WatchReference, Material]:
+    everything = Material(cells, np.array(reference.group_of), explained(cells, accepted.events, axis))
+    slow = slow_by_nature(everything, rules.slow_share)
+    columns = tuple(replace(column, is_slow=bool(is_slow)) for column, is_slow in zip(reference.columns, slow,
+                                                                                     strict=True))
+    facts = merged(quality_facts(everything, axis, reference.raw_scale), step_facts(everything, axis, rules),
+                   rate_facts(reference_counts(everything, accepted, axis)), forecast_facts(accepted, contract))
+    reference = replace(reference, columns=columns, facts=facts)
+    kept = kept_machines(reference.group_of, rules.calibration_machines, rules.inputs.seed)
+    material = Material(cells.chosen(kept), everything.group_of[kept], everything.is_explained[kept])
+    return replace(reference, facts=merged(facts, limit_facts(material, reference, axis, rules))), material
+
+
+def reference_counts(everything: Material, accepted: Accepted, axis: WindowAxis) -> EventCounts:
+    """Events of the whole windows of the reference; those of forecasts only where there were forecasts."""
+    first, last = whole_windows(everything.cells, axis)
+    numbers = np.arange(first, last + 1)
+    slots = np.array([machine_slots(everything.cells, axis, int(number)) for number in numbers])
+    counts = event_counts(axis, numbers, accepted.events, slots, accepted.forecasts)
+    if accepted.forecasts is None or not len(numbers):
+        return counts
+    covered = np.unique(axis.window_of(axis.slot_of(exact(accepted.forecasts.frame[TIME]))))
+    is_there = np.isin(numbers, covered)
+    of_forecasts = ("alarms", "announced failures", "forecast failures")
+    return EventCounts({kind: np.where(is_there, values, np.nan) if kind.startswith(of_forecasts) else values
+                        for kind, values in counts.count.items()}, counts.exposure)
+
+
+def forecast_facts(accepted: Accepted, contract: Contract) -> dict[str, Any]:
+    """What the accepted forecasts promised."""
+    if accepted.forecasts is None:
+        return {"promised_cost_per_machine_month_eur": None}
+    return {"promised_cost_per_machine_month_eur": promised_cost(accepted.forecasts, contract)}
+
+
+def categories(contract: Contract, machines: pd.DataFrame) -> list[str]:
+    """Columns of the machines table by which kinds of machines are told apart."""
+    return [name for name in contract.slices if name in machines]
+
+
+def machine_kinds(contract: Contract, machines: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Machine -> its values by category."""
+    names = categories(contract, machines)
+    return {str(row[MACHINE]): {name: str(row[name]) for name in names if not pd.isna(row[name])}
+            for row in machines[[MACHINE, *names]].to_dict("records")}
+
+
+def groups_of(contract: Contract, machines: pd.DataFrame, ids: tuple[str, ...]) -> tuple[tuple[str, ...],
+                                                                                          tuple[int, ...]]:
+    """Values of the first category, last one for all; and the position of each machine's."""
+    kinds, names = machine_kinds(contract, machines), categories(contract, machines)
+    of_machine = [kinds.get(name, {}).get(names[0]) if names else None for name in ids]
+    groups = tuple(sorted({value for value in of_machine if value is not None}))
+    place = {value: at for at, value in enumerate(groups)}
+    return (*groups, _ALL), tuple(place[value] if value is not None else len(groups) for value in of_machine)
+
+
+def known_kinds(contract: Contract, machines: pd.DataFrame, ids: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Category -> values of the machines of the reference."""
+    kinds = machine_kinds(contract, machines)
+    return {name: tuple(sorted({kinds[machine][name] for machine in ids if name in kinds.get(machine, {})}))
+            for name in categories(contract, machines)}
+
+
+def _stored(learned: Levels) -> Levels:
+    """Levels as they will be read back: rounded to the single precision of the file."""
+    return Levels(learned.machines, *(np.asarray(getattr(learned, name)).astype(np.float32).astype(np.float64)
+                                      for name in ("centre", "raw_centre", "others", "scale", "raw_scale", "edges",
+                                                   "shares", "support")))
+
+
+def _joined(parts: list[Cells], machines: tuple[str, ...]) -> Cells:
+    """Cells of disjoint machines in one, in the order of the machines of the reference."""
+    parts = [part for part in parts if part.slots]
+    first = min(part.first_slot for part in parts)
+    end = max(part.first_slot + part.slots for part in parts)
+    out = Cells(parts[0].columns, parts[0].bins, list(machines))
+    out.cover(first, end)
+    for part in parts:
+        out.place(part)
+    return out

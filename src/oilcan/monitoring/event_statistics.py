@@ -1,0 +1,181 @@
+"""Do failures, work, errors and alarms come as often as in the reference, and as often as the forecasts say?
+
+Two rates are compared without assuming that the reference is exact: of k events now and K then, with exposures e and
+E, k is binomial with share e / (e + E) if nothing changed (Przyborowski and Wilenski, Homogeneity of results in
+testing samples from Poisson series, Biometrika 31, 1940). Counts are divided by their dispersion in the reference, so
+that events that come in clusters, or on schedule, are judged by their own spread.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+from scipy.special import betainc
+
+from oilcan.monitoring.findings import Finding, Unknown
+from oilcan.params.monitoring import EventRules
+
+HEADLINES: Final = ("failures", "planned work", "forecast failures", "alarms", "announced failures")
+_LOOKS: Final = 3.0                     # looks at overlapping spans that count as one new look
+_DISPERSION: Final = (0.35, 6.0)        # the reference is too short to believe more extreme ones
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Events of one kind in the reference.
+
+    Attributes
+    ----------
+    count, exposure
+        Events, and what they are counted against: machine-slots, failures, or failures that were forecast.
+    dispersion
+        Variance of the counts of a window over their mean.
+    """
+
+    count: float
+    exposure: float
+    dispersion: float = 1.0
+
+    def as_json(self) -> dict[str, float]:
+        """Plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Rate":
+        """The inverse of `as_json`."""
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class EventCounts:
+    """Events of consecutive windows.
+
+    Attributes
+    ----------
+    count, exposure
+        Kind -> by window, shape (w,); NaN where the window cannot be known yet.
+    """
+
+    count: Mapping[str, np.ndarray]
+    exposure: Mapping[str, np.ndarray]
+
+
+def learn_rates(counts: EventCounts) -> dict[str, Rate]:
+    """Rates of all kinds over the windows of the reference."""
+    out = {}
+    for kind, values in counts.count.items():
+        exposure = counts.exposure[kind]
+        known = ~(np.isnan(values) | np.isnan(exposure)) & (exposure > 0)
+        count, total = values[known], exposure[known]
+        out[kind] = Rate(round(float(count.sum()), 6), round(float(total.sum()), 6), _dispersion(count, total))
+    return out
+
+
+def _dispersion(count: np.ndarray, exposure: np.ndarray) -> float:
+    if len(count) < 8 or count.sum() < 8:
+        return 1.0
+    expected = exposure * count.sum() / exposure.sum()
+    value = float(np.mean((count - expected) ** 2 / expected)) * len(count) / (len(count) - 1)
+    return round(float(np.clip(value, *_DISPERSION)), 6)
+
+
+def chances(k: float, e: float, rate: Rate) -> tuple[float, float]:
+    """Chance of at least, and of at most, so many events if nothing changed.
+
+    Parameters
+    ----------
+    k, e
+        Events now and their exposure, > 0.
+
+    Examples
+    --------
+    >>> high, low = chances(30, 100.0, Rate(100, 1000.0))
+    >>> round(high, 6), round(low, 3)
+    (0.0, 1.0)
+    """
+    x, n = k / rate.dispersion, (k + rate.count) / rate.dispersion
+    share = e / (e + rate.exposure)
+    high = 1.0 if x <= 0 else float(betainc(x, n - x + 1, share))
+    low = 1.0 if n - x <= 0 else 1.0 - float(betainc(x + 1, n - x, share))
+    return high, low
+
+
+def event_findings(counts: EventCounts, rates: Mapping[str, Rate], rules: EventRules, *, budget: float,
+                   per_year: float) -> tuple[list[Finding], list[Unknown]]:
+    """Kinds whose rate has changed over the last windows, and those too rare to say.
+
+    Parameters
+    ----------
+    counts
+        Windows up to the one that is judged.
+    budget
+        False alerts a year that these rules may raise.
+    per_year
+        Windows in a year.
+    """
+    headlines = [kind for kind in rates if kind in HEADLINES]
+    others = [kind for kind in rates if kind not in HEADLINES]
+    found, unknown = [], []
+    for kinds, share in ((headlines, rules.headline_share), (others, 1 - rules.headline_share)):
+        for kind in kinds:
+            best = None
+            for span in rules.spans:
+                looks = per_year * min(1.0, _LOOKS / span)
+                alpha = budget * share / looks / len(kinds) / len(rules.spans) / 2
+                result = _compare(counts, kind, rates[kind], span, alpha, rules.fewest)
+                if isinstance(result, Finding) and (best is None or result.detail["chance"] < best.detail["chance"]):
+                    best = result
+                if isinstance(result, Unknown) and span == max(rules.spans):
+                    unknown.append(result)
+            if best is not None:
+                found.append(best)
+    return found, unknown
+
+
+def _compare(counts: EventCounts, kind: str, rate: Rate, span: int, alpha: float, fewest: int
+             ) -> Finding | Unknown | None:
+    k_all, e_all = counts.count.get(kind, np.zeros(0))[-span:], counts.exposure.get(kind, np.zeros(0))[-span:]
+    known = ~(np.isnan(k_all) | np.isnan(e_all))
+    k, e = float(k_all[known].sum()), float(e_all[known].sum())
+    if e <= 0 or rate.exposure <= 0:
+        return Unknown(kind, f"nothing to count against in the last {span} windows")
+    expected = rate.count / rate.exposure * e
+    if max(k, expected) < fewest or known.sum() < span:
+        return Unknown(kind, f"{k:.0f} seen and {expected:.1f} expected in {int(known.sum())} of {span} windows, fewer "
+                             f"than {fewest}: not enough data" if max(k, expected) < fewest else
+                       f"known in {int(known.sum())} of {span} windows: not enough data")
+    high, low = chances(k, e, rate)
+    chance = min(high, low)
+    if chance >= alpha:
+        return None
+    return Finding("events", "rate", kind, "alert", k, round(expected, 3), "events",
+                   detail={"span": span, "chance": chance, "direction": "more" if high < low else "fewer",
+                           "exposure": e})
+
+
+def planned_work(work: Sequence[tuple[str, int]], failures: Sequence[tuple[str, int]], *, within: int) -> list[bool]:
+    """Which work follows no failure of its machine: the crew's plan, not a repair.
+
+    Parameters
+    ----------
+    work, failures
+        Machine and exact time.
+    within
+        Exact time after a failure in which work is its repair.
+
+    Examples
+    --------
+    >>> planned_work([("a", 10), ("a", 50)], [("a", 8)], within=5)
+    [False, True]
+    """
+    of_machine: dict[str, list[int]] = {}
+    for machine, time in failures:
+        of_machine.setdefault(machine, []).append(time)
+    sorted_times = {machine: np.sort(np.array(times)) for machine, times in of_machine.items()}
+    out = []
+    for machine, time in work:
+        times = sorted_times.get(machine)
+        at = -1 if times is None else int(np.searchsorted(times, time, side="right")) - 1
+        out.append(times is None or at < 0 or time - int(times[at]) > within)
+    return out

@@ -1,0 +1,273 @@
+"""Forecasts, alarms, failures, work and errors of a fleet, counted by window.
+
+The outcome of a forecast is known a horizon and a lead time later. Until then its row is censored: it counts neither
+as a hit nor as a false alarm, and figures say from how many rows they come and how long they had to wait.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from oilcan.contract import Contract
+from oilcan.core.alarms.policy import AlarmPolicy, AlarmState, step
+from oilcan.core.judging.costs import cost_by_machine
+from oilcan.core.judging.event_matching import HOURS_PER_MONTH, WarningWindows, lay_out
+from oilcan.core.prepare.labels import Outlook, label_failures
+from oilcan.core.timeline.groups import exact, units_per_tick
+from oilcan.ground.columns import CODE, COMPONENT, MACHINE, MODE, TIME, ticks
+from oilcan.monitoring.event_statistics import EventCounts, planned_work
+from oilcan.monitoring.label_free import estimate
+from oilcan.monitoring.window_axis import WindowAxis
+
+_KINDS: Final = {"failures": MODE, "maintenance": COMPONENT, "errors": CODE}
+_REPAIR_H: Final = 48.0                 # hours after a failure in which work on the machine is its repair
+_REPAIR_CYCLES: Final = 2.0
+
+
+@dataclass(frozen=True)
+class FleetEvents:
+    """Canonical event tables, and exact times until which each is complete."""
+
+    failures: pd.DataFrame
+    maintenance: pd.DataFrame
+    errors: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class ForecastRows:
+    """Forecasts of the headline task in order of machine and time, with their alarms.
+
+    Attributes
+    ----------
+    frame
+        machine_id, time, `p_<task>` and `p_<task>__<mode>`.
+    onset, held_back
+        Rows at which the policy raised an alarm, shape (n,), and how many it held back in all.
+    target
+        Outcome by column of `p_`: 1, 0, or NaN where it cannot be known yet, shape (n,) each.
+    """
+
+    task: str
+    policy: AlarmPolicy
+    frame: pd.DataFrame
+    onset: np.ndarray
+    held_back: int
+    target: Mapping[str, np.ndarray]
+    laid_out: WarningWindows
+    rows_per_failure: float
+
+    @classmethod
+    def of(cls, contract: Contract, policy: AlarmPolicy, frame: pd.DataFrame, failures: pd.DataFrame, *, until: int,
+           crew: np.ndarray | None = None) -> "ForecastRows":
+        """Forecasts with alarms and outcomes.
+
+        Parameters
+        ----------
+        frame
+            Sorted by machine and time, at least one row.
+        until
+            Exact time up to which failures are recorded.
+        crew
+            Whose budget each row draws on.
+        """
+        name, _ = contract.headline()
+        horizon, lead = contract.look_ahead()
+        ends = np.full(len(frame), until)
+        targets = {f"p_{name}": _outcome(frame, failures, ends, horizon, lead)}
+        for mode in _modes(frame, name):
+            of_mode = failures[failures[MODE] == mode]
+            targets[f"p_{name}__{mode}"] = _outcome(frame, of_mode, ends, horizon, lead)
+        per_tick = units_per_tick(frame[TIME])
+        laid_out = lay_out(frame[MACHINE].to_numpy(), ticks(frame[TIME]), failures, lead, horizon, ends / per_tick)
+        state = AlarmState.of(len(laid_out.machines))
+        onset = step(policy, state, laid_out.code, laid_out.ticks, frame[f"p_{name}"].to_numpy(np.float64), crew)
+        return cls(name, policy, frame, onset, int(state.held_back.sum()), targets, laid_out,
+                   max(1.0, horizon / max(laid_out.step, 1e-9)))
+
+    @property
+    def p(self) -> np.ndarray:
+        """Calibrated probability of the headline task, shape (n,)."""
+        return self.frame[f"p_{self.task}"].to_numpy(np.float64)
+
+
+def event_counts(axis: WindowAxis, windows: np.ndarray, events: FleetEvents, machine_slots: np.ndarray,
+                 forecasts: ForecastRows | None) -> EventCounts:
+    """Counts by kind and window, and what they are counted against.
+
+    Parameters
+    ----------
+    windows
+        Numbers of consecutive windows, shape (w,).
+    machine_slots
+        Slots with readings, summed over the machines, shape (w,).
+    """
+    count: dict[str, np.ndarray] = {}
+    for table, column in _KINDS.items():
+        frame: pd.DataFrame = getattr(events, table)
+        label = table
+        if table == "maintenance":
+            frame, label = _planned(events, axis), "planned work"
+        at = _place(axis, windows, frame)
+        count[label] = _by_window(at, len(windows))
+        for kind in sorted(frame[column].dropna().astype(str).unique()) if len(frame) else ():
+            count[f"{label}: {kind}"] = _by_window(at[(frame[column].astype(str) == kind).to_numpy()], len(windows))
+    exposure = {kind: machine_slots.astype(float) for kind in count}
+    if forecasts is not None:
+        _add_forecasts(axis, windows, forecasts, count, exposure)
+    return EventCounts(count, exposure)
+
+
+def _add_forecasts(axis: WindowAxis, windows: np.ndarray, rows: ForecastRows, count: dict[str, np.ndarray],
+                   exposure: dict[str, np.ndarray]) -> None:
+    at, size = _place(axis, windows, rows.frame), len(windows)
+    row_slots = axis.slot / units_per_tick(rows.frame[TIME]) / max(rows.laid_out.step, 1e-9)
+    count["alarms"] = _by_window(at[rows.onset], size)
+    exposure["alarms"] = _by_window(at, size) / max(row_slots, 1e-9)
+    for name, target in rows.target.items():
+        label = "forecast failures" + (f": {name.partition('__')[2]}" if "__" in name else "")
+        known = ~np.isnan(target)
+        share = _by_window(at[known], size) / np.maximum(_by_window(at, size), 1)
+        p = rows.frame[name].to_numpy(np.float64)
+        seen = _by_window(at[known], size, target[known]) / rows.rows_per_failure
+        expected = _by_window(at[known], size, p[known]) / rows.rows_per_failure
+        is_known = share > 0.5                          # most of the window can be judged by now
+        count[label] = np.where(is_known, seen, np.nan)
+        exposure[label] = np.where(is_known, expected, np.nan)
+    per_tick = units_per_tick(rows.frame[TIME])
+    of_failure = axis.window_of(axis.slot_of(np.round(rows.laid_out.failure_ticks * per_tick).astype(np.int64)))
+    hits = _detected(rows)
+    place = of_failure - windows[0]
+    count["announced failures"] = _by_window(place[hits], size)
+    exposure["announced failures"] = _by_window(place, size)
+
+
+def _detected(rows: ForecastRows) -> np.ndarray:
+    laid_out, alarms = rows.laid_out, np.flatnonzero(rows.onset)
+    nearest = np.searchsorted(alarms, laid_out.window_start)
+    return np.asarray(np.append(alarms, len(rows.onset))[nearest] < laid_out.window_end)
+
+
+def window_figures(axis: WindowAxis, window: int, rows: ForecastRows, contract: Contract, quantiles: tuple[float, ...]
+                   ) -> dict[str, Any]:
+    """What was forecast in a window, what is estimated of its quality, and what came true as far as it is known.
+
+    Parameters
+    ----------
+    quantiles
+        Of the forecasts of the reference, evenly spaced from 0 to 1.
+    """
+    is_here = axis.window_of(axis.slot_of(exact(rows.frame[TIME]))) == window
+    p, machine = rows.p[is_here], rows.laid_out.code[is_here]
+    if not len(p):
+        return {"rows": 0}
+    months = len(p) * rows.laid_out.step / HOURS_PER_MONTH if not axis.counts_cycles else len(p) / 1000.0
+    costs = contract.costs
+    horizon, lead = contract.look_ahead()
+    prices = (costs.missed_failure_eur, costs.false_alarm_eur, costs.planned_repair_eur)
+    figures: dict[str, Any] = {
+        "rows": len(p), "machines": len(np.unique(machine)), "mean": float(np.nanmean(p)),
+        "psi": _forecast_psi(p, quantiles),
+        "machines_above_threshold": len(np.unique(machine[p >= rows.policy.threshold])),
+        "alarms": int(rows.onset[is_here].sum()),
+        "alarms_per_machine_month": float(rows.onset[is_here].sum() / max(months, 1e-9)),
+        "estimate": estimate(p, rows.policy.threshold, prices).as_json(),
+    }
+    target = rows.target[f"p_{rows.task}"][is_here]
+    known = ~np.isnan(target)
+    tally = rows.laid_out.tally(rows.onset & is_here)
+    figures["outcomes"] = {
+        "known_rows": int(known.sum()), "censored_rows": int((~known).sum()), "delay_ticks": horizon + lead,
+        "expected_failures": float(p[known].sum() / rows.rows_per_failure),
+        "observed_failures": float(target[known].sum() / rows.rows_per_failure),
+        "true_alarms": int(tally.true_alarms.sum()), "false_alarms": int(tally.false_alarms.sum()),
+    }
+    return figures
+
+
+def outcome_figures(axis: WindowAxis, windows: tuple[int, int], rows: ForecastRows, contract: Contract
+                    ) -> dict[str, Any]:
+    """Failures announced, lead time, false alarms and cost over some windows, where outcomes are known.
+
+    Parameters
+    ----------
+    windows
+        First and last.
+    """
+    number = axis.window_of(axis.slot_of(exact(rows.frame[TIME])))
+    is_here = (number >= windows[0]) & (number <= windows[1])
+    per_tick = units_per_tick(rows.frame[TIME])
+    when = rows.laid_out.failure_ticks * per_tick
+    inside = (when >= axis.start(windows[0])) & (when < axis.start(windows[1] + 1))
+    detected = _detected(rows) & inside
+    tally = rows.laid_out.tally(rows.onset & is_here)
+    exposure = float((rows.laid_out.known & is_here).sum() * rows.laid_out.step)
+    missed, false = int(inside.sum() - detected.sum()), int(tally.false_alarms.sum())
+    costs = contract.costs
+    cost = (missed * costs.missed_failure_eur + false * costs.false_alarm_eur
+            + int(detected.sum()) * costs.planned_repair_eur)
+    nearest = np.searchsorted(np.flatnonzero(rows.onset), rows.laid_out.window_start[detected])
+    first = np.flatnonzero(rows.onset)[nearest] if detected.any() else np.zeros(0, dtype=int)
+    lead = rows.laid_out.failure_ticks[detected] - rows.laid_out.ticks[first]
+    months = exposure / HOURS_PER_MONTH
+    return {
+        "failures": int(inside.sum()), "announced": int(detected.sum()), "false_alarms": false,
+        "false_alarms_per_machine_month": false / months if months > 0 else None,
+        "median_lead_time": float(np.median(lead)) if len(lead) else None,
+        "cost_eur": float(cost), "cost_per_machine_month_eur": float(cost / months) if months > 0 else None,
+    }
+
+
+def promised_cost(rows: ForecastRows, contract: Contract) -> float | None:
+    """Cost per machine and month of the alarms on these rows [EUR]: what the accepted model promised."""
+    tally = rows.laid_out.tally(rows.onset)
+    months = float(tally.exposure.sum()) / HOURS_PER_MONTH
+    return float(cost_by_machine(tally, contract.costs).sum() / months) if months > 0 else None
+
+
+def _forecast_psi(p: np.ndarray, quantiles: tuple[float, ...]) -> float | None:
+    edges = np.unique(quantiles[1:-1])
+    if len(edges) < 2:
+        return None
+    # where quantiles repeat, a bin holds the share of all that repeat
+    shares = np.diff(np.searchsorted(np.array(quantiles[1:-1]), edges, side="right") / (len(quantiles) - 1),
+                     prepend=0.0, append=1.0)
+    bins = np.bincount(np.searchsorted(edges, p, side="left"), minlength=len(edges) + 1)
+    current, half = bins / len(p), 0.5 / len(p)
+    current, reference = np.maximum(current, half), np.maximum(shares, half)
+    return float(((current - reference) * np.log(current / reference)).sum())
+
+
+def _outcome(frame: pd.DataFrame, failures: pd.DataFrame, until: np.ndarray, horizon: float, lead: float) -> np.ndarray:
+    return label_failures(Outlook.of(frame, failures, until), horizon=horizon, lead_time=lead)
+
+
+def _modes(frame: pd.DataFrame, name: str) -> list[str]:
+    return [column.partition("__")[2] for column in map(str, frame) if column.startswith(f"p_{name}__")]
+
+
+def _planned(events: FleetEvents, axis: WindowAxis) -> pd.DataFrame:
+    """Work that is no repair of a failure."""
+    work, failures = events.maintenance, events.failures
+    if not len(work):
+        return work
+    per_tick = units_per_tick(work[TIME])
+    within = round((_REPAIR_CYCLES if axis.counts_cycles else _REPAIR_H) * per_tick)
+    kept = planned_work(list(zip(work[MACHINE], exact(work[TIME]).tolist(), strict=True)),
+                        list(zip(failures[MACHINE], exact(failures[TIME]).tolist(), strict=True)) if len(failures)
+                        else [], within=within)
+    return work[np.array(kept)]
+
+
+def _place(axis: WindowAxis, windows: np.ndarray, frame: pd.DataFrame) -> np.ndarray:
+    """Position of each row's window among `windows`; outside them a position that `_by_window` leaves out."""
+    if not len(frame):
+        return np.zeros(0, dtype=np.int64)
+    return np.asarray(axis.window_of(axis.slot_of(exact(frame[TIME]))) - windows[0], dtype=np.int64)
+
+
+def _by_window(at: np.ndarray, size: int, weights: np.ndarray | None = None) -> np.ndarray:
+    inside = (at >= 0) & (at < size)
+    return np.bincount(at[inside], None if weights is None else weights[inside], minlength=size).astype(float)

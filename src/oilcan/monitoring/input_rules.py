@@ -1,0 +1,98 @@
+"""Which columns have moved further than clean windows do? Limits applied to the statistics of the latest windows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from oilcan.core.bundle.watch_reference import WatchReference
+from oilcan.monitoring.findings import Finding, Severity, Unknown
+from oilcan.monitoring.input_statistics import STATISTICS, MachineWindows
+from oilcan.monitoring.limits import Limits
+from oilcan.params.monitoring import MonitoringParams
+
+_LISTED: Final = 50                     # machines that a finding names
+
+
+@dataclass(frozen=True)
+class InputWindows:
+    """The latest windows of the machines that the reference knows, oldest first; the last one is judged.
+
+    Attributes
+    ----------
+    machines
+        Ids in order, shape (m,).
+    values
+        From `statistics`, shape (w, c, number of STATISTICS).
+    """
+
+    machines: Sequence[str]
+    windows: MachineWindows
+    values: np.ndarray
+
+
+def present_machines(windows: MachineWindows) -> np.ndarray:
+    """Which machines have enough readings in the last window, shape (m,)."""
+    return np.asarray((~np.isnan(windows.deviation[-1])).any(axis=1))
+
+
+def not_enough(known: int, reporting: int, rules: MonitoringParams) -> Unknown | None:
+    """Why the inputs of a window cannot be judged; None if they can.
+
+    Parameters
+    ----------
+    known
+        Machines with a level of their own and enough readings under known conditions.
+    reporting
+        All machines with readings.
+    """
+    if known < rules.inputs.fewest_machines:
+        return Unknown("inputs", f"{known} of {reporting} machines have a level and enough readings "
+                                 f"under known conditions (wanted {rules.inputs.fewest_machines}): not enough data")
+    if known < rules.inputs.known_share * reporting:
+        return Unknown("inputs", f"the reference knows {known} of {reporting} machines (wanted "
+                                 f"{rules.inputs.known_share:.0%}): not enough data about the others")
+    return None
+
+
+def input_findings(seen: InputWindows, limits: Limits, reference: WatchReference, rules: MonitoringParams
+                   ) -> list[Finding]:
+    """Columns beyond their limits, one finding a column and statistic."""
+    scaled = limits.scaled(seen.values)
+    latest = scaled[-1]
+    again = np.sort(np.where(np.isnan(scaled[-limits.of:]), -np.inf, scaled[-limits.of:]), axis=0)
+    repeated = again[-limits.needed] if len(again) >= limits.needed else np.full(latest.shape, -np.inf)
+    found = []
+    for at, column in enumerate(reference.columns):
+        own = rules.sensors.get(column.name)
+        if not column.is_judged or (own is not None and own.ignore):
+            continue
+        for number, name in enumerate(STATISTICS):
+            is_at_once = latest[at, number] > limits.at_once[number]
+            if not is_at_once and not repeated[at, number] > limits.in_a_row[number]:
+                continue
+            severity: Severity = "notice" if name == "largest" else "alert" if is_at_once else "warning"
+            limit = limits.middle[at, number] + limits.spread[at, number] * (
+                limits.at_once[number] if is_at_once else limits.in_a_row[number])
+            found.append(Finding(
+                "inputs", name, column.name, severity, float(seen.values[-1, at, number]), float(limit),
+                "score of a step" if name in ("together", "largest") else "reference standard deviations"
+                if name != "psi" else "nats", *_machines(seen, name, at),
+            ))  # fmt: skip
+    return found
+
+
+def _machines(seen: InputWindows, name: str, at: int) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Machines that moved most, in the direction of the fleet, and what the diagnosis asks for."""
+    deviation, jump = seen.windows.deviation[-1][:, at], seen.windows.jump[-1][:, at]
+    size = jump if name in ("together", "largest") else deviation
+    known = np.flatnonzero(~np.isnan(size))
+    direction = float(np.sign(np.nansum(np.clip(size, -3, 3)))) or 1.0
+    order = known[np.argsort(-direction * size[known], kind="stable")]
+    moved = [at_machine for at_machine in order if direction * size[at_machine] > (0 if name == "together" else 1.0)]
+    there = deviation[~np.isnan(deviation)]
+    detail = {"mean_shift": float(there.mean()) if len(there) else None, "direction": "up" if direction > 0 else "down",
+              "machines": len(known), "moved": len(moved)}
+    names = tuple(seen.machines[place] for place in moved[:_LISTED])
+    return (names if len(moved) <= 0.5 * len(known) else ()), detail

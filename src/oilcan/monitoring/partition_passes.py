@@ -1,0 +1,94 @@
+"""Telemetry frames -> first-pass sums and cells; the same function counts stored tables and what a service receives."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from oilcan.contract import Contract
+from oilcan.core.bundle.watch_reference import BINS, WatchedColumn, WatchReference
+from oilcan.core.features.plan import FeaturePlan
+from oilcan.core.prepare.derived import add_derived
+from oilcan.core.timeline.groups import exact
+from oilcan.ground.columns import MACHINE, TIME
+from oilcan.monitoring.cells import Cells
+from oilcan.monitoring.reference_learning import QUARTERS, Levels, Sums, add_up
+from oilcan.monitoring.signals import levels, raw_values, signals
+from oilcan.monitoring.window_axis import WindowAxis
+
+_NUMERIC = ("number", "integer", "flag")
+
+
+@dataclass(frozen=True)
+class Span:
+    """The slots of a reference, from `first` up to but without `end`."""
+
+    first: int
+    end: int
+
+    def quarter(self, slot: np.ndarray) -> np.ndarray:
+        """Which quarter of the span each slot lies in, shape (n,)."""
+        return np.clip((slot - self.first) * QUARTERS // max(self.end - self.first, 1), 0, QUARTERS - 1)
+
+
+def numbers(telemetry: pd.DataFrame, contract: Contract) -> dict[str, np.ndarray]:
+    """Numeric telemetry columns as float64, derived ones added; NaN where missing."""
+    kinds = {name: column.type for name, column in contract.tables["telemetry"].columns.items()}
+    plain = [name for name in contract.telemetry_columns("sensor", "condition")
+             if kinds.get(name) in _NUMERIC and name in telemetry]
+    table = add_derived(telemetry, contract.derived, plain) if contract.derived else telemetry
+    return {name: table[name].to_numpy(dtype=np.float64, na_value=np.nan)
+            for name in (*plain, *contract.derived) if name in table}
+
+
+def first_pass(telemetry: pd.DataFrame, contract: Contract, plan: FeaturePlan, columns: tuple[WatchedColumn, ...],
+               axis: WindowAxis, span: Span, *, keep_every: int) -> Sums:
+    """Sums of one partition, readings of the span only."""
+    part = _inside(telemetry, axis, span)
+    readings = numbers(part, contract)
+    codes, ids = pd.factorize(part[MACHINE], sort=True)
+    raw, outside = raw_values(columns, readings)
+    conditions = plan.regimes.conditions if plan.regimes else ()
+    seen = np.column_stack([readings[name] for name in conditions]) if conditions else np.zeros((len(part), 0))
+    return add_up([str(name) for name in ids], codes, span.quarter(axis.slot_of(exact(part[TIME]))),
+                  levels(columns, plan, readings, outside), np.where(outside, np.nan, raw), seen, keep_every=keep_every)
+
+
+def second_pass(telemetry: pd.DataFrame, contract: Contract, plan: FeaturePlan, reference: WatchReference,
+                learned: Levels, axis: WindowAxis, span: Span) -> Cells:
+    """Cells of one partition: every reading against the level of the other quarters."""
+    part = _inside(telemetry, axis, span)
+    place = {name: at for at, name in enumerate(learned.machines)}
+    row = np.array([place[str(name)] for name in part[MACHINE].unique()])[pd.factorize(part[MACHINE])[0]]
+    slot = axis.slot_of(exact(part[TIME]))
+    cells = Cells(len(reference.columns), BINS)
+    cells.add(cells.codes(part[MACHINE].astype(str).tolist()), slot,
+              signals(reference, plan, numbers(part, contract), learned.others[row, span.quarter(slot)]))
+    return cells
+
+
+def count_readings(cells: Cells, machine_ids: list[str], time: np.ndarray, readings: Mapping[str, np.ndarray],
+                   reference: WatchReference, plan: FeaturePlan, axis: WindowAxis, groups: Mapping[str, int]) -> None:
+    """Count readings of today against the levels of the reference, in any order.
+
+    Parameters
+    ----------
+    time
+        Exact, shape (n,).
+    readings
+        Column -> numbers, shape (n,).
+    groups
+        Machine -> position of its group, for machines that the reference does not know.
+    """
+    codes = cells.codes(machine_ids)
+    known = {name: at for at, name in enumerate(reference.machines)}
+    everyone = len(reference.groups) - 1
+    level = np.stack([reference.centre[known[name]] if name in known else reference.group_centre[
+        groups.get(name, everyone)] for name in cells.machines]) if cells.machines else np.zeros((0, cells.columns))
+    cells.add(codes, axis.slot_of(time), signals(reference, plan, readings, level[codes]))
+
+
+def _inside(telemetry: pd.DataFrame, axis: WindowAxis, span: Span) -> pd.DataFrame:
+    slot = axis.slot_of(exact(telemetry[TIME]))
+    return telemetry[(slot >= span.first) & (slot < span.end)]

@@ -1,0 +1,86 @@
+"""Cells, events and forecasts of the accepted data -> the facts of the reference and the material of its limits."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from oilcan.core.bundle.watch_reference import WatchReference
+from oilcan.monitoring.event_statistics import EventCounts, learn_rates
+from oilcan.monitoring.input_statistics import JumpScale, slot_means, steps_of, usual_deviation
+from oilcan.monitoring.limits import draw_limits
+from oilcan.monitoring.material import (
+    Material,
+    fewest_in_slot,
+    limits_as_json,
+    machine_windows,
+    terms,
+    whole_windows,
+)
+from oilcan.monitoring.quality_statistics import QualityCounts, resting_share, usual_shares
+from oilcan.monitoring.window_axis import WindowAxis
+from oilcan.params.monitoring import MonitoringParams
+
+_SIZES: Final = (2, 5, 10, 20, 30, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
+_BEYOND: Final = 2.0                    # times the fleet of the reference, up to which limits are tabled
+
+
+def slow_by_nature(material: Material, share: float) -> np.ndarray:
+    """Which columns rest in more than a share of all slots of the reference, shape (c,)."""
+    resting = resting_share(material.cells, slice(None))
+    reporting = material.cells.readings.sum(axis=1) > 0
+    return np.asarray(resting[reporting].mean(axis=0) > share if reporting.any() else np.zeros(resting.shape[1], bool))
+
+
+def quality_facts(material: Material, axis: WindowAxis, raw_scale: np.ndarray) -> dict[str, Any]:
+    """What the reference shows of faults of the recording, and how many machines fall silent in a window at most."""
+    first, last = whole_windows(material.cells, axis)
+    counts = [QualityCounts.of(material.cells, window_slots(material.cells, axis, window), raw_scale)
+              for window in range(first, last + 1)]
+    reads = np.stack([count.readings for count in counts]) if counts else np.zeros((0, 0))
+    gone = [int(((after == 0) & (before > 0)).sum()) for before, after in itertools.pairwise(reads)]
+    return {"quality": usual_shares(counts), "silent": max(gone, default=0), "windows": len(counts)}
+
+
+def window_slots(cells: Any, axis: WindowAxis, window: int) -> slice:
+    """Slots of a window in the cells."""
+    begin, end = axis.first_slot(window) - cells.first_slot, axis.first_slot(window + 1) - cells.first_slot
+    return slice(max(0, begin), max(0, end))
+
+
+def step_facts(material: Material, axis: WindowAxis, rules: MonitoringParams) -> dict[str, Any]:
+    """Usual steps and usual deviations of a machine's window."""
+    cells = material.cells
+    means = slot_means(cells.n, cells.total, fewest=fewest_in_slot(cells))
+    scale = JumpScale.learn(steps_of(means, material.is_explained))
+    windows = machine_windows(cells, material.is_explained, scale, axis, rules)
+    tabled = {name: [None if np.isinf(value) else round(float(value), 6) for value in values]
+              for name, values in (("usual", scale.usual), ("rare", scale.rare))}
+    return {"steps": tabled, "usual_deviation": usual_deviation(windows.deviation).round(6).tolist()}
+
+
+def limit_facts(material: Material, reference: WatchReference, axis: WindowAxis, rules: MonitoringParams
+                ) -> dict[str, Any]:
+    """Limits for fleets of several sizes with the mix of the reference: what the service judges by."""
+    source = material.source(reference, axis, rules)
+    fleet = len(reference.machines)
+    rng = np.random.default_rng(rules.inputs.seed)
+    groups = np.array(reference.group_of)
+    table = []
+    for size in sorted({size for size in _SIZES if size <= _BEYOND * fleet} | ({fleet} if fleet > 1 else set())):
+        mix = groups[rng.permutation(np.tile(np.arange(fleet), -(-size // fleet)))[:size]] if size != fleet else groups
+        limits = draw_limits(source, mix.tolist(), terms(rules, axis))
+        if limits is not None:
+            table.append(limits_as_json(limits))
+    return {"limits": table}
+
+
+def rate_facts(counts: EventCounts) -> dict[str, Any]:
+    """Rates of failures, work, errors and alarms."""
+    return {"rates": {kind: rate.as_json() for kind, rate in learn_rates(counts).items()}}
+
+
+def merged(*facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts of several subjects in one mapping."""
+    return {name: value for part in facts for name, value in part.items()}

@@ -1,0 +1,87 @@
+"""Readings -> deviations from the reference, as the features see them: operating conditions taken out."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+
+from oilcan.contract import Contract
+from oilcan.core.bundle.watch_reference import WatchedColumn, WatchReference
+from oilcan.core.features.plan import FeaturePlan
+from oilcan.core.features.signals.readings_to_signals import processed
+from oilcan.monitoring.cells import Signals
+
+
+def signals(reference: WatchReference, plan: FeaturePlan, readings: Mapping[str, np.ndarray], centre: np.ndarray
+            ) -> Signals:
+    """Readings as deviations from a level.
+
+    Parameters
+    ----------
+    readings
+        Column -> numbers, shape (n,), NaN where missing: the sensors and conditions of the plan, as they came.
+    centre
+        Level that each reading is compared with, shape (n, c).
+    """
+    raw, outside = raw_values(reference.columns, readings)
+    seen = (np.column_stack([readings[name] for name in reference.conditions]) if reference.conditions
+            else np.zeros((len(raw), 0)))
+    is_aside = np.asarray((~((seen >= reference.support[:, 0]) & (seen <= reference.support[:, 1]))).any(axis=1))
+    deviation = (levels(reference.columns, plan, readings, outside) - centre) / reference.scale
+    deviation[is_aside] = np.nan
+    deviation[:, [not column.is_judged for column in reference.columns]] = np.nan
+    return Signals(raw, deviation, outside, is_aside, reference.raw_scale, reference.edges)
+
+
+def raw_values(columns: tuple[WatchedColumn, ...], readings: Mapping[str, np.ndarray]
+               ) -> tuple[np.ndarray, np.ndarray]:
+    """Readings in the order of the columns, NaN where a column is computed, and which are out of range; (n, c) each."""
+    n = len(next(iter(readings.values())))
+    raw, outside = np.full((n, len(columns)), np.nan), np.zeros((n, len(columns)), dtype=bool)
+    for at, column in enumerate(columns):
+        if column.name in readings:
+            raw[:, at] = readings[column.name]
+            low = -np.inf if column.low is None else column.low
+            high = np.inf if column.high is None else column.high
+            outside[:, at] = (raw[:, at] < low) | (raw[:, at] > high)
+    return raw, outside
+
+
+def levels(columns: tuple[WatchedColumn, ...], plan: FeaturePlan, readings: Mapping[str, np.ndarray],
+           outside: np.ndarray) -> np.ndarray:
+    """Readings as the families see them in the order of the columns, shape (n, c); out of range is missing."""
+    n, is_outside = len(outside), {column.name: outside[:, at] for at, column in enumerate(columns)}
+
+    def number(name: str) -> np.ndarray:
+        values = np.asarray(readings[name], dtype=np.float64) if name in readings else np.full(n, np.nan)
+        return np.where(is_outside[name], np.nan, values) if name in is_outside else values
+
+    raw = np.column_stack([number(sensor.name) for sensor in plan.sensors])
+    names = plan.regimes.conditions if plan.regimes else ()
+    conditions = np.column_stack([number(name) for name in names]) if names else np.zeros((n, 0))
+    seen = processed(plan, raw, conditions)
+    out = np.full((n, len(columns)), np.nan)
+    for at, column in enumerate(columns):
+        if column.name in plan.columns:
+            out[:, at] = seen[:, plan.columns.index(column.name)]
+    return out
+
+
+def watched_columns(contract: Contract, plan: FeaturePlan) -> tuple[WatchedColumn, ...]:
+    """What is watched: the columns that features are computed from, and the operating conditions."""
+    of_contract = contract.tables["telemetry"].columns
+    conditions = plan.regimes.conditions if plan.regimes else ()
+    sensors = {sensor.name: sensor for sensor in plan.sensors}
+    found = []
+    for name in dict.fromkeys([*plan.columns, *conditions]):
+        column, sensor = of_contract.get(name), sensors.get(name)
+        low, high = (column.range if column is not None and column.range else None) or (None, None)
+        is_condition = name in conditions or (sensor is not None and sensor.rhythm == "condition")
+        kind: Literal["sensor", "condition", "computed"] = (
+            "condition" if is_condition else "sensor" if column is not None else "computed")
+        rhythm = sensor.rhythm if sensor else "plain"
+        unit = column.unit if column is not None else sensor.unit if sensor else ""
+        words = column.description if column is not None else sensor.description if sensor else name.replace("_", " ")
+        found.append(WatchedColumn(name, unit, words, kind, low, high,
+                            is_judged=kind != "condition" and rhythm in ("plain", "residual")))
+    return tuple(found)

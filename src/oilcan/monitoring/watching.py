@@ -1,0 +1,262 @@
+"""One window of a fleet -> its statistics, findings and what could not be judged; and many windows in order.
+
+The same function judges windows of stored tables and of the live service: both hold `Cells`, events and forecasts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from oilcan.contract import Contract
+from oilcan.core.bundle.drift_reference import DriftReference
+from oilcan.core.bundle.watch_reference import WatchReference
+from oilcan.core.timeline.groups import exact
+from oilcan.ground.columns import MACHINE, TIME
+from oilcan.monitoring.alert_book import AlertBook
+from oilcan.monitoring.cells import Cells
+from oilcan.monitoring.event_statistics import EventCounts, Rate, event_findings
+from oilcan.monitoring.findings import Finding, Unknown
+from oilcan.monitoring.forecast_history import FleetEvents, ForecastRows, event_counts, window_figures
+from oilcan.monitoring.input_rules import InputWindows, input_findings, not_enough, present_machines
+from oilcan.monitoring.input_statistics import REACH, STATISTICS, MachineWindows, statistics
+from oilcan.monitoring.limits import Limits, draw_limits
+from oilcan.monitoring.material import Material, fewest_in_slot, fewest_readings, scales, tabled_limits, terms
+from oilcan.monitoring.quality_statistics import (
+    Arrivals,
+    QualityCounts,
+    arrival_findings,
+    kind_findings,
+    quality_findings,
+    silent_machines,
+)
+from oilcan.monitoring.reference_building import window_slots
+from oilcan.monitoring.window_axis import WindowAxis
+from oilcan.params.monitoring import MonitoringParams
+
+State = Literal["calm", "alert", "unknown"]
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What is known of a fleet up to now.
+
+    Attributes
+    ----------
+    cells
+        Counts of the windows that are judged and of those before them that rules look back at.
+    kinds
+        Machine -> its values by category (model, site).
+    forecasts
+        None where there are none to be had.
+    arrivals
+        Window -> how its readings arrived.
+    """
+
+    cells: Cells
+    events: FleetEvents
+    kinds: Mapping[str, Mapping[str, str]]
+    forecasts: ForecastRows | None = None
+    arrivals: Mapping[int, Arrivals] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One window: numbers, findings, and what could not be judged.
+
+    Attributes
+    ----------
+    inputs
+        Column -> statistic -> value; `scaled` is the value on the scale of its limit (1: the limit).
+    context
+        Operating condition -> how far its mean lies from the reference, in standard deviations.
+    """
+
+    window: int
+    machines: int
+    readings: int
+    inputs: Mapping[str, Mapping[str, float | None]]
+    scaled: Mapping[str, Mapping[str, float | None]]
+    context: Mapping[str, float | None]
+    quality: Mapping[str, Any]
+    forecasts: Mapping[str, Any]
+    findings: tuple[Finding, ...]
+    unknown: tuple[Unknown, ...]
+
+
+class Watcher:
+    """Judges windows by one reference and one set of rules.
+
+    Attributes
+    ----------
+    material
+        What limits are drawn from for the very mix of a window; without it the table of the reference serves.
+    """
+
+    def __init__(self, contract: Contract, reference: WatchReference, drift: DriftReference, rules: MonitoringParams,
+                 material: Material | None = None) -> None:
+        self.contract, self.reference, self.rules = contract, reference, rules
+        self.axis = WindowAxis.parse(reference.window, counts_cycles=contract.time.kind == "cycle")
+        self._material = material
+        self._limits: dict[tuple[int, ...], Limits | None] = {}
+        self._rates = {kind: Rate.from_json(values) for kind, values in reference.facts["rates"].items()}
+        quantiles = drift.forecasts.get(f"p_{contract.headline()[0]}")
+        self._quantiles = quantiles.quantiles if quantiles else ()
+
+    def windows(self, seen: Observed, first: int, last: int) -> list[Watched]:
+        """Windows in order, each judged with what lies before it."""
+        return [self.window(seen, window) for window in range(first, last + 1)]
+
+    def window(self, seen: Observed, window: int) -> Watched:
+        """One window, judged."""
+        cells = seen.cells
+        counts = QualityCounts.of(cells, window_slots(cells, self.axis, window), self.reference.raw_scale)
+        reporting = {counts.machines[at] for at in np.flatnonzero(counts.readings > 0).tolist()}
+        if not reporting:
+            return Watched(window, 0, 0, {}, {}, {}, {}, {}, (), (Unknown("readings", "no reading at all in the "
+                                                                         "window: not enough data"),))
+        before = QualityCounts.of(cells, window_slots(cells, self.axis, window - 1), self.reference.raw_scale)
+        findings = quality_findings(counts, self.reference, self.rules)
+        findings += silent_machines(counts.readings, before.readings, counts.machines, self._excused(seen, window),
+                                    self.reference.facts["silent"])
+        findings += kind_findings(seen.kinds, reporting, self.reference, self.rules)
+        findings += arrival_findings(seen.arrivals.get(window, Arrivals()), self.rules)
+        inputs, scaled, drifted, unknown = self._inputs(seen, window, len(reporting))
+        events, rare = self._events(seen, window)
+        return Watched(window, len(reporting), int(counts.readings.sum()), inputs, scaled, self._context(counts),
+                       self._quality(counts, seen.arrivals.get(window)), self._figures(seen, window),
+                       (*findings, *drifted, *events), (*unknown, *rare))
+
+    def _inputs(self, seen: Observed, window: int, reporting: int) -> tuple[dict[str, Any], dict[str, Any],
+                                                                           list[Finding], list[Unknown]]:
+        cells, of = seen.cells, self.rules.inputs.of
+        known = {name: at for at, name in enumerate(self.reference.machines)}
+        place = np.array([at for at, name in enumerate(cells.machines) if name in known], dtype=np.int64)
+        mine = cells.chosen(place)
+        scale, usual = scales(self.reference)
+        starts = np.array([self.axis.first_slot(number) for number in range(window - of + 1, window + 2)])
+        windows = MachineWindows.of(mine, explained(mine, seen.events, self.axis), scale, starts,
+                                    fewest=fewest_readings(cells, self.axis, self.rules),
+                                    fewest_slot=fewest_in_slot(cells))
+        values = statistics(windows, usual, self.reference.edges, self.reference.shares)
+        groups = [self.reference.group_of[known[name]] for name in mine.machines]
+        present = present_machines(windows)
+        missing = not_enough(int(present.sum()), reporting, self.rules)
+        limits = None if missing else self.limits([group for group, there in zip(groups, present, strict=True)
+                                                   if there])
+        if limits is None and missing is None:
+            missing = Unknown("inputs", "the reference is too short to draw limits from: not enough data")
+        if limits is None:
+            return self._named(values[-1]), {}, [], [missing] if missing else []
+        found = input_findings(InputWindows(mine.machines, windows, values), limits, self.reference, self.rules)
+        # on the scale of the report, 1 is the limit of the statistic
+        return self._named(values[-1]), self._named(limits.scaled(values)[-1] / limits.at_once), found, []
+
+    def limits(self, groups: Sequence[int]) -> Limits | None:
+        """Limits for a window of machines of these groups; drawn once for each mix."""
+        if self._material is None:
+            return tabled_limits(self.reference.facts["limits"], len(groups))
+        counts = np.bincount(groups, minlength=len(self.reference.groups))
+        coarse = tuple(_coarse(int(count)) for count in counts)
+        if coarse not in self._limits:
+            source = self._material.source(self.reference, self.axis, self.rules)
+            mix = np.repeat(np.arange(len(coarse)), coarse).tolist()
+            self._limits[coarse] = draw_limits(source, mix, terms(self.rules, self.axis))
+        return self._limits[coarse]
+
+    def _events(self, seen: Observed, window: int) -> tuple[list[Finding], list[Unknown]]:
+        span = max(self.rules.events.spans)
+        numbers = np.arange(window - span + 1, window + 1)
+        counts = self.counts(seen, numbers)
+        budget = self.rules.false_alerts_per_year * self.rules.budget.events
+        return event_findings(counts, self._rates, self.rules.events, budget=budget, per_year=self.axis.per_year)
+
+    def counts(self, seen: Observed, windows: np.ndarray) -> EventCounts:
+        """Events of consecutive windows; windows before the first cell are unknown."""
+        slots = np.array([machine_slots(seen.cells, self.axis, int(window)) for window in windows])
+        counts = event_counts(self.axis, windows, seen.events, slots, seen.forecasts)
+        early = np.array([self.axis.first_slot(int(window)) < seen.cells.first_slot for window in windows])
+        return EventCounts({kind: np.where(early, np.nan, values) for kind, values in counts.count.items()},
+                           counts.exposure)
+
+    def _excused(self, seen: Observed, window: int) -> set[str]:
+        failures = seen.events.failures
+        if not len(failures):
+            return set()
+        number = self.axis.window_of(self.axis.slot_of(exact(failures[TIME])))
+        return set(failures.loc[(number >= window - 1) & (number <= window), MACHINE])
+
+    def _context(self, counts: QualityCounts) -> dict[str, float | None]:
+        place = {name: at for at, name in enumerate(self.reference.machines)}
+        rows = [(at, place[name]) for at, name in enumerate(counts.machines) if name in place]
+        out: dict[str, float | None] = {}
+        for at, column in enumerate(self.reference.columns):
+            if column.kind == "condition" and rows:
+                now = np.array([counts.raw_mean[mine, at] for mine, _ in rows])
+                gap = (now - np.array([self.reference.raw_centre[theirs, at] for _, theirs in rows]))
+                gap = gap[~np.isnan(gap)]
+                out[column.name] = float(gap.mean() / self.reference.raw_scale[at]) if len(gap) else None
+        return out
+
+    def _quality(self, counts: QualityCounts, arrivals: Arrivals | None) -> dict[str, Any]:
+        shares = {name: {column: _plain(np.nanmean(values[:, at]) if (~np.isnan(values[:, at])).any() else np.nan)
+                         for at, column in enumerate(self.reference.names)
+                         if self.reference.columns[at].kind != "computed"}
+                  for name, values in counts.shares.items()}
+        return {**shares, "aside_share": float(counts.aside.sum() / max(counts.readings.sum(), 1)),
+                "late": arrivals.late if arrivals else None, "duplicate": arrivals.duplicate if arrivals else None,
+                "conflicting": arrivals.conflicting if arrivals else None}
+
+    def _figures(self, seen: Observed, window: int) -> dict[str, Any]:
+        if seen.forecasts is None:
+            return {}
+        return window_figures(self.axis, window, seen.forecasts, self.contract, self._quantiles)
+
+    def _named(self, values: np.ndarray) -> dict[str, dict[str, float | None]]:
+        return {column.name: {name: _plain(values[at, number]) for number, name in enumerate(STATISTICS)}
+                for at, column in enumerate(self.reference.columns) if column.is_judged}
+
+
+def explained(cells: Cells, events: FleetEvents, axis: WindowAxis) -> np.ndarray:
+    """Slots in which a machine failed or was worked on, shape (m, t)."""
+    out = np.zeros((len(cells.machines), cells.slots), dtype=bool)
+    place = {name: at for at, name in enumerate(cells.machines)}
+    for frame in (events.failures, events.maintenance):
+        if not len(frame):
+            continue
+        slot = axis.slot_of(exact(frame[TIME])) - cells.first_slot
+        machine = np.array([place.get(name, -1) for name in frame[MACHINE]])
+        inside = (machine >= 0) & (slot >= 0) & (slot < cells.slots)
+        out[machine[inside], slot[inside]] = True
+    return out
+
+
+def machine_slots(cells: Cells, axis: WindowAxis, window: int) -> float:
+    """Slots with readings in a window, summed over the machines."""
+    return float((cells.readings[:, window_slots(cells, axis, window)] > 0).sum())
+
+
+def slots_before(axis: WindowAxis, window: int, rules: MonitoringParams) -> int:
+    """First slot that must be in the cells to judge a window: what rules look back at."""
+    back = max(rules.inputs.of, *rules.events.spans)
+    return axis.first_slot(window - back) - 2 * REACH
+
+
+def state_of(watched: Watched, book: AlertBook) -> State:
+    """The verdict after the latest window: alert goes before unknown, unknown before calm."""
+    if book.open:
+        return "alert"
+    return "unknown" if any(each.subject in ("inputs", "readings") for each in watched.unknown) else "calm"
+
+
+def _coarse(count: int) -> int:
+    """A count to two digits, so that a machine more or less needs no new limits."""
+    if count < 20:
+        return count
+    digits = 10 ** (len(str(count)) - 2)
+    return int(round(count / (2 * digits)) * 2 * digits)
+
+
+def _plain(value: float) -> float | None:
+    return None if np.isnan(value) or np.isinf(value) else float(value)

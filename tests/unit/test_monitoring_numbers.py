@@ -1,0 +1,158 @@
+"""Numbers of monitoring against their definitions: windows, distances, chances, estimates without labels."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binomtest
+
+from oilcan.monitoring.event_statistics import EventCounts, Rate, chances, learn_rates
+from oilcan.monitoring.input_statistics import (
+    JumpScale,
+    MachineWindows,
+    psi,
+    statistics,
+    step_statistics,
+    steps_of,
+    wasserstein,
+)
+from oilcan.monitoring.label_free import estimate
+from oilcan.monitoring.limits import Source, Terms, draw_limits
+from oilcan.monitoring.window_axis import WindowAxis
+
+GOLDEN = Path(__file__).parents[1] / "golden/label_free_nannyml.json"
+
+
+@pytest.mark.parametrize(("text", "instant", "name"), [
+    ("day", "2024-05-15 10:00", "2024-05-15"), ("week", "2024-05-15 10:00", "2024-05-13"),
+    ("week", "2024-05-13 00:00", "2024-05-13"), ("month", "2024-05-15 10:00", "2024-05-01"),
+    ("month", "2023-12-31 23:59", "2023-12-01"), ("14d", "2024-05-15 10:00", "2024-05-13"),
+])
+def test_a_window_stands_still_on_the_calendar(text: str, instant: str, name: str) -> None:
+    axis = WindowAxis.parse(text)
+    exact = np.array([pd.Timestamp(instant, tz="UTC").value // 1000])
+    window = int(axis.window_of(axis.slot_of(exact))[0])
+    assert axis.name(window) == name
+    assert axis.start(window) <= exact[0] < axis.start(window + 1)
+
+
+@pytest.mark.parametrize("until", ["2024-05-20 00:00", "2024-05-26 23:59"])
+def test_the_last_whole_window_has_ended(until: str) -> None:
+    axis = WindowAxis.parse("week")
+    assert axis.name(axis.last_whole(pd.Timestamp(until, tz="UTC").value // 1000)) == "2024-05-13"
+
+
+@pytest.mark.parametrize(("text", "cycles", "message"), [
+    ("36h", False, "not a whole number of days"), ("30 cycles", False, "does not fit"), ("week", True, "does not fit"),
+    ("soon", False, "not a duration"),
+])
+def test_a_window_that_is_none_is_refused(text: str, cycles: bool, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        WindowAxis.parse(text, counts_cycles=cycles)
+
+
+def test_distances_of_equal_shares_are_zero_and_do_not_depend_on_the_size_of_an_outlier() -> None:
+    edges, shares = np.array([[-1.0, 0.0, 1.0]]), np.array([[0.25, 0.25, 0.25, 0.25]])
+    equal = np.array([[25.0, 25.0, 25.0, 25.0]])
+    assert psi(equal, shares).item() == pytest.approx(0, abs=1e-12)
+    assert wasserstein(equal, edges, shares).item() == pytest.approx(0, abs=1e-12)
+    near, far = (np.bincount(np.searchsorted(edges[0], [0.5, value], side="right"), minlength=4)[None].astype(float)
+                 for value in (1.5, 1e9))
+    assert psi(near, shares).item() == psi(far, shares).item()
+
+
+def test_psi_is_the_textbook_sum() -> None:
+    current, reference = np.array([10.0, 30.0, 60.0]) / 100, np.array([0.2, 0.3, 0.5])
+    expected = ((current - reference) * np.log(current / reference)).sum()
+    assert psi(np.array([[10.0, 30.0, 60.0]]), reference[None]).item() == pytest.approx(expected)
+
+
+def test_wasserstein_of_a_shifted_sample_is_the_shift() -> None:
+    rng = np.random.default_rng(1)
+    sample = rng.normal(size=200_000)
+    edges = np.quantile(sample, np.linspace(0.0005, 0.9995, 200))[None]
+    shares = np.bincount(np.searchsorted(edges[0], sample, side="right"), minlength=201)[None] / len(sample)
+    moved = np.bincount(np.searchsorted(edges[0], sample + 0.3, side="right"), minlength=201)[None].astype(float)
+    assert wasserstein(moved, edges, shares).item() == pytest.approx(0.3, abs=0.01)
+
+
+def test_a_step_is_found_at_its_slot_and_a_ramp_is_none() -> None:
+    rng = np.random.default_rng(2)
+    stepped = rng.normal(0, 0.05, 60) + (np.arange(60) >= 40)
+    ramp = np.maximum(np.arange(60) - 30, 0) * 0.3
+    found = steps_of(np.stack([stepped, ramp])[:, :, None], np.zeros((2, 60), dtype=bool))[:, :, 0]
+    assert int(np.nanargmax(found[0])) in (39, 40)
+    assert np.nanmax(found[0]) == pytest.approx(1, abs=0.3)
+    assert np.nanmax(np.abs(found[1])) < 0.31
+
+
+def test_a_few_steps_teach_no_scale() -> None:
+    scale = JumpScale.learn(np.random.default_rng(1).normal(size=(2, 20, 1)))
+    assert np.isnan(scale.score(np.ones((2, 1)))).all()
+    assert np.isnan(step_statistics(np.full((1, 4, 1), np.nan))["together"]).all()
+
+
+def test_limits_keep_the_rate_of_false_alerts_that_they_promise() -> None:
+    rng = np.random.default_rng(5)
+
+    def draw(count: int) -> MachineWindows:
+        deviation, jump = rng.normal(size=(count, 20, 3)), rng.exponential(size=(count, 20, 3))
+        histogram = rng.multinomial(100, [0.25] * 4, size=(count, 20, 3))
+        return MachineWindows(deviation, jump, histogram)
+
+    edges, shares = np.tile([-0.7, 0.0, 0.7], (3, 1)), np.full((3, 4), 0.25)
+    source = Source(draw(100), np.zeros(20, dtype=int), np.ones(3, dtype=bool), np.ones(3), edges, shares)
+    limits = draw_limits(source, [0] * 20, Terms(0.2, 2, 3, 2000, 1))
+    assert limits is not None
+    scaled = limits.scaled(statistics(draw(400), np.ones(3), edges, shares))
+    beyond = (scaled > limits.at_once).any(axis=(1, 2)).mean()
+    assert 0.03 < beyond < 0.2            # half of the chance is kept for the rule over several windows
+
+
+def test_limits_are_none_where_there_is_too_little_to_draw_from() -> None:
+    windows = MachineWindows(np.zeros((5, 4, 1)), np.zeros((5, 4, 1)), np.ones((5, 4, 1, 2), dtype=int))
+    source = Source(windows, np.zeros(4, dtype=int), np.ones(1, dtype=bool), np.ones(1), np.zeros((1, 1)),
+                    np.full((1, 2), 0.5))
+    assert draw_limits(source, [0] * 4, Terms(0.1, 2, 3, 200, 1)) is None
+    assert draw_limits(source, [0], Terms(0.1, 2, 3, 200, 1)) is None
+
+
+@pytest.mark.parametrize(("k", "e", "count", "exposure"),
+                         [(7, 10.0, 30, 100.0), (0, 10.0, 30, 100.0), (12, 3.0, 5, 9.0)])
+def test_the_chance_of_a_rate_is_that_of_the_exact_test(k: int, e: float, count: int, exposure: float) -> None:
+    high, low = chances(k, e, Rate(count, exposure))
+    exact = {side: binomtest(k, k + count, e / (e + exposure), alternative=side).pvalue for side in ("greater", "less")}
+    assert (high, low) == pytest.approx((exact["greater"], exact["less"]))
+
+
+def test_clusters_of_events_are_judged_by_their_own_spread() -> None:
+    rng = np.random.default_rng(3)
+    clustered = rng.poisson(3, 50) * 5.0
+    rate = learn_rates(EventCounts({"errors": clustered}, {"errors": np.ones(50)}))["errors"]
+    assert 3 < rate.dispersion <= 6
+    assert chances(60.0, 2.0, rate)[0] > 100 * chances(60.0, 2.0, Rate(rate.count, rate.exposure))[0]
+
+
+def test_estimates_without_labels_are_those_of_nannyml_to_three_digits() -> None:
+    golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    p = np.array(golden["p"])
+    found = estimate(p, golden["threshold"]).as_json()
+    for name, value in golden["nannyml"].items():
+        assert found[name] == pytest.approx(value, abs=5e-4), name
+
+
+def test_estimates_without_labels_cannot_see_a_changed_mechanism() -> None:
+    rng = np.random.default_rng(4)
+    p = rng.beta(1, 8, 20_000)
+    as_before, changed = rng.random(20_000) < p, rng.random(20_000) < 0.5 * p
+    estimated = estimate(p, 0.3)
+    is_on = p >= 0.3
+    assert estimated.precision == pytest.approx(as_before[is_on].mean(), abs=0.03)
+    assert changed[is_on].mean() < 0.6 * estimated.precision
+
+
+@pytest.mark.parametrize("p", [np.zeros(0), np.zeros(5), np.full(3, np.nan)])
+def test_estimates_of_nothing_are_unknown(p: np.ndarray) -> None:
+    assert estimate(p, 0.5).average_precision is None
