@@ -12,6 +12,7 @@ from oilcan.ground.errors import ContractError, ParamsError
 from oilcan.params.section import Section, section
 
 S = TypeVar("S", bound=Section)
+_OTHERS = {"section", "whole", "monitoring"}         # no sections: two of how they are read, one of monitoring.yaml
 
 
 def read_params(kind: type[S], path: Path, name: str) -> S:
@@ -26,7 +27,7 @@ def read_params(kind: type[S], path: Path, name: str) -> S:
         If the file or the section is missing, or a value is invalid.
     """
     values = read_yaml(path)
-    known = {module.name for module in pkgutil.iter_modules(params.__path__)} - {"section", "whole", "monitoring"} | {"dataset"}
+    known = {module.name for module in pkgutil.iter_modules(params.__path__)} - _OTHERS | {"dataset"}
     unknown = sorted(set(values) - known)
     if unknown:
         raise ParamsError(f"{path}: unknown sections {unknown} (wanted some of {sorted(known)}). Fix the spelling.")
