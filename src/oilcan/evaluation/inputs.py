@@ -95,8 +95,9 @@ class Forecasts:
         """
         for name, task in contract.tasks.items():
             column = {"rul": "rul_", "number": NUMBER}.get(task.kind, "p_") + name
-            ending = f"{column}__" if task.kind == "class" else column      # a class that is too rare has no column
-            if not any(str(held).startswith(ending) for held in self.predictions):
+            found = [name for name in self.predictions if name == column or (
+                task.kind == "class" and str(name).startswith(f"{column}__"))]      # a rare class has no column
+            if not found:
                 raise DataError(
                     f"predictions: no column {column!r} for task {name!r} (found {sorted(self.predictions.columns)}). "
                     f"Run `dvc repro predict`."
