@@ -309,7 +309,7 @@ def test_the_report_draws_what_the_forecast_rests_on_in_the_crews_words(evidence
     judged = _with_outlook(evidence)
     html = page(judged, evaluate(judged))
     assert html.index("Heat") < html.index("Age of the machine")
-    for heading in ("What the forecast rests on", "<h3>When</h3>", "for every site?"):
+    for heading in ("What the forecast rests on", "<h3>When</h3>", "mean 30 %, by site?"):
         assert heading in html
 
 
@@ -370,3 +370,12 @@ def test_independent_rows_are_not_called_machines() -> None:
     body = html[html.index("<main>"):html.index("<h2>How it was measured")]
     assert "failure followed" not in body
     assert "<th>machines</th>" not in body
+
+
+@pytest.mark.parametrize("make", [fleet, lots])
+def test_the_lower_end_of_every_interval_stands_first(make: Any) -> None:
+    evidence = make()
+    html = page(evidence, evaluate(evidence)).replace("\u00a0", " ")
+    pairs = re.findall(r"interval (?:EUR )?(-?[\d.,]+)[^<)]*? to (?:EUR )?(-?[\d.,]+)", html)
+    assert len(pairs) > 2
+    assert [(low, high) for low, high in pairs if float(low.replace(",", "")) > float(high.replace(",", ""))] == []

@@ -36,7 +36,7 @@ def _by_slice(slices: dict[str, Any]) -> list[Chart | None]:
         drawing = Drawing(f"Forecast probability against observed frequency, by {words}",
                           Axis("forecast probability", 0.0, top, percent=top > 0.02),
                           Axis("observed frequency", 0.0, top, percent=top > 0.02), [ideal, *lines])
-        found.append(Chart(f"Does 30 % mean 30 % for every {words}?",
+        found.append(Chart(f"Does 30 % mean 30 %, by {words}?",
                            "Five groups of equal size each. A line above the dashed one: the forecast is too low "
                            "there; below: too high.", drawing.svg()))
     return found

@@ -62,8 +62,8 @@ def _money(metrics: Numbers) -> list[str]:
     costs = metrics["costs"]
     simple = f"the cheapest simple policy ({name_of(costs['cheapest_simple'])})"
     if costs["saving"] < 0:
-        return [f"Acting on it would have cost {money(-costs['saving'])} more than {simple}"
-                f"{interval(costs.get('saving_ci95'), lambda amount: money(-amount))}. "
+        loss = [-end for end in costs.get("saving_ci95", [])]
+        return [f"Acting on it would have cost {money(-costs['saving'])} more than {simple}{interval(loss, money)}. "
                 "It does not pay at these prices."]
     lines = [f"Acting on it would have cost {money(costs['model'])}, which is {money(costs['saving'])} less than "
              f"{simple}{interval(costs.get('saving_ci95'), money)}."]

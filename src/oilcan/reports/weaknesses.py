@@ -35,7 +35,8 @@ def weaknesses(metrics: Numbers, slices: Numbers, tasks: Mapping[str, Task], uni
         ahead = "" if at == 0 or (task.kind == "rul" and block is metrics) else f"Task {name}: "
         found += [(badness - (5 if task.informational else 0), ahead + text) for badness, text in own]
     found += [*_modes(metrics), *_slices(metrics, slices), *_rows(metrics)]
-    found.append((_ALWAYS, "The intervals resample machines and hold the model and its threshold fixed; another "
+    whole = "machines" if "first" in metrics["basis"] else "rows"
+    found.append((_ALWAYS, f"The intervals resample {whole} and hold the model and its threshold fixed; another "
                            "training run, or another year, may differ by more."))
     return [text for _, text in sorted(found, key=lambda weakness: -weakness[0])]       # stable: ties stay in order
 
@@ -140,7 +141,7 @@ def _slices(metrics: Numbers, slices: Numbers) -> Iterator[Weakness]:
             yield _PARTLY, f"{name}: only {percent(share)} of {n} failures announced (overall {percent(whole)})."
     few = sum(values.get("too_few", False) for by in slices.values() for values in by.values())
     if few:
-        yield _MINOR, f"{few} slices have too few machines to say anything about them."
+        yield _MINOR, f"{few} {'slice has' if few == 1 else 'slices have'} too few machines to be judged."
 
 
 def _shares(metrics: Numbers, slices: Numbers) -> list[tuple[str, float, int]]:
