@@ -52,6 +52,7 @@ def test_a_round_that_finds_the_pipeline_full_is_made_good_by_the_next(tmp_path)
                   every_s=0.01, done=lambda _upto: saved.set(), also=lambda: None)
     saver.start()
     assert saved.wait(10)
-    saver.stop()
+    saver.rounds.stop()
+    saver.save()
     assert store.snapshots.load("plan")["a"].state == b"state"
     store.close()

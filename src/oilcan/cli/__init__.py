@@ -14,7 +14,7 @@ from typing import Final
 from oilcan import __version__
 from oilcan.ground.errors import OilcanError, disk_trouble
 
-GROUPS: Final = ("summary", "dataset", "explore", "verify", "ready", "fresh", "promote", "keys", "serve",
+GROUPS: Final = ("summary", "dataset", "explore", "verify", "ready", "fresh", "promote", "keys", "serve", "doctor",
                  "bundle_commands", "score", "tune", "replay_stream")
 
 

@@ -1,13 +1,18 @@
 """From settings to a listening server: granian in this very process, loopback unless there are keys."""
 
 import asyncio
+import logging
+import os
 import signal
-from typing import Any
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
 
 from fastapi import FastAPI
 from granian.constants import SSLProtocols
 
-from oilcan.ground.errors import OilcanError, ParamsError
+from oilcan.ground.errors import OilcanError, ParamsError, StoreError
 from oilcan.io.stores import open_store
 from oilcan.serving.access.tls import check_pair
 from oilcan.serving.app import create_app
@@ -16,6 +21,9 @@ from oilcan.serving.ground.settings import ServiceSettings
 from oilcan.serving.http.listener import HttpServer, allow_connections, bound
 from oilcan.serving.service.bundle_swap import first_served
 from oilcan.serving.service.service import Service, has_keys
+
+_WATCH_S: Final = 1.0           # between two looks at the threads
+_END_S: Final = 30              # longest time from a signal to the end
 
 
 def make_app(settings: ServiceSettings) -> FastAPI:
@@ -60,12 +68,39 @@ def serve(settings: ServiceSettings) -> None:
             tls = {"ssl_cert": settings.tls_certificate, "ssl_key": settings.tls_key,
                    "ssl_protocol_min": SSLProtocols.tls13}
         app = make_app(settings)
-        asyncio.run(_serve(app, HttpServer(app, settings, listener, **tls)))
+        dead = asyncio.run(_serve(app, HttpServer(app, settings, listener, **tls)))
+    if dead:
+        raise StoreError(f"service: the threads {', '.join(dead)} ended by themselves (found in the log above why; "
+                         f"wanted running). Start the service again; what was acknowledged is in the store.")
 
 
-async def _serve(app: FastAPI, server: HttpServer) -> None:
+async def _serve(app: FastAPI, server: HttpServer) -> list[str]:
+    """Serve until a signal comes or a thread of the service is dead; which threads are."""
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        threading.Thread(target=_end_at_last, name="end", daemon=True).start()
+        server.stop()       # type: ignore[no-untyped-call]
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(number, stop)
+    service: Service = app.state.service
     async with app.router.lifespan_context(app):
+        watch = asyncio.create_task(_watch(service, stop))
         await server.serve()
+        watch.cancel()
+        return service.dead_threads()
+
+
+async def _watch(service: Service, stop: Callable[[], None]) -> None:
+    while not service.dead_threads():
+        await asyncio.sleep(_WATCH_S)
+    logging.getLogger("oilcan").error("threads ended by themselves: %s", ", ".join(service.dead_threads()))
+    stop()
+
+
+def _end_at_last() -> None:
+    """End the process when its end takes too long: a store or a disk that hangs must not keep it."""
+    time.sleep(_END_S)
+    logging.getLogger("oilcan").error("the end took longer than %d s; what was acknowledged is in the store", _END_S)
+    os._exit(1)

@@ -122,12 +122,21 @@ class StoredRecord(Record):
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine the store knows; `newest` is the time of its newest reading, None before the first."""
+    """A machine the store knows.
+
+    Attributes
+    ----------
+    newest
+        Time of its newest reading; None before the first.
+    changed
+        Number of the log's entry in which it became known or got these static columns.
+    """
 
     machine_id: str
     static: dict[str, Any]
     first_seen: int
     newest: int | None
+    changed: int = 0
 
 
 @dataclass(frozen=True)

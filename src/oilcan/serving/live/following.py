@@ -1,6 +1,7 @@
 """The features brought up to date from the store: snapshots first, then the entries of the log that came after."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -21,14 +22,14 @@ def restore(track: Track, store: Store) -> tuple[Cursor, set[str]]:
     A snapshot that is damaged, of another machine, plan or version counts for nothing: its machine is made again from
     its readings. So is everything if the cursor cannot be read.
     """
-    machines = store.machines()
-    track.register(machines)
     cursor = cursor_of(store, store.settings.get(f"upto {track.engine}")) or Cursor()
+    machines = machines_at(store, cursor)
+    track.register(machines)
     saved = store.snapshots.load(track.engine)
     doubtful = track.load({name: each.state for name, each in saved.items()})
     if doubtful and cursor.number:
         follow(track, store, Cursor(), until=cursor, only=doubtful)
-    track.register(machines)            # once more: static columns may be newer than the snapshots
+    track.register(machines)            # once more: their static columns may have changed since the snapshots
     return cursor, doubtful
 
 
@@ -42,6 +43,11 @@ def cursor_of(store: Store, text: object) -> Cursor | None:
     except StoreError:
         return None
     return cursor
+
+
+def machines_at(store: Store, cursor: Cursor) -> list[Machine]:
+    """Machines with the static columns that they had at an entry; later ones come with the entries after it."""
+    return [each if each.changed <= cursor.number else replace(each, static={}) for each in store.machines()]
 
 
 def follow(track: Track, store: Store, cursor: Cursor, *, until: Cursor | None = None, only: set[str] | None = None

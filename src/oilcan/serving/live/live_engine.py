@@ -20,7 +20,16 @@ from oilcan.serving.bodies.instants_json import NO_TIME
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.live.alarming import Alarming
 from oilcan.serving.live.bundle_track import Track
-from oilcan.serving.live.following import changed, cursor_of, follow, machines_of, restore, take_in, too_late
+from oilcan.serving.live.following import (
+    changed,
+    cursor_of,
+    follow,
+    machines_at,
+    machines_of,
+    restore,
+    take_in,
+    too_late,
+)
 from oilcan.serving.live.forecast_board import ForecastBoard
 from oilcan.serving.live.forecast_log import ForecastLog, ForecastRows
 from oilcan.serving.live.shadowing import Shadow
@@ -167,7 +176,7 @@ class Engine:
 
     def _use(self, track: Track, *, use_saved: bool) -> None:
         """Forget what is on the board and put there what the store's log of forecasts has of this bundle."""
-        machines = self._store.machines()
+        machines = machines_at(self._store, self.cursor)
         logged = {each.machine_id: each for each in self._store.newest_forecasts() if each.machine_id is not None
                   and each.bundle == track.served.digest}
         alarming = Alarming(track.served, self.board)
@@ -266,7 +275,6 @@ class Engine:
         """Bring this engine and then a track to the same entry of the log."""
         self.catch_up()
         if cursor is not None:
-            track.register(self._store.machines())
             follow(track, self._store, cursor, until=self.cursor)
 
     def _shadow_afresh(self) -> Track | None:

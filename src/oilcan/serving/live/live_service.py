@@ -130,9 +130,10 @@ class Live:
 
     def close(self, wait_s: float = 10.0) -> None:
         """Finish what waits and save everything, as far as the store answers."""
-        if self.is_ready:
+        self.saver.rounds.stop(wait_s)
+        if self.is_ready and self.store.health.trouble is None:
             try:
-                self.saver.stop(wait_s)
+                self.saver.save()
             except StoreError as err:
                 _LOG.warning("saver: %s The next start replays what was not saved.", err)
         self.pipeline.stop(wait_s)

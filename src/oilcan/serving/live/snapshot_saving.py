@@ -39,11 +39,6 @@ class Saver:
         """Begin to save every so often."""
         self.rounds.start()
 
-    def stop(self, wait_s: float = 10.0) -> None:
-        """End the rounds and save once more."""
-        self.rounds.stop(wait_s)
-        self.save()
-
     def save(self) -> int:
         """Save what changed; how many machines."""
         track, changed, upto = self._mark()

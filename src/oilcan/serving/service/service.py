@@ -19,6 +19,7 @@ from oilcan.serving.service.bundle_swap import Models, Swap
 from oilcan.serving.service.predictor import Predictor
 
 T = TypeVar("T")
+_END_S: Final = 5.0             # for each thing that is waited for when the service ends
 _FOLLOW_S: Final = 1.0          # between two looks at what other replicas of the same store have done
 
 
@@ -110,12 +111,20 @@ class Service:
             "lineage": self.store.bundles.lineage(forecast.bundle),
         }
 
-    def close(self) -> None:
-        """Write what waits, and let go of the store."""
-        self._follower.stop()
+    def close(self, wait_s: float | None = None) -> None:
+        """Write what waits, and let go of the store; one that does not answer is not waited for.
+
+        Parameters
+        ----------
+        wait_s
+            Longest wait for each thread and for what it has to write.
+        """
+        if wait_s is None:
+            wait_s = _END_S if self.store.health.trouble is None else 0.5
+        self._follower.stop(wait_s)
         if self.live is not None:
-            self.live.close()
-        self.log.stop()
+            self.live.close(wait_s)
+        self.log.stop(wait_s)
         self.store.close()
         self._askers.shutdown(wait=False, cancel_futures=True)
 

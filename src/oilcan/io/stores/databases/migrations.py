@@ -153,19 +153,26 @@ def migrate(tx: Transaction, dialect: str, where: str, now: int) -> int:
         for statement in statements(step, dialect):
             tx.run(statement)
         if step is _FOURTH:
-            _fill_log(tx, now)
+            fill_log(tx, now=now)
             _number_texts(tx)
         tx.run("INSERT INTO migrations (number, applied_at) VALUES (?, ?)", (number, now))
     return len(MIGRATIONS) - done
 
 
-def _fill_log(tx: Transaction, now: int) -> None:
-    """Entries for what was stored before there was a log: the records first, then the readings in their order."""
+def fill_log(tx: Transaction, number: int = 0, reading: int = 0, record: int = 0, now: int = 0) -> None:
+    """Entries for what is stored and not in the log: the records first, then the readings in their order.
+
+    Parameters
+    ----------
+    number, reading, record
+        The last entry, and up to which `seq` readings and records are in the log.
+    """
     readings, records = tx.rows("SELECT (SELECT coalesce(max(seq), 0) FROM readings), (SELECT coalesce(max(seq), 0) "
                                 "FROM records)")[0]
-    upto = [*range(_PAGE, readings, _PAGE), readings] if readings or records else []
-    tx.insert("log (number, token, written_at, readings, records)",
-              [(number, number, now, seq, records) for number, seq in enumerate(upto, start=1)])
+    if readings > reading or records > record:
+        upto = [*range(reading + _PAGE, readings, _PAGE), max(reading, readings)]
+        tx.insert("log (number, token, written_at, readings, records)",
+                  [(at, at, now, seq, max(record, records)) for at, seq in enumerate(upto, start=number + 1)])
 
 
 def _number_texts(tx: Transaction) -> None:

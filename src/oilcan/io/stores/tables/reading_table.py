@@ -169,9 +169,9 @@ class ReadingsPart(LogPart):
         """All machines, in the order in which they became known."""
         def work(tx: Transaction) -> list[Machine]:
             newest = newest_of_each(tx, "readings", "time", "1 = 1")
-            rows = tx.rows("SELECT machine, machine_id, static, first_seen FROM machines ORDER BY machine")
-            return [Machine(name, json.loads(static), first_seen, newest.get(number, (0, None))[1])
-                    for number, name, static, first_seen in rows]
+            rows = tx.rows("SELECT machine, machine_id, static, first_seen, changed FROM machines ORDER BY machine")
+            return [Machine(name, json.loads(static), first_seen, newest.get(number, (0, None))[1], changed)
+                    for number, name, static, first_seen, changed in rows]
 
         return self.database.read(work)
 

@@ -105,9 +105,10 @@ class RecordsPart(ReadingsPart):
         if strange.any():
             return Outcome(Appended(none, none), strange)
         for name, columns in static.items():
-            writing.tx.run("UPDATE machines SET static = ?, changed = ? WHERE machine = ?",
-                           (json.dumps(columns, allow_nan=False), writing.number, self.number(name, writing.met)))
-            writing.machines[name] = columns
+            written = json.dumps(columns, allow_nan=False)
+            if writing.tx.run("UPDATE machines SET static = ?, changed = ? WHERE machine = ? AND static <> ?",
+                              (written, writing.number, self.number(name, writing.met), written)):
+                writing.machines[name] = columns
         return Outcome(Appended(~none, none), strange)
 
     def _strangers(self, writing: Writing, names: Sequence[str], admission: Admission) -> np.ndarray:

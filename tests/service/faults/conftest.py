@@ -1,0 +1,27 @@
+"""The small fleet's bundle with a policy that opens and closes alarms often."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from oilcan.core.alarms.policy import AlarmPolicy
+from oilcan.serving.model.loaded_bundle import Served
+from tests.service.faults.faulty_service import FaultyService
+from tests.service.faults.test_schedules import MACHINES, do
+
+
+@pytest.fixture(scope="session")
+def served(_small_repo, tmp_path_factory) -> Served:
+    served = Served.load(Path(_small_repo.path) / "models/bundle")
+    service = FaultyService(f"sqlite:///{tmp_path_factory.mktemp('served')}/service.db", served)
+    risks = []
+    for hour in range(24):
+        do(service, "hour", hour)
+        risks += service.service.live.engine.board.values["p_failure"][:MACHINES].tolist()
+    service.close()
+    release, threshold = np.quantile(risks, [0.4, 0.6])
+    policy = AlarmPolicy(float(threshold), float(release), confirm=2, refractory=4.0, per_week=6)
+    served.headline = dataclasses.replace(served.headline, policy=policy)
+    return served
