@@ -19,8 +19,8 @@ from oilcan.io.raw_data.reading import read_raw
 
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = {
-    "07-draft-drops-sensor": "tests/unit/test_dataset_new.py",
-    "20-file-name-with-brackets": "tests/unit/test_dataset_new.py",
+    "07-draft-drops-sensor": "tests/stages/test_draft_cases.py",
+    "20-file-name-with-brackets": "tests/stages/test_draft_cases.py",
     "21-summary-zero-as-dash": "tests/unit/test_cli.py",
     "22-checkout-in-a-path-with-umlaut": "tests/repo/test_reproducible.py",
     "ok-01-worktree-shallow-clone": "tests/repo/test_reproducible.py",

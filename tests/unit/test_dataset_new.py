@@ -15,12 +15,11 @@ from oilcan.ground.errors import ContractError, DataError
 from oilcan.io.raw_data.inspection import look_at
 
 FILLED = (
-    (r"range: \[FILL_IN, FILL_IN\]", "range: [null, null]"),
-    (r"horizon: FILL_IN, lead_time: FILL_IN", "horizon: 24h, lead_time: 2h"),
     (r"failures: \{from: FILL_IN", "failures: {from: end_of_life"),
     (r"cap: FILL_IN", "cap: 125 cycles"),
     (r"(_eur): FILL_IN", r"\1: 100"),
     (r"zone: FILL_IN", "zone: Europe/Berlin"),
+    (r"horizon: FILL_IN", "horizon: 24h"),
     (r"FILL_IN", "told"),
 )
 
@@ -100,8 +99,8 @@ def test_what_was_seen_stands_beside_each_column(tmp_path):
     text = draft(*fleet(tmp_path))
     line = next(line for line in text.splitlines() if "vibration" in line)
     assert line.strip() == (
-        'vibration: {from: "Vibration [mm/s]", type: number, unit: mm/s, range: [FILL_IN, FILL_IN], nullable: true, '
-        "description: FILL_IN}  # seen 1.842 .. 9; missing 10.4%")
+        'vibration: {from: "Vibration [mm/s]", type: number, unit: mm/s, nullable: true, description: Vibration}'
+        "  # seen 1.842 .. 9; missing 10.4%")
     assert "role: static" in next(line for line in text.splitlines() if "site:" in line)
     assert "about a person?" in next(line for line in text.splitlines() if "operator:" in line)
     assert "100% of the steps have this period" in text
@@ -178,7 +177,7 @@ def test_files_that_cannot_be_read_are_all_told(tmp_path):
     (tmp_path / "b.csv").write_text("")
     (tmp_path / "c.gz").write_bytes(b"\x1f\x8b broken")
     (tmp_path / "d.parquet").write_bytes(b"PAR1 truncated")
-    said = r"(?s)a\.csv: not readable.*b\.csv: .*empty.*c\.gz: not.*d\.parquet: not.*e\.csv: does not exist"
+    said = r"(?s)a\.csv: not readable.*c\.gz: not.*d\.parquet: not.*e\.csv: does not exist"
     with pytest.raises(DataError, match=said):
         look_at([tmp_path / name for name in ("a.csv", "b.csv", "c.gz", "d.parquet", "e.csv")])
 
@@ -194,6 +193,23 @@ def test_the_command_never_overwrites(tmp_path, monkeypatch, capsys):
     assert cli.main(["dataset", "new", "press", *files]) == 1
     assert "is there already" in capsys.readouterr().err
     assert (tmp_path / "datasets/press.yaml").read_text() == text
+
+
+@pytest.mark.parametrize("name", ["PressLine", "../evil", "2nd", "a b"])
+def test_a_name_is_checked_before_anything_is_written(name, tmp_path, monkeypatch, capsys):
+    for file in ("dvc.yaml", "params.yaml"):
+        (tmp_path / file).touch()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.csv").write_text("machine_id,x\np,1\n")
+    assert cli.main(["dataset", "new", name, "a.csv"]) == 1
+    assert "no name for a data set" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "dvc.yaml", "params.yaml"]
+
+
+def test_files_without_any_row_are_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("machine_id,x\n")
+    with pytest.raises(DataError, match=r"press: no file has a row \(a\.csv\)"):
+        draft(tmp_path / "a.csv")
 
 
 def test_german_files_are_understood(tmp_path):

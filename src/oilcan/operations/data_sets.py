@@ -1,11 +1,12 @@
 """A data set comes into the repository: a contract drafted from files, raw files placed or fetched and recorded."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from oilcan.contract import UNKNOWN
-from oilcan.core.draft import draft_contract
+from oilcan.core.draft import NAME, draft_contract
 from oilcan.ground.errors import ContractError
 from oilcan.io.raw_data import fetch, inspection, placing
 from oilcan.io.repository.dvc_command import record_raw
@@ -38,10 +39,13 @@ def draft(root: Path, name: str, raw_files: Sequence[Path]) -> int:
     Raises
     ------
     ContractError
-        If there is a contract of that name already.
+        If the name is not valid, or there is a contract of that name already.
     DataError
         Listing every file that cannot be read.
     """
+    if not re.fullmatch(NAME, name):
+        raise ContractError(f"{name}: no name for a data set (wanted small letters, digits and `_`, a letter first). "
+                            f"Choose another one.")
     target = contract_file(root, name)
     if target.exists():
         raise ContractError(f"{short(target)}: is there already. Delete it or choose another name.")

@@ -3,12 +3,12 @@
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 import pandas as pd
 
-from oilcan.core.draft.seen import Look, SeenFile, look_at_column
+from oilcan.core.draft.seen import Look, SeenFile, as_epoch, look_at_column
 
 Name = str | int
 TableName = Literal["telemetry", "errors", "maintenance", "failures", "machines", "test_rul"]
@@ -21,11 +21,19 @@ _TABLE_WORDS: Final[dict[TableName, str]] = {
     "machines": r"machine|asset|fleet|equipment|master|maschine|anlage|stammdaten",
 }
 _MACHINE: Final = re.compile(
-    r"(machine|asset|unit|engine|device|equipment|pump|turbine|vehicle|serial|motor|drive|robot|"
+    r"(machine|asset|unit|engine|device|equipment|pump|turbine|vehicle|truck|serial|motor|drive|robot|"
     r"maschinen?|anlagen?|pumpen?|turbinen?|geraete?|aggregat|fahrzeug|antrieb)_?"
-    r"(id|nr|no|number|name|code|nummer|kennung)?|id|udi|product_id")
-_TIME: Final = re.compile(r"(date_?time|time_?stamp|time|date|ts|day|zeit(punkt|stempel)?|datum)(_utc)?")
-_CYCLE: Final = re.compile(r"(time_?(in_)?)?(cycles?|operating_hours|hours|time|t)(_nr|_number)?")
+    r"(id|nr|no|number|name|code|nummer|kennung)?|id|udi|product_id|(run|lot|batch|charge|los|experiment|sample)"
+    r"_?(id|nr|no|number|name)?")
+_TIME: Final = re.compile(
+    r"(date_?time|time_?stamp|time|date|ts|day|zeit(punkt|stempel)?|datum|epoch|unix)(_utc|_ms|_s)?")
+_START: Final = re.compile(r"(start|begin|from|beginn|von|down|opened)(_.*)?|.*_(start|begin|from)")
+_END: Final = re.compile(r"(end|until|to|stop|finish(ed)?|closed|ende|bis|up)(_(time|date|at))?|(time|date)_(end|to)")
+_CYCLE: Final = re.compile(
+    r"(time_?(in_)?)?(cycles?|operating_hours|hours|time(_?stamp)?|t|step|tick|index)(_nr|_number|_step)?")
+_TAG: Final = re.compile(r"tag|signal|sensor|channel|variable|item|point|parameter|measure|name|kanal|messstelle")
+_VALUE: Final = re.compile(r"value|val|reading|wert|messwert")
+_FEWEST_STEPS: Final = 20            # between readings, before their rhythm tells formats apart
 _GERMAN: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 _ABOUT_PEOPLE: Final = re.compile(
     r"operator|technician|driver|employee|user|e_?mail|phone|person|first_?name|last_?name")
@@ -40,16 +48,26 @@ class Group:
     machine: Name | None
     time: Name | None
     test_files: list[SeenFile] = field(default_factory=list)
+    file_of_row: pd.Series = field(default_factory=lambda: pd.Series(dtype="str"))
+    clock: Name | None = None                       # time of day, where `time` holds the date alone
+    until: Name | None = None                       # end of an event that lasts
+    pivot: tuple[Name, Name] | None = None          # tag and value of a long table
+    optional: frozenset[Name] = frozenset()         # columns that some files lack
+    joined: list[SeenFile] = field(default_factory=list)    # one further sensor each, for the same rows
 
     @property
     def rows(self) -> int:
         """Rows looked at."""
         return sum(len(file.frame) for file in self.files)
 
+    def files_text(self, name: Name) -> pd.Series:
+        """Stripped cells of a column, over all files that have it."""
+        return pd.concat([file.frame[name].str.strip() for file in self.files if name in file.frame])
+
     def id_values(self) -> pd.Series:
-        """Machine ids as text; one machine where none is known."""
+        """Machine ids as text; one machine for each file where no column names it."""
         if self.machine is None:
-            return pd.Series("", index=next(iter(self.looks.values())).values.index)
+            return self.file_of_row
         return self.looks[self.machine].values.astype("str")
 
 
@@ -59,6 +77,7 @@ class Guess:
 
     tables: dict[TableName, Group]
     unused: list[SeenFile]
+    empty: list[SeenFile]
     kind: Literal["instant", "cycle", "none"]
 
 
@@ -94,9 +113,10 @@ def about_people(name: Name) -> bool:
 def recognise(files: Sequence[SeenFile]) -> Guess:
     """Group files by their form, and tell the groups' roles from names, columns and sizes."""
     forms: dict[tuple[object, ...], list[SeenFile]] = {}
-    for file in files:
+    empty = [file for file in files if file.frame.empty]
+    for file in [file for file in files if not file.frame.empty]:
         forms.setdefault((file.header, file.separator, file.format, *file.frame.columns), []).append(file)
-    groups = [_group(members) for members in forms.values()]
+    groups = [_group(members) for members in _with_lacking(list(forms.values()))]
     tables: dict[TableName, Group] = {}
     for group in sorted(groups, key=lambda group: -group.rows):
         name = _role(group)
@@ -105,9 +125,33 @@ def recognise(files: Sequence[SeenFile]) -> Guess:
     if "telemetry" not in tables:
         largest = max(groups, key=lambda group: group.rows)
         tables = {name: group for name, group in tables.items() if group is not largest} | {"telemetry": largest}
-    taken = [id(file) for group in tables.values() for file in [*group.files, *group.test_files]]
-    unused = [file for file in files if id(file) not in taken]
-    return Guess(tables, unused, _time_kind(tables["telemetry"]))
+    telemetry = tables["telemetry"]
+    formats = telemetry.looks[telemetry.time].formats if telemetry.time is not None else ()
+    for name in tables.keys() & {"errors", "maintenance", "failures"}:
+        if len(formats) == 1:
+            tables[name] = _written_alike(tables[name], formats[0])
+        tables[name] = _lasting(tables[name])
+    taken = [id(file) for group in tables.values() for file in [*group.files, *group.test_files, *group.joined]]
+    unused = [file for file in files if id(file) not in taken and not file.frame.empty]
+    return Guess(tables, unused, empty, _time_kind(tables["telemetry"]))
+
+
+def _with_lacking(forms: list[list[SeenFile]]) -> list[list[SeenFile]]:
+    """Files that only lack columns of others are put to them: columns come and go over the years."""
+    whole: list[list[SeenFile]] = []
+    for members in sorted(forms, key=lambda members: -len(members[0].frame.columns)):
+        mine = set(members[0].frame.columns)
+        host = next((other for other in whole if members[0].header and len(mine) > 2
+                     and mine < set(other[0].frame.columns) and not any(map(_names_a_table, (members, other)))), None)
+        if host is None:
+            whole.append(list(members))
+        else:
+            host += members
+    return whole
+
+
+def _names_a_table(members: list[SeenFile]) -> bool:
+    return any(re.search(words, members[0].path.lower()) for name, words in _TABLE_WORDS.items() if name != "telemetry")
 
 
 def _group(members: list[SeenFile]) -> Group:
@@ -115,10 +159,104 @@ def _group(members: list[SeenFile]) -> Group:
     plain = [file for file in members if file not in tests]
     if not plain:
         plain, tests = tests, []
-    text = pd.concat([file.frame for file in plain], ignore_index=True)
+    widest, header = plain[0], plain[0].header
+    optional = frozenset(name for name in widest.frame.columns if any(name not in file.frame for file in plain))
+    group = _looked_at(plain, tests, optional)
+    if len(plain) > 1 and header and _one_sensor_each(group):
+        group = replace(_looked_at(plain[:1], tests, optional), joined=plain[1:])
+    return _with_clock(group)
+
+
+def _looked_at(plain: list[SeenFile], tests: list[SeenFile], optional: frozenset[Name]) -> Group:
+    text = pd.concat([file.frame for file in plain], ignore_index=True).fillna("")
     looks = {name: look_at_column(text[name], plain[0].decimal) for name in text.columns}
-    machine = _machine(looks, plain[0].header)
-    return Group(plain, looks, machine, _time(looks, machine, plain[0].header), tests)
+    files = pd.Series([file.path for file in plain for _ in range(len(file.frame))], dtype="str")
+    machine, header = _machine(looks, plain[0].header), plain[0].header
+    ids = files if machine is None else looks[machine].values.astype("str")
+    time = _time(looks, machine, ids, header)
+    if time is not None and looks[time].type != "instant" and (epoch := as_epoch(looks[time])) is not None:
+        looks[time] = epoch
+    if time is not None and len(looks[time].formats) > 1:
+        looks[time] = _regular(looks[time], text[time], ids)
+    return Group(plain, looks, machine, time, tests, files, optional=optional, pivot=_long(looks, machine, time, ids))
+
+
+def _regular(look: Look, text: pd.Series, ids: pd.Series) -> Look:
+    """Of several formats the one that makes the steps between readings regular, if it stands out."""
+    shares = {}
+    for form in look.formats:
+        time = pd.to_datetime(text.str.strip(), format=form, errors="coerce", utc=True)
+        steps = time.groupby(ids).diff().dropna()
+        steps = steps[steps > pd.Timedelta(0)]
+        shares[form] = float((steps == steps.mode().iloc[0]).mean()) if len(steps) >= _FEWEST_STEPS else 0.0
+    best, second = sorted(shares, key=lambda form: -shares[form])[:2]
+    stands_out = shares[best] > 0.5 and 3 * (1 - shares[best]) <= 1 - shares[second] and shares[second] < 1
+    return _read_as(look, text, best) if stands_out else look
+
+
+def _read_as(look: Look, text: pd.Series, form: str) -> Look:
+    return replace(look, values=pd.to_datetime(text.str.strip(), format=form, errors="coerce", utc=True),
+         formats=(form,))
+
+
+def _written_alike(group: Group, form: str) -> Group:
+    """Dates that can be read in two ways are read as those of the telemetry."""
+    text = pd.concat([file.frame for file in group.files], ignore_index=True)
+    looks = {name: _read_as(look, text[name], form) if len(look.formats) > 1 and form in look.formats else look
+             for name, look in group.looks.items()}
+    return replace(group, looks=looks)
+
+
+def _one_sensor_each(group: Group) -> bool:
+    """Whether the files hold the same rows, each another sensor: they are joined, not stacked."""
+    if group.machine is None or group.time is None or len(group.looks) != 3:
+        return False
+    rows = pd.DataFrame({"machine": group.id_values(), "time": group.looks[group.time].values,
+         "file": group.file_of_row})
+    return bool(rows.groupby(["machine", "time"])["file"].nunique().median() > 1)
+
+
+def _with_clock(group: Group) -> Group:
+    """Date and time of day in two columns are one instant."""
+    if group.time is None or group.looks[group.time].type != "instant":
+        return group
+    date = group.looks[group.time]
+    clock = next((name for name, look in group.looks.items() if look.is_clock), None)
+    present = date.values.dropna()
+    if clock is None or not (present == present.dt.normalize()).all():
+        return group
+    times = group.looks[clock].values
+    form = "%H:%M:%S" if times.dropna().iloc[:1].str.count(":").eq(2).all() else "%H:%M"
+    joined = date.values + pd.to_timedelta(times.where(times.str.count(":") == 2, times + ":00"), errors="coerce")
+    look = replace(date, values=joined, formats=tuple(f"{day} {form}" for day in date.formats or ("%Y-%m-%d",)))
+    return replace(group, clock=clock, looks=dict(group.looks) | {group.time: look})
+
+
+def _lasting(group: Group) -> Group:
+    """An event table with a second instant that is never before the first and named like an end."""
+    if group.time is None:
+        return group
+    begin = group.looks[group.time].values
+    for name, look in group.looks.items():
+        if name != group.time and look.type == "instant" and _END.fullmatch(canonical(name)) and bool(
+                (look.values.isna() | begin.isna() | (look.values >= begin)).all()):
+            return replace(group, until=name)
+    return group
+
+
+def _long(looks: Mapping[Name, Look], machine: Name | None, time: Name | None, ids: pd.Series) -> tuple[Name,
+     Name] | None:
+    """Columns of the tag and its value, if each record holds one tag."""
+    if time is None:
+        return None
+    tag = next((name for name, look in looks.items() if look.type == "text" and name not in {machine, time}
+                and _TAG.search(canonical(name)) and 1 < look.values.nunique() <= 200), None)
+    value = next((name for name, look in looks.items() if look.type in {"number", "integer"}
+                  and _VALUE.fullmatch(canonical(name))), None)
+    if tag is None or value is None:
+        return None
+    twins = pd.DataFrame({"id": ids, "time": looks[time].values}).duplicated().mean()
+    return (tag, value) if twins > 0.3 else None
 
 
 def _machine(looks: Mapping[Name, Look], header: bool) -> Name | None:
@@ -131,18 +269,21 @@ def _machine(looks: Mapping[Name, Look], header: bool) -> Name | None:
     return None
 
 
-def _time(looks: Mapping[Name, Look], machine: Name | None, header: bool) -> Name | None:
+def _time(looks: Mapping[Name, Look], machine: Name | None, ids: pd.Series, header: bool) -> Name | None:
     instants = [name for name, look in looks.items() if look.type == "instant" and name != machine]
     if instants:
-        return min(instants, key=lambda name: not _TIME.fullmatch(canonical(name)))
-    candidates = [name for name, look in looks.items() if look.type == "integer" and name != machine
-                  and (not header or _CYCLE.fullmatch(canonical(name)))]
-    if machine is None:
-        return None
-    ids = looks[machine].values.astype("str")
-    for name in candidates:
+        return min(instants, key=lambda name: (not _TIME.fullmatch(canonical(name)),
+             not _START.fullmatch(canonical(name)),
+                                               bool(_END.fullmatch(canonical(name)))))
+    whole = [name for name, look in looks.items() if look.type == "integer" and name != machine]
+    for name in whole:
+        if header and _TIME.fullmatch(canonical(name)) and as_epoch(looks[name]) is not None:
+            return name
+    for name in whole:
+        if header and not _CYCLE.fullmatch(canonical(name)):
+            continue
         steps = looks[name].values.groupby(ids).diff().dropna()
-        if len(steps) and (steps > 0).all():
+        if len(steps) and (steps > 0).all() and (machine is not None or header):
             return name
     return None
 

@@ -1,10 +1,14 @@
 """How often does a machine report, and which flags look like failures?"""
 
+import re
 from dataclasses import dataclass
+from typing import Final
 
 import pandas as pd
 
-from oilcan.core.draft.guess import Group, Name
+from oilcan.core.draft.guess import Group, Name, canonical
+
+_FAILURE: Final = re.compile(r"fail|breakdown|broken|outage|ausfall|stillstand|(^|_)(down|stopped|tripped)(_|$)")
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ def failure_flags(group: Group) -> list[FailureFlag]:
     last = _is_last_row(group)
     for name, look in group.looks.items():
         count = int(look.values.fillna(False).astype("bool").sum()) if look.type == "flag" else 0
-        named = "fail" in str(name).lower() or "breakdown" in str(name).lower()
+        named = _FAILURE.search(canonical(name)) is not None
         if look.type != "flag" and not (named and look.type == "integer"):
             continue
         share_last = float(last[look.values.fillna(False).astype("bool")].mean()) if count else 0.0

@@ -1,17 +1,22 @@
 """A drafted contract as YAML text."""
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from pathlib import PurePosixPath
+from typing import Final
 
 from oilcan.contract import UNKNOWN
-from oilcan.core.draft.drafted_columns import column_lines, names_of, quoted
-from oilcan.core.draft.guess import Guess, TableName, recognise
+from oilcan.core.draft.drafted_columns import column_lines, join_lines, names_of, quoted
+from oilcan.core.draft.guess import Group, Guess, TableName, recognise
 from oilcan.core.draft.rhythm import duration, failure_flags, rhythm
 from oilcan.core.draft.seen import SeenFile
+from oilcan.core.draft.units import described
 from oilcan.ground.errors import DataError
 
-_GRAINS = {
+NAME: Final = r"[a-z][a-z0-9_]*"
+_ALL: Final = frozenset({"all", "alle", "*", "tous", "todos", "tutti", "every", "fleet"})
+_GRAINS: Final = {
     "errors": "one row per machine, instant and code",
     "maintenance": "one row per machine, instant and component",
     "failures": "one row per machine, instant and mode",
@@ -32,14 +37,16 @@ def draft_contract(name: str, files: Sequence[SeenFile]) -> str:
     Raises
     ------
     DataError
-        If no file has a row, or two have the same path.
+        If the name cannot be that of a data set, no file has a row, or two have the same path.
     """
+    if not re.fullmatch(NAME, name):
+        raise DataError(f"{name}: no name for a data set (wanted small letters, digits and `_`, a letter first). "
+                        f"Choose another one.")
     paths = [file.path for file in files]
     if len(set(paths)) < len(paths):
         raise DataError(f"{name}: two files have the same name (found {sorted(paths)}). Give each its own.")
-    empty = sorted(file.path for file in files if file.frame.empty)
-    if empty:
-        raise DataError(f"{name}: files without rows: {', '.join(empty)}. Leave them out.")
+    if all(file.frame.empty for file in files):
+        raise DataError(f"{name}: no file has a row ({', '.join(sorted(paths))}). Name files with data.")
     guess = recognise(files)
     return "\n".join([*_head(name, files, guess), *_tables(guess), *_tail(guess)]) + "\n"
 
@@ -47,14 +54,18 @@ def draft_contract(name: str, files: Sequence[SeenFile]) -> str:
 def _head(name: str, files: Sequence[SeenFile], guess: Guess) -> Iterator[str]:
     cut = "" if all(file.whole for file in files) else " What was `seen` comes from the first rows of each file only."
     yield f"# Drafted by `oilcan dataset new`. Fill in every {UNKNOWN} and check what is `guessed`.{cut}"
+    yield "# Where you know what is physically possible, say it: `range: [low, high]`."
+    for file in guess.empty:
+        yield f"# skipped, holds no row: {file.path}"
     yield f"name: {name}"
     yield "version: 1"
-    yield f"description: {UNKNOWN}"
+    yield f"description: {described(name)}, {', '.join(guess.tables)}.  # guessed"
     yield "source:"
-    yield f"  licence: {UNKNOWN}"
+    yield "  licence: our own  # guessed"
     yield "  files:"
     for file in sorted(files, key=lambda file: file.path):
-        yield f"    - {{path: {quoted(file.path)}, sha256: {file.sha256}}}"
+        if not file.frame.empty:
+            yield f"    - {{path: {quoted(file.path)}, sha256: {file.sha256}}}"
     yield _time(guess)
 
 
@@ -66,12 +77,18 @@ def _time(guess: Guess) -> str:
     if guess.kind == "cycle":
         step = f"{usual.step:g} cycles" if usual else UNKNOWN
         return f"time: {{kind: cycle, period: {step}, max_gap: {step}}}{_share(guess)}"
-    zone = "UTC" if telemetry.looks[telemetry.time].zoned else UNKNOWN
+    zone = "UTC" if _all_zoned(guess) else UNKNOWN
     if usual is None:
-        return f"time: {{kind: instant, zone: {zone}, period: {UNKNOWN}, max_gap: {UNKNOWN}}}"
+        return f"time: {{kind: instant, zone: {zone}}}  # no usual step between readings was seen"
     why = "" if zone == "UTC" else "; zone of the instants, e.g. UTC or Europe/Berlin"
     period, gap = duration(usual.step), duration(6 * usual.step)
     return f"time: {{kind: instant, zone: {zone}, period: {period}, max_gap: {gap}}}{_share(guess)}{why}"
+
+
+def _all_zoned(guess: Guess) -> bool:
+    """Whether every instant carries an offset, so that no zone has to be known."""
+    looks = [look for group in guess.tables.values() for look in group.looks.values() if look.type == "instant"]
+    return all(look.zoned for look in looks)
 
 
 def _share(guess: Guess) -> str:
@@ -91,18 +108,38 @@ def _tables(guess: Guess) -> Iterator[str]:
         yield f"    files: [{', '.join(_patterns(group.files, guess))}]"
         if group.test_files:
             yield f"    test_files: [{', '.join(_patterns(group.test_files, guess))}]"
-        marks = sorted({mark for look in group.looks.values() for mark in look.marks})
+        marks = sorted({mark for look in group.looks.values() for mark in (*look.marks, *look.words)})
+        thousands = next((look.thousands for look in group.looks.values() if look.thousands), None)
         said = {"format": first.format if first.format != "csv" else "",
                 "separator": quoted(first.separator) if first.separator != "," else "",
                 "decimal": quoted(first.decimal) if first.decimal != "." else "",
+                "thousands": quoted(thousands) if thousands else "",
                 "header": "" if first.header else "false",
+                "skip_lines": str(first.skip_lines or ""), "skip_rows": str(first.skip_rows or ""),
+                "comment": quoted(first.comment) if first.comment else "",
+                "unlisted": "ignore  # columns without a name" if first.nameless else "",
+                "pivot": f"{{tag: {quoted(group.pivot[0])}, value: {quoted(group.pivot[1])}}}" if group.pivot else "",
+                "all_machines": _all_machines(name, group, guess),
                 "encoding": first.encoding if first.encoding != "utf-8" else "",
                 "missing": f"[{', '.join(quoted(mark) for mark in ['', *marks])}]" if marks else ""}
         yield from (f"    {word}: {value}" for word, value in said.items() if value)
+        if group.joined:
+            yield "    join:"
+            yield from (f"      {line}" for line in join_lines(group))
         yield "    columns:"
         yield from (f"      {line}" for line in column_lines(name, group))
     for file in guess.unused:
         yield f"# not used, guess which table it is: {file.path} (columns {', '.join(map(str, file.frame.columns))})"
+
+
+def _all_machines(name: TableName, group: Group, guess: Guess) -> str:
+    """Texts in the machine column that mean every machine."""
+    telemetry = guess.tables["telemetry"]
+    if name == "telemetry" or group.machine is None or telemetry.machine is None:
+        return ""
+    strangers = set(group.id_values()) - set(telemetry.id_values())
+    words = sorted(text for text in strangers if text.strip().lower() in _ALL)
+    return f"[{', '.join(map(quoted, words))}]  # guessed" if words else ""
 
 
 def _grain(name: TableName, guess: Guess) -> str:
@@ -116,12 +153,18 @@ def _patterns(files: Sequence[SeenFile], guess: Guess) -> list[str]:
     """Up to three files by name, more by a glob that no other file fits."""
     paths = sorted(file.path for file in files)
     if len(paths) > 3:
-        pattern = f"{_common_start(paths)}*{_common_start([path[::-1] for path in paths])[::-1]}"
+        head, tail = _common_start(paths), _common_start([path[::-1] for path in paths])[::-1]
+        pattern = f"{_escaped(head)}*{_escaped(tail)}"
         others = [file.path for group in guess.tables.values() for file in [*group.files, *group.test_files]
                   if file.path not in paths] + [file.path for file in guess.unused]
         if not any(PurePosixPath(other).match(pattern) for other in others):
             return [quoted(pattern)]
-    return [quoted(path) for path in paths]
+    return [quoted(_escaped(path)) for path in paths]
+
+
+def _escaped(path: str) -> str:
+    """A path as a pattern that only it fits."""
+    return re.sub(r"([*?\[])", r"[\1]", path)
 
 
 def _common_start(texts: Sequence[str]) -> str:
@@ -170,8 +213,13 @@ def _task(guess: Guess) -> str:
     if guess.kind == "cycle":
         return f"  rul: {{kind: rul, cap: {UNKNOWN}}}  # longest life worth telling, e.g. 125 cycles"
     modes = ", modes: true" if _has_modes(guess) else ""
-    return (f"  failure: {{kind: failure_within, horizon: {UNKNOWN}, lead_time: {UNKNOWN}{modes}}}"
-            f"  # e.g. 72h ahead, warned at least 12h before")
+    return (f"  failure: {{kind: failure_within, horizon: {UNKNOWN}, lead_time: {_lead_time(guess)}{modes}}}"
+            f"  # e.g. 72h ahead; lead_time guessed: the shortest warning that helps")
+
+
+def _lead_time(guess: Guess) -> str:
+    usual = rhythm(guess.tables["telemetry"])
+    return duration(usual.step) if usual else "0h"
 
 
 def _has_modes(guess: Guess) -> bool:
@@ -187,7 +235,7 @@ def _rows(guess: Guess) -> Iterator[str]:
     if guess.kind == "none":
         return
     if usual is None:
-        yield f"rows: {{windows: [{UNKNOWN}]}}"
+        yield "rows: {windows: [1d, 7d]}  # guessed"
     elif guess.kind == "cycle":
         yield f"rows: {{windows: [{', '.join(f'{step * usual.step:g} cycles' for step in (5, 15, 30))}]}}  # guessed"
     else:

@@ -1,9 +1,9 @@
 """Raw files nobody has described yet -> how they are written, and their first rows as text."""
 
-import csv
 import gzip
-import io
+import re
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
@@ -13,6 +13,7 @@ import pyarrow
 import pyarrow.parquet
 
 from oilcan.core.draft import SeenFile
+from oilcan.core.draft.text_form import TextForm, find_form
 from oilcan.ground.errors import DataError, bullet_list
 from oilcan.io.stage.digests import sha256
 
@@ -77,24 +78,44 @@ def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _look_at_text(path: Path, name: str, limit: int) -> SeenFile:
     raw = _head(path)
-    if b"\0" in raw and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if b"\0" in raw and not raw.startswith((b"\xff\xfe", b"\xfe\xff")) and b"\0" in raw.splitlines()[0]:
         raise ValueError("neither text nor gzip nor Parquet")
     encoding = _encoding(raw)
     text = raw.decode(encoding, errors="ignore").lstrip("\ufeff")
-    lines = [line for line in text.splitlines() if line.strip()][:200]
-    if not lines:
-        raise ValueError("empty")
-    if len(raw) == _HEAD_BYTES:
-        lines = lines[:-1] or lines                 # the last one may be cut
-    separator = _separator(lines)
-    header = _has_header(_cells(lines[0], separator))
-    frame = pd.read_csv(
-        path, sep=r"\s+" if separator == "blank" else separator, header=0 if header else None, dtype="str",
-        keep_default_na=False, encoding="utf-8-sig" if encoding == "utf-8" else encoding, nrows=limit + 1,
-        skipinitialspace=True, compression="gzip" if _is_gzip(path) else None, index_col=False)
+    lines = re.split(r"\r\n|\r|\n", text)[:200 if len(raw) < _HEAD_BYTES else -1][:200]
+    if not any(line.strip() for line in lines):
+        return SeenFile(name, sha256(path), pd.DataFrame(), whole=True)
+    form = find_form(lines)
+    frame = _frame(path, form, "utf-8-sig" if encoding == "utf-8" else encoding, limit)
     whole = len(frame) <= limit
-    return SeenFile(name, sha256(path), frame.iloc[:limit], whole, "csv", separator, _decimal(frame, separator), header,
-                    encoding)
+    labels, nameless = _labels(form)
+    frame = frame.iloc[:limit, [at for at, label in enumerate(labels) if label is not None]]
+    frame.columns = pd.Index([label for label in labels if label is not None], dtype="object")
+    units = {label: unit for label, unit in zip(labels, form.units, strict=False) if label is not None}
+    return SeenFile(name, sha256(path), frame, whole, "csv", form.separator, _decimal(frame, form.separator),
+                    form.header, encoding, form.skip_lines, form.skip_rows, form.comment, units, nameless)
+
+
+def _frame(path: Path, form: TextForm, encoding: str, limit: int) -> pd.DataFrame:
+    """The first rows as text, columns by position; lines of another width, comments and empty rows left out."""
+    frame = pd.read_csv(
+        path, sep=r"\s+" if form.separator == "blank" else form.separator, header=None, names=range(len(form.names)),
+        dtype="str", keep_default_na=False, encoding=encoding, skiprows=form.lines_above, nrows=limit + 1,
+        skipinitialspace=True, compression="gzip" if _is_gzip(path) else None, index_col=False, on_bad_lines="skip")
+    frame = frame.fillna("")
+    if form.comment and len(frame):
+        frame = frame[~frame[0].str.startswith(form.comment)]
+    return frame[(frame != "").any(axis=1)].reset_index(drop=True)
+
+
+def _labels(form: TextForm) -> tuple[list[str | int | None], int]:
+    """How the contract calls each column: by name, twins by position, None for a column without a name."""
+    if not form.header:
+        return list(range(len(form.names))), 0
+    twins = {name for name, times in Counter(form.names).items() if times > 1}
+    labels: list[str | int | None] = [None if not name else at if name in twins else name
+                                      for at, name in enumerate(form.names)]
+    return labels, sum(label is None for label in labels)
 
 
 def _is_gzip(path: Path) -> bool:
@@ -122,33 +143,10 @@ def _encoding(raw: bytes) -> str:
     return "utf-8"
 
 
-def _cells(line: str, separator: str) -> list[str]:
-    if separator == "blank":
-        return line.split()
-    return next(csv.reader(io.StringIO(line), delimiter=separator))
-
-
-def _separator(lines: Sequence[str]) -> str:
-    """The separator that cuts every line into the same number of cells; of several the one with most cells."""
-    best, most = ",", 1
-    for separator in (";", "\t", "|", ",", "blank"):
-        counts = {len(_cells(line, separator)) for line in lines}
-        if len(counts) == 1 and next(iter(counts)) > most:
-            best, most = separator, next(iter(counts))
-    return best
-
-
-def _has_header(cells: Sequence[str]) -> bool:
-    """A first line without numbers, dates, blanks or twins names the columns."""
-    words = [cell.strip() for cell in cells]
-    return all(word and not word[0].isdigit() and not word.lstrip("+-.").replace(".", "").isdigit()
-               for word in words) and len(set(words)) == len(words)
-
-
 def _decimal(frame: pd.DataFrame, separator: str) -> Literal[".", ","]:
     if separator == ",":
         return "."
     head = frame.head(200)
-    commas = sum(int(head[name].str.fullmatch(r"\s*-?\d+,\d+\s*").sum()) for name in head)
+    commas = sum(int(head[name].str.fullmatch(r"\s*[+-]?[\d.]*\d,\d+\s*").sum()) for name in head)
     points = sum(int(head[name].str.fullmatch(r"\s*-?\d+\.\d+\s*").sum()) for name in head)
     return "," if commas > points else "."
