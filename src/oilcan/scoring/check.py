@@ -1,4 +1,4 @@
-"""Real rows kept with a model, so that whoever loads it can prove that it still says the same."""
+"""Real rows stored with a model, to prove after loading that its forecasts are unchanged."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -36,12 +36,12 @@ def check_rows(fitted: Fitted, rows: "pd.DataFrame", matrix: np.ndarray, n: int)
     return pd.concat([key, features, score(fitted, matrix[at]).add_prefix(_EXPECTED)], axis=1)
 
 
-def check(fitted: Fitted, kept: Mapping[str, np.ndarray], where: str) -> None:
-    """Refuse a model that does not say what `check_rows` wrote down, to the last bit.
+def check(fitted: Fitted, stored: Mapping[str, np.ndarray], where: str) -> None:
+    """Refuse a model that does not repeat the forecasts of `check_rows`, to the last bit.
 
     Parameters
     ----------
-    kept
+    stored
         Features and expected forecasts by column, each of shape (rows,).
 
     Raises
@@ -49,13 +49,13 @@ def check(fitted: Fitted, kept: Mapping[str, np.ndarray], where: str) -> None:
     IntegrityError
         If any forecast differs: another library version, another processor, or another model.
     """
-    matrix = np.column_stack([kept[name] for name in fitted.features]).astype(np.float32)
-    found = columns(fitted.forecasts, matrix)
-    wanted = {name.removeprefix(_EXPECTED): kept[name] for name in kept if name.startswith(_EXPECTED)}
-    if sorted(found) != sorted(wanted):
-        raise IntegrityError(f"{where}: forecasts are {sorted(found)}, check rows want {sorted(wanted)}. "
+    matrix = np.column_stack([stored[name] for name in fitted.features]).astype(np.float32)
+    actual = columns(fitted.forecasts, matrix)
+    wanted = {name.removeprefix(_EXPECTED): stored[name] for name in stored if name.startswith(_EXPECTED)}
+    if sorted(actual) != sorted(wanted):
+        raise IntegrityError(f"{where}: forecasts are {sorted(actual)}, check rows want {sorted(wanted)}. "
                              f"Run `dvc repro package`.")
-    gaps = {name: _gap(found[name], np.asarray(wanted[name])) for name in wanted}
+    gaps = {name: _gap(actual[name], np.asarray(wanted[name])) for name in wanted}
     broken = [f"{name}: differs by up to {gap:.3g}" for name, gap in gaps.items() if gap != 0]
     if broken:
         raise IntegrityError(bullet_list(

@@ -1,7 +1,7 @@
-"""Readings as they come, a whole history of some machines -> forecasts, by the code that trained the model.
+"""Raw readings, the whole history of some machines -> forecasts, by the code that trained the model.
 
-The batch door of scoring: `oilcan score` and the service's /v1/predict both enter here, so both say the same
-to the last bit. What `ingest` and `validate` refuse row by row is fixed and counted here.
+`oilcan score` and /v1/predict of the service both call this module, so their forecasts are equal to the last bit. Rows
+that `ingest` and `validate` would refuse are fixed and counted here.
 """
 
 from collections.abc import Mapping
@@ -44,14 +44,14 @@ class Scored:
 
 
 def score_history(bundle: Bundle, telemetry: pd.DataFrame, fleet: Mapping[str, pd.DataFrame], *, rows: str) -> Scored:
-    """Forecasts of some machines from all that is known of them; see `history_features`."""
-    found = history_features(bundle, telemetry, fleet, rows=rows)
-    return Scored(pd.concat([found.rows, score(bundle.fitted, found.matrix)], axis=1), found.fixed)
+    """Forecasts of some machines from their whole history; see `history_features`."""
+    featured = history_features(bundle, telemetry, fleet, rows=rows)
+    return Scored(pd.concat([featured.rows, score(bundle.fitted, featured.matrix)], axis=1), featured.fixed)
 
 
 def history_features(bundle: Bundle, telemetry: pd.DataFrame, fleet: Mapping[str, pd.DataFrame], *, rows: str
                      ) -> Featured:
-    """Features of some machines from all that is known of them, in order of machine and time.
+    """Features of some machines from their whole history, in order of machine and time.
 
     Parameters
     ----------
@@ -68,16 +68,16 @@ def history_features(bundle: Bundle, telemetry: pd.DataFrame, fleet: Mapping[str
     twins = find_duplicates(readings, key)
     readings = readings[~(twins.identical | twins.other_content)].reset_index(drop=True)
     readings, outside = within_range(readings, bundle.contract)
-    readings, held = clean_readings(readings, bundle.contract, fill_periods=bundle.fill_periods)
+    readings, n_filled = clean_readings(readings, bundle.contract, fill_periods=bundle.fill_periods)
     wanted = readings[key].iloc[positions(readings, bundle.contract, rows)].reset_index(drop=True)
     tables = Tables(telemetry=readings, rows=wanted, **complete(fleet, readings, bundle.contract))
     counts = {"given twice": int(twins.identical.sum()), "contradicting an earlier one": int(twins.other_content.sum()),
-              "outside the physical range": outside, "missing, the last one held": held}
+              "outside the physical range": outside, "missing, the last one held": n_filled}
     return Featured(wanted, compute_matrix(bundle.plan, tables), {why: n for why, n in counts.items() if n})
 
 
 def check_telemetry(telemetry: pd.DataFrame, contract: Contract, where: str) -> None:
-    """Refuse a table that is not telemetry of this contract; all that is wrong is told at once.
+    """Refuse a table that is not telemetry of this contract; all faults are listed at once.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def check_telemetry(telemetry: pd.DataFrame, contract: Contract, where: str) -> 
         if not right:
             faults.append(f"{name}: holds {dtype}, wanted {'an instant with a zone' if kind == 'instant' else kind}")
     if faults:
-        raise DataError(bullet_list(f"{where}: is no telemetry of {contract.name} v{contract.version}. Give it the "
+        raise DataError(bullet_list(f"{where}: is not telemetry of {contract.name} v{contract.version}. Give it the "
                                     f"columns that data/canonical has", faults))
 
 
@@ -117,7 +117,7 @@ def positions(readings: pd.DataFrame, contract: Contract, rows: str) -> np.ndarr
 
 
 def complete(fleet: Mapping[str, pd.DataFrame], readings: pd.DataFrame, contract: Contract) -> dict[str, pd.DataFrame]:
-    """The four fleet tables: those that are absent empty, of machines without an entry nothing known."""
+    """The four fleet tables: absent ones are empty, and machines without an entry get missing values."""
     tables = {name: fleet[name] if name in fleet else _nothing(name, readings) for name in FLEET_TABLES}
     machines = pd.DataFrame({MACHINE: readings[MACHINE].unique()}).merge(tables["machines"], on=MACHINE, how="left")
     described = contract.tables["machines"].columns if "machines" in contract.tables else {}

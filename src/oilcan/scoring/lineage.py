@@ -1,4 +1,4 @@
-"""What a bundle says about where it comes from.
+"""Where a bundle comes from: the facts for its manifest.
 
 Only what the bytes of its inputs fix: the git commit is left out, since it would change the bundle with
 every commit that changes no input. The commits whose dvc.lock names these digests are those that made it.

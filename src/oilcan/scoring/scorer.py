@@ -1,4 +1,4 @@
-"""What does a fitted model say about these rows?"""
+"""Forecasts of a fitted model for rows of features."""
 
 import re
 from collections.abc import Iterable
@@ -54,15 +54,15 @@ def columns_by_batch(fitted: Fitted, matrix: np.ndarray, *, rows_per_batch: int 
 def columns(forecasts: Iterable[Forecast], matrix: np.ndarray, *, jobs: int = 1) -> dict[str, np.ndarray]:
     """The columns of `score` for some forecasts, as arrays of shape (n,): what the service answers from.
 
-    An outlook comes after the classifier of its task, whose probability it takes up.
+    An outlook follows the classifier of its task, because it uses the probability of that.
     """
-    said: dict[str, np.ndarray] = {}
+    by_column: dict[str, np.ndarray] = {}
     for forecast in forecasts:
         if isinstance(forecast, OutlookForecast):
-            said |= forecast.columns(forecast.hazards(matrix, jobs), said[f"p_{forecast.task}"])
+            by_column |= forecast.columns(forecast.hazards(matrix, jobs), by_column[f"p_{forecast.task}"])
         else:
-            said |= forecast.columns(forecast.trees.predict(matrix, jobs))
-    return said
+            by_column |= forecast.columns(forecast.trees.predict(matrix, jobs))
+    return by_column
 
 
 def held_out(

@@ -1,4 +1,4 @@
-"""From trees to a forecast, on validation rows alone: calibrate, cut, draw the interval, and judge."""
+"""From trees to a forecast, on validation rows alone: calibrate, choose the threshold, draw the interval, and judge."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,7 +32,7 @@ class Finished:
 
     @property
     def near_perfect(self) -> bool:
-        """Whether the forecast is too good to be believed without a look."""
+        """Whether the forecast is so good that a person should check it."""
         return bool((self.report["validation"].get("roc_auc") or 0.0) > SUSPICIOUS_AUC)
 
 

@@ -1,4 +1,4 @@
-"""The whole of training: every target of the contract, fitted, calibrated, cut and judged."""
+"""Training as a whole: every target of the contract is fitted, calibrated, given a threshold, and judged."""
 
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -42,16 +42,16 @@ class Training:
 
     def suspicions(self) -> list[Suspicion]:
         """Features that separate the classes of a target alone."""
-        return [found for done in self.finished for found in done.suspicions]
+        return [suspicion for done in self.finished for suspicion in done.suspicions]
 
     def warnings(self) -> list[str]:
-        """What a person should look at, one line each."""
+        """Findings that a person should check, one line each."""
         rare = [f"{name}: no forecast of its own ({count} failures in training)"
                 for name, count in self.rare_modes.items()]
         flagged = [f"{done.forecast.name}: validation ROC AUC is {done.report['validation']['roc_auc']}, too good to "
-                   f"be true unless the task is trivial. Look for a leak."
+                   f"be true unless the task is trivial. Check for a leak."
                    for done in self.finished if done.near_perfect]
-        return rare + flagged + [str(found) for found in self.suspicions()]
+        return rare + flagged + [str(suspicion) for suspicion in self.suspicions()]
 
     def as_json(self) -> dict[str, Any]:
         """The content of metrics/detail/train.json."""
@@ -59,7 +59,7 @@ class Training:
             "features": len(self.trained.judged.features),
             "targets": {done.forecast.name: done.report for done in self.finished},
             "rare_modes": self.rare_modes,
-            "suspicious_features": [found.as_json() for found in self.suspicions()],
+            "suspicious_features": [suspicion.as_json() for suspicion in self.suspicions()],
         }
 
 

@@ -1,4 +1,4 @@
-"""The forecast of when: hazards learnt from rows and intervals at risk, judged at every horizon."""
+"""The forecast of when: hazards learned from rows and intervals at risk, judged at every horizon."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,13 +23,13 @@ from oilcan.training.sample import Sample, Stacked, machine_codes
 from oilcan.training.targets import Target, choose_rows
 from oilcan.training.training_data import Part, TrainingData
 
-_FEWEST: Final = 10             # failing rows without which an interval is not learnt
-_FINEST: Final = 12             # shares are taken for fractions with no larger denominator: 0.333 is a third
+_FEWEST: Final = 10             # an interval with fewer failing rows is not learned
+_FINEST: Final = 12             # shares are read as fractions with at most this denominator: 0.333 is a third
 
 
 @dataclass(frozen=True)
 class Horizons:
-    """Ends of the intervals of a task, in ticks, and which of them is the task's own."""
+    """Ends of the intervals of a task, in ticks, and the position of the horizon of the task among them."""
 
     task: str
     ticks: tuple[float, ...]
@@ -38,13 +38,13 @@ class Horizons:
 
     @property
     def name(self) -> str:
-        """That of the outlook."""
+        """Name of the outlook."""
         return hazards.PREFIX + self.task
 
 
 @dataclass(frozen=True)
 class Waits:
-    """Ticks to the failure of each row (NaN where none was seen) and ticks watched, each of shape (n,)."""
+    """Ticks to the failure of each row (NaN without a failure) and ticks observed, each of shape (n,)."""
 
     wait: np.ndarray
     seen: np.ndarray
@@ -55,18 +55,18 @@ class Waits:
         return cls(rows[f"wait_{task}"].to_numpy(dtype=np.float64), rows[f"seen_{task}"].to_numpy(dtype=np.float64))
 
     def outcome(self, horizon: float) -> np.ndarray:
-        """Whether a failure came by then: 1, 0, or NaN where it was not watched for so long, shape (n,)."""
+        """Whether a failure came by then: 1, 0, or NaN if the row was not observed for so long, shape (n,)."""
         return hazards.outcome(self.wait, self.seen, horizon)
 
 
 def horizons_of(contract: Contract, data: TrainingData, params: OutlookParams) -> list[Horizons]:
     """The tasks that get an outlook, with the horizons that both parts can carry.
 
-    An interval is carried by a part with at least ten rows that fail in it and one that does not. One that is not
-    is merged with the next; none lies beyond the first of those past the task's own horizon. A task with its own
-    horizon alone has no outlook.
+    A part can carry an interval if at least ten of its rows fail in it and one does not. An interval that one of the
+    parts cannot carry is merged with the next. After the horizon of the task, the first such interval ends the list.
+    A task left with its own horizon alone has no outlook.
     """
-    found = []
+    horizons = []
     for name, task in contract.tasks.items():
         if task.kind != "failure_within" or task.horizon is None or not params.horizons:
             continue
@@ -75,8 +75,8 @@ def horizons_of(contract: Contract, data: TrainingData, params: OutlookParams) -
         ends = _ends(params.horizons, task.horizon.ticks, whole=counts_cycles)
         kept = _carried(ends, task.horizon.ticks, parts)
         if len(kept) > 1:
-            found.append(Horizons(name, tuple(kept), kept.index(task.horizon.ticks), counts_cycles))
-    return found
+            horizons.append(Horizons(name, tuple(kept), kept.index(task.horizon.ticks), counts_cycles))
+    return horizons
 
 
 def _ends(shares: Sequence[float], horizon: float, *, whole: bool) -> list[float]:

@@ -1,4 +1,4 @@
-"""Does any feature know the answer by itself? Then it most likely comes from after the event."""
+"""Does a single feature separate the classes? Then it was probably recorded after the event."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -8,12 +8,12 @@ import pandas as pd
 
 SUSPICIOUS_AUC: Final = 0.995
 _MAX_ROWS: Final = 20_000
-_MIN_CLASS: Final = 5           # fewer rows of a class are told apart by luck
+_MIN_CLASS: Final = 5           # fewer rows of a class can be separated by chance
 
 
 @dataclass(frozen=True)
 class Suspicion:
-    """A feature that tells the classes apart by itself."""
+    """A feature that alone separates the classes."""
 
     feature: str
     target: str
@@ -24,8 +24,8 @@ class Suspicion:
         return {"feature": self.feature, "target": self.target, "roc_auc": round(self.auc, 6)}
 
     def __str__(self) -> str:
-        return (f"suspicious: feature {self.feature!r} alone tells {self.target!r} apart (validation ROC AUC "
-                f"{self.auc:.4f}, wanted below {SUSPICIOUS_AUC}). Look whether it is written down after the event.")
+        return (f"suspicious: feature {self.feature!r} alone separates {self.target!r} (validation ROC AUC "
+                f"{self.auc:.4f}, wanted below {SUSPICIOUS_AUC}). Check whether it is recorded after the event.")
 
 
 def suspicious_features(matrix: np.ndarray, target: np.ndarray, features: tuple[str, ...], name: str,
@@ -42,7 +42,7 @@ def suspicious_features(matrix: np.ndarray, target: np.ndarray, features: tuple[
     Examples
     --------
     >>> target = np.repeat([0.0, 1.0], 10)
-    >>> [found.feature for found in suspicious_features(target[:, None], target, ("leak",), "failure")]
+    >>> [each.feature for each in suspicious_features(target[:, None], target, ("leak",), "failure")]
     ['leak']
     """
     known = np.flatnonzero(~np.isnan(target))
@@ -51,11 +51,11 @@ def suspicious_features(matrix: np.ndarray, target: np.ndarray, features: tuple[
     n1, n0 = int(positive.sum()), int((~positive).sum())
     if min(n1, n0) < _MIN_CLASS:
         return []
-    found = []
+    suspicions = []
     for at, feature in enumerate(features):
         column = np.nan_to_num(matrix[known, at].astype(np.float64), nan=-np.inf)
         ranks = pd.Series(column).rank().to_numpy()
         auc = (ranks[positive].sum() - n1 * (n1 + 1) / 2) / (n1 * n0)    # Mann-Whitney U
         if max(auc, 1 - auc) > SUSPICIOUS_AUC:
-            found.append(Suspicion(feature, name, float(max(auc, 1 - auc))))
-    return found
+            suspicions.append(Suspicion(feature, name, float(max(auc, 1 - auc))))
+    return suspicions

@@ -1,4 +1,4 @@
-"""What models/model.json says about a fitted model, for people and for the stages after it."""
+"""Content of models/model.json: a fitted model, for people and for later stages."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from oilcan.training.training_data import TrainingData
 
 
 def describe(contract: Contract, training: Training, data: TrainingData, params: TrainParams) -> dict[str, Any]:
-    """Forecasts with alarm policies, features in order, hyper-parameters, and what the headline was learnt from."""
+    """Forecasts with alarm policies, features in order, hyper-parameters, and the rows of the headline."""
     name, task = contract.headline()
     headline = next(training.recipe(done.forecast) for done in training.finished if done.forecast.task == name)
     rows = data.rows if params.refit and task.kind not in {"rul", "number"} else data.train.rows

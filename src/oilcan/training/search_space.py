@@ -26,7 +26,7 @@ FOLDS: Final = 3
 
 
 class Range(Section):
-    """Lowest and highest value of a parameter; `log` searches orders of magnitude alike."""
+    """Lowest and highest value of a parameter; `log` searches on a logarithmic scale."""
 
     low: float
     high: float
@@ -54,7 +54,7 @@ class Space(Section):
         return self
 
     def ranges(self, name: str) -> dict[str, Range]:
-        """Ranges of a section; none if tune.yaml does not have it."""
+        """Ranges of a section; empty if tune.yaml does not have it."""
         return self.__pydantic_extra__.get(name, {})
 
 

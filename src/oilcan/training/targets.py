@@ -1,4 +1,4 @@
-"""What is to be learnt, from which rows, and how much does each row count?"""
+"""What is learned, from which rows, and with which weight?"""
 
 import zlib
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from oilcan.params.train import TrainParams
 
 @dataclass(frozen=True)
 class Target:
-    """One column of `rows.parquet` to be learnt."""
+    """One column of `rows.parquet` that is learned."""
 
     task: str
     kind: Literal["failure_within", "label", "rul", "class", "number"]
@@ -63,7 +63,7 @@ class Target:
 
 def targets_of(contract: Contract, train: pd.DataFrame, validation: pd.DataFrame,
                min_mode_failures: int) -> tuple[list[Target], dict[str, int]]:
-    """The targets that can be learnt, and the failure modes that are too rare, with their failures.
+    """The targets that can be learned, and the failure modes that are too rare, with their failures.
 
     Raises
     ------
@@ -218,7 +218,7 @@ def choose_rows(values: np.ndarray, target: Target, thinning: Thinning, *, boost
 
 
 def _thin_negatives(at: np.ndarray, values: np.ndarray, thinning: Thinning, seed: int) -> tuple[np.ndarray, float]:
-    """Positions kept, and the share of the negatives among them that was kept."""
+    """Positions of the rows to keep, and the share of negatives among all that is kept."""
     negative, positive = at[values[at] == 0], at[values[at] == 1]
     wanted = max(int(np.ceil(thinning.negatives_per_positive * len(positive))), thinning.min_rows - len(positive))
     if wanted >= len(negative):

@@ -1,11 +1,11 @@
-"""When should the alarm go off? Where the validation part would have cost least, and no finer than it can tell.
+"""Which alarm policy is best? The one with which the validation part would have cost least.
 
-Costs are those of events (missed failures, false alarms, planned repairs), never of rows, except where rows
-are independent and each is its own event. A threshold that misses as many failures as a higher one is
-never taken. Around the cheapest the cost is often flat; its edge is an accident of these failures, so the middle of the
-valley is taken. A release below the threshold, and more rows to confirm,
-are taken only where they save more than resampling the machines explains. Where no failure of the part can be judged,
-the prices alone decide: alarm where it is cheaper than silence on average, if p is right.
+Costs are those of events: missed failures, false alarms, planned repairs. Independent rows are an exception; each is
+its own event. A threshold is never taken if a higher one misses no more failures. Around the cheapest threshold the
+cost is often flat, and the edges of this valley depend on single failures, so the middle is taken. A release below
+the threshold, and several rows to confirm, are taken only if they save more than resampling the machines explains. If
+no failure of the part can be judged, the prices alone decide: alarm if that is cheaper than silence on average, given
+p.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ _CUTS: Final = 25                           # thresholds tried again with each o
 
 @dataclass(frozen=True)
 class PolicyChoice:
-    """The policy, what the validation part would have cost with it, and what each step of the choice brought."""
+    """The policy, its cost on the validation part, and the gain of each step of the choice."""
 
     policy: AlarmPolicy
     cost: float
@@ -116,14 +116,14 @@ def choose_policy(contract: Contract, task: Task, judged: JudgedRows) -> PolicyC
 
 
 def _refined(judge: Judge, old: PolicyChoice, word: str, values: Sequence[float], cuts: np.ndarray) -> PolicyChoice:
-    """The cheapest policy with one of `values`, its threshold chosen anew; `old` if it saves no more than noise."""
+    """The cheapest policy with one of `values`, with a new threshold; `old` if it saves no more than noise."""
     tried = [judge.cheapest([_with(old.policy, word, value).at(float(cut)) for cut in cuts]) for value in values]
     new = min(tried, key=lambda choice: choice.cost)                            # of equals the first: the simplest
     gain, noise = judge.gain(old.policy, new.policy)
-    kept = gain > noise
+    is_better = gain > noise
     step = {"step": word, "tried": getattr(new.policy, word), "threshold": new.policy.threshold, "gain_eur": gain,
-            "noise_eur": noise, "kept": kept}
-    return replace(new if kept else old, steps=(*old.steps, step))
+            "noise_eur": noise, "kept": is_better}
+    return replace(new if is_better else old, steps=(*old.steps, step))
 
 
 def _with(policy: AlarmPolicy, word: str, value: float) -> AlarmPolicy:

@@ -1,4 +1,4 @@
-"""What training sees and hands on."""
+"""Input of training, and the result for one target."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -44,17 +44,17 @@ class TrainingData:
 
     @property
     def validates_on_few(self) -> bool:
-        """Whether machines are parted, and those of the validation part too few to draw an interval on."""
+        """Whether no machine is in both parts, and the validation part has too few of them to draw an interval on."""
         train, validation = (set(part.rows[MACHINE]) for part in (self.train, self.validation))
         return len(validation) < ENOUGH and train.isdisjoint(validation)
 
 
 @dataclass(frozen=True)
 class Grown:
-    """Trees of one target, what they say on validation rows, and how well they know training rows.
+    """Trees of one target, their output on validation rows, and their quality on training rows.
 
-    `train_quality` is average precision for events, root mean squared error for remaining life. `out_of_fold` is what
-    trees that learnt from other machines say on training rows, where that was asked for.
+    `train_quality` is average precision for events, root mean squared error for remaining life. `out_of_fold` is the
+    output on training rows of trees that learned from other machines, if it was requested.
     """
 
     trees: TreeModel

@@ -15,14 +15,14 @@ _FEW: Final = 100       # known rows of a kind of machine below which all machin
 
 @dataclass(frozen=True)
 class Normals:
-    """What each feature usually is: medians, by the kind of machine where the fleet differs by kind.
+    """Medians of all features; one set for each kind of machine if sensors differ by kind.
 
     Attributes
     ----------
     column
         Position of the feature that holds the kind's code; None where there is one normal for all.
     medians
-        Shape (kinds + 1, n_features), the last row of all machines; NaN where nothing is known.
+        Shape (kinds + 1, n_features), the last row for all machines; NaN for a feature without known values.
     """
 
     column: int | None
@@ -59,7 +59,7 @@ class Normals:
         return self.medians[np.where(known, kind, kinds).astype(np.int64)]
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values for normals.json; None where nothing is known."""
+        """Plain values for normals.json; null for a feature without known values."""
         return {"column": self.column,
                 "medians": [[None if np.isnan(value) else float(value) for value in row] for row in self.medians]}
 

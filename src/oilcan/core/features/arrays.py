@@ -49,7 +49,7 @@ class Arrays:
     per_tick
         Whole units in a tick.
     row_machine, row_time, end
-        Of the forecast rows: code, whole units, position of the machine's newest reading (-1: none yet).
+        Of the forecast rows: code, whole units, position of the newest reading of the machine (-1 before the first).
     scanned
         Window -> sensors and their moments at the rows, so that families share one scan.
     """
@@ -103,7 +103,7 @@ class Arrays:
         return sensor_values(self.readings, list(regimes.conditions) if regimes else [], ())
 
     def weights(self, columns: list[int]) -> np.ndarray | None:
-        """What the readings of some columns count, shape (readings, columns); None where all count 1."""
+        """Weight of each reading in some columns, shape (readings, columns); None if all weigh 1."""
         health = self.plan.health
         if health is None or health.is_even or self.column(NAME) not in columns:
             return None
@@ -163,5 +163,5 @@ def codes(column: pd.Series, category: Category) -> np.ndarray:
     >>> codes(pd.Series(["B", None, "C"]), Category("model", ("A", "B")))
     array([ 1., nan, -1.])
     """
-    found = pd.Index(category.values).get_indexer(pd.Index(column.astype(object))).astype(np.float64)
-    return np.where(column.isna(), np.nan, found)
+    position = pd.Index(category.values).get_indexer(pd.Index(column.astype(object))).astype(np.float64)
+    return np.where(column.isna(), np.nan, position)

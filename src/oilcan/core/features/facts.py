@@ -1,4 +1,4 @@
-"""What is known from training rows before features are chosen; families propose features from it."""
+"""Facts about the training rows that families need to propose features."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ LEAN: Final = frozenset({"early", "renewed"})               # beside a health in
 
 @dataclass(frozen=True)
 class Facts:
-    """Training knowledge.
+    """Facts about the training rows.
 
     Parameters
     ----------
@@ -44,9 +44,9 @@ class Facts:
     kinds
         Event table -> codes, components or modes seen before the end of training.
     only_life
-        True where remaining life is all that is forecast.
+        Whether remaining life is the only forecast.
     regular_start
-        True where elapsed time would only tell the date, because machines started together.
+        Whether machines started together, so that elapsed time is only a date.
     """
 
     time: str
@@ -63,7 +63,7 @@ class Facts:
 
     @property
     def is_wide(self) -> bool:
-        """More plain sensors than can have every statistic over every window."""
+        """Whether there are too many plain sensors for every statistic over every window."""
         return sum(s.rhythm == "plain" for s in self.plan_sensors) > MANY
 
     @property
@@ -90,7 +90,7 @@ class Facts:
 
     @cached_property
     def is_lean(self) -> bool:
-        """Whether the health index stands for the sensors: it is there, and made for the only forecast."""
+        """Whether the health index replaces most sensor features: it exists, and remaining life is the only task."""
         return self.params.lean and self.only_life and any(s.name == NAME for s in self.plan_sensors)
 
     def applies(self, sensor: Sensor, stat: str, window: float) -> bool:

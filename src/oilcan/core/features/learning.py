@@ -31,14 +31,14 @@ def row_columns(contract: Contract, params: FeaturizeParams) -> list[str]:
 
 
 def health_target(contract: Contract) -> str | None:
-    """Column of rows.parquet with the remaining life of the first such task; None where there is none."""
+    """Column of rows.parquet with the remaining life of the first `rul` task; None without such a task."""
     return next((f"{TARGET}{name}" for name, task in contract.tasks.items() if task.kind == "rul"), None)
 
 
 def thinning(contract: Contract, rows: int) -> int:
-    """Every how many training readings one goes into the sample, so that it has about `SAMPLE`.
+    """The sample takes every k-th training reading, so that it has about `SAMPLE`; this is k.
 
-    The same for every partition, so that each machine weighs what it weighs in the data.
+    It is the same for every partition, so that each machine has the same weight as in the data.
     """
     stride, period = contract.rows.stride, contract.time.period
     readings = rows * max(1.0, stride.ticks / period.ticks) if stride and period else rows

@@ -1,7 +1,7 @@
-"""What is computed for every row? The feature plan: data, versioned, hashed with the model.
+"""What is computed for every row? The feature plan: data, with a version and a hash that the model names.
 
-Both engines read the same plan: `batch` computes it for tables, the online engine for one reading
-at a time. It holds no label and no code; everything learned stands in it, from training rows only.
+Both engines read the same plan: `batch` computes it for tables, the online engine for one reading at a time. It has no
+label and no code, and every constant that was learned, from training rows only.
 """
 
 import dataclasses
@@ -35,7 +35,7 @@ class Feature:
     statistic
         What is taken of it, e.g. `mean`, `slope`, `since`.
     window
-        Look-back, half-life or reference period [ticks]; None where there is none.
+        Look-back, half-life or reference period [ticks]; None if it has none.
     unit
         Of the feature.
     description
@@ -117,7 +117,8 @@ class FeaturePlan:
     health
         How the normalised sensors become the health index, itself a sensor to all families; None for not at all.
     residuals
-        What normalised sensors say beyond each other, as further sensors; None for not at all.
+        Differences between normalised sensors and their prediction from the others, as further sensors; None for not
+        at all.
     """
 
     dataset: str
@@ -173,7 +174,7 @@ class FeaturePlan:
 
 def _read(values: Any) -> FeaturePlan:
     if not isinstance(values, dict):
-        raise IntegrityError(f"plan.json: holds no feature plan (found {type(values).__name__}). Run `dvc repro "
+        raise IntegrityError(f"plan.json: is not a feature plan (found {type(values).__name__}). Run `dvc repro "
                              f"featurize`.")
     if values.get("version") != VERSION:
         raise IntegrityError(f"plan.json: unknown version (found {values.get('version')!r}, wanted {VERSION}). "

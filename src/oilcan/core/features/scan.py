@@ -41,7 +41,7 @@ class Moments:
 
     @classmethod
     def empty(cls, n: int, sensors: int, *, shared: int) -> "Moments":
-        """Of nothing; `shared` is 1 where no reading is missing, else the number of sensors."""
+        """Of stretches without a reading; `shared` is 1 if no reading is missing, else the number of sensors."""
         wide, narrow = (n, sensors), (n, shared)
         return cls(np.zeros(narrow), np.zeros(wide), np.zeros(wide), np.full(wide, np.nan), np.full(wide, np.nan),
                    np.zeros(narrow), np.zeros(narrow), np.zeros(wide))
@@ -232,15 +232,15 @@ def decayed_sums(terms: np.ndarray, decay: np.ndarray) -> np.ndarray:
     blocks = -(-n // length)
     sums = np.zeros((blocks * length, k))
     sums[:n] = terms
-    kept = np.zeros(blocks * length)
-    kept[:n] = decay
+    factor = np.zeros(blocks * length)
+    factor[:n] = decay
     sums = np.ascontiguousarray(sums.reshape(blocks, length, k).transpose(1, 0, 2))
-    kept = np.ascontiguousarray(kept.reshape(blocks, length).T)[:, :, None]
+    factor = np.ascontiguousarray(factor.reshape(blocks, length).T)[:, :, None]
     for j in range(1, length):
-        sums[j] += kept[j] * sums[j - 1]
-        kept[j] *= kept[j - 1]
+        sums[j] += factor[j] * sums[j - 1]
+        factor[j] *= factor[j - 1]
     carry = np.zeros((blocks, k))
     for b in range(1, blocks):
-        carry[b] = sums[-1, b - 1] + kept[-1, b - 1] * carry[b - 1]
-    sums += kept * carry
+        carry[b] = sums[-1, b - 1] + factor[-1, b - 1] * carry[b - 1]
+    sums += factor * carry
     return sums.transpose(1, 0, 2).reshape(blocks * length, k)[:n]

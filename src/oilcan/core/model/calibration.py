@@ -1,4 +1,4 @@
-"""How does a model's score become a probability that means what it says?
+"""How does the score of a model become a probability that agrees with the observed frequency?
 
 Calibrators are fitted on the validation part, never lower the ranking's order, and are kept only where
 they lower the Brier score on machines they were not fitted on. Held as numbers, so that a bundle can
@@ -59,7 +59,7 @@ class Calibrator:
 
 @dataclass(frozen=True)
 class Calibration:
-    """The calibrator that was kept, and what it brought on machines it had not seen.
+    """The chosen calibrator, and the Brier score without and with it on machines it was not fitted on.
 
     `before` and `after` are Brier scores of the validation rows; `after` is cross-fitted by machine.
     """
@@ -103,7 +103,7 @@ def fit(method: Method, score: np.ndarray, target: np.ndarray) -> Calibrator:
 
 
 def choose(method: Method, score: np.ndarray, target: np.ndarray, groups: np.ndarray, folds: int = 5) -> Calibration:
-    """The calibrator of all rows, if its like lowers the Brier score across machines; else `none`.
+    """The calibrator of all rows if calibration lowers the Brier score across machines; else `none`.
 
     Parameters
     ----------

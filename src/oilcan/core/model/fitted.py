@@ -1,4 +1,4 @@
-"""What training leaves behind: trees, calibrators, alarm policies and intervals, with the order of features."""
+"""The result of training: trees, calibrators, alarm policies and intervals, with the order of features."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -50,7 +50,7 @@ class EventForecast:
         return self.policy.threshold if self.policy else None
 
     def columns(self, raw: np.ndarray) -> dict[str, np.ndarray]:
-        """Columns of predictions from what the trees say, each of shape (n,)."""
+        """Columns of predictions from the output of the trees, each of shape (n,)."""
         p = {f"p_{self.name}": self.calibrator(raw)}
         return p if self.mode else {f"score_{self.name}": raw} | p
 
@@ -69,7 +69,7 @@ class LifeForecast:
         return self.task
 
     def columns(self, raw: np.ndarray) -> dict[str, np.ndarray]:
-        """Columns of predictions from what the trees say, each of shape (n,)."""
+        """Columns of predictions from the output of the trees, each of shape (n,)."""
         life = self.interval.clip(raw)
         low, high = self.interval(life)
         return {f"rul_{self.name}": life, f"rul_{self.name}_low": low, f"rul_{self.name}_high": high}
@@ -98,8 +98,8 @@ class NumberForecast:
 class OutlookForecast:
     """When: the probability of a failure by each of several horizons, monotone in the horizon.
 
-    A discrete-time hazard model beside the classifier of the same task. At the task's own horizon it says what
-    the classifier says.
+    A discrete-time hazard model beside the classifier of the same task. At the horizon of the task it equals the
+    classifier.
 
     Attributes
     ----------
@@ -135,7 +135,7 @@ class OutlookForecast:
         return tuple(Duration(ticks, counts_cycles=self.counts_cycles).suffix for ticks in self.horizons)
 
     def hazards(self, matrix: np.ndarray, jobs: int = 1) -> np.ndarray:
-        """Hazard of each interval as the trees say it, shape (n, n_horizons).
+        """Uncalibrated hazard of each interval, shape (n, n_horizons).
 
         Parameters
         ----------
@@ -145,11 +145,11 @@ class OutlookForecast:
             As in `TreeModel.predict`.
         """
         rows = np.column_stack([matrix, np.zeros(len(matrix), dtype=np.float32)])
-        said = np.empty((len(matrix), len(self.horizons)))
+        forecasts = np.empty((len(matrix), len(self.horizons)))
         for interval in range(len(self.horizons)):
             rows[:, -1] = interval
-            said[:, interval] = self.trees.predict(rows, jobs)
-        return said
+            forecasts[:, interval] = self.trees.predict(rows, jobs)
+        return forecasts
 
     def columns(self, hazards: np.ndarray, p: np.ndarray) -> dict[str, np.ndarray]:
         """Columns of predictions, each of shape (n,): `by_failure_24h`, ...
@@ -159,10 +159,10 @@ class OutlookForecast:
         hazards
             From `hazards`, shape (n, n_horizons).
         p
-            What the classifier of the task says, calibrated, shape (n,).
+            Calibrated probability by the classifier of the task, shape (n,).
         """
-        said = by_horizon(self.calibrator(hazards), self.own, p)
-        return {f"{self.name}_{suffix}": said[:, at] for at, suffix in enumerate(self.suffixes)}
+        forecasts = by_horizon(self.calibrator(hazards), self.own, p)
+        return {f"{self.name}_{suffix}": forecasts[:, at] for at, suffix in enumerate(self.suffixes)}
 
 
 Forecast = EventForecast | LifeForecast | NumberForecast | OutlookForecast
@@ -257,14 +257,14 @@ def by_batch(n_rows: int, rows_per_batch: int) -> list[slice]:
 
 @dataclass(frozen=True)
 class Trained:
-    """What `train` leaves behind: the same choices twice.
+    """The result of `train`: the same choices with two sets of trees.
 
     Attributes
     ----------
     judged
-        Learned from the training part alone, so that it may be asked about validation rows.
+        Learned from the training part alone, so that it can be judged on validation rows.
     served
-        Learned from both parts where `train.refit` says so: what is tested, packaged and served.
+        Learned from both parts if `train.refit` is true; this is tested, packaged and served.
     """
 
     judged: Fitted

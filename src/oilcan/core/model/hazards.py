@@ -58,8 +58,8 @@ def outcome(wait: np.ndarray, seen: np.ndarray, horizon: float) -> np.ndarray:
 def by_horizon(hazards: np.ndarray, own: int, p: np.ndarray) -> np.ndarray:
     """Probability of a failure by the end of each interval; that of interval `own` is `p` itself.
 
-    The cumulative hazard up to `own` is stretched, row by row, so that it says `p` there (proportional hazards);
-    what lies beyond is added as it is, being conditional on having survived so far.
+    The cumulative hazard up to `own` is scaled, row by row, so that the probability there is `p` (proportional
+    hazards); what lies beyond is added as it is, being conditional on having survived so far.
 
     Parameters
     ----------
@@ -83,8 +83,8 @@ def by_horizon(hazards: np.ndarray, own: int, p: np.ndarray) -> np.ndarray:
     wanted = -np.log1p(-np.clip(p, 0.0, 1 - _EDGE))[:, None]
     there = passed[:, [own]]
     moved = np.where(np.arange(hazards.shape[1]) <= own, passed * (wanted / there), wanted + (passed - there))
-    said = -np.expm1(-moved)
-    said[:, own] = p                    # to the last bit: the crew never sees two numbers for one question
-    said[:, :own] = np.minimum(said[:, :own], p[:, None])
-    said[:, own + 1:] = np.maximum(said[:, own + 1:], p[:, None])
-    return said
+    by_end = -np.expm1(-moved)
+    by_end[:, own] = p                    # to the last bit: the crew never sees two numbers for one question
+    by_end[:, :own] = np.minimum(by_end[:, :own], p[:, None])
+    by_end[:, own + 1:] = np.maximum(by_end[:, own + 1:], p[:, None])
+    return by_end

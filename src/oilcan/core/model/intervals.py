@@ -69,7 +69,7 @@ class Interval:
 
 
 def clip(values: np.ndarray, floor: float | None, cap: float | None) -> np.ndarray:
-    """Values between the floor and the cap; None where there is none."""
+    """Values between the floor and the cap; a bound that is None does not apply."""
     return np.clip(values, -np.inf if floor is None else floor, np.inf if cap is None else cap)
 
 
@@ -80,11 +80,11 @@ def fit(forecast: np.ndarray, target: np.ndarray, groups: np.ndarray, cap: float
     Parameters
     ----------
     forecast, target
-        Rows of machines the model has not learnt from, in ticks, shape (n,), both capped where there is a cap.
+        Rows of machines the model has not learned from, in ticks, shape (n,), both capped where there is a cap.
     groups
         Machine of each row.
     cap, floor
-        Largest and least value of the target, in ticks; None where there is none.
+        Largest and least value of the target, in ticks; None without such a bound.
 
     Examples
     --------

@@ -26,8 +26,8 @@ _TOLERANCE: Final = 1e-12       # boosting adds in another order than scikit-lea
 class TreeModel:
     """Trees that map a row of features to one number: P(class 1), or the value of a regression.
 
-    A bag of several ensembles says the mean of what they say. Missing values (NaN) go where training
-    sent them. The same row gives the same bits alone, in a batch of any size, and with any number of threads.
+    The output of a bag of several ensembles is their mean. Missing values (NaN) follow the branch that training chose
+    for them. The same row gives the same bits alone, in a batch of any size, and with any number of threads.
 
     Attributes
     ----------
@@ -62,12 +62,12 @@ class TreeModel:
 
     @classmethod
     def from_sklearn(cls, estimator: Any, sample: np.ndarray) -> "TreeModel":
-        """Trees of a fitted scikit-learn ensemble, proven on `sample` to say the same.
+        """Trees of a fitted scikit-learn ensemble, proven on `sample` to give the same forecasts.
 
         Raises
         ------
         IntegrityError
-            If they differ by more than 1e-12: treelite does not read this scikit-learn rightly.
+            If they differ by more than 1e-12: this treelite does not read this scikit-learn correctly.
         """
         trees = cls(treelite.sklearn.import_model(estimator).serialize_bytes())
         wanted = (
@@ -104,10 +104,10 @@ class TreeModel:
         return self._mean(matrix, "default", jobs)
 
     def raw(self, matrix: np.ndarray) -> np.ndarray:
-        """What the trees add up to, shape (n,): log-odds of boosted classifiers, else the same as `predict`.
+        """Sum of the leaves, shape (n,): log-odds of boosted classifiers, else the same as `predict`.
 
-        A forest in one bag with boosted classifiers speaks by the tangent of the log-odds at one half, 4 p - 2: so all
-        that is said stays a sum over leaves, as contributions of features need it.
+        A forest in one bag with boosted classifiers counts with 4 p - 2, the tangent of its log-odds at p = 1/2. So the
+        total stays a sum over leaves, which contributions of features need.
         """
         return self._mean(matrix, "raw", 1, self.lines)
 

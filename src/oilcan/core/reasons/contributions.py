@@ -1,8 +1,9 @@
 """How much does each feature push one forecast up or down? Exact Shapley values of tree ensembles.
 
 The game is the path-dependent one of TreeSHAP: a leaf's conditions on known features hold or not; those on
-the others hold for the share of training rows that met them. A leaf of value v that asks k features, of which
-o_j says whether the row meets condition j and z_j the share that does, gives feature i
+the others hold for the share of training rows that met them. Take a leaf of value v with
+conditions on k features. o_j is 1 if the row meets condition j, else 0; z_j is the share of training rows that do. The
+leaf gives feature i
 
     v (o_i - z_i) * integral over t from 0 to 1 of prod over j != i of (o_j t + z_j (1 - t)) dt,
 
@@ -27,14 +28,14 @@ _NUMBERS: Final = 700_000           # computed at a time, so that they stay in t
 
 
 class Contributions:
-    """Contributions of all features to what an ensemble says, ready to be asked row by row.
+    """Contributions of all features to the output of an ensemble, ready to be computed for any rows.
 
-    Leaves with few features have a table of the answers to all 2^k patterns of conditions met.
+    Leaves with few features have a table of the contributions for all 2^k patterns of conditions.
 
     Attributes
     ----------
     base
-        What the ensemble says on average over training rows, on its raw scale (`TreeModel.raw`).
+        Mean output of the ensemble over training rows, on its raw scale (`TreeModel.raw`).
 
     Examples
     --------
@@ -47,24 +48,24 @@ class Contributions:
     """
 
     def __init__(self, trees: TreeModel) -> None:
-        base, found = leaf_paths(trees)
-        self.base = base + sum(float((paths.value * paths.share.prod(axis=0)).sum()) for paths in found)
+        base, leaves = leaf_paths(trees)
+        self.base = base + sum(float((paths.value * paths.share.prod(axis=0)).sum()) for paths in leaves)
         self.n_features = trees.n_features
         room = _TABLE_NUMBERS * len(trees.members)
         self._groups = []
-        for paths in found:
+        for paths in leaves:
             room -= paths.feature.size << min(paths.k, _PATTERN_BITS)
             self._groups.append(_Group(paths, tabled=paths.k <= _PATTERN_BITS and room >= 0))
-        asked = [np.concatenate([getattr(paths, name).ravel() for paths in found])
+        asked = [np.concatenate([getattr(paths, name).ravel() for paths in leaves])
                  for name in ("feature", "low", "high", "missing")]
-        _, first, self._condition = np.unique(np.stack([array.astype(np.float64).view(np.int64) for array in asked]),
-                                              axis=1, return_index=True, return_inverse=True)
+        bits = np.stack([array.astype(np.float64).view(np.int64) for array in asked])
+        _, first, self._condition = np.unique(bits, axis=1, return_index=True, return_inverse=True)
         self._feature, self._low, self._high, self._missing = (array[first][:, None] for array in asked)
         self._by_feature = sparse.csr_array((np.ones(len(asked[0])), (asked[0], np.arange(len(asked[0])))),
                                             shape=(self.n_features, len(asked[0])))
 
     def __call__(self, matrix: np.ndarray) -> np.ndarray:
-        """Shape (n, n_features): `base` plus the sum of a row is what the trees say of it.
+        """Shape (n, n_features): `base` plus the sum of a row is the output of the trees for it.
 
         Parameters
         ----------
@@ -74,7 +75,7 @@ class Contributions:
         Raises
         ------
         ValueError
-            If the number of columns is another.
+            If the number of columns is wrong.
         """
         if matrix.ndim != 2 or matrix.shape[1] != self.n_features:
             raise ValueError(f"matrix: shape is {matrix.shape}, wanted (n, {self.n_features})")

@@ -7,14 +7,14 @@ import numpy as np
 from oilcan.core.features.plan import Feature, FeaturePlan
 from oilcan.core.features.signals.health_index import NAME
 
-_TELLS: Final = ("mean", "ewm", "level", "early")       # statistics that stand for a sensor's present value, best first
+_PRESENT: Final = ("mean", "ewm", "level", "early")       # nearest to the present value, best first
 
 
 class IndexDrivers:
     """For a feature of the health index, the feature of the sensor that moved it.
 
-    A sensor's part is its weight (over regimes, the mean) times how far it stands from its normal, told by its
-    mean over the same window, or what comes nearest to that in the plan.
+    The part of a sensor is its weight (the mean over regimes) times the distance from its normal. The distance is
+    taken from its mean over the same window, or from the nearest feature to that in the plan.
     """
 
     def __init__(self, plan: FeaturePlan) -> None:
@@ -23,7 +23,7 @@ class IndexDrivers:
         self._weight = dict(zip(health.sensors, np.mean(health.weight, axis=0), strict=True)) if health else {}
 
     def of(self, index: Feature, values: np.ndarray, normals: np.ndarray) -> int | None:
-        """Position of the sensor's feature in the plan; None where the plan holds no such feature, or nothing moved.
+        """Position of the feature of the sensor in the plan; None if the plan has no such feature, or no sensor moved.
 
         Parameters
         ----------
@@ -32,8 +32,8 @@ class IndexDrivers:
         values, normals
             Of one row, shape (n_features,).
         """
-        told = self._plan.features.index(index)
-        direction = np.sign(values[told] - normals[told])
+        at_index = self._plan.features.index(index)
+        direction = np.sign(values[at_index] - normals[at_index])
         parts = {}
         for sensor, weight in self._weight.items():
             at = self._nearest(sensor, index.window)
@@ -44,15 +44,15 @@ class IndexDrivers:
         return best if best is not None and parts[best] > 0 else None
 
     def _nearest(self, sensor: str, window: float | None) -> int | None:
-        """The feature that tells a sensor's present value, over the window nearest to the one given."""
-        found = [(_TELLS.index(feature.statistic), abs((feature.window or 0.0) - (window or 0.0)), at)
+        """The feature that is nearest to the present value of a sensor, over the window nearest to the given one."""
+        nearest = [(_PRESENT.index(feature.statistic), abs((feature.window or 0.0) - (window or 0.0)), at)
                  for at, feature in enumerate(self._plan.features)
-                 if feature.sensor == sensor and feature.statistic in _TELLS]
-        return min(found)[-1] if found else None
+                 if feature.sensor == sensor and feature.statistic in _PRESENT]
+        return min(nearest)[-1] if nearest else None
 
 
 def is_index(feature: Feature) -> bool:
-    """Whether a feature tells of the health index.
+    """Whether a feature is one of the health index.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Why does a forecast say what it says? The few causes that push it, in the crew's words.
+"""Why is a forecast high? The few causes that push it, in the words of the crew.
 
 A cause is a sensor with all its features, an error code, or the work on one component: near-doubles such as
 the means over 24 h and 72 h count as one, so that three reasons are three different things to look at.
@@ -20,7 +20,7 @@ _RECORDS = frozenset({"maintenance", "failures", "renewals"})
 
 @dataclass(frozen=True)
 class Reason:
-    """One cause of a forecast, told by the feature of it that pushes most.
+    """One cause of a forecast, shown by the one of its features that pushes most.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class Reason:
     value, normal
         Of the feature, in its unit; None where missing or unknown.
     push
-        Contribution of all features of the cause, > 0: log-odds, probability or ticks, as `TreeModel.raw` says;
+        Contribution of all features of the cause, > 0: log-odds, probability or ticks, on the scale of `TreeModel.raw`;
         toward the event, or toward a shorter life.
     share
         Of all pushes in that direction, in (0, 1].
@@ -72,7 +72,7 @@ class Explainer:
         self._cause = np.array([sorted(set(causes)).index(cause) for cause in causes])
 
     def __call__(self, matrix: np.ndarray, top: int = 3) -> list[tuple[Reason, ...]]:
-        """Per row up to `top` reasons, the strongest first; none where nothing pushes toward the event.
+        """Per row up to `top` reasons, the strongest first; empty if nothing pushes toward the event.
 
         Parameters
         ----------
@@ -89,15 +89,15 @@ class Explainer:
     def _of_row(self, values: np.ndarray, pushes: np.ndarray, causes: np.ndarray, normals: np.ndarray,
                 top: int) -> tuple[Reason, ...]:
         whole = causes[causes > 0].sum()
-        found = []
+        reasons = []
         for cause in np.argsort(-causes, kind="stable")[:top]:
             if causes[cause] <= 0:
                 break
             at = int(np.where(self._cause == cause, pushes, -np.inf).argmax())
             feature = self._plan.features[at]
-            found.append(Reason(feature.sensor, feature.name, _known(values[at]), feature.unit, _known(normals[at]),
+            reasons.append(Reason(feature.sensor, feature.name, _known(values[at]), feature.unit, _known(normals[at]),
                                 float(causes[cause]), float(causes[cause] / whole), self._text(at, values, normals)))
-        return tuple(found)
+        return tuple(reasons)
 
     def _text(self, at: int, values: np.ndarray, normals: np.ndarray) -> str:
         feature = self._plan.features[at]

@@ -11,7 +11,7 @@ import numpy as np
 
 from oilcan.core.model.trees import TreeModel
 
-_OPEN: Final = (-1, np.nan, np.inf, True, 1.0)      # a condition that nothing was asked of yet
+_OPEN: Final = (-1, np.nan, np.inf, True, 1.0)      # no condition yet
 
 
 @dataclass(frozen=True)
@@ -57,15 +57,15 @@ def leaf_paths(trees: TreeModel) -> tuple[float, list[LeafPaths]]:
     >>> leaves.value, leaves.high[0], leaves.share[0]
     (array([1.5, 5.5]), array([3.5, inf]), array([0.5, 0.5]))
     """
-    found: list[LeafPaths] = []
+    leaves: list[LeafPaths] = []
     base = 0.0
     for member, (slope, offset) in zip(trees.members, trees.lines, strict=True):
         header = member.get_header_accessor()
         number = int(member.num_tree)
         weight = slope / len(trees.members) / (number if header.get_field("average_tree_output")[0] else 1)
         base += (slope * float(header.get_field("base_scores")[-1]) + offset) / len(trees.members)
-        found += _walk(_Nodes.of(member, number), weight)
-    return base, [_joined([paths for paths in found if paths.k == k]) for k in sorted({paths.k for paths in found})]
+        leaves += _walk(_Nodes.of(member, number), weight)
+    return base, [_joined([paths for paths in leaves if paths.k == k]) for k in sorted({paths.k for paths in leaves})]
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _covers(tree: Any) -> np.ndarray:
 
 def _walk(nodes: _Nodes, weight: float) -> list[LeafPaths]:
     """From all roots down, one level of all trees at a time; leaves are set apart as they are met."""
-    at, found = nodes.roots, []
+    at, leaves = nodes.roots, []
     count = np.zeros(len(at), dtype=np.int64)                                   # conditions so far
     slots = tuple(np.zeros((len(at), 0), dtype=kind) for kind in (np.int64, np.float64, np.float64, bool, np.float64))
     while len(at):
@@ -120,9 +120,9 @@ def _walk(nodes: _Nodes, weight: float) -> list[LeafPaths]:
         for k in np.unique(count[is_leaf]):
             these = is_leaf & (count == k)
             feature, low, high, missing, share = (slot[these, :k].T for slot in slots)
-            found.append(LeafPaths(feature, low, high, missing, share, nodes.value[at[these]] * weight))
+            leaves.append(LeafPaths(feature, low, high, missing, share, nodes.value[at[these]] * weight))
         at, count, slots = _descend(nodes, at[~is_leaf], count[~is_leaf], tuple(slot[~is_leaf] for slot in slots))
-    return found
+    return leaves
 
 
 def _descend(nodes: _Nodes, at: np.ndarray, count: np.ndarray,

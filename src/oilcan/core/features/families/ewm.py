@@ -17,7 +17,7 @@ from oilcan.core.features.scan import decayed_sums
 if TYPE_CHECKING:               # names for the reader; the service computes online features without waiting for pandas
     from oilcan.core.features.arrays import Arrays
 
-FADED: Final = 2.0**-63.5   # a total weight below this is nothing: no reading for 64 half-lives; never met exactly
+FADED: Final = 2.0**-63.5   # a smaller total weight counts as no reading: 64 half-lives of silence; never met exactly
 
 
 def propose(facts: Facts) -> Iterator[Feature]:

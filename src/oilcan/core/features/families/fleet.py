@@ -20,7 +20,7 @@ from oilcan.core.features.signals.surface import EXPLAINS, FEW
 def learn_reference(
     sensor: str, values: np.ndarray, codes: dict[str, np.ndarray], categories: tuple[Category, ...]
 ) -> FleetReference | None:
-    """The reference of one sensor, by the category that explains it best; None where none does.
+    """The reference of one sensor, by the category that explains it best; None if no category does.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ if TYPE_CHECKING:               # names for the reader; the service computes onl
     from oilcan.core.features.arrays import Arrays
 
 NEEDED_BY = frozenset({"trailing", "slope", "early_life", "fleet"})
-ROUNDING: Final = 2.0**-36  # a change by less than this part of the mean is what rounding leaves of none
+ROUNDING: Final = 2.0**-36  # a change below this share of the mean counts as rounding
 WORDS = {"mean": "mean", "std": "standard deviation", "min": "lowest", "max": "highest"}
 
 
@@ -144,7 +144,7 @@ def windowed(arrays: "Arrays", sensor: str, stat: str, window: float) -> np.ndar
             groups.setdefault(tuple(sorted({f.sensor for f in needed if f.window == each})), []).append(each)
         for names, lengths in groups.items():
             places = [place_window(arrays, each) for each in lengths]
-            found = scan_windows(arrays, [arrays.column(name) for name in names], places)
-            arrays.scanned |= {each: (names, moments) for each, moments in zip(lengths, found, strict=True)}
+            scanned = scan_windows(arrays, [arrays.column(name) for name in names], places)
+            arrays.scanned |= {each: (names, moments) for each, moments in zip(lengths, scanned, strict=True)}
     names, moments = arrays.scanned[window]
     return statistic(moments.column(names.index(sensor)), stat)

@@ -1,7 +1,7 @@
 """Contract, parameters and training facts -> the feature plan.
 
-Families propose; rules drop: sensors that are constant or (almost) never there in training are not
-read at all, and `screen` drops features that turn out constant, empty or doubled.
+Families propose features, and rules drop some. Sensors that are constant or almost always missing in training are not
+read at all. `screen` drops features that turn out constant, empty or identical to another.
 """
 
 from dataclasses import replace
@@ -40,20 +40,20 @@ SAYS_NOTHING: Final = 1e-6      # share of a sensor's deviation left within regi
 def build_plan(
     contract: Contract, params: FeaturizeParams, learned: Learned, fleet: dict[str, pd.DataFrame]
 ) -> FeaturePlan:
-    """The plan, before `screen` has seen what its features come to.
+    """The plan, before `screen` has seen the values of its features.
 
     Parameters
     ----------
     learned
         Facts of the training readings of all partitions.
     fleet
-        machines, of which only those with training rows are looked at; errors, maintenance and failures,
-        of which only records up to the last training row of their machine are.
+        machines (only those with training rows are used), errors, maintenance and failures (only records up to the last
+        training row of their machine).
 
     Raises
     ------
     DataError
-        If there is no training reading, or nothing is left to compute.
+        If there is no training reading, or no feature is left.
     """
     if learned.readings == 0:
         raise DataError("featurize: no reading belongs to a training row. Look at `split` in the contract.")
@@ -112,7 +112,7 @@ def _regimes(
 def _without_flat(
     sample: pd.DataFrame, regimes: Clusters, sensors: tuple[Sensor, ...]
 ) -> tuple[Clusters, tuple[Sensor, ...]]:
-    """Without conditions, and sensors that do not vary within regimes: the regime says all that they say."""
+    """Drops conditions, and sensors that do not vary within regimes: the regime already has their information."""
     flat = {name for name, column in _normalised(sample, sensors, regimes).items()
             if spread(column) <= SAYS_NOTHING * spread(sensor_values(sample, [name], ())[:, 0])}
     return regimes.without(flat), tuple(s for s in sensors if s.rhythm != "condition" and s.name not in flat)
@@ -138,12 +138,12 @@ def _fleet(
         return ()
     by_machine = machines.set_index(MACHINE)
     compared = tuple(c for c in categories if c.column in statics and len(c.values) > 1)
-    found = {}
+    codes_by_column = {}
     for like in compared:
         source = like.column in by_machine
         column = sample[MACHINE].map(by_machine[like.column]) if source else sample[like.column]
-        found[like.column] = codes(column, like)
-    references = (learn_reference(name, column, found, compared) for name, column in values.items())
+        codes_by_column[like.column] = codes(column, like)
+    references = (learn_reference(name, column, codes_by_column, compared) for name, column in values.items())
     return tuple(reference for reference in references if reference is not None)
 
 

@@ -1,4 +1,4 @@
-"""Which features say nothing on training rows? Constant, (almost) never there, or the double of another."""
+"""Which features carry no information on training rows? Constant ones, (almost) empty ones, and copies of others."""
 
 import hashlib
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ class Screen:
 
 
 def useful(plan: FeaturePlan, screens: Sequence[Screen]) -> list[str]:
-    """Names of the features to keep, in order; of doubles, the first.
+    """Names of the features to keep, in order; of identical ones, the first.
 
     Parameters
     ----------

@@ -22,14 +22,14 @@ LATE_START: Final = 0.1         # share of machines that must start late for ela
 
 
 def static_columns(contract: Contract, machines: pd.DataFrame) -> dict[str, tuple[str, str, str]]:
-    """Static columns of the machines table and of telemetry: type, unit, description; nothing personal."""
+    """Static columns of the machines table and of telemetry, without personal ones: type, unit, description."""
     tables = contract.tables
-    found = dict(tables["machines"].columns) if "machines" in tables else {}
-    found = {name: column for name, column in found.items() if name in machines.columns}
-    found |= {name: tables["telemetry"].columns[name] for name in contract.telemetry_columns("static")}
+    columns = dict(tables["machines"].columns) if "machines" in tables else {}
+    columns = {name: column for name, column in columns.items() if name in machines.columns}
+    columns |= {name: tables["telemetry"].columns[name] for name in contract.telemetry_columns("static")}
     return {
         name: (column.type, column.unit, column.description)
-        for name, column in found.items()
+        for name, column in columns.items()
         if name != MACHINE and column.personal is None and column.role not in {"label", "ignore"}
     }
 
@@ -37,14 +37,14 @@ def static_columns(contract: Contract, machines: pd.DataFrame) -> dict[str, tupl
 def text_columns(
     contract: Contract, machines: pd.DataFrame, sample: pd.DataFrame, statics: dict[str, tuple[str, str, str]]
 ) -> dict[str, pd.DataFrame]:
-    """Text columns and the table in which their training values stand."""
-    found = {name: machines if name in machines.columns else sample for name, (kind, _, _) in statics.items()
+    """Text columns, each with the table that holds its training values."""
+    columns = {name: machines if name in machines.columns else sample for name, (kind, _, _) in statics.items()
              if kind == "text"}
-    return found | {name: sample for name, kind in column_types(contract, "sensor").items() if kind == "text"}
+    return columns | {name: sample for name, kind in column_types(contract, "sensor").items() if kind == "text"}
 
 
 def category(name: str, column: pd.Series) -> Category | None:
-    """Its most frequent values; None for an identifier, nearly as many values as machines or rows.
+    """Its most frequent values; None for an identifier, which has nearly as many values as machines or rows.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def choose_sensors(
     columns = contract.tables["telemetry"].columns | contract.derived
     conditions = set(contract.telemetry_columns("condition"))
     known = {category.column for category in categories}
-    found = []
+    chosen = []
     for name, kind in column_types(contract, "sensor", "condition").items():
         if kind in NUMERIC and not (params.drop_constant and _is_useless(learned, name)):
             rhythm = "condition" if name in conditions else _rhythm(learned.numbers[name])
@@ -75,8 +75,8 @@ def choose_sensors(
             rhythm = "text"
         else:
             continue
-        found.append(Sensor(name, columns[name].unit, columns[name].description, rhythm))  # type: ignore[arg-type]
-    return tuple(found)
+        chosen.append(Sensor(name, columns[name].unit, columns[name].description, rhythm))  # type: ignore[arg-type]
+    return tuple(chosen)
 
 
 def _is_useless(learned: Learned, name: str) -> bool:
@@ -109,7 +109,7 @@ def event_kinds(fleet: dict[str, pd.DataFrame], learned: Learned) -> dict[str, t
 
 
 def starts_together(contract: Contract, learned: Learned) -> bool:
-    """True where nearly all machines begin with the data, so that elapsed time only tells the date."""
+    """Whether nearly all machines begin with the data. Then elapsed time is the same for all, and so only a date."""
     if contract.time.kind != "instant" or len(learned.since) == 0:
         return False
     late = learned.since - learned.since.min() > max(w.ticks for w in contract.rows.windows) * MICROSECONDS_PER_HOUR

@@ -72,7 +72,7 @@ def learn_beyond(
 def as_sensors(
     sensors: tuple[Sensor, ...], residuals: Residuals | None, health: Health | None
 ) -> tuple[Sensor, ...]:
-    """Residuals, in the words of the sensors they are of, and the health index, in order of the plan's columns.
+    """Residuals, described by the sensor they belong to, and the health index, in order of the columns of the plan.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def as_sensors(
 
 
 def spread(column: np.ndarray) -> float:
-    """Standard deviation of what is there; 0 of nothing.
+    """Standard deviation of the known values; 0 if there is none.
 
     Examples
     --------

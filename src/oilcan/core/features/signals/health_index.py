@@ -1,4 +1,4 @@
-"""The health index: one number that carries what all sensors say about the life left.
+"""The health index: one number that combines the evidence of all sensors on the remaining life.
 
 Learned on training rows, in two plain steps; constant afterwards, so one reading is enough:
 
@@ -31,7 +31,7 @@ FEWEST: Final = 200         # training rows with a known target needed to learn 
 
 @dataclass(frozen=True)
 class Health:
-    """h = sum over sensors of (x - offset) * weight, offsets and weights by regime (one, where there are none).
+    """h = sum over sensors of (x - offset) * weight, offsets and weights by regime (a single one without regimes).
 
     A missing sensor counts as its offset; NaN where all are missing. `precision`, by regime, is what one reading
     of h counts in averages and lines, mean 1.
@@ -65,7 +65,7 @@ class Health:
 
 
 def regime_of(regimes: Clusters | Surface | None, conditions: np.ndarray) -> np.ndarray:
-    """Regime of each reading; 0 everywhere where there are no separate ones.
+    """Regime of each reading; 0 for all if there are no separate regimes.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def regime_of(regimes: Clusters | Surface | None, conditions: np.ndarray) -> np.
 def learn_health(
     values: np.ndarray, regime: np.ndarray, target: np.ndarray, decay: np.ndarray, *, sensors: list[str], unit: str
 ) -> Health | None:
-    """The index from training readings in order of machine and time; None where too few targets are known.
+    """The index from training readings in order of machine and time; None if too few targets are known.
 
     Parameters
     ----------

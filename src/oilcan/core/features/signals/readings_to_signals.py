@@ -7,14 +7,14 @@ from oilcan.core.features.signals.health_index import regime_of
 
 
 def processed(plan: FeaturePlan, raw: np.ndarray, conditions: np.ndarray) -> np.ndarray:
-    """Readings as the families see them, each from itself alone: normalised, then residuals and the health index.
+    """Readings as the families use them: normalised, with residuals and the health index; row by row.
 
     Parameters
     ----------
     raw
         Sensors of the plan, shape (n, sensors), NaN where missing.
     conditions
-        Those of the plan's regimes, shape (n, conditions); none where there are no regimes.
+        Those of the regimes of the plan, shape (n, conditions), without columns if there are no regimes.
 
     Returns
     -------

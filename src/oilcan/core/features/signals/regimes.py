@@ -90,7 +90,7 @@ def learn_regimes(
     values: np.ndarray, conditions: np.ndarray, machine: np.ndarray, *, sensors: list[str], names: list[str],
     max_regimes: int, interval: frozenset[str] = frozenset(),
 ) -> Clusters | Surface | None:  # fmt: skip
-    """Clusters if the conditions take at most `max_regimes` separate settings, else a surface, else nothing.
+    """Clusters if the conditions take at most `max_regimes` separate settings, else a surface, else None.
 
     Parameters
     ----------
@@ -103,8 +103,9 @@ def learn_regimes(
     --------
     >>> speed = np.tile([0.0, 100.0], 50)
     >>> values = (speed / 10 + np.tile([0.0, 0.0, 1.0, 1.0], 25))[:, None]
-    >>> found = learn_regimes(values, speed[:, None], np.zeros(100, int), sensors=["v"], names=["speed"], max_regimes=6)
-    >>> type(found).__name__, found.mean
+    >>> regimes = learn_regimes(values, speed[:, None], np.zeros(100, int), sensors=["v"], names=["speed"],
+    ...                         max_regimes=6)
+    >>> type(regimes).__name__, regimes.mean
     ('Clusters', ((0.5,), (10.5,)))
     """
     known = ~np.isnan(conditions).any(axis=1)
@@ -141,7 +142,7 @@ def _clusters(
 
 
 def _mean(values: np.ndarray) -> np.ndarray:
-    """Column means over what is there; 0 where nothing is."""
+    """Column means of known values; 0 for a column without any."""
     there = ~np.isnan(values)
     total = np.where(there, values, 0.0).sum(axis=0)
     return np.asarray(total / np.maximum(there.sum(axis=0), 1))

@@ -1,4 +1,4 @@
-"""Does a sensor say what the other sensors lead one to expect? Cross-sensor residuals.
+"""How far is a sensor from the value that the other sensors predict? Cross-sensor residuals.
 
 Learned on healthy training readings, then constant: ridge regression of each sensor on all others.
 What is left, r = x - E(x | others), is a sensor of its own to the families, computed from one reading.
@@ -63,7 +63,7 @@ class Residuals:
 
 
 def learn_residuals(values: np.ndarray, healthy: np.ndarray, *, sensors: list[str]) -> Residuals | None:
-    """What each sensor owes to the others; None where nothing, or readings are too few.
+    """How each sensor depends on the others; None if no sensor does, or there are too few readings.
 
     Parameters
     ----------
@@ -92,9 +92,9 @@ def learn_residuals(values: np.ndarray, healthy: np.ndarray, *, sensors: list[st
     inverse = np.linalg.inv(covariance + RIDGE * np.eye(len(sensors)))
     weight = inverse / np.diag(inverse)[:, None]        # row s: 1 for s itself, minus the ridge's slopes for the others
     left = np.einsum("si,ij,sj->s", weight, covariance, weight)
-    told = np.flatnonzero((scale > 0) & (left <= (1 - EXPLAINS) * np.diag(covariance)))
-    if not len(told):
+    explained = np.flatnonzero((scale > 0) & (left <= (1 - EXPLAINS) * np.diag(covariance)))
+    if not len(explained):
         return None
     weight = weight * scale[:, None] / np.where(scale > 0, scale, np.inf)
-    return Residuals(tuple(sensors[at] for at in told), tuple(sensors), rounded(centre),
-                     tuple(rounded(row) for row in weight[told]))
+    return Residuals(tuple(sensors[at] for at in explained), tuple(sensors), rounded(centre),
+                     tuple(rounded(row) for row in weight[explained]))

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 EXPLAINS: Final = 0.02      # least share of variance that conditions must explain for a sensor to be corrected
-FEW: Final = 30             # fewer training readings than this teach nothing
+FEW: Final = 30             # with fewer training readings nothing is learned
 LEAST: Final = 0.5          # of the lowest training reading: below it, readings of a logarithmic sensor count as that
 
 Rows = tuple[tuple[float, ...], ...]
@@ -31,7 +31,7 @@ class Surface:
     sensors, weights
         Sensors corrected, and per sensor the weights of 1, z..., z^2..., z z'...
     floor
-        Per sensor: 0, or of one whose logarithm is taken, the least reading told apart.
+        Per sensor: 0; if its logarithm is taken, the value that smaller readings are raised to.
     """
 
     conditions: tuple[str, ...]
@@ -72,37 +72,38 @@ def learn_surface(
     values: np.ndarray, conditions: np.ndarray, machine: np.ndarray, *, sensors: list[str], names: list[str],
     interval: frozenset[str] = frozenset(),
 ) -> Surface | None:  # fmt: skip
-    """The expectations of all sensors that conditions explain; None where there is none.
+    """The expectations of all sensors that conditions explain; None if they explain no sensor.
 
     Parameters
     ----------
     values, conditions
-        Training readings, shapes (n, sensors), NaN where missing, and (n, conditions), none missing or constant.
+        Training readings, shapes (n, sensors), NaN where missing, and (n, conditions), without missing values or
+        constant columns.
     machine
         Code of each reading's machine, shape (n,).
     interval
-        Sensors whose zero is arbitrary (degrees Celsius): their logarithm means nothing.
+        Sensors whose zero is arbitrary (degrees Celsius): their logarithm has no meaning.
     """
     empty = Surface(tuple(names), rounded(conditions.mean(axis=0)), rounded(conditions.std(axis=0)),
                     rounded(conditions.min(axis=0)), rounded(conditions.max(axis=0)), (), (), ())
     terms = empty.terms(conditions)
-    kept: dict[str, tuple[tuple[float, ...], float]] = {}
+    expectations: dict[str, tuple[tuple[float, ...], float]] = {}
     for name, column in zip(sensors, values.T, strict=True):
         there = ~np.isnan(column)
         if there.sum() >= FEW and np.var(column[there]) > 0:
             expected = _expectation(terms[there], column[there], machine[there], may_be_log=name not in interval)
             if expected is not None:
-                kept[name] = expected
-    if not kept:
+                expectations[name] = expected
+    if not expectations:
         return None
-    return replace(empty, sensors=tuple(kept), weights=tuple(weights for weights, _ in kept.values()),
-                   floor=tuple(floor for _, floor in kept.values()))
+    return replace(empty, sensors=tuple(expectations), weights=tuple(weights for weights, _ in expectations.values()),
+                   floor=tuple(floor for _, floor in expectations.values()))
 
 
 def _expectation(
     terms: np.ndarray, column: np.ndarray, machine: np.ndarray, *, may_be_log: bool
 ) -> tuple[tuple[float, ...], float] | None:
-    """Weights and floor of one sensor; None where conditions explain nothing.
+    """Weights and floor of one sensor; None if conditions do not explain it.
 
     Of the sensor and its logarithm, the one whose deviations are more like one normal distribution is
     expected: likelihood with its Jacobian (Box and Cox, An analysis of transformations, JRSS B 26(2), 1964).
