@@ -56,8 +56,9 @@ def floor(telemetry: pd.DataFrame) -> pd.DataFrame:
 
 def oilcan(telemetry: pd.DataFrame, *, every_family: bool = False) -> pd.DataFrame:
     """The batch engine of the stage."""
-    from oilcan.core import features
-    from oilcan.core.features.plan import FeaturePlan, Sensor
+    from oilcan.core.features.arrays import Tables
+    from oilcan.core.features.batch import compute_matrix
+    from oilcan.core.features.plan import Feature, FeaturePlan, Sensor
 
     kinds = [("trailing", stat, window) for window in WINDOWS_H for stat in STATS]
     if every_family:
@@ -65,7 +66,7 @@ def oilcan(telemetry: pd.DataFrame, *, every_family: bool = False) -> pd.DataFra
         kinds += [(kind, stat, w) for w in WINDOWS_H
                   for kind, stat in (("ewm", "ewm"), ("slope", "slope"), ("early_life", "early"))]  # fmt: skip
     wanted = tuple(
-        features.Feature(f"{sensor}_{stat}" + (f"_{window}h" if window else ""), kind, sensor, stat,
+        Feature(f"{sensor}_{stat}" + (f"_{window}h" if window else ""), kind, sensor, stat,
                          None if window is None else float(window), "", "", sensor)
         for sensor in SENSORS for kind, stat, window in kinds
     )  # fmt: skip
@@ -73,8 +74,8 @@ def oilcan(telemetry: pd.DataFrame, *, every_family: bool = False) -> pd.DataFra
     plan = FeaturePlan("bench", 1, "instant", wanted, sensors, reference=168.0)
     rows = telemetry[["machine_id", "time"]].iloc[rows_of(telemetry)]
     none = pd.DataFrame({"machine_id": pd.Series(dtype=str), "time": telemetry["time"].iloc[:0]})
-    tables = features.Tables(telemetry, rows, none, none, none, none)
-    return pd.DataFrame(features.compute_matrix(plan, tables), columns=plan.names)
+    tables = Tables(telemetry, rows, none, none, none, none)
+    return pd.DataFrame(compute_matrix(plan, tables), columns=plan.names)
 
 
 def pandas_rolling(telemetry: pd.DataFrame) -> pd.DataFrame:

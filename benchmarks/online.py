@@ -27,8 +27,11 @@ import pandas as pd
 import yaml
 
 from oilcan.contract import Contract, parse_contract
-from oilcan.core import features
+from oilcan.core.features.arrays import FLEET_TABLES, Tables
+from oilcan.core.features.batch import compute_matrix
+from oilcan.core.features.learning import learn, merge
 from oilcan.core.features.plan import FeaturePlan
+from oilcan.core.features.planning.build import build_plan
 from oilcan.core.online import OnlineFeatures
 from oilcan.core.prepare.partitions import clean_readings
 from oilcan.params.featurize import FeaturizeParams
@@ -58,7 +61,7 @@ def draw(known: Contract, machines: int, hours: int, seed: int) -> pd.DataFrame:
     return table
 
 
-def tables_of(telemetry: pd.DataFrame, seed: int) -> features.Tables:
+def tables_of(telemetry: pd.DataFrame, seed: int) -> Tables:
     """With rows every sixth hour that forecast a life's end, and some records of every kind."""
     rng, kinds = np.random.default_rng(seed), ["bearing", "seal", "motor", "filter"]
     rows = telemetry[["machine_id", "time"]].iloc[::6].assign(partition=0, part="train", target_failure=0.0)
@@ -70,7 +73,7 @@ def tables_of(telemetry: pd.DataFrame, seed: int) -> features.Tables:
     machines = pd.DataFrame({"machine_id": ids, "model": rng.choice(["P100", "P200"], len(ids)),
                              "site": rng.choice(["coast", "north"], len(ids)),
                              "commissioned": pd.Timestamp("2020-01-01", tz="UTC")})  # fmt: skip
-    return features.Tables(
+    return Tables(
         telemetry, rows.reset_index(drop=True),
         some["errors"].assign(code=rng.choice([f"E{at}01" for at in range(8)], len(some["errors"]))),
         some["maintenance"].assign(component=rng.choice(kinds, len(some["maintenance"]))),
@@ -82,9 +85,9 @@ def plan_of(known: Contract) -> FeaturePlan:
     """What `featurize` would propose, with the parameters of params.yaml."""
     tables = tables_of(draw(known, 20, 500, seed=1), seed=2)
     settings = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["featurize"]
-    learned = features.learn(known, tables.telemetry, tables.rows, keep_every=1)
-    fleet = {name: getattr(tables, name) for name in features.FLEET_TABLES}
-    return features.build_plan(known, FeaturizeParams(**settings), features.merge([learned]), fleet)
+    learned = learn(known, tables.telemetry, tables.rows, keep_every=1)
+    fleet = {name: getattr(tables, name) for name in FLEET_TABLES}
+    return build_plan(known, FeaturizeParams(**settings), merge([learned]), fleet)
 
 
 @dataclass
@@ -93,7 +96,7 @@ class Scene:
 
     plan: FeaturePlan
     known: Contract
-    tables: features.Tables
+    tables: Tables
     engine: OnlineFeatures
     slots: np.ndarray
     history: int
@@ -140,9 +143,9 @@ class Scene:
         at = (np.arange(len(self.slots))[:, None] * n + np.arange(last - longest, last + 1)).ravel()
         telemetry, _ = clean_readings(self.tables.telemetry.iloc[at], self.known, fill_periods=self.fill)
         rows = telemetry.groupby("machine_id", as_index=False)["time"].max()
-        now = features.Tables(telemetry, rows, self.tables.errors, self.tables.maintenance, self.tables.failures,
+        now = Tables(telemetry, rows, self.tables.errors, self.tables.maintenance, self.tables.failures,
                               self.tables.machines)  # fmt: skip
-        return features.compute_matrix(self.plan, now)
+        return compute_matrix(self.plan, now)
 
 
 def scene(machines: int, batch: int, hours: int) -> Scene:

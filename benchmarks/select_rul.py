@@ -24,7 +24,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 from runs import ROOT, checkout
 
 from oilcan.contract import Contract, parse_contract
-from oilcan.core import features
+from oilcan.core.features.arrays import FLEET_TABLES, Tables
+from oilcan.core.features.batch import compute_matrix
+from oilcan.core.features.learning import learn
+from oilcan.core.features.planning.build import build_plan
+from oilcan.core.features.planning.screen import Screen, useful
 from oilcan.core.judging import row_metrics
 from oilcan.core.model import intervals
 from oilcan.core.model.calibration import machine_folds
@@ -76,7 +80,7 @@ class Lives:
     def __init__(self, prepared: Path) -> None:
         rows = table_files.read_table(prepared / "rows.parquet")
         self.rows = rows[rows["part"] != "test"].reset_index(drop=True)
-        tables = {name: table_files.read_table(prepared / f"{name}.parquet") for name in features.FLEET_TABLES}
+        tables = {name: table_files.read_table(prepared / f"{name}.parquet") for name in FLEET_TABLES}
         readings = pd.concat([table_files.read_table(path) for path in table_files.partitions(prepared / "telemetry")])
         mine = set(self.rows[MACHINE])
         self.telemetry, *known = (table[table[MACHINE].isin(mine)].reset_index(drop=True)
@@ -92,13 +96,13 @@ class Lives:
         """Features of all rows by a plan learned on the engines not held out."""
         rows = self.rows.assign(part=np.where(held_out, "validation", "train"))
         chosen = params.featurize.model_copy(update=variant.featurize)
-        learned = features.learn(contract, self.telemetry, rows, keep_every=1)
-        plan = features.build_plan(contract, chosen, learned, self.fleet)
+        learned = learn(contract, self.telemetry, rows, keep_every=1)
+        plan = build_plan(contract, chosen, learned, self.fleet)
         if variant.even and plan.health:
             even = (1.0,) * len(plan.health.precision)
             plan = replace(plan, health=replace(plan.health, precision=even))
-        matrix = features.compute_matrix(plan, features.Tables(telemetry=self.telemetry, rows=rows, **self.fleet))
-        kept = features.useful(plan, [features.Screen.of(matrix[~held_out])])
+        matrix = compute_matrix(plan, Tables(telemetry=self.telemetry, rows=rows, **self.fleet))
+        kept = useful(plan, [Screen.of(matrix[~held_out])])
         return matrix[:, [plan.names.index(name) for name in kept]], kept
 
     def forecasts(self, contract: Contract, params: Params, variant: Variant, folds: int) -> tuple[Target, np.ndarray]:

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from oilcan.contract import Contract, parse_contract
-from oilcan.core import features
-from oilcan.core.features.arrays import Arrays, Tables
+from oilcan.core.features.arrays import FLEET_TABLES, Arrays, Tables
 from oilcan.core.features.families.registry import FAMILIES
+from oilcan.core.features.learning import learn, merge
 from oilcan.core.features.plan import FeaturePlan
+from oilcan.core.features.planning.build import build_plan
 from oilcan.core.features.signals.regimes import Clusters
 from oilcan.params.featurize import FeaturizeParams
 
@@ -111,9 +112,9 @@ def _events(rng: np.random.Generator, telemetry: pd.DataFrame, column: str, valu
 def plan_for(tables: Tables, windows: str = "3h, 10h, 30h", **changes: object) -> FeaturePlan:
     """The plan learned from a fleet, all families on."""
     known = contract(windows)
-    learned = features.learn(known, tables.telemetry, tables.rows, keep_every=1)
-    everything = {name: getattr(tables, name) for name in features.FLEET_TABLES}
-    return features.build_plan(known, PARAMS.model_copy(update=changes), features.merge([learned]), everything)
+    learned = learn(known, tables.telemetry, tables.rows, keep_every=1)
+    everything = {name: getattr(tables, name) for name in FLEET_TABLES}
+    return build_plan(known, PARAMS.model_copy(update=changes), merge([learned]), everything)
 
 
 def only(plan: FeaturePlan, kind: str) -> FeaturePlan:

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from oilcan.contract import Contract, parse_contract
-from oilcan.core import features
-from oilcan.core.features.arrays import Arrays, Tables
+from oilcan.core.features.arrays import FLEET_TABLES, Arrays, Tables
 from oilcan.core.features.families.registry import FAMILIES
+from oilcan.core.features.learning import learn, merge
 from oilcan.core.features.plan import FeaturePlan
+from oilcan.core.features.planning.build import build_plan
 from oilcan.core.online import LATE, TOO_LATE, OnlineFeatures
 from oilcan.core.prepare.partitions import prepare_partition
 from oilcan.core.quality.readings import Readings
@@ -147,8 +148,8 @@ def plan_for(seed: int, windows: str) -> tuple[FeaturePlan, Tables]:
     """A plan with all families, made from prepared readings; and the tables as they were sent."""
     tables, known = fleet(seed), contract(windows)
     ready = prepared(tables, known, 0)
-    learned = features.learn(known, ready.telemetry, ready.rows, keep_every=1)
-    everything = {name: getattr(tables, name) for name in features.FLEET_TABLES}
-    plan = features.build_plan(known, frames.PARAMS, features.merge([learned]), everything)
+    learned = learn(known, ready.telemetry, ready.rows, keep_every=1)
+    everything = {name: getattr(tables, name) for name in FLEET_TABLES}
+    plan = build_plan(known, frames.PARAMS, merge([learned]), everything)
     precision = tuple(np.linspace(0.4, 1.6, len(plan.health.precision)))        # so few readings teach none
     return replace(plan, health=replace(plan.health, precision=precision)), tables

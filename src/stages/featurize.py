@@ -8,7 +8,8 @@ Writes  data/features: part-*.parquet (key and float32 features), plan.json
 
 from collections.abc import Sequence
 
-from oilcan.core import features
+from oilcan.core.features.arrays import FLEET_TABLES
+from oilcan.core.features.learning import row_columns
 from oilcan.io.stage import files, stage, stage_inputs, table_files
 from oilcan.operations.partitioned.feature_partitions import PreparedFleet, write_features
 from oilcan.params.compute import ComputeParams
@@ -21,8 +22,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     compute = stage_inputs.read_params(ComputeParams, args.params, "compute")
     p = stage_inputs.read_params(FeaturizeParams, args.params, "featurize")
     contract = stage_inputs.read_contract(args.contract)
-    rows = table_files.read_table(args.prepared / "rows.parquet", features.row_columns(contract, p))
-    tables = table_files.read_tables(args.prepared, features.FLEET_TABLES)
+    rows = table_files.read_table(args.prepared / "rows.parquet", row_columns(contract, p))
+    tables = table_files.read_tables(args.prepared, FLEET_TABLES)
     fleet = PreparedFleet(table_files.partitions(args.prepared / "telemetry"), rows, tables)
 
     with files.fresh_folder(args.out) as out:

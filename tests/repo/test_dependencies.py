@@ -59,6 +59,16 @@ def test_params_are_exactly_the_sections_the_script_reads(address):
     assert set(entry.params) == read
 
 
+@pytest.mark.parametrize("address", STAGES)
+def test_code_of_other_sections_is_no_dep(address):
+    entry = _entry(address)
+    modules = {Path(dep).stem for dep in entry.deps if dep.startswith("src/oilcan/params/")} - {"__init__", "section"}
+    # `review` computes the champion's features, and their families know the options that they were planned with
+    others = {"compute"} | ({"featurize"} if entry.name == "review" else set())
+    assert modules <= {*entry.params, *others}
+    assert "src/oilcan/params" not in entry.deps
+
+
 def test_the_closure_sees_imports_of_imports_and_inside_functions(tmp_path: Path):
     script = tmp_path / "script.py"
     script.write_text("def main():\n    from oilcan.io.stage import stage\n", encoding="utf-8")

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from tests import feature_frames as frames
 
-from oilcan.core import features
+from oilcan.core.features.arrays import FLEET_TABLES
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.ground.errors import DataError
 
@@ -36,7 +36,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     rows = pd.concat(rows, ignore_index=True)
     rows.loc[rows["machine_id"] == "m3", "part"] = "test"
     rows.to_parquet(prepared / "rows.parquet")
-    for name in features.FLEET_TABLES:
+    for name in FLEET_TABLES:
         getattr(tables, name).to_parquet(prepared / f"{name}.parquet")
     values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     values["compute"]["jobs"] = 1

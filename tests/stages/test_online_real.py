@@ -9,9 +9,11 @@ import yaml
 from tests import online_frames as frames
 from tests.stages.test_real_contracts import PRESENT, ROOT
 
-from oilcan.core import features
-from oilcan.core.features.arrays import Tables
+from oilcan.core.features.arrays import FLEET_TABLES, Tables
+from oilcan.core.features.batch import compute_matrix
+from oilcan.core.features.learning import learn, merge
 from oilcan.core.features.plan import FeaturePlan
+from oilcan.core.features.planning.build import build_plan
 from oilcan.core.ingest import ingest
 from oilcan.core.online import NEW, OnlineFeatures
 from oilcan.core.timeline.groups import exact, units_per_tick
@@ -23,7 +25,7 @@ SLICES = {"ai4i2020": 400, "azure_pdm_daily": 6, "backblaze_2013": 60, "cmapss_f
 DAYS = 14                           # of daily files
 
 
-def sliced(name: str, folder: Path) -> tuple[features.Tables, object]:
+def sliced(name: str, folder: Path) -> tuple[Tables, object]:
     """Some machines of a data set, those that fail first, with every reading a row."""
     contract = stage_inputs.read_contract(ROOT / f"datasets/{name}.yaml")
     for file in sorted(PRESENT[name].rglob("*")):
@@ -38,16 +40,16 @@ def sliced(name: str, folder: Path) -> tuple[features.Tables, object]:
     keys = [key for key in ("machine_id", "time") if key in chosen["telemetry"]]
     rows = chosen["telemetry"][keys].assign(partition=0, part="train")
     rows["target_rul"] = np.minimum(rows.groupby("machine_id").cumcount(ascending=False), 125.0)
-    return Tables(rows=rows, **{key: chosen[key] for key in ("telemetry", *features.FLEET_TABLES)}), contract
+    return Tables(rows=rows, **{key: chosen[key] for key in ("telemetry", *FLEET_TABLES)}), contract
 
 
 def planned(tables: Tables, contract: object) -> FeaturePlan:
     """The plan that `featurize` would propose for the slice."""
     settings = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["featurize"]
     ready = frames.prepared(tables, contract, 0)
-    learned = features.learn(contract, ready.telemetry, tables.rows, keep_every=1)
-    everything = {name: getattr(tables, name) for name in features.FLEET_TABLES}
-    return features.build_plan(contract, FeaturizeParams(**settings), features.merge([learned]), everything)
+    learned = learn(contract, ready.telemetry, tables.rows, keep_every=1)
+    everything = {name: getattr(tables, name) for name in FLEET_TABLES}
+    return build_plan(contract, FeaturizeParams(**settings), merge([learned]), everything)
 
 
 class TestSlices:
@@ -78,5 +80,5 @@ class TestSlices:
         slots = engine.register(tables.telemetry["machine_id"].tolist(), tables.machines)
         values = frames.numbers(engine, tables.telemetry)
         assert (engine.apply(slots, np.zeros(len(slots), np.int64), values) == NEW).all()
-        expected = features.compute_matrix(plan, frames.prepared(tables, contract, 2))
+        expected = compute_matrix(plan, frames.prepared(tables, contract, 2))
         np.testing.assert_array_equal(engine.features(slots), expected)

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from tests import feature_frames as frames
 
-from oilcan.core import features
-from oilcan.core.features.arrays import Arrays
+from oilcan.core.features.arrays import FLEET_TABLES, Arrays
+from oilcan.core.features.learning import learn
 from oilcan.core.features.plan import FeaturePlan
+from oilcan.core.features.planning.build import build_plan
+from oilcan.core.features.planning.screen import Screen, useful
 from oilcan.ground.errors import DataError, IntegrityError
 
 
@@ -48,9 +50,9 @@ def test_where_life_is_the_only_forecast_sensors_are_lean() -> None:
     tables = frames.fleet(1)
     known = frames.contract()
     known = known.model_copy(update={"tasks": {"rul": known.tasks["rul"]}})
-    learned = features.learn(known, tables.telemetry, tables.rows, keep_every=1)
-    fleet = {name: getattr(tables, name) for name in features.FLEET_TABLES}
-    plan = features.build_plan(known, frames.PARAMS, learned, fleet)
+    learned = learn(known, tables.telemetry, tables.rows, keep_every=1)
+    fleet = {name: getattr(tables, name) for name in FLEET_TABLES}
+    plan = build_plan(known, frames.PARAMS, learned, fleet)
     sensors = {feature.statistic for feature in plan.features if feature.sensor == "shake"}
     assert sensors == {"early", "renewed"}
     assert {"health_index_ewm_60h", "health_index_life_3h", "health_index_slope_30h"} <= set(plan.names)
@@ -60,8 +62,8 @@ def test_useful_drops_constant_empty_and_doubled_features() -> None:
     plan = frames.plan_for(frames.fleet(1)).select(["shake_level", "shake_mean_3h", "shake_std_3h", "shake_min_3h"])
     column = np.arange(4.0)
     matrix = np.column_stack([column, np.full(4, 7.0), np.full(4, np.nan), column]).astype(np.float32)
-    screens = [features.Screen.of(matrix[:2]), features.Screen.of(matrix[2:])]
-    assert features.useful(plan, screens) == [plan.names[0]]
+    screens = [Screen.of(matrix[:2]), Screen.of(matrix[2:])]
+    assert useful(plan, screens) == [plan.names[0]]
 
 
 def test_a_row_of_an_unknown_machine_is_a_clear_refusal() -> None:

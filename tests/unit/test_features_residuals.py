@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from tests import feature_frames as frames
 
-from oilcan.core import features
+from oilcan.core.features.batch import compute_matrix
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.features.signals.residuals import RIDGE, Residuals, learn_residuals
 
@@ -66,7 +66,7 @@ def test_residuals_are_sensors_of_the_plan_and_survive_json() -> None:
     assert plan.columns[-3:] == ("heat_residual", "shake_residual", "health_index")
     assert {"heat_residual_mean_3h", "shake_residual_mean_30h"} <= set(plan.names)
     assert FeaturePlan.from_json(plan.to_json()) == plan
-    column = features.compute_matrix(plan, tables)[:, plan.names.index("heat_residual_mean_30h")]
+    column = compute_matrix(plan, tables)[:, plan.names.index("heat_residual_mean_30h")]
     assert np.isfinite(column).mean() > 0.9
     without = [family for family in frames.PARAMS.families if family != "residual"]
     assert frames.plan_for(tables, families=without).residuals is None

@@ -18,7 +18,7 @@ from oilcan.evaluation import (
     baselines,
     event_quality,
     hazard_quality,
-    importance,
+    importance_table,
     life_quality,
     machine_ranking,
     plots,
@@ -66,7 +66,7 @@ def evaluate(fleet: Fleet, forecasts: Forecasts, explained: dict[str, Any], para
                 tables |= drawn
     for task in fleet.tasks("class", "number"):
         numbers.setdefault("tasks", {})[task] = stated_task(fleet, forecasts, task, params)
-    tables["importance"] = importance.table(explained, importance.headline_of(explained, fleet.contract))
+    tables["importance"] = importance_table.table(explained, importance_table.headline_of(explained, fleet.contract))
     test = numbers.setdefault("test", {} if event_tasks or life_tasks else {"n": numbers["basis"]["rows"]})
     test.setdefault("n", test.get("n_rul", 0))
     return Evaluation(_tidy(numbers), _tidy(sliced), tables)

@@ -7,7 +7,7 @@ people is that of all features of a sensor shuffled together, as whole rows.
 """
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,7 +23,6 @@ from oilcan.core.reasons.leaf_paths import leaf_paths
 from oilcan.ground.columns import TARGET
 from oilcan.params.explain import ExplainParams
 
-COLUMNS: Final = ["words", "sensor", "loss", "low", "high"]
 _LISTED: Final = 12             # features that are shuffled alone: those the trees lean on most
 _LIFE_SHARE: Final = 3          # every row of a remaining life tells much: a third of the rows does
 _WORDS: Final = {"errors": "Error codes logged", "maintenance": "Maintenance done", "failures": "Failures so far",
@@ -90,12 +89,6 @@ def importance(contract: Contract, plan: FeaturePlan, fitted: Fitted, rows: pd.D
     return found
 
 
-def headline_of(explained: Mapping[str, Any], contract: Contract) -> str:
-    """Name of the explained forecast that people see first: of the headline task, or the first of its classes."""
-    name = contract.headline()[0]
-    return next((each for each in explained if each == name or each.startswith(f"{name}__")), name)
-
-
 def _is_explained(contract: Contract, forecast: Forecast) -> bool:
     """Tasks as a whole, and each class of a `class` task."""
     return getattr(forecast, "mode", None) is None or contract.tasks[forecast.task].kind == "class"
@@ -150,13 +143,3 @@ def _words(contract: Contract, sensor: str) -> str:
         if table in contract.tables:
             said |= {name: column.description for name, column in contract.tables[table].columns.items()}
     return said.get(sensor) or _WORDS.get(sensor, sensor)
-
-
-def table(explained: dict[str, Any], task: str | None) -> pd.DataFrame:
-    """Sensors of one task as lines, the dearest first; empty if the task was not explained."""
-    sensors = explained.get(task, {}).get("sensors", {}) if task else {}
-    lines = [(entry["words"], name, entry["loss"], entry["loss"] - entry["spread"], entry["loss"] + entry["spread"])
-             for name, entry in sensors.items()]
-    ordered = sorted(lines, key=lambda line: (-line[2], line[1]))
-    return pd.DataFrame(ordered, columns=COLUMNS).astype({"words": "object", "sensor": "object"})
-

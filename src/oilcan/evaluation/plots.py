@@ -15,7 +15,7 @@ from oilcan.contract import Costs
 from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.core.judging import costs, row_metrics
 from oilcan.core.judging.event_matching import EventCounts
-from oilcan.evaluation import hazard_quality, importance, machine_ranking
+from oilcan.evaluation import hazard_quality, importance_table, machine_ranking
 from oilcan.evaluation.event_rows import EventRows
 from oilcan.evaluation.life_quality import LifeRows
 from oilcan.evaluation.results import false_alarm_rate
@@ -30,7 +30,7 @@ COLUMNS: Final[dict[str, list[str]]] = {
     "cost_ratio": ["missed_over_false_alarm", "model", *POLICIES],
     "alarms_curve": ["false_alarms", "detected_share", "threshold"],
     "machines_pr": machine_ranking.COLUMNS,
-    "importance": importance.COLUMNS,
+    "importance": importance_table.COLUMNS,
     "outlook": hazard_quality.COLUMNS,
     "lead_time": ["lead_time", "failures"],
     "score_histogram": ["p", "no_failure", "failure"],

@@ -13,7 +13,8 @@ import pandas as pd
 
 from oilcan.contract import Contract
 from oilcan.core.bundle.bundle import Bundle
-from oilcan.core.features import FLEET_TABLES, Tables, compute_matrix
+from oilcan.core.features.arrays import FLEET_TABLES, Tables
+from oilcan.core.features.batch import compute_matrix
 from oilcan.core.ingest.duplicates import find_duplicates
 from oilcan.core.prepare.forecast_rows import pick_rows
 from oilcan.core.prepare.partitions import clean_readings

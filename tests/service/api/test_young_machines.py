@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 from tests import online_frames as frames
 
-from oilcan.core import features
-from oilcan.core.features.arrays import Tables
+from oilcan.core.features.arrays import FLEET_TABLES, Tables
 from oilcan.scoring.scorer import columns
 
 DAYS, STEP = 20, 1.25                   # the reference period of the demo fleet is seven days
@@ -16,7 +15,7 @@ def test_forecasts_are_those_of_batch_while_window_and_normal_hold_the_same_read
     days = (telemetry["time"] - telemetry.groupby("machine_id")["time"].transform("min")) / pd.Timedelta(days=1)
     young, days = telemetry[days < DAYS].reset_index(drop=True), days[days < DAYS].to_numpy()
     tables = Tables(telemetry=young, rows=young[["machine_id", "time"]],
-                    **{name: fleet[name] for name in features.FLEET_TABLES})
+                    **{name: fleet[name] for name in FLEET_TABLES})
     live = frames.Stream(bundle.plan, tables, bundle.contract, bundle.fill_periods, None)
     for table in frames.RECORDS:
         live.tell(table, np.arange(len(getattr(tables, table))))

@@ -6,8 +6,10 @@ from pathlib import Path
 import joblib
 import pandas as pd
 
-from oilcan.core import features
 from oilcan.core.bundle.bundle import Bundle
+from oilcan.core.features.arrays import FLEET_TABLES, Tables
+from oilcan.core.features.batch import feature_table
+from oilcan.core.features.plan import FeaturePlan
 from oilcan.ground.columns import KEY, PART, TIME
 from oilcan.ground.processes import side_by_side
 from oilcan.io.stage import table_files
@@ -19,7 +21,7 @@ def champion_forecasts(champion: Bundle, prepared: Path, compute: ComputeParams)
     """Key and forecasts of the champion, one row for each test row of `prepared` (data/prepared)."""
     key = [name for name in KEY if name != TIME or champion.contract.time.kind != "none"]
     rows = table_files.read_table(prepared / "rows.parquet", ["partition", PART, *key])
-    tables = table_files.read_tables(prepared, features.FLEET_TABLES)
+    tables = table_files.read_tables(prepared, FLEET_TABLES)
     computed = side_by_side(compute.jobs, compute.backend)(
         joblib.delayed(_test_features)(champion.plan, path, rows[rows["partition"] == number], tables)
         for number, path in enumerate(table_files.partitions(prepared / "telemetry"))
@@ -31,7 +33,7 @@ def champion_forecasts(champion: Bundle, prepared: Path, compute: ComputeParams)
 
 
 def _test_features(
-    plan: features.FeaturePlan, path: Path, rows: pd.DataFrame, tables: Mapping[str, pd.DataFrame]
+    plan: FeaturePlan, path: Path, rows: pd.DataFrame, tables: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
     test = rows[rows[PART] == "test"].reset_index(drop=True)
-    return features.feature_table(plan, features.Tables(telemetry=table_files.read_table(path), rows=test, **tables))
+    return feature_table(plan, Tables(telemetry=table_files.read_table(path), rows=test, **tables))

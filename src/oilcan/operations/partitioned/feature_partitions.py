@@ -8,7 +8,12 @@ import joblib
 import pandas as pd
 
 from oilcan.contract import Contract
-from oilcan.core import features
+from oilcan.core.features.arrays import Tables
+from oilcan.core.features.batch import feature_table
+from oilcan.core.features.learning import Learned, learn, merge, thinning
+from oilcan.core.features.plan import FeaturePlan
+from oilcan.core.features.planning.build import build_plan
+from oilcan.core.features.planning.screen import Screen, useful
 from oilcan.ground.processes import side_by_side
 from oilcan.io.stage import table_files
 from oilcan.params.compute import ComputeParams
@@ -24,7 +29,7 @@ class PreparedFleet:
     readings
         Part files of the cleaned telemetry, in order of their numbers.
     rows
-        Of rows.parquet: key, partition, part, and what `features.row_columns` names.
+        Of rows.parquet: key, partition, part, and what `row_columns` names.
     tables
         Event tables and machines by name.
     """
@@ -41,7 +46,7 @@ class PreparedFleet:
 
 def write_features(
     contract: Contract, fleet: PreparedFleet, params: FeaturizeParams, compute: ComputeParams, out: Path
-) -> tuple[features.FeaturePlan, int]:
+) -> tuple[FeaturePlan, int]:
     """Write one feature table for each partition into `out`.
 
     Returns
@@ -51,29 +56,29 @@ def write_features(
     """
     parts = fleet.parts()
     run = side_by_side(min(compute.jobs, len(parts)), compute.backend)
-    every = features.thinning(contract, len(fleet.rows))
+    every = thinning(contract, len(fleet.rows))
     learned = run(joblib.delayed(_learn)(contract, path, rows, every) for path, rows in parts.items())
-    plan = features.build_plan(contract, params, features.merge(learned), dict(fleet.tables))
+    plan = build_plan(contract, params, merge(learned), dict(fleet.tables))
     screens = run(joblib.delayed(_write)(plan, path, rows, fleet.tables, out) for path, rows in parts.items())
-    final = plan.select(features.useful(plan, screens)) if params.drop_constant else plan
+    final = plan.select(useful(plan, screens)) if params.drop_constant else plan
     run(joblib.delayed(_keep_columns)(out / path.name, plan, final) for path in parts)
     return final, len(plan.names) - len(final.names)
 
 
-def _learn(contract: Contract, path: Path, rows: pd.DataFrame, keep_every: int) -> features.Learned:
-    return features.learn(contract, table_files.read_table(path), rows, keep_every=keep_every)
+def _learn(contract: Contract, path: Path, rows: pd.DataFrame, keep_every: int) -> Learned:
+    return learn(contract, table_files.read_table(path), rows, keep_every=keep_every)
 
 
 def _write(
-    plan: features.FeaturePlan, path: Path, rows: pd.DataFrame, tables: Mapping[str, pd.DataFrame], out: Path
-) -> features.Screen:
+    plan: FeaturePlan, path: Path, rows: pd.DataFrame, tables: Mapping[str, pd.DataFrame], out: Path
+) -> Screen:
     """Write one feature table; returns a summary of its training rows, small enough to send to the parent."""
-    table = features.feature_table(plan, features.Tables(telemetry=table_files.read_table(path), rows=rows, **tables))
+    table = feature_table(plan, Tables(telemetry=table_files.read_table(path), rows=rows, **tables))
     table_files.write_table(table, out / path.name)
-    return features.Screen.of(table.loc[rows["part"] == "train", plan.names].to_numpy())
+    return Screen.of(table.loc[rows["part"] == "train", plan.names].to_numpy())
 
 
-def _keep_columns(path: Path, plan: features.FeaturePlan, final: features.FeaturePlan) -> None:
+def _keep_columns(path: Path, plan: FeaturePlan, final: FeaturePlan) -> None:
     if final != plan:
         dropped = set(plan.names) - set(final.names)
         table_files.write_table(table_files.read_table(path).drop(columns=sorted(dropped)), path)
