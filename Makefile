@@ -12,7 +12,7 @@ export PYTHONUTF8 := 1
 # One writer at a time: the kernel drops this lock even after kill -9.
 LOCKED := flock --nonblock --conflict-exit-code 75 .dvc/tmp/project.lock
 
-.PHONY: all help install install-test repro summary check test test-quick serve install-serve install-tune fresh verify results bench bench-serving deps docs tables pictures readme lock clean
+.PHONY: all help install install-test repro summary check test test-quick serve install-serve install-tune install-excel install-sql fresh verify results bench bench-serving deps docs tables pictures readme lock clean
 
 all: install repro summary  ## environment, the whole pipeline, a short summary (the main job)
 
@@ -41,7 +41,7 @@ $(VENV)/.core: requirements/core.txt pyproject.toml | $(BIN)/python
 	$(BIN)/dvc config --local plots.html_template plots/page.html
 	touch $@
 
-# .test, .serve, .tune: further packages, each by the lock file of its name
+# .test, .serve, .tune, .excel, .sql: further packages, each by the lock file of its name
 $(VENV)/.%: requirements/%.txt $(VENV)/.core
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $<
 	touch $@
@@ -49,6 +49,10 @@ $(VENV)/.%: requirements/%.txt $(VENV)/.core
 install-serve: $(VENV)/.serve  ## the same with what the service needs
 
 install-tune: $(VENV)/.tune  ## the same with what `oilcan tune` needs
+
+install-excel: $(VENV)/.excel  ## the same with what reading Excel sheets needs
+
+install-sql: $(VENV)/.sql  ## the same with what reading from databases needs
 
 repro: install  ## dvc repro, one at a time
 	@mkdir -p .dvc/tmp
@@ -59,7 +63,7 @@ summary: install  ## the forecast's quality, what it saves, where to look
 	@oilcan summary
 
 lock:  ## renew the lock files
-	for name in bootstrap core serve tune test bench rival-mlflow rival-bentoml; do \
+	for name in bootstrap core serve tune excel sql test bench rival-mlflow rival-bentoml; do \
 	  (cd requirements && $(CURDIR)/$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header --upgrade $$name.in -o $$name.txt); done
 

@@ -29,6 +29,14 @@ class Download(Part):
         return list(self.members.values()) + ([self.path] if self.path else [])
 
 
+class Query(Part):
+    """A question to a database; its answer becomes a Parquet file that never changes."""
+
+    path: str                                       # below data/raw/<name>/, ends in .parquet
+    database: str = pydantic.Field(pattern=r"^[a-z][a-z0-9_]*$")  # address in the environment: OILCAN_DATABASE_<NAME>
+    sql: str = pydantic.Field(min_length=1)         # with ORDER BY, so that the same rows give the same bytes
+
+
 class Source(Part):
     """Where the data come from, and under what licence they may be used."""
 
@@ -38,3 +46,4 @@ class Source(Part):
     retrieved: str | None = None
     files: list[RawFile] = []
     downloads: list[Download] = []
+    queries: list[Query] = []

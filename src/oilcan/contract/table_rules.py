@@ -15,6 +15,12 @@ def source_rules(contract: Contract) -> Iterator[str]:
     for at, file in enumerate(contract.source.files):
         if PurePosixPath(file.path).is_absolute() or ".." in PurePosixPath(file.path).parts or "\\" in file.path:
             yield f"source.files.{at}.path: must lie below data/raw/{contract.name} (found {file.path!r})"
+    for at, query in enumerate(contract.source.queries):
+        if query.path not in pins:
+            yield (f"source.queries.{at}.path: {query.path!r} is not among source.files (found {sorted(pins)}; wanted "
+                   f"`{{path: {query.path}, sha256: null}}`, which the first `oilcan dataset fetch` fills in)")
+        if not query.path.endswith(".parquet"):
+            yield f"source.queries.{at}.path: the answer is a Parquet file (found {query.path!r})"
     for at, download in enumerate(contract.source.downloads):
         where = f"source.downloads.{at}"
         is_zip = download.unpack == "zip"

@@ -8,7 +8,7 @@ from pathlib import Path
 from oilcan.contract import UNKNOWN
 from oilcan.core.draft import NAME, draft_contract
 from oilcan.ground.errors import ContractError
-from oilcan.io.raw_data import fetch, inspection, placing
+from oilcan.io.raw_data import fetch, inspection, placing, queries
 from oilcan.io.repository.dvc_command import record_raw
 from oilcan.io.repository.repository_root import short
 from oilcan.io.stage import files, stage_inputs
@@ -83,9 +83,18 @@ def place(root: Path, name: str, source: Path | None, *, any_version: bool, reco
 
 
 def download(root: Path, name: str, *, record: bool) -> Brought:
-    """Download the missing files of a contract from its official address; raises as `place`."""
-    contract, folder = stage_inputs.read_contract(contract_file(root, name)), root / "data/raw" / name
-    fetched = fetch.bring(contract, folder)
+    """Run the queries of a contract and download its missing files; raises as `place`.
+
+    The sha256 of a query's first answer is written into the contract.
+    """
+    where, folder = contract_file(root, name), root / "data/raw" / name
+    contract = stage_inputs.read_contract(where)
+    taken = len([query for query in contract.source.queries if not (folder / query.path).exists()])
+    pins = queries.take_snapshots(contract, folder)
+    if pins:
+        files.write_text(queries.record_pins(where.read_text(encoding="utf-8"), pins), where)
+        contract = stage_inputs.read_contract(where)
+    fetched = fetch.bring(contract, folder) + taken
     if record:
         record_raw(root, name)
-    return Brought(folder, fetched, len(contract.source.files) - fetched)
+    return Brought(folder, fetched, len(contract.source.files) - fetched, len(pins))

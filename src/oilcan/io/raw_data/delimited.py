@@ -51,7 +51,12 @@ def read_delimited(path: Path, file: str, table: Table, *, is_test: bool = False
         If the file is truncated, unreadable, of another encoding, its columns are not as listed, or
         its records cannot be told apart.
     """
-    content = _blanks_to_tabs(without_frame(_utf8(_bytes(path, file), table, file), table), table)
+    return read_content(_utf8(_bytes(path, file), table, file), file, table, is_test=is_test)
+
+
+def read_content(text: bytes, file: str, table: Table, *, is_test: bool = False) -> RawPiece:
+    """The same from the text of a file, in UTF-8 without byte-order mark."""
+    content = _blanks_to_tabs(without_frame(text, table), table)
     form = _Form.of(table)
     head_end = records.first_record_end(content, form.separator, form.quote)
     first = _first_row(content[:head_end], form, file)

@@ -11,7 +11,7 @@ import pyarrow.parquet
 from oilcan.contract import Contract, Table
 from oilcan.core.ingest.frames import RawPiece
 from oilcan.ground.errors import DataError, bullet_list
-from oilcan.io.raw_data import delimited
+from oilcan.io.raw_data import delimited, sheets
 from oilcan.io.raw_data.wanted import text_labels, wanted_columns
 
 _REST: Final = Table(grain="one line per test life", files=["-"], header=False, separator="blank", columns={})
@@ -95,7 +95,8 @@ def _read_pieces(
 def _read_file(path: Path, file: str, table: Table, *, is_test: bool) -> RawPiece:
     if table.format == "parquet":
         return _read_parquet(path, file, table, is_test=is_test)
-    return delimited.read_delimited(path, file, table, is_test=is_test)
+    read = sheets.read_sheet if table.format == "excel" else delimited.read_delimited
+    return read(path, file, table, is_test=is_test)
 
 
 def _read_parquet(path: Path, file: str, table: Table, *, is_test: bool) -> RawPiece:
