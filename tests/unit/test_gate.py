@@ -140,9 +140,12 @@ def test_a_failure_mode_no_better_than_chance_is_withheld_alone():
     modes = {"bearing": {"pr_auc": 0.5, "pr_auc_ci95": [0.4, 0.6], "prevalence": 0.02, "n_failures": 9},
              "seal": {"pr_auc": 0.03, "pr_auc_ci95": [0.01, 0.06], "prevalence": 0.02, "n_failures": 4},
              "motor": {"n_failures": 0}}
-    verdict = judge(GOOD | {"modes": modes}, QUALITY, [], PARAMS, TASKS)
-    assert (verdict.decision, verdict.withheld) == ("promote", ("failed__seal",))
-    assert verdict.as_json()["withheld"] == ["failed__seal"]
+    within = Task(kind="failure_within", horizon="24h", lead_time="1h", modes=True)
+    metrics = GOOD | {"modes": modes, "test": GOOD["test"] | {"rmse": 3.0}}
+    verdict = judge(metrics, QUALITY, [], PARAMS, {"failure": within, "rul": Task(kind="rul")})
+    assert (verdict.decision, verdict.withheld) == ("promote", ("failure__seal",))
+    assert verdict.as_json()["withheld"] == ["failure__seal"]
+    assert len({check.name for check in verdict.checks}) == len(verdict.checks)
 
 
 def test_any_policy_that_is_cheaper_holds():

@@ -186,8 +186,8 @@ def _number_floors(block: Numbers, _params: ReviewParams) -> Iterator[Check]:
 
 def _modes(metrics: Numbers, tasks: Mapping[str, Task]) -> Iterator[tuple[str, Check]]:
     """Name of each mode's own forecast, and its check; modes that did not fail in the test part are not judged."""
-    for task, _, block in of_each_task(metrics, tasks):
-        for mode, numbers in block.get("modes", {}).items():
+    for task, spec, block in of_each_task(metrics, tasks):
+        for mode, numbers in block.get("modes", {}).items() if spec.modes else ():
             if numbers.get("pr_auc") is not None and numbers.get("prevalence") is not None:
                 yield f"{task}__{mode}", _better_than_chance(f"forecast of mode {mode}", numbers, "withhold")
 

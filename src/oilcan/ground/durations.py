@@ -7,6 +7,7 @@ import pydantic
 from pydantic_core import core_schema
 
 _HOURS: Final = {"s": 1 / 3600, "min": 1 / 60, "h": 1.0, "d": 24.0, "w": 168.0}
+_WORDS: Final = {"d": "day", "w": "week", "cycle": "cycle", "cycles": "cycle"}
 _PATTERN: Final = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(s|min|h|d|w|cycles?)\s*$")
 
 
@@ -19,18 +20,23 @@ class Duration:
         Length in hours, or in cycles.
     counts_cycles
         True where the unit is cycles.
+    words
+        As a person reads it, in the unit it was written in: `7 days`.
 
     Examples
     --------
     >>> Duration.parse("7d").ticks, str(Duration.parse("7d")), Duration.parse("30 cycles").counts_cycles
     (168.0, '168h', True)
+    >>> [Duration.parse(text).words for text in ("7d", "1w", "48h", "1 cycle")], Duration(12.0).words
+    (['7 days', '1 week', '48 h', '1 cycle'], '12 h')
     """
 
-    __slots__ = ("counts_cycles", "ticks")
+    __slots__ = ("counts_cycles", "ticks", "words")
 
-    def __init__(self, ticks: float, *, counts_cycles: bool = False) -> None:
+    def __init__(self, ticks: float, *, counts_cycles: bool = False, words: str | None = None) -> None:
         self.ticks = float(ticks)
         self.counts_cycles = counts_cycles
+        self.words = words or _in_words(self.ticks, "cycle" if counts_cycles else "h")
 
     @classmethod
     def parse(cls, text: str) -> "Duration":
@@ -39,9 +45,10 @@ class Duration:
         if match is None:
             raise ValueError(f"not a duration with a unit (found {text!r}, wanted e.g. '24h', '7d', '30 cycles')")
         number, unit = float(match[1]), match[2]
+        words = _in_words(number, unit)
         if unit.startswith("cycle"):
-            return cls(number, counts_cycles=True)
-        return cls(number * _HOURS[unit])
+            return cls(number, counts_cycles=True, words=words)
+        return cls(number * _HOURS[unit], words=words)
 
     @property
     def suffix(self) -> str:
@@ -71,6 +78,11 @@ class Duration:
         return core_schema.no_info_plain_validator_function(
             read, serialization=core_schema.plain_serializer_function_ser_schema(str)
         )
+
+
+def _in_words(number: float, unit: str) -> str:
+    word = _WORDS.get(unit)
+    return f"{number:g} {unit if word is None else word if number == 1 else word + 's'}"
 
 
 def _positive(duration: Duration) -> Duration:

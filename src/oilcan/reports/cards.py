@@ -54,10 +54,10 @@ def _facts(contract: Contract, model: Mapping[str, Any]) -> dict[str, str]:
 def _words(task: Task) -> str:
     if task.horizon is not None and task.lead_time is not None:
         modes = ", and for each failure mode" if task.modes else ""
-        return (f"the probability that the machine fails in the {task.horizon} that begin {task.lead_time} from "
-                f"now{modes}.")
+        return (f"the probability that the machine fails in the {task.horizon.words} that begin {task.lead_time.words} "
+                f"from now{modes}.")
     if task.kind == "rul":
-        return f"the remaining useful life{f', up to {task.cap}' if task.cap else ''}, with a 90 % interval."
+        return f"the remaining useful life{f', up to {task.cap.words}' if task.cap else ''}, with a 90 % interval."
     ahead = f" {task.lead_time} from now" if task.lead_time is not None and task.lead_time.ticks else ""
     if task.kind == "class":
         return f"which of its classes `{task.column}` has{ahead}, each with its probability."

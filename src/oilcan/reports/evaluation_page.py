@@ -14,6 +14,7 @@ from oilcan.evaluation.importance_table import headline_of
 from oilcan.evaluation.results import Evaluation, false_alarm_rate
 from oilcan.governance.gate import Verdict, simple_costs
 from oilcan.governance.task_numbers import of_each_task
+from oilcan.ground.durations import Duration
 from oilcan.ground.quantities import between, money, number, percent, span
 from oilcan.reports import sentences
 from oilcan.reports.charts import charts
@@ -208,6 +209,10 @@ def _tasks(contract: Contract, metrics: Numbers, unit: str) -> dict[str, Any] | 
     return _table(lines, columns) if lines else None
 
 
+def _words(duration: Duration | None) -> str:
+    return duration.words if duration else "time"
+
+
 def _protocol(contract: Contract, basis: Mapping[str, Any]) -> list[str]:
     name, task = contract.headline()
     prices = contract.costs
@@ -215,7 +220,8 @@ def _protocol(contract: Contract, basis: Mapping[str, Any]) -> list[str]:
              f"Prices of the contract: missed failure {money(prices.missed_failure_eur)}, false alarm "
              f"{money(prices.false_alarm_eur)}, planned repair {money(prices.planned_repair_eur)}."]
     if task.kind == "failure_within":
-        lines.append(f"Task {name}: a failure in the {task.horizon} that begin {task.lead_time} from now. An alarm "
+        lines.append(f"Task {name}: a failure in the {_words(task.horizon)} that begin {_words(task.lead_time)} from "
+                     "now. An alarm "
                      "earlier or later than that is false; a failure is announced if an alarm fell in its window. "
                      "Windows cut off by the ends of the test part, and alarms whose outcome is not yet known, are "
                      "left out.")

@@ -27,4 +27,4 @@ def described(contract: Contract) -> dict[str, Any]:
 
 
 def _text(duration: Duration | None) -> str | None:
-    return None if duration is None else duration.suffix
+    return None if duration is None else duration.words
