@@ -24,6 +24,7 @@ BLOCKS: dict[str, list[tuple[str, str]]] = {
         (f"dvc exp run -n wider -S {IDEA}", r"^(Running stage|Ran experiment)"),
         ("dvc params diff", ""),
         ("dvc metrics diff --precision 3", ""),
+        ("dvc exp show --only-changed --no-pager", ""),
     ],
 }
 
@@ -57,7 +58,7 @@ def filled(text: str, name: str, content: str) -> str:
 
 def _environment(folder: Path) -> dict[str, str]:
     return os.environ | {
-        "DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(folder.parent / "site"),
+        "DVC_NO_ANALYTICS": "1", "COLUMNS": "120", "DVC_SITE_CACHE_DIR": str(folder.parent / "site"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
 

@@ -13,6 +13,10 @@ def test_an_experiment_changes_the_metrics_and_is_listed(small_repo):
     assert "shallow" in shown
     changed = json.loads(small_repo.run("dvc", "metrics", "diff", "--json").stdout)
     assert changed["metrics/evaluate.json"]["test.pr_auc"]["diff"] != 0
+    assert sum(map(len, changed.values())) <= 20
+    table = small_repo.run("dvc", "exp", "show", "--only-changed", "--no-pager", COLUMNS="160").stdout
+    assert max(map(len, table.splitlines())) <= 160
+    assert "costs.saving" in table
     params = json.loads(small_repo.run("dvc", "params", "diff", "--json").stdout)
     assert params["params.yaml"]["train.hist_gradient_boosting.max_leaf_nodes"]["new"] == 4
     plots = json.loads(small_repo.run("dvc", "plots", "diff", "--json").stdout)

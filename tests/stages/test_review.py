@@ -24,7 +24,7 @@ def test_promote_then_review_again_compares_on_the_same_rows(small_repo):
     assert verdict["champion"] == note["bundle"]
     compared = next(check for check in verdict["checks"] if check["name"] == "champion, test part")
     assert compared["passed"]
-    assert "gain +0.0% [+0.0%, +0.0%]" in compared["found"]
+    assert "gain +0.0% (+0.0% to +0.0%)" in compared["found"]
 
 
 def test_a_worse_challenger_is_held_and_the_champion_stays(small_repo):

@@ -85,7 +85,7 @@ def _sensor(name: str, found: Any, contract: Contract) -> dict[str, Any]:
     return {
         "name": name, "unit": unit_words(spec.unit).strip(), "missing": percent(found["missing_share"]),
         "outside": number(found["outside_range"]), "stuck": number(found["stuck"]), "spikes": number(found["spikes"]),
-        "silent": f"{number(found['silent_machines'])} machines", "nature": nature, "strip": strip, "label": label,
+        "silent": number(found["silent_machines"]), "nature": nature, "strip": strip, "label": label,
         "low": "" if low is None else number(low), "high": "" if high is None else number(high),
     }  # fmt: skip
 
