@@ -89,7 +89,7 @@ class Column(Part):
         if self.is_made():
             return []
         if isinstance(self.source, list):
-            return list(self.source)
+            return [label for label in self.source if label not in (ROW_NUMBER, FILE_NAME)]
         return [name if self.source is None else self.source]
 
 

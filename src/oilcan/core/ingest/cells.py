@@ -56,7 +56,7 @@ def raw_cells(piece: RawPiece, name: str, spec: Column, table: Table) -> Cells:
         return Cells(_repeated(None, piece), wrong, is_absent=True)
     if spec.from_cells is not None:
         return _expression(piece, spec.from_cells, labels, table)
-    values = piece.frame[labels[0]] if len(labels) == 1 else _joined([piece.frame[label] for label in labels], table)
+    values = _joined(piece, spec.source, table) if isinstance(spec.source, list) else piece.frame[labels[0]]
     return Cells(_mapped(values, spec, table) if spec.map else values, wrong)
 
 
@@ -116,9 +116,10 @@ def _repeated(text: str | None, piece: RawPiece) -> pd.Series:
     return pd.Series(text, index=range(len(piece.frame)), dtype="str")
 
 
-def _joined(parts: Sequence[pd.Series], table: Table) -> pd.Series:
+def _joined(piece: RawPiece, labels: Sequence[Label], table: Table) -> pd.Series:
     """Cells of several columns with one blank between them, missing where one of them is."""
-    texts = [tidy(part, table.missing) for part in parts]
+    made = {ROW_NUMBER: pd.Series(piece.rows), FILE_NAME: _repeated(file_name(piece.file), piece)}
+    texts = [tidy(made[label] if label in made else piece.frame[label], table.missing) for label in labels]
     joined = texts[0]
     for text in texts[1:]:
         joined = joined + " " + text

@@ -91,8 +91,8 @@ def _proven(name: str, query: Query, digest: str, wanted: str | None) -> str:
     if wanted not in {None, digest}:
         raise IntegrityError(
             f"{query.path}: the database says something else today than in the snapshot that datasets/{name}.yaml "
-            f"names (found sha256 {digest}, wanted {wanted}). Get the snapshot by `dvc pull data/raw/{name}`, or take a "
-            f"new one: set its sha256 to null in the contract and raise the version.")
+            f"names (found sha256 {digest}, wanted {wanted}). Get the snapshot by `dvc pull data/raw/{name}`, or take "
+            f"a new one: set its sha256 to null in the contract and raise the version.")
     return digest
 
 

@@ -84,7 +84,8 @@ def _ambiguous(table: Table, held: Sequence[Any], file: str) -> list[str]:
     lines = [f"{file}: two columns are called {label!r}; give one another name, or name it by its position"
              for label in twins]
     for name, column in table.columns.items():
-        if column.source in (ROW_NUMBER, FILE_NAME) and column.source in held:
-            lines.append(f"{file}: `from: {column.source}` of {name} is ambiguous, the file has a column of that name; "
-                         f"say `from: {list(held).index(column.source)}` for the column, or rename it")
+        for word in column.source if isinstance(column.source, list) else [column.source]:
+            if word in (ROW_NUMBER, FILE_NAME) and word in held:
+                lines.append(f"{file}: `from: {word}` of {name} is ambiguous, the file has a column of that name; say "
+                             f"`from: {list(held).index(word)}` for the column, or rename it")
     return lines
