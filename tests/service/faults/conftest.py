@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.service.faults.faulty_service import FaultyService
+from tests.service.faults.test_schedules import MACHINES, do
 
 from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.serving.model.loaded_bundle import Served
-from tests.service.faults.faulty_service import FaultyService
-from tests.service.faults.test_schedules import MACHINES, do
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def served(_small_repo, tmp_path_factory) -> Served:
         do(service, "hour", hour)
         risks += service.service.live.engine.board.values["p_failure"][:MACHINES].tolist()
     service.close()
-    release, threshold = np.quantile(risks, [0.4, 0.6])
-    policy = AlarmPolicy(float(threshold), float(release), confirm=2, refractory=4.0, per_week=6)
+    release, threshold = np.quantile(risks, [0.3, 0.5])
+    policy = AlarmPolicy(float(threshold), float(release), confirm=1, refractory=10.0, per_week=6)
     served.headline = dataclasses.replace(served.headline, policy=policy)
     return served

@@ -46,7 +46,8 @@ class Faults:
 
     def __init__(self) -> None:
         self.reached: Counter[str] = Counter()
-        self.method: tuple[str, int, str] | None = None     # name, at its which call, which fault
+        self.calls: list[str | None] = []                   # a fault, or none, of each of the next calls of `method`
+        self.method = ""
         self.transactions: list[str | None] = []            # a fault, or none, of each of the next transactions
         self.is_away = False
         self._lock = threading.Lock()
@@ -54,11 +55,7 @@ class Faults:
     def of_method(self, name: str) -> str | None:
         with self._lock:
             self.reached[name] += 1
-            if self.method is None or self.method[0] != name:
-                return None
-            name, left, fault = self.method
-            self.method = None if left == 0 else (name, left - 1, fault)
-            return fault if left == 0 else None
+            return self.calls.pop(0) if name == self.method and self.calls else None
 
     def of_transaction(self) -> str | None:
         with self._lock:
@@ -68,7 +65,7 @@ class Faults:
 
     def heal(self) -> None:
         with self._lock:
-            self.method, self.transactions, self.is_away = None, [], False
+            self.calls, self.transactions, self.is_away = [], [], False
 
 
 def broken(store: Store, faults: Faults) -> Store:
