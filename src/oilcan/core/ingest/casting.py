@@ -72,6 +72,13 @@ def cast_identifier(raw: pd.Series, spec: Column, table: Table) -> Cast:
     >>> cast_identifier(pd.Series(["0101", "101.0", "9007199254740993", "P1"]), number, table)[0].tolist()
     ['101', '101', '9007199254740993', nan]
     """
+    codes, names = pd.factorize(raw)                # few names, many rows: each name is looked at once
+    done = _names(pd.Series(names), spec, table)
+    values = pd.Series(done.values.array.take(codes, allow_fill=True), index=raw.index)
+    return Cast(values, np.append(done.wrong, False)[codes], done.why)
+
+
+def _names(raw: pd.Series, spec: Column, table: Table) -> Cast:
     done = _text(raw, spec, table)
     if spec.type != "integer":
         return done

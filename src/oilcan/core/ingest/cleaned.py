@@ -44,6 +44,11 @@ class Cleaned:
     owner: np.ndarray | None = None
     joined: list["Cleaned"] = field(default_factory=list)
 
+    def refuse(self, where: np.ndarray, reason: str) -> None:
+        """Note raw rows to be refused; a mask of none is not kept."""
+        if where.any():
+            self.refusals.append((where, reason))
+
     def decide(self, where: np.ndarray, kind: Kind, reason: str) -> None:
         """Give rows of the frame a verdict and leave them out of it."""
         mask = np.zeros(len(self.fate.alive), dtype=bool)

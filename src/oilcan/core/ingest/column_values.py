@@ -21,12 +21,13 @@ def column_values(cleaned: Cleaned, name: str, zone: str) -> pd.Series:
         as_type = cast_identifier if name in IDENTIFIERS else cast
         done = _join([as_type(part.values, spec, cleaned.spec) for part in cells])
     values = done.values
-    cleaned.refusals.append((done.wrong | np.concatenate([part.wrong for part in cells]), f"{name}: {done.why}"))
+    cleaned.refuse(done.wrong | np.concatenate([part.wrong for part in cells]), f"{name}: {done.why}")
     is_absent = np.repeat([part.is_absent for part in cells], [len(part.values) for part in cells])
     if is_absent.any():
         cleaned.absent[name] = int(is_absent.sum())
     if not spec.nullable:
-        cleaned.refusals.append((values.isna().to_numpy() & ~is_absent, f"{name}: missing"))
+        is_missing = values.isna().to_numpy()
+        cleaned.refuse(is_missing & ~is_absent if is_absent.any() else is_missing, f"{name}: missing")
     return values
 
 

@@ -58,7 +58,8 @@ def cast_instants(pieces: Sequence[pd.Series], spec: Column, table: Table, zone:
     """
     zone = spec.zone or table.zone or zone
     parsed = [_parse(raw, spec, table, zone) for raw in pieces]
-    values = pd.concat([piece.values for piece in parsed], ignore_index=True)
+    values = (pd.concat([piece.values for piece in parsed], ignore_index=True) if len(parsed) > 1
+              else parsed[0].values.reset_index(drop=True))
     wrong = np.concatenate([piece.wrong for piece in parsed])
     offsets = sorted({offset for piece in parsed for offset in piece.offsets})
     problems = _mixed(offsets)

@@ -37,7 +37,7 @@ def clean_table(
         cleaned.fate.decide(where, "excluded", reason)
     cleaned.fate.decide(empty_rows(pieces, spec, columns[MACHINE]), "excluded", "no cell is filled")
     if UNTIL in columns and TIME in columns:
-        cleaned.refusals.append(((columns[UNTIL] < columns[TIME]).to_numpy(), f"{UNTIL}: lies before {TIME}"))
+        cleaned.refuse((columns[UNTIL] < columns[TIME]).to_numpy(), f"{UNTIL}: lies before {TIME}")
     if name == "telemetry" and not tagged:
         mark_failures(cleaned, columns, contract)
     for wrong, reason in cleaned.refusals:
@@ -45,7 +45,8 @@ def clean_table(
     if tagged:
         pivot_rows(cleaned, columns, tagged, list(key))
         mark_failures(cleaned, columns, contract)
-    cleaned.for_all = columns[MACHINE].isin(spec.all_machines).to_numpy()
+    if spec.all_machines:
+        cleaned.for_all = columns[MACHINE].isin(spec.all_machines).to_numpy()
     for column, how in spec.columns.items():
         if how.role == "ignore" or how.personal == "drop":
             del columns[column]
@@ -82,13 +83,28 @@ def _sort(cleaned: Cleaned, columns: dict[str, pd.Series], key: Sequence[str]) -
     alive = np.flatnonzero(cleaned.fate.alive & stands)
     keys = [columns[name].iloc[alive].reset_index(drop=True) for name in key]
     codes = [_codes(values) for values in keys]
-    order = np.lexsort(codes[::-1])                 # stable
-    if TIME in key:
+    is_sorted = _is_sorted(codes)                   # as most files are: then nothing is moved, nothing copied
+    cleaned.position = alive if is_sorted else alive[np.lexsort(codes[::-1])]       # stable
+    if TIME in key and not is_sorted:
         cleaned.out_of_order = _backward_steps(codes[list(key).index(MACHINE)], codes[list(key).index(TIME)])
-    cleaned.position = alive[order]
+    del codes, keys
+    whole = is_sorted and len(alive) == len(cleaned.fate.alive)
     names = [name for name in cleaned.spec.columns if name in columns]
-    taken = {name: _settled(columns.pop(name).take(cleaned.position), name, cleaned.spec) for name in names}
+    taken = {}
+    for name in names:
+        values = columns.pop(name)
+        taken[name] = _settled(values if whole else values.take(cleaned.position), name, cleaned.spec)
     cleaned.frame = pd.DataFrame(taken, copy=False)
+
+
+def _is_sorted(codes: Sequence[np.ndarray]) -> bool:
+    """Whether rows stand in the order of all keys together."""
+    tied = np.ones(max(len(codes[0]) - 1, 0), dtype=bool)
+    for code in codes:
+        if (tied & (code[1:] < code[:-1])).any():
+            return False
+        tied &= code[1:] == code[:-1]
+    return True
 
 
 def _codes(values: pd.Series) -> np.ndarray:
