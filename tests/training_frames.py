@@ -180,7 +180,7 @@ def write(folder: Path, frames: tuple[pd.DataFrame, np.ndarray, pd.DataFrame], t
              "model": folder / "models/model.joblib",
              "description": folder / "models/model.json", "metrics": folder / "metrics/train.json",
              "predictions": folder / "predictions", "explained": folder / "metrics/explain.json",
-             "bundle": folder / "models/bundle"}
+             "reference": folder / "models/reference", "bundle": folder / "models/bundle"}
     folder.mkdir(exist_ok=True)
     paths["contract"].write_text(text)
     table_files.write_table(rows, paths["prepared"] / "rows.parquet")
@@ -194,6 +194,7 @@ def write(folder: Path, frames: tuple[pd.DataFrame, np.ndarray, pd.DataFrame], t
         table_files.write_table(table, paths["features"] / table_files.partition_name(int(partition)))
     paths["features"].joinpath("plan.json").write_text(json.dumps(features.to_json()))
     files.write_json({"decision": "promote", "reasons": ["first model"]}, paths["review"])
+    files.write_json({"watched": False, "reason": "a test"}, paths["reference"] / "reference.json")
     values = {"train": train_params(**train).model_dump(), "compute": COMPUTE.model_dump(),
               "predict": {"rows_per_batch": 100}, "explain": {"seed": 1, "rows": 300, "repeats": 2},
               "package": {"check_rows": 20},

@@ -1,7 +1,7 @@
 """A reviewed model -> the serving bundle: safe model files, plan, contract, threshold, drift reference, lineage.
 
 Reads   the data-set contract, data/prepared, data/features, models/model.joblib, models/model.json,
-        metrics/detail/review.json
+        metrics/detail/review.json, models/reference
 Params  package, prepare (what the service repeats of it)
 Writes  models/bundle, proven on its own check rows before it takes that name
 """
@@ -20,7 +20,7 @@ from oilcan.scoring import check, lineage, scorer
 def main(argv: Sequence[str] | None = None) -> None:
     """Package what the arguments name."""
     inputs = ("prepared", "features", "model", "description", "review")
-    args = stage.parse(__doc__, "contract", *inputs, "out", argv=argv)
+    args = stage.parse(__doc__, "contract", *inputs, "reference", "out", argv=argv)
     p = stage_inputs.read_params(PackageParams, args.params, "package")
     prepare = stage_inputs.read_params(PrepareParams, args.params, "prepare")
     contract = stage_inputs.read_contract(args.contract)
@@ -34,13 +34,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     drift = DriftReference.learn(fitted.features, features, scorer.columns_by_batch(judged, features))
     normals = Normals.learn(plan, features)
     checks = check.check_rows(fitted, rows, features, p.check_rows)
-    md5 = {name: digests.dvc_md5(getattr(args, name)) for name in inputs}
+    md5 = {name: digests.dvc_md5(getattr(args, name)) for name in (*inputs, "reference")}
     facts = lineage.facts(contract, digests.sha256(args.contract), description, review, md5)
     facts |= {"prepare": {"fill_gap_periods": prepare.fill_gap_periods}}
 
+    watch = args.reference / bundle_folder.WATCH
+
     with files.fresh_folder(args.out) as draft:
         bundle_folder.write_bundle(draft, contract=args.contract, plan=args.features / "plan.json", fitted=fitted,
-                                   drift_reference=drift, normals=normals, check_rows=checks, facts=facts)
+                                   drift_reference=drift, normals=normals, check_rows=checks, facts=facts,
+                                   watch_reference=watch if watch.is_file() else None)
         loaded = bundle_folder.load_bundle(draft)
         check.check(loaded.fitted, loaded.check_rows, str(args.out))
     stage.report("package", forecasts=len(fitted.forecasts), check_rows=len(checks), bundle=loaded.digest[:12])

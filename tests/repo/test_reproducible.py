@@ -23,7 +23,7 @@ def test_dvc_lock_is_byte_identical_on_a_fresh_checkout(small_repo, bare_checkou
 
 def test_a_changed_parameter_runs_only_what_lies_downstream(small_repo):
     small_repo.set_params(evaluate={"bootstrap": 21})
-    assert _ran(small_repo.run("dvc", "repro").stdout) == {"evaluate", "review", "package"}
+    assert _ran(small_repo.run("dvc", "repro").stdout) == {"evaluate", "review", "package", "monitor"}
 
 
 def test_a_changed_module_runs_the_stages_that_import_it(small_repo):

@@ -19,7 +19,8 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
-STAGES = ("ingest", "validate", "prepare", "featurize", "train", "predict", "explain", "evaluate", "review", "package")
+STAGES = ("ingest", "validate", "prepare", "featurize", "train", "predict", "explain", "evaluate", "review",
+          "reference", "package", "monitor")
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from pathlib import Path
 import yaml
 from tests.stages.running import ROOT, run_stage
 
-STAGES = ("ingest", "validate", "prepare", "featurize", "train", "predict", "explain", "evaluate", "review", "package")
+STAGES = ("ingest", "validate", "prepare", "featurize", "train", "predict", "explain", "evaluate", "review",
+          "reference", "package", "monitor")
 SMALL = {
     "compute": {"jobs": 1},
     "featurize": {"families": ["level", "trailing", "events", "static"], "regimes": False},
@@ -37,6 +38,7 @@ def place(folder: Path, name: str, contract: str, files: dict[str, str | bytes])
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     (folder / "models").mkdir()
     shutil.copy(ROOT / "models/champion.json", folder / "models/champion.json")
+    shutil.copy(ROOT / "monitoring.yaml", folder / "monitoring.yaml")
 
 
 def run_stages(folder: Path, name: str, stages: Sequence[str] = STAGES) -> None:

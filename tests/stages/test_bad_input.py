@@ -96,7 +96,9 @@ READS = {
     "evaluate": ("prepared", "predictions", "model.json", "explain.json"),
     "review": ("prepared", "predictions", "detail/evaluate.json", "detail/data_quality.json", "slices.json",
                "model.json", "champion.json"),
-    "package": ("prepared", "features", "model.joblib", "model.json", "detail/review.json"),
+    "reference": ("canonical", "prepared", "features", "model.joblib", "monitoring.yaml"),
+    "package": ("prepared", "features", "model.joblib", "model.json", "detail/review.json", "reference"),
+    "monitor": ("canonical", "bundle", "reference", "monitoring.yaml"),
 }
 WRITES = {
     "ingest": ("canonical",),
@@ -108,7 +110,9 @@ WRITES = {
     "explain": ("explain.json",),
     "evaluate": ("evaluate.json", "detail/evaluate.json", "slices.json", "plots", "evaluation.html"),
     "review": ("review.json", "detail/review.json", "model_card.md", "data_sheet.md"),
+    "reference": ("reference",),
     "package": ("bundle",),
+    "monitor": ("monitoring.json", "detail/monitoring.json", "monitoring.html"),
 }
 STAGES = tuple(READS)
 
@@ -218,6 +222,7 @@ def found(plant: Plant, contract: str) -> Plant:
     (plant.folder / "plant.yaml").write_text(contract, encoding="utf-8")
     shutil.copy(ROOT / "params.yaml", plant.folder)
     (plant.folder / "champion.json").write_text('{"bundle": null}\n', encoding="utf-8")
+    shutil.copy(ROOT / "monitoring.yaml", plant.folder / "monitoring.yaml")
     for name, values in SMALL.items():
         plant.params(name, **values)
     values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["train"]

@@ -23,7 +23,8 @@ def run(paths: dict[str, str]) -> Path:
 
 def package(paths: dict[str, str]) -> Path:
     run_stage("package", *(paths[name] for name in (
-        "contract", "prepared", "features", "model", "description", "review", "bundle")), params=paths["params"])
+        "contract", "prepared", "features", "model", "description", "review", "reference", "bundle")),
+        params=paths["params"])
     return Path(paths["bundle"])
 
 
@@ -41,7 +42,8 @@ def test_the_bundle_forecasts_what_the_model_forecasts(tmp_path):
 
 def test_its_lineage_names_every_input(tmp_path):
     manifest = bundle_folder.load_bundle(run(write(tmp_path, fleet()))).manifest
-    assert set(manifest["lineage"]["inputs_md5"]) == {"prepared", "features", "model", "description", "review"}
+    assert set(manifest["lineage"]["inputs_md5"]) == {"prepared", "features", "model", "description", "review",
+                                                         "reference"}
     assert manifest["review"]["decision"] == "promote"
     assert set(manifest["libraries"]) == {"numpy", "pandas", "scikit-learn", "treelite"}
     assert list(manifest["thresholds"]) == ["failure"]

@@ -55,6 +55,10 @@ def split_rules(contract: Contract) -> Iterator[str]:
         yield "split.by: 'given' needs tables.telemetry.test_files"
     if split.by != "given" and split.test is None:
         yield "split.test: missing (wanted: a share or a first instant)"
+    if split.until is not None and (split.by != "time" or not isinstance(split.test, str | float | int)):
+        yield "split.until: ends the test part of a split `by: time` only"
+    if isinstance(split.until, str) and isinstance(split.test, str) and split.until <= split.test:
+        yield f"split.until: {split.until!r} is not after the first instant of the test part ({split.test!r})"
     if split.by != "time" and (isinstance(split.validation, str) or isinstance(split.test, str)):
         yield "split: a first instant only goes with `by: time`; give shares"
     for word in ("validation", "test"):

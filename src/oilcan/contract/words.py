@@ -67,6 +67,7 @@ class Split(Part):
     by: Literal["time", "machine", "row", "group", "given"]  # given: test_files are the test part
     validation: float | str                         # share of the span, machines or rows; or first instant
     test: float | str | None = None
+    until: str | None = None                        # by time: first instant after the test part; from there on: watched
     gap: PositiveDuration | None = None             # absent: horizon + lead time
     unseen_machines: float = pydantic.Field(default=0.0, ge=0, lt=1)  # share kept for test alone (by time)
     test_rows: Literal["all", "last"] = "all"       # given: score every row of a test life or only its last

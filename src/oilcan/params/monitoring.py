@@ -76,7 +76,8 @@ class DecisionRules(Section):
 class MonitoringParams(Section):
     """The whole file."""
 
-    window: str
+    window: str                                     # where time is counted in instants
+    cycles_window: str                              # where machines count cycles
     false_alerts_per_year: float = pydantic.Field(gt=0)
     budget: Budget
     inputs: InputRules
@@ -88,6 +89,10 @@ class MonitoringParams(Section):
     calibration_machines: int = pydantic.Field(ge=2)    # kept to draw limits from
     retention_windows: int = pydantic.Field(ge=1)   # of counts by machine that are kept
     sensors: dict[str, SensorRules] = pydantic.Field(default_factory=dict)
+
+    def fitting(self, time_kind: str) -> "MonitoringParams":
+        """The same with a window that fits a data set: where machines count cycles, `cycles_window`."""
+        return self.model_copy(update={"window": self.cycles_window}) if time_kind == "cycle" else self
 
     @pydantic.model_validator(mode="after")
     def _adds_up(self) -> "MonitoringParams":

@@ -8,9 +8,11 @@ from oilcan.params.explain import ExplainParams
 from oilcan.params.explore import ExploreParams
 from oilcan.params.featurize import FeaturizeParams
 from oilcan.params.ingest import IngestParams
+from oilcan.params.monitor import MonitorParams
 from oilcan.params.package import PackageParams
 from oilcan.params.predict import PredictParams
 from oilcan.params.prepare import PrepareParams
+from oilcan.params.reference import ReferenceParams
 from oilcan.params.review import ReviewParams
 from oilcan.params.section import Section
 from oilcan.params.simulate import SimulateParams
@@ -35,3 +37,5 @@ class Params(Section):
     evaluate: EvaluateParams
     review: ReviewParams
     package: PackageParams
+    reference: ReferenceParams
+    monitor: MonitorParams

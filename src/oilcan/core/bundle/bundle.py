@@ -9,6 +9,7 @@ import numpy as np
 from oilcan.contract import Contract
 from oilcan.core.bundle.drift_reference import DriftReference
 from oilcan.core.bundle.normals import Normals
+from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.model.fitted import Fitted
 
@@ -32,6 +33,8 @@ class Bundle:
     fill_periods
         For how many sampling periods a missing reading was replaced by the last one before features were computed.
         The service does the same.
+    watch_reference
+        What `oilcan.monitoring` compares new data with; None where the data count no time, or none was learned.
     """
 
     digest: str
@@ -43,3 +46,4 @@ class Bundle:
     normals: Normals
     check_rows: Mapping[str, np.ndarray]
     fill_periods: int
+    watch_reference: WatchReference | None = None

@@ -38,6 +38,8 @@ class SplitPlan:
         Part of each machine; by time, only of the machines kept for test alone.
     only_last
         Score only the last row of a test machine.
+    until
+        Exact time that ends the test part (by time); rows from there on are in no part.
     """
 
     by: Literal["time", "machine", "row", "group", "given"]
@@ -45,9 +47,10 @@ class SplitPlan:
     gap: int
     of_machine: dict[str, str]
     only_last: bool = False
+    until: int | None = None
 
     def assign(self, rows: pd.DataFrame) -> np.ndarray:
-        """Part of each row, or why it has none: `gap`, `unseen` (before test) or `not_last`.
+        """Part of each row, or why it has none: `gap`, `unseen` (before test) `not_last`, or `after` the test part.
 
         Parameters
         ----------
@@ -77,6 +80,8 @@ class SplitPlan:
             ["train", "gap", "validation", "gap"],
             "test",
         ).astype(object)
+        if self.until is not None:
+            parts[time >= self.until] = "after"
         is_unseen = rows[MACHINE].isin(self.of_machine).to_numpy() & (time < second)
         return np.where(is_unseen, "unseen", parts)
 
@@ -121,9 +126,10 @@ def plan_split(
     ids = machines[MACHINE].astype(str)
     if split.by == "time":
         per_tick = units_per_tick(machines["first_time"])
-        cuts = _cuts(split, machines, round(period * per_tick))
+        until = _until(split, machines)
+        cuts = _cuts(split, machines, round(period * per_tick), until)
         unseen = _draw(ids, split.unseen_machines, seed)
-        return SplitPlan("time", cuts, round(gap * per_tick), dict.fromkeys(unseen, "test"))
+        return SplitPlan("time", cuts, round(gap * per_tick), dict.fromkeys(unseen, "test"), until=until)
     if groups is not None:
         part_of = _drawn(groups.astype(str).unique(), split, seed)
         return SplitPlan(split.by, None, 0, {str(name): part_of[str(group)] for name, group in groups.items()})
@@ -147,8 +153,18 @@ def _drawn(groups: Iterable[str], split: Split, seed: int) -> dict[str, str]:
         order[:tests], "test")
 
 
-def _cuts(split: Split, machines: pd.DataFrame, step: int) -> tuple[int, int]:
+def _until(split: Split, machines: pd.DataFrame) -> int | None:
+    """Exact time that ends the test part; None where nothing does."""
+    if split.until is None:
+        return None
+    if units_per_tick(machines["first_time"]) == 1:
+        return int(split.until)
+    return int(exact(pd.to_datetime(pd.Series([split.until]), utc=True))[0])
+
+
+def _cuts(split: Split, machines: pd.DataFrame, step: int, until: int | None) -> tuple[int, int]:
     begin, end = exact(machines["first_time"]).min(), exact(machines["last_time"]).max()
+    end = end if until is None else min(end, until)
     test = split.test if split.test is not None else 0.0
     after = float(test) if not isinstance(test, str) else 0.0
 

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from oilcan.contract import parse_contract
+from oilcan.contract import Contract, parse_contract
 from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.core.bundle.bundle import Bundle
 from oilcan.core.bundle.drift_reference import DriftReference
 from oilcan.core.bundle.normals import Normals
+from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.model.calibration import Calibrator
 from oilcan.core.model.fitted import EventForecast, Fitted, Forecast, LifeForecast, NumberForecast, OutlookForecast
@@ -35,12 +36,14 @@ FORMAT: Final = "oilcan-bundle"
 VERSION: Final = 5            # 4 had no normals.json, and features described by one text
 MANIFEST: Final = "manifest.json"
 SEAL: Final = "manifest.sha256"
+WATCH: Final = "watch_reference.npz"
 _LONGEST_HEADER: Final = 1_000_000      # of a NumPy file: the default, 10,000 characters, is too few for many columns
 _REMEDY: Final = "Restore it with `dvc checkout models/bundle`, or package it again with `dvc repro package`"
 
 
 def write_bundle(folder: Path, *, contract: Path, plan: Path, fitted: Fitted, drift_reference: DriftReference,
-                 normals: Normals, check_rows: "pd.DataFrame", facts: Mapping[str, Any]) -> None:
+                 normals: Normals, check_rows: "pd.DataFrame", facts: Mapping[str, Any],
+                 watch_reference: Path | None = None) -> None:
     """Write every file, then the manifest with their digests, then its seal.
 
     Parameters
@@ -51,12 +54,16 @@ def write_bundle(folder: Path, *, contract: Path, plan: Path, fitted: Fitted, dr
         Files to copy.
     facts
         Further entries of the manifest: lineage, library versions, verdict, how readings were prepared.
+    watch_reference
+        File to copy, from the stage `reference`; None where there is none.
     """
     (folder / "contract.yaml").write_bytes(contract.read_bytes())
     (folder / "plan.json").write_bytes(plan.read_bytes())
     files.write_json(drift_reference.as_json(), folder / "drift_reference.json")
     files.write_json(normals.as_json(), folder / "normals.json")
     np.save(folder / "check_rows.npy", _records(check_rows), allow_pickle=False)
+    if watch_reference is not None:
+        (folder / WATCH).write_bytes(watch_reference.read_bytes())
     entries = []
     (folder / "trees").mkdir()
     for at, forecast in enumerate(fitted.forecasts):
@@ -91,7 +98,18 @@ def load_bundle(folder: Path) -> Bundle:
     _check_widths(folder, plan, fitted, drift_reference, normals)
     contract = parse_contract(content["contract.yaml"].decode(), f"{folder}: contract.yaml")
     return Bundle(digest, manifest, fitted, contract, plan, drift_reference, normals,
-                  _numbers(content["check_rows.npy"]), manifest["prepare"]["fill_gap_periods"])
+                  _numbers(content["check_rows.npy"]), manifest["prepare"]["fill_gap_periods"],
+                  _watch_reference(content, contract, plan, f"{folder}: {WATCH}"))
+
+
+def _watch_reference(content: Mapping[str, bytes], contract: Contract, plan: FeaturePlan, where: str
+                     ) -> WatchReference | None:
+    """The reference of the monitoring, refused if it is that of another contract or plan."""
+    if WATCH not in content:
+        return None
+    reference = WatchReference.from_bytes(content[WATCH], where)
+    reference.check(contract, plan.hash, where)
+    return reference
 
 
 def _check_widths(folder: Path, plan: FeaturePlan, fitted: Fitted, drift_reference: DriftReference,

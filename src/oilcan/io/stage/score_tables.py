@@ -10,7 +10,7 @@ import pyarrow
 import pyarrow.dataset
 import pyarrow.parquet
 
-from oilcan.ground.columns import MACHINE
+from oilcan.ground.columns import MACHINE, TIME
 from oilcan.ground.errors import DataError
 from oilcan.io.stage import files, table_files
 
@@ -51,6 +51,13 @@ class ScoreTables:
         wanted = pyarrow.dataset.field(MACHINE).isin(machines)
         telemetry = self._data.to_table(filter=wanted).to_pandas()
         return telemetry, {name: table[table[MACHINE].isin(machines)] for name, table in self._fleet.items()}
+
+
+    def last_times(self) -> pd.DataFrame:
+        """Machine and the time of its last row."""
+        keys = self._data.to_table(columns=[MACHINE, TIME])
+        last = keys.group_by(MACHINE).aggregate([(TIME, "max")]).to_pandas()
+        return last.rename(columns={f"{TIME}_max": TIME}).dropna().sort_values(MACHINE, ignore_index=True)
 
 
 @contextmanager

@@ -1,0 +1,69 @@
+"""What a model was accepted on, read from the tables of the pipeline: all before the test part, and nothing of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from oilcan.contract import Contract
+from oilcan.core.alarms import crews
+from oilcan.core.model.fitted import Fitted
+from oilcan.core.timeline.groups import exact
+from oilcan.ground.columns import KEY, MACHINE, PART, TIME
+from oilcan.io.stage import feature_rows, table_files
+from oilcan.monitoring.assembling import Accepted
+from oilcan.monitoring.forecast_history import FleetEvents, ForecastRows
+from oilcan.scoring.scorer import score
+
+_USED = ("train", "validation")
+
+
+def accepted_data(contract: Contract, canonical: Path, prepared: Path, features: Path, judged: Fitted, *,
+                  rows_per_batch: int) -> Accepted:
+    """Readings, events and forecasts of the training and validation parts.
+
+    Parameters
+    ----------
+    canonical, prepared, features
+        Folders of the pipeline.
+    judged
+        The model that has not learned from validation rows, whose forecasts are judged.
+    """
+    rows = table_files.read_table(prepared / "rows.parquet", [MACHINE, TIME, PART])
+    used = rows[rows[PART].isin(_USED)]
+    ids, until = set(used[MACHINE]), int(exact(used[TIME]).max()) + 1
+    parts = table_files.partitions(canonical / "telemetry")
+
+    def partitions() -> Iterator[pd.DataFrame]:
+        for path in parts:
+            telemetry = table_files.read_table(path)
+            yield telemetry[telemetry[MACHINE].isin(ids) & (exact(telemetry[TIME]) < until)].reset_index(drop=True)
+
+    machines = table_files.read_table(canonical / "machines.parquet")
+    events = FleetEvents(*(_before(table_files.read_table(canonical / f"{name}.parquet"), ids, until)
+                           for name in ("failures", "maintenance", "errors")))
+    lengths = [(len(part), int(exact(part[TIME]).min())) for part in partitions() if len(part)]
+    forecasts = _forecasts(contract, prepared, features, judged, events.failures, machines, until, rows_per_batch)
+    return Accepted(partitions, sum(length for length, _ in lengths), machines, events, forecasts,
+                    min(first for _, first in lengths), until)
+
+
+def _before(frame: pd.DataFrame, ids: set[str], until: int) -> pd.DataFrame:
+    return frame[frame[MACHINE].isin(ids) & (exact(frame[TIME]) < until)].reset_index(drop=True)
+
+
+def _forecasts(contract: Contract, prepared: Path, features: Path, judged: Fitted, failures: pd.DataFrame,
+               machines: pd.DataFrame, until: int, rows_per_batch: int) -> ForecastRows | None:
+    name, task = contract.headline()
+    policy = judged.policies().get(name)
+    if task.kind != "failure_within" or policy is None:
+        return None
+    plan = feature_rows.read_plan(features)
+    rows, matrix = feature_rows.read_rows(prepared, features, plan, "validation")
+    forecasts = score(judged, matrix, rows_per_batch=rows_per_batch)
+    frame = pd.concat([rows[[name for name in KEY if name in rows]], forecasts], axis=1)
+    order = np.lexsort((exact(frame[TIME]), frame[MACHINE].to_numpy(dtype=str)))
+    frame = frame.iloc[order].reset_index(drop=True)
+    return ForecastRows.of(contract, policy, frame, failures, until=until,
+                           crew=crews.crews(contract, machines, frame[MACHINE]))

@@ -1,0 +1,11 @@
+"""Section `monitor` of params.yaml."""
+
+import pydantic
+
+from oilcan.params.section import Section
+
+
+class MonitorParams(Section):
+    """How stored tables are read; the rules stand in monitoring.yaml."""
+
+    machines_at_once: int = pydantic.Field(ge=1)                 # bounds the memory

@@ -1,0 +1,49 @@
+"""The accepted data and model -> what monitoring compares new data with, and what its limits are drawn from.
+
+Reads   the data-set contract, data/canonical, data/prepared, data/features, models/model.joblib, monitoring.yaml;
+        nothing of the test part
+Params  reference
+Writes  models/reference: watch_reference.npz (part of the bundle) and material.npz; where the data count no time,
+        reference.json alone says why there is neither
+"""
+
+from collections.abc import Sequence
+
+from oilcan.io.bundle import bundle_folder
+from oilcan.io.stage import digests, feature_rows, files, model_file, stage, stage_inputs
+from oilcan.monitoring.assembling import assemble
+from oilcan.operations.accepting import accepted_data
+from oilcan.params.monitoring import MonitoringParams
+from oilcan.params.reference import ReferenceParams
+from oilcan.params.section import section
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Learn the reference from what the arguments name."""
+    inputs = ("canonical", "prepared", "features", "model")
+    args = stage.parse(__doc__, "contract", *inputs, "rules", "out", argv=argv)
+    p = stage_inputs.read_params(ReferenceParams, args.params, "reference")
+    contract = stage_inputs.read_contract(args.contract)
+    rules = section(MonitoringParams, stage_inputs.read_yaml(args.rules), str(args.rules))
+    if contract.time.kind == "none":
+        with files.fresh_folder(args.out) as draft:
+            files.write_json({"watched": False, "reason": "independent rows count no time"}, draft / "reference.json")
+        return stage.report("reference", watched="no: independent rows count no time")
+    plan = feature_rows.read_plan(args.features)
+    judged = model_file.read_model(args.model).judged
+
+    accepted = accepted_data(contract, args.canonical, args.prepared, args.features, judged,
+                             rows_per_batch=p.rows_per_batch)
+    md5 = {name: digests.dvc_md5(getattr(args, name)) for name in inputs}
+    reference, material = assemble(contract, plan, accepted, rules.fitting(contract.time.kind), md5)
+
+    with files.fresh_folder(args.out) as draft:
+        (draft / bundle_folder.WATCH).write_bytes(reference.to_bytes())
+        (draft / "material.npz").write_bytes(material.to_bytes())
+        files.write_json({"watched": True, "window": reference.window}, draft / "reference.json")
+    return stage.report("reference", machines=len(reference.machines), columns=len(reference.columns),
+                        windows=int(reference.facts["windows"]))
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,121 @@
+"""The stage monitor and its command: a verdict on stored tables, and never silence."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from tests.stages.pipeline import run_stages
+
+from oilcan.cli import main
+from oilcan.ground.errors import DataError, IntegrityError
+from oilcan.io.stage import table_files
+from oilcan.operations import monitor
+from oilcan.operations.watched_tables import CanonicalTables
+
+
+@pytest.fixture
+def canonical(watched_plant: Path, tmp_path: Path) -> Path:
+    """A copy of the tables that a test may change."""
+    return Path(shutil.copytree(watched_plant / "data/canonical", tmp_path / "canonical"))
+
+
+def change(canonical: Path, edit) -> None:
+    for path in sorted((canonical / "telemetry").glob("*.parquet")):
+        table_files.write_table(edit(table_files.read_table(path)), path)
+
+
+def command(plant: Path, canonical: Path, *more: str) -> list[str]:
+    return ["monitor", "--bundle", str(plant / "models/bundle"), "--rules", str(plant / "monitoring.yaml"),
+            "--material", str(plant / "models/reference/material.npz"), "--canonical", str(canonical), *more]
+
+
+def test_the_stage_writes_five_figures_the_details_and_a_page(watched_plant: Path) -> None:
+    run_stages(watched_plant, "demo_fleet", ("monitor",))
+    figures = json.loads((watched_plant / "metrics/monitoring.json").read_text())
+    assert sorted(figures) == ["alerts", "cost_per_machine_month_eur", "drifted_sensors", "open_alerts", "state"]
+    details = json.loads((watched_plant / "metrics/detail/monitoring.json").read_text())
+    assert [window["window"] for window in details["windows"]] == ["2024-05-06", "2024-05-13", "2024-05-20"]
+    page = (watched_plant / "reports/monitoring.html").read_text()
+    assert details["verdict"] in page.replace("&#39;", "'")
+    assert "http" not in page.replace("http://www.w3.org", "")
+    assert "operator_name" not in json.dumps(details)
+
+
+def test_without_rows_after_the_test_part_it_says_so(watched_plant: Path) -> None:
+    contract = watched_plant / "datasets/demo_fleet.yaml"
+    text = contract.read_text()
+    contract.write_text("".join(line for line in text.splitlines(keepends=True) if "until" not in line))
+    run_stages(watched_plant, "demo_fleet", ("monitor",))
+    contract.write_text(text)
+    assert json.loads((watched_plant / "metrics/monitoring.json").read_text())["state"] == "none"
+    assert "no rows after the test part" in (watched_plant / "reports/monitoring.html").read_text()
+
+
+def test_the_command_ends_with_3_on_an_alert_and_names_the_fault(
+    watched_plant: Path, canonical: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def silence(table: pd.DataFrame) -> pd.DataFrame:
+        late = (table["time"] >= "2024-05-20") & (table["machine_id"] == "M003")
+        return table.assign(flow_m3_h=table["flow_m3_h"].mask(late))
+
+    change(canonical, silence)
+    assert main(command(watched_plant, canonical, "--since", "2024-05-06")) == monitor.EXIT["alert"]
+    said = capsys.readouterr().out
+    assert "Flow behind the filter is missing in 100% of the readings since 2024-05-20, on machine M003" in said
+
+
+def test_one_machine_alone_is_cannot_tell(watched_plant: Path, canonical: Path) -> None:
+    change(canonical, lambda table: table[(table["machine_id"] == "M003") | (table["time"] < "2024-04-01")])
+    watch = monitor.open_watch(watched_plant / "models/bundle", monitor.read_rules(watched_plant / "monitoring.yaml"),
+                               None)
+    report = monitor.watch_tables(watch, CanonicalTables(canonical), since=monitor.exact_time(
+        "2024-05-06", watch.bundle.contract), until=None, machines_at_once=25)
+    assert any("not enough data" in gap.reason for gap in report.windows[-1].unknown)
+    assert report.state != "calm"
+
+
+def test_a_clock_that_jumps_is_an_alert_and_moves_no_window(watched_plant: Path, canonical: Path) -> None:
+    def jump(table: pd.DataFrame) -> pd.DataFrame:
+        moved = (table["machine_id"] == "M002") & (table["time"] >= "2024-05-20")
+        return table.assign(time=table["time"].mask(moved, table["time"] + pd.Timedelta(days=3000)))
+
+    change(canonical, jump)
+    watch = monitor.open_watch(watched_plant / "models/bundle", monitor.read_rules(watched_plant / "monitoring.yaml"),
+                               None)
+    report = monitor.watch_tables(watch, CanonicalTables(canonical), since=monitor.exact_time(
+        "2024-05-06", watch.bundle.contract), until=None, machines_at_once=25)
+    assert report.axis.name(report.windows[-1].window) == "2024-05-20"
+    assert any(each.alert.finding.rule == "clock" and each.alert.machines == ("M002",) for each in report.open)
+
+
+def test_no_data_is_refused(watched_plant: Path, canonical: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(canonical, lambda table: table[table["time"] < "2024-03-01"])
+    assert main(command(watched_plant, canonical)) == monitor.EXIT["unknown"]
+    assert "no whole window" in capsys.readouterr().err
+    assert main(command(watched_plant, canonical, "--until", "2024-06-01")) == monitor.EXIT["unknown"]
+    assert "no reading at all in the window" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("damage", "message"), [
+    (lambda bundle: (bundle / "watch_reference.npz").write_bytes(b"broken"), "not the bundle that was packaged"),
+    (lambda bundle: (bundle / "watch_reference.npz").unlink(), "watch_reference.npz: missing"),
+])
+def test_a_reference_that_is_damaged_or_missing_is_refused(
+    watched_plant: Path, tmp_path: Path, damage, message
+) -> None:
+    bundle = Path(shutil.copytree(watched_plant / "models/bundle", tmp_path / "bundle"))
+    damage(bundle)
+    with pytest.raises(IntegrityError, match=message):
+        monitor.open_watch(bundle, monitor.read_rules(watched_plant / "monitoring.yaml"), None)
+
+
+def test_another_window_needs_the_material(watched_plant: Path) -> None:
+    rules = monitor.read_rules(watched_plant / "monitoring.yaml")
+    with pytest.raises(DataError, match=r"--window month: .*dvc repro reference"):
+        monitor.open_watch(watched_plant / "models/bundle", rules, None, "month")
+    material = watched_plant / "models/reference/material.npz"
+    assert monitor.open_watch(watched_plant / "models/bundle", rules, material, "day").reference.window == "day"
+    with pytest.raises(DataError, match=r"not a whole number of days"):
+        monitor.open_watch(watched_plant / "models/bundle", rules, material, "36h")

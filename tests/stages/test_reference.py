@@ -1,0 +1,39 @@
+"""The stage reference: what monitoring compares with, learned from nothing of the test part."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import yaml
+from tests.stages.running import ROOT, run_stage
+from tests.training_frames import INDEPENDENT, independent, write
+
+from oilcan.core.bundle.watch_reference import WatchReference
+from oilcan.io.bundle import bundle_folder
+
+
+def test_independent_rows_have_no_reference_and_it_says_why(tmp_path: Path) -> None:
+    paths = write(tmp_path, independent(), INDEPENDENT)
+    params = tmp_path / "params.yaml"
+    params.write_text(yaml.safe_dump(yaml.safe_load(params.read_text()) | {"reference": {"rows_per_batch": 100}}))
+    out = tmp_path / "out"
+    run_stage("reference", Path(paths["contract"]), tmp_path, Path(paths["prepared"]), Path(paths["features"]),
+              Path(paths["model"]), ROOT / "monitoring.yaml", out, params=params)
+    assert json.loads((out / "reference.json").read_text())["watched"] is False
+    assert [path.name for path in out.iterdir()] == ["reference.json"]
+
+
+def test_it_is_part_of_the_bundle_and_small(watched_plant: Path) -> None:
+    reference = watched_plant / "models/reference" / bundle_folder.WATCH
+    loaded = bundle_folder.load_bundle(watched_plant / "models/bundle").watch_reference
+    assert loaded is not None
+    assert loaded.to_bytes() == reference.read_bytes()
+    assert reference.stat().st_size < 1_000_000 * len(loaded.columns) / 50
+
+
+def test_it_ends_where_the_test_part_begins(watched_plant: Path) -> None:
+    reference = WatchReference.from_bytes((watched_plant / "models/reference/watch_reference.npz").read_bytes(), "here")
+    split = json.loads((watched_plant / "data/prepared/prepare.json").read_text())["split"]
+    first_test = split["first_test"]
+    assert reference.last <= pd.Timestamp(first_test).value // 1000
+    assert not set(reference.machines) & set(split["unseen_machines"])
