@@ -159,6 +159,34 @@ def test_the_list_is_filtered_by_site_and_by_name(visit, server):
     expect(page.get_by_text("No machine fits these filters.")).to_be_visible()
 
 
+def test_a_machine_above_the_threshold_without_an_alarm_is_not_called_calm(visit, server):
+    name = _riskiest(server)
+
+    def without_alarm(route):
+        answer = route.fetch()
+        content = answer.json()
+        for entry in content["machines"]:
+            if entry["machine_id"] == name:
+                entry["alarm"] = None           # as while the policy is quiet after an alarm
+        route.fulfill(response=answer, json=content)
+
+    page = visit()
+    page.route("**/v1/machines?*", without_alarm)
+    page.get_by_role("button", name="Reload").click()
+    expect(page.locator(".row.silenced", has_text=name)).to_be_attached()
+    expect(page.locator("#facts")).to_contain_text("above the threshold, no new alarm")
+
+
+def test_the_page_says_if_the_gate_did_not_promote_the_model(visit, server):
+    page, card = visit(), server.get("/v1/model")
+    _rows(page)
+    if card["gate"] == "promote":
+        expect(page.locator("#gate")).to_be_hidden()
+    else:
+        expect(page.locator("#gate")).to_contain_text(f'The gate decided "{card["gate"]}"')
+        expect(page.locator("#gate")).to_contain_text(card["review"]["reasons"][0])
+
+
 def test_only_alarms_are_left_when_asked_for(visit, server):
     page = visit()
     _rows(page)

@@ -73,6 +73,7 @@ function shaped(entry, card, alarm) {
     age,
     stale: age !== null && card.time.max_gap_s !== null && age * 3600 > card.time.max_gap_s,
     p,
+    above: p !== null && card.threshold !== null && p >= card.threshold,
     component: entry.component,
     life: lifeOf(entry, card),
     alarm: alarm ? { id: alarm.id, acknowledged: alarm.acknowledged_at !== null } : null,

@@ -8,6 +8,8 @@ const SHAPES = {
   // colour is never alone: every state has a shape and a word
   alarm: ["Alarm", "M12 2 23 21H1z"],
   seen: ["Alarm, seen", "M12 2 22 12 12 22 2 12z"],
+  // the alarm policy waits: it is quiet for a while after an alarm, or wants the risk confirmed, or the crew's week is full
+  silenced: ["Above the threshold, no new alarm", "M12 3a9 9 0 1 1 0 18 9 9 0 0 1 0-18zM7 10.5v3h10v-3z"],
   stale: ["No fresh data", "M3 3h18v18H3zM7 7v10h10V7z"],
   calm: ["No alarm", "M12 3a9 9 0 1 1 0 18 9 9 0 0 1 0-18z"],
 };
@@ -22,7 +24,8 @@ let open = () => {};
 
 export function stateOf(machine) {
   if (machine.alarm) return machine.alarm.acknowledged ? "seen" : "alarm";
-  return machine.stale || (machine.p === null && !machine.life) ? "stale" : "calm";
+  if (machine.stale || (machine.p === null && !machine.life)) return "stale";
+  return machine.above ? "silenced" : "calm";
 }
 
 export function badge(state) {

@@ -64,6 +64,7 @@ function facts() {
     byId("facts"),
     fact("alarm", count("alarm"), count("alarm") === 1 ? "new alarm" : "new alarms"),
     fact("seen", count("seen"), "seen"),
+    count("silenced") ? fact("silenced", count("silenced"), "above the threshold, no new alarm") : null,
     fact("stale", count("stale"), "without fresh data"),
     fact("calm", count("calm"), "calm"),
   );
