@@ -58,6 +58,13 @@ def test_what_the_outside_refuses_is_told_in_one_line(monkeypatch, capsys, raise
     assert capsys.readouterr().err == said
 
 
+def test_serve_without_its_extras_says_how_to_install_them():
+    code = "import sys; sys.modules['granian'] = None; import oilcan.cli; sys.exit(oilcan.cli.main(['serve']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(r"error: serve: .*'granian.*'.* Run `make install-serve`\.\n", done.stderr)
+
+
 def test_a_bug_keeps_its_traceback(monkeypatch):
     def break_(_args: object) -> int:
         raise ZeroDivisionError

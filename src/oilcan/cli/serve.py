@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from oilcan.ground.errors import OilcanError
+
 
 def register(commands: Any) -> None:
     """Add `oilcan serve`."""
@@ -26,8 +28,14 @@ def register(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal stops it."""
-    from oilcan.serving import server
-    from oilcan.serving.ground.settings import read_settings
+    try:
+        from oilcan.serving import server
+        from oilcan.serving.ground.settings import read_settings
+    except ModuleNotFoundError as err:
+        if (err.name or "oilcan").startswith("oilcan"):
+            raise
+        raise OilcanError(f"serve: what the service needs is not installed (no module {err.name!r}). "
+                          f"Run `make install-serve`.") from err
 
     names = ("bundle", "store", "host", "port", "tls_certificate", "tls_key", "clock", "accept_rejected")
     settings = read_settings(os.environ, **{name: getattr(args, name) for name in names})
