@@ -10,7 +10,7 @@ import pandas as pd
 from oilcan.contract import Contract, parse_contract
 from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.evaluation import figures
-from oilcan.evaluation.inputs import Fleet, Forecasts
+from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts
 from oilcan.evaluation.results import Evaluation
 from oilcan.governance import gate
 from oilcan.params.evaluate import EvaluateParams

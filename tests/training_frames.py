@@ -14,7 +14,7 @@ from oilcan.params.compute import ComputeParams
 from oilcan.params.section import Section
 from oilcan.params.train import BoostingParams, ForestParams, OutlookParams, TrainParams
 from oilcan.training.ensembles.ensemble import Ensemble
-from oilcan.training.ensembles.registry import ENSEMBLES
+from oilcan.training.ensembles.known_ensembles import ENSEMBLES
 from oilcan.training.recipe import Recipe
 from oilcan.training.targets import Thinning
 from oilcan.training.training_data import Part, TrainingData

@@ -7,7 +7,8 @@ Writes  metrics/evaluate.json, metrics/detail/evaluate.json, metrics/detail/slic
 
 from collections.abc import Sequence
 
-from oilcan.evaluation import figures, headlines, inputs
+from oilcan.evaluation import figures, headlines
+from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts, wanted_readings
 from oilcan.io.stage import files, stage, stage_inputs, table_files
 from oilcan.params.evaluate import EvaluateParams
 
@@ -20,10 +21,10 @@ def main(argv: Sequence[str] | None = None) -> None:
                        "slices", "plots", argv=argv)
     p = stage_inputs.read_params(EvaluateParams, args.params, "evaluate")
     contract = stage_inputs.read_contract(args.contract)
-    readings = table_files.read_partitions(args.prepared / "telemetry", inputs.wanted_readings(contract))
-    fleet = inputs.Fleet(contract=contract, readings=readings, **table_files.read_tables(args.prepared, _TABLES))
+    readings = table_files.read_partitions(args.prepared / "telemetry", wanted_readings(contract))
+    fleet = Fleet(contract=contract, readings=readings, **table_files.read_tables(args.prepared, _TABLES))
     predictions = table_files.read_table(args.predictions / "predictions.parquet")
-    forecasts = inputs.Forecasts(predictions, files.read_json(args.model).get("policies", {}))
+    forecasts = Forecasts(predictions, files.read_json(args.model).get("policies", {}))
 
     judged = figures.evaluate(fleet, forecasts, files.read_json(args.explained), p)
 

@@ -17,7 +17,7 @@ from oilcan.io.bundle import bundle_folder
 from oilcan.params.train import BoostingParams
 from oilcan.scoring.check import check, check_rows
 from oilcan.scoring.scorer import columns, score
-from oilcan.training.ensembles import registry
+from oilcan.training.ensembles import known_ensembles
 from oilcan.training.ensembles.ensemble import SAMPLE, Learning, LearningRows
 from oilcan.training.fit import Training, train
 
@@ -51,11 +51,12 @@ class GradientBoosting:
 
 @pytest.fixture(scope="module")
 def training() -> Training:
-    family = registry.EnsembleFamily(GradientBoosting, registry.ENSEMBLES["hist_gradient_boosting"].sections)
+    sections = known_ensembles.ENSEMBLES["hist_gradient_boosting"].sections
+    family = known_ensembles.EnsembleFamily(GradientBoosting, sections)
     params = train_params(outlook=OUTLOOK, negatives_per_positive=5.0).model_copy(
         update={"model": "gradient_boosting", "life_model": "gradient_boosting"})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(registry.ENSEMBLES, "gradient_boosting", family)
+        patch.setitem(known_ensembles.ENSEMBLES, "gradient_boosting", family)
         return train(contract(), training_data(fleet()), params, COMPUTE)
 
 

@@ -7,7 +7,7 @@ from tests.training_frames import COMPUTE, INDEPENDENT, contract, ensemble, inde
 from oilcan.core.judging import row_metrics
 from oilcan.params.train import BoostingParams, ForestParams
 from oilcan.training.ensembles.ensemble import Learning, LearningRows
-from oilcan.training.ensembles.registry import ENSEMBLES
+from oilcan.training.ensembles.known_ensembles import ENSEMBLES
 from oilcan.training.fit import train
 from oilcan.training.leaks import suspicious_features
 

@@ -13,7 +13,7 @@ from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.core.judging import row_metrics
 from oilcan.evaluation.baselines import logged_codes
 from oilcan.evaluation.event_rows import EventRows
-from oilcan.evaluation.inputs import wanted_readings
+from oilcan.evaluation.fleet_and_forecasts import wanted_readings
 from oilcan.evaluation.plots import COLUMNS, thin
 from oilcan.evaluation.results import Evaluation
 from oilcan.ground.errors import DataError

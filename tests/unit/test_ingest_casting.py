@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from oilcan.contract import Column, Table
-from oilcan.core.ingest.casting import cast
-from oilcan.core.ingest.personal import keyed_hash
+from oilcan.core.ingest.cells.casting import cast
+from oilcan.core.ingest.cells.personal import keyed_hash
 
 TABLE = Table(grain="row", files=["a.csv"], missing=["", "NA", "-999"], columns={})
 

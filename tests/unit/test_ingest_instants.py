@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from oilcan.contract import Column, Table
-from oilcan.core.ingest.instants import cast_instants
+from oilcan.core.ingest.cells.instants import cast_instants
 from oilcan.ground.durations import Duration
 
 TABLE = Table(grain="row", files=["a.csv"], columns={})

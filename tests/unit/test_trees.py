@@ -11,7 +11,7 @@ from oilcan.core.model.trees import TreeModel
 from oilcan.ground.errors import IntegrityError
 from oilcan.training.ensembles.boosting import Boosting
 from oilcan.training.ensembles.ensemble import Learning, LearningRows
-from oilcan.training.ensembles.registry import ENSEMBLES
+from oilcan.training.ensembles.known_ensembles import ENSEMBLES
 
 MODELS = [*ENSEMBLES]
 BOOSTING = "hist_gradient_boosting"

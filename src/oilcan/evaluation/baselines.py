@@ -23,7 +23,7 @@ from oilcan.core.judging.event_matching import EventCounts, Tally
 from oilcan.core.judging.life_tables import age, lives, median_life
 from oilcan.evaluation import event_quality, life_quality, results
 from oilcan.evaluation.event_rows import EventRows
-from oilcan.evaluation.inputs import Fleet, identity
+from oilcan.evaluation.fleet_and_forecasts import Fleet, identity
 from oilcan.ground import columns
 from oilcan.ground.columns import CODE, MACHINE, PART, TARGET, TIME
 

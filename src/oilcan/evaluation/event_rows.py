@@ -11,7 +11,7 @@ from oilcan.contract import Costs, Task
 from oilcan.core.alarms import crews
 from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.core.judging import costs, event_matching
-from oilcan.evaluation.inputs import Fleet
+from oilcan.evaluation.fleet_and_forecasts import Fleet
 from oilcan.ground import columns
 from oilcan.ground.columns import MACHINE, TARGET, TIME
 

@@ -18,7 +18,6 @@ from oilcan.evaluation import (
     baselines,
     event_quality,
     hazard_quality,
-    importance_table,
     life_quality,
     machine_ranking,
     plots,
@@ -27,7 +26,7 @@ from oilcan.evaluation import (
 from oilcan.evaluation.achievable import achievable
 from oilcan.evaluation.event_quality import SimplePolicies
 from oilcan.evaluation.event_rows import EventRows
-from oilcan.evaluation.inputs import Fleet, Forecasts
+from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts
 from oilcan.evaluation.results import Evaluation, false_alarm_rate
 from oilcan.evaluation.stated_quality import stated_task
 from oilcan.ground.columns import MACHINE, TIME
@@ -66,7 +65,7 @@ def evaluate(fleet: Fleet, forecasts: Forecasts, explained: dict[str, Any], para
                 tables |= drawn
     for task in fleet.tasks("class", "number"):
         numbers.setdefault("tasks", {})[task] = stated_task(fleet, forecasts, task, params)
-    tables["importance"] = importance_table.table(explained, importance_table.headline_of(explained, fleet.contract))
+    tables["importance"] = plots.importance_table(explained, plots.headline_of(explained, fleet.contract))
     test = numbers.setdefault("test", {} if event_tasks or life_tasks else {"n": numbers["basis"]["rows"]})
     test.setdefault("n", test.get("n_rul", 0))
     return Evaluation(_tidy(numbers), _tidy(sliced), tables)

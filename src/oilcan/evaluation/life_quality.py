@@ -8,7 +8,7 @@ import pandas as pd
 
 from oilcan.core.judging import bootstrap, row_metrics
 from oilcan.core.judging.exact_intervals import of_all_or_none
-from oilcan.evaluation.inputs import Fleet
+from oilcan.evaluation.fleet_and_forecasts import Fleet
 from oilcan.ground.columns import MACHINE, TARGET
 
 _HOURS_PER_DAY = 24.0

@@ -4,18 +4,18 @@ Every table is there for every data set; one that does not apply has no rows. Cu
 some 300 points, always the same ones for the same data.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from oilcan.contract import Costs
+from oilcan.contract import Contract, Costs
 from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.core.judging import costs, row_metrics
 from oilcan.core.judging.event_matching import EventCounts
-from oilcan.evaluation import hazard_quality, importance_table, machine_ranking
+from oilcan.evaluation import hazard_quality, machine_ranking
 from oilcan.evaluation.event_rows import EventRows
 from oilcan.evaluation.life_quality import LifeRows
 from oilcan.evaluation.results import false_alarm_rate
@@ -30,7 +30,7 @@ COLUMNS: Final[dict[str, list[str]]] = {
     "cost_ratio": ["missed_over_false_alarm", "model", *POLICIES],
     "alarms_curve": ["false_alarms", "detected_share", "threshold"],
     "machines_pr": machine_ranking.COLUMNS,
-    "importance": importance_table.COLUMNS,
+    "importance": ["words", "sensor", "loss", "low", "high"],
     "outlook": hazard_quality.COLUMNS,
     "lead_time": ["lead_time", "failures"],
     "score_histogram": ["p", "no_failure", "failure"],
@@ -185,3 +185,18 @@ def _life_error(rows: LifeRows) -> pd.DataFrame:
     by_bin: Any = frame.groupby("bin")
     table = by_bin[["actual", "bias", "coverage", "square"]].mean()
     return table.assign(rmse=np.sqrt(table["square"]), n=by_bin.size()).reset_index(drop=True)
+
+
+def headline_of(explained: Mapping[str, Any], contract: Contract) -> str:
+    """Name of the explained forecast that people see first: of the headline task, or the first of its classes."""
+    name = contract.headline()[0]
+    return next((each for each in explained if each == name or each.startswith(f"{name}__")), name)
+
+
+def importance_table(explained: dict[str, Any], task: str | None) -> pd.DataFrame:
+    """Sensors of one task as lines, the dearest first; empty if the task was not explained."""
+    sensors = explained.get(task, {}).get("sensors", {}) if task else {}
+    lines = [(entry["words"], name, entry["loss"], entry["loss"] - entry["spread"], entry["loss"] + entry["spread"])
+             for name, entry in sensors.items()]
+    ordered = sorted(lines, key=lambda line: (-line[2], line[1]))
+    return pd.DataFrame(ordered, columns=COLUMNS["importance"]).astype({"words": "object", "sensor": "object"})

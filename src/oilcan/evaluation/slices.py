@@ -16,7 +16,7 @@ from oilcan.core.judging.costs import cost_by_machine
 from oilcan.core.judging.exact_intervals import of_few
 from oilcan.evaluation import event_quality, life_quality, results
 from oilcan.evaluation.event_rows import EventRows
-from oilcan.evaluation.inputs import Fleet, identity
+from oilcan.evaluation.fleet_and_forecasts import Fleet, identity
 from oilcan.ground.columns import MACHINE, MODE, TARGET
 
 SEEN = "seen_in_training"

@@ -11,7 +11,7 @@ import pandas as pd
 
 from oilcan.core.judging import bootstrap, row_metrics
 from oilcan.core.judging.class_probabilities import LEAST, class_probabilities
-from oilcan.evaluation.inputs import Fleet, Forecasts
+from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts
 from oilcan.ground.columns import GROUP, MACHINE, PART, TARGET
 from oilcan.params.evaluate import EvaluateParams
 

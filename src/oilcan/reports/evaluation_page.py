@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from oilcan.contract import Contract
 from oilcan.core.judging.policy_names import name_of
-from oilcan.evaluation.importance_table import headline_of
+from oilcan.evaluation.plots import headline_of
 from oilcan.evaluation.results import Evaluation, false_alarm_rate
 from oilcan.governance.gate import Verdict, simple_costs
 from oilcan.governance.task_numbers import of_each_task

@@ -15,7 +15,7 @@ from oilcan.contract import Contract
 from oilcan.core.bundle.bundle import Bundle
 from oilcan.core.features.arrays import FLEET_TABLES, Tables
 from oilcan.core.features.batch import compute_matrix
-from oilcan.core.ingest.duplicates import find_duplicates
+from oilcan.core.ingest.rows.duplicates import find_duplicates
 from oilcan.core.prepare.forecast_rows import pick_rows
 from oilcan.core.prepare.partitions import clean_readings
 from oilcan.core.quality.readings import Readings

@@ -16,7 +16,7 @@ from oilcan.ground.errors import ParamsError, bullet_list
 from oilcan.params.section import Section, section
 from oilcan.params.train import ModelFamily, TrainParams
 from oilcan.training.cross import fold_rows
-from oilcan.training.ensembles.registry import ENSEMBLES
+from oilcan.training.ensembles.known_ensembles import ENSEMBLES
 from oilcan.training.growing import grow
 from oilcan.training.recipe import recipe_of, section_of
 from oilcan.training.sample import Sample

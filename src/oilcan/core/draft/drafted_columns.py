@@ -12,7 +12,7 @@ from oilcan.core.draft.guess import Group, Name, TableName, about_people, canoni
 from oilcan.core.draft.rhythm import failure_flags, implied
 from oilcan.core.draft.seen import Look, SeenFile, look_at_column
 from oilcan.core.draft.units import described, unit_of
-from oilcan.core.ingest.numbers import looks_grouped
+from oilcan.core.ingest.cells.numbers import looks_grouped
 from oilcan.ground.columns import CODE, COMPONENT, MACHINE, MODE, TIME, UNTIL
 
 _LAST_KEY: Final = {"errors": (CODE, r"err|code|id|fault|alarm|fehler|meldung"),

@@ -8,8 +8,8 @@ from typing import Final, Literal
 import pandas as pd
 
 from oilcan.contract.table_words import ColumnType
-from oilcan.core.ingest.instant_cells import english_months, from_epoch, utc_as_z, without_hour_24
-from oilcan.core.ingest.numbers import parse_numbers
+from oilcan.core.ingest.cells.instant_cells import english_months, from_epoch, utc_as_z, without_hour_24
+from oilcan.core.ingest.cells.numbers import parse_numbers
 
 MISSING_MARKS: Final = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "-", "--", "?")
 _FLAGS: Final = ({"0", "1"}, {"true", "false"}, {"yes", "no"}, {"on", "off"}, {"y", "n"}, {"t", "f"})

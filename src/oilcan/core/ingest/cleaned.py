@@ -8,7 +8,7 @@ import pandas as pd
 
 from oilcan.contract import Table
 from oilcan.core.ingest.frames import RawPiece
-from oilcan.core.ingest.row_outcomes import Fate, Kind
+from oilcan.core.ingest.rows.row_outcomes import Fate, Kind
 
 
 @dataclass

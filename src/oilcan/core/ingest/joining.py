@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from oilcan.core.ingest.cells import records
+from oilcan.core.ingest.cells.column_values import column_values
+from oilcan.core.ingest.cells.raw_cells import records
 from oilcan.core.ingest.cleaned import Cleaned
-from oilcan.core.ingest.column_values import column_values
-from oilcan.core.ingest.duplicates import find_duplicates
 from oilcan.core.ingest.frames import RawPiece
-from oilcan.core.ingest.row_outcomes import Fate
+from oilcan.core.ingest.rows.duplicates import find_duplicates
+from oilcan.core.ingest.rows.row_outcomes import Fate
 
 
 def joined_columns(

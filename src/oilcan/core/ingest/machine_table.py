@@ -4,7 +4,7 @@ import pandas as pd
 
 from oilcan.contract import Contract
 from oilcan.core.ingest.cleaned import Cleaned
-from oilcan.core.ingest.row_outcomes import Kind
+from oilcan.core.ingest.rows.row_outcomes import Kind
 from oilcan.ground.columns import MACHINE, TIME
 
 

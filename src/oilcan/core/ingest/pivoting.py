@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from oilcan.core.ingest.casting import cast, tidy
+from oilcan.core.ingest.cells.casting import cast, tidy
 from oilcan.core.ingest.cleaned import Cleaned
 
 

@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 
 from oilcan.contract import Contract
-from oilcan.core.ingest.breaches import breaches, with_joins
 from oilcan.core.ingest.cleaned import Cleaned
 from oilcan.core.ingest.failure_sources import draw_failures
 from oilcan.core.ingest.fleet_rows import copy_to_all
 from oilcan.core.ingest.frames import Canonical, Examined, RawTables
 from oilcan.core.ingest.machine_table import machine_table, part_unknown
-from oilcan.core.ingest.refusals import counts_of, rejected_rows
-from oilcan.core.ingest.stops import INSIDE, inside_stops
-from oilcan.core.ingest.suspicions import suspicions
+from oilcan.core.ingest.rows.breaches import breaches, with_joins
+from oilcan.core.ingest.rows.refusals import counts_of, rejected_rows
+from oilcan.core.ingest.rows.stops import INSIDE, inside_stops
+from oilcan.core.ingest.rows.suspicions import suspicions
 from oilcan.core.ingest.tables import clean_table
 from oilcan.ground.columns import CODE, COMPONENT, EVENT_KEYS, KEY, MACHINE, MODE
 from oilcan.ground.errors import DataError, bullet_list

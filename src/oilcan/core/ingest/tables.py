@@ -7,17 +7,17 @@ import numpy as np
 import pandas as pd
 
 from oilcan.contract import Contract, Table
-from oilcan.core.ingest.cells import empty_rows
+from oilcan.core.ingest.cells.column_values import column_values
+from oilcan.core.ingest.cells.personal import keyed_hash
+from oilcan.core.ingest.cells.raw_cells import empty_rows
 from oilcan.core.ingest.cleaned import Cleaned
-from oilcan.core.ingest.column_values import column_values
-from oilcan.core.ingest.duplicates import find_duplicates
 from oilcan.core.ingest.failure_marks import mark_failures
 from oilcan.core.ingest.frames import RawTables
 from oilcan.core.ingest.joining import joined_columns
-from oilcan.core.ingest.personal import keyed_hash
 from oilcan.core.ingest.pivoting import Tagged, pivot_rows, tagged_values
-from oilcan.core.ingest.row_filters import left_out
-from oilcan.core.ingest.row_outcomes import Fate
+from oilcan.core.ingest.rows.duplicates import find_duplicates
+from oilcan.core.ingest.rows.row_filters import left_out
+from oilcan.core.ingest.rows.row_outcomes import Fate
 from oilcan.ground.columns import KEY, MACHINE, TIME, UNTIL
 
 TEST_PREFIX: Final = "test-"

@@ -17,8 +17,8 @@ import pyarrow.csv
 
 from oilcan.contract import Table
 from oilcan.contract.table_words import Label
+from oilcan.core.ingest.cells.numbers import looks_grouped, may_be_grouped
 from oilcan.core.ingest.frames import Malformed, RawPiece
-from oilcan.core.ingest.numbers import looks_grouped, may_be_grouped
 from oilcan.ground.errors import DataError
 from oilcan.io.raw_data import records
 from oilcan.io.raw_data.framing import without_frame

@@ -13,7 +13,7 @@ import pandas as pd
 
 from oilcan.contract import Column, Table
 from oilcan.contract.table_words import FILE_NAME, ROW_NUMBER, Label
-from oilcan.core.ingest.casting import cast, tidy
+from oilcan.core.ingest.cells.casting import cast, tidy
 from oilcan.core.ingest.frames import RawPiece
 from oilcan.core.prepare.expressions import evaluate
 

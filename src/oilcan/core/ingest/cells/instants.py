@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from oilcan.contract import Column, Table
-from oilcan.core.ingest import instant_cells as cells
-from oilcan.core.ingest.casting import Cast, is_typed_number, tidy
-from oilcan.core.ingest.numbers import parse_numbers
+from oilcan.core.ingest.cells import instant_cells as cells
+from oilcan.core.ingest.cells.casting import Cast, is_typed_number, tidy
+from oilcan.core.ingest.cells.numbers import parse_numbers
 
 _OFFSET: Final = r"(?:[zZ]|[+-]\d{2}:?\d{2})$"
 _HOURS_ONLY: Final = r":\d{2}(?:\.\d+)?\s?[+-]\d{2}$"       # an offset without minutes

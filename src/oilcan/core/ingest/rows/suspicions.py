@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from oilcan.core.ingest.casting import is_typed_number, tidy
+from oilcan.core.ingest.cells.casting import is_typed_number, tidy
+from oilcan.core.ingest.cells.numbers import looks_grouped
 from oilcan.core.ingest.cleaned import Cleaned
-from oilcan.core.ingest.numbers import looks_grouped
 from oilcan.ground.columns import TIME, UNTIL
 
 

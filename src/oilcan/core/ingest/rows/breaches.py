@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from oilcan.contract import Contract
 from oilcan.core.ingest.cleaned import Cleaned
 from oilcan.core.ingest.machine_table import machines_not_listed
-from oilcan.core.ingest.refusals import counts_of, lost_failures, too_many_refused
+from oilcan.core.ingest.rows.refusals import counts_of, lost_failures, too_many_refused
 from oilcan.ground.columns import MACHINE
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from oilcan.contract import Column, RowFilter, Table
-from oilcan.core.ingest.casting import cast
-from oilcan.core.ingest.instants import cast_instants
+from oilcan.core.ingest.cells.casting import cast
+from oilcan.core.ingest.cells.instants import cast_instants
 
 _CANONICAL = Table(grain="", files=["-"], columns={})
 

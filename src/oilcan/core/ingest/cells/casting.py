@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from oilcan.contract import Column, Table
-from oilcan.core.ingest.numbers import parse_numbers
+from oilcan.core.ingest.cells.numbers import parse_numbers
 
 _FLAGS: Final = {"1": True, "true": True, "yes": True, "on": True, "y": True, "t": True,
                  "0": False, "false": False, "no": False, "off": False, "n": False, "f": False}

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from oilcan.core.ingest.casting import Cast, cast, cast_identifier
-from oilcan.core.ingest.cells import raw_cells
+from oilcan.core.ingest.cells.casting import Cast, cast, cast_identifier
+from oilcan.core.ingest.cells.instants import cast_instants
+from oilcan.core.ingest.cells.raw_cells import raw_cells
 from oilcan.core.ingest.cleaned import Cleaned
-from oilcan.core.ingest.instants import cast_instants
 from oilcan.ground.columns import IDENTIFIERS
 
 

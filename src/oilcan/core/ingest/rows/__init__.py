@@ -1,0 +1,1 @@
+"""What becomes of each raw row: kept, left out, refused or a duplicate, with counts and reasons."""
