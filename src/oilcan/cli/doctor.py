@@ -3,7 +3,10 @@
 import argparse
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from oilcan.io.stores.repair import Copied
 
 
 def register(commands: Any) -> None:
@@ -29,16 +32,16 @@ def run(args: argparse.Namespace) -> int:
                          "`pg_amcheck`, and restore from a backup.")
     path = Path(url.removeprefix("sqlite:///"))
     faults = repair.faults_of(path)
-    for fault in faults:
-        print(f"{path}: {fault}")
-    if not faults:
-        print(f"{path}: sound")
-    if args.rebuild is None:
-        if faults:
-            print(f"Stop the service, then run `oilcan doctor --store {url} --rebuild {path.with_suffix('.new')}`.")
-        return 1 if faults else 0
-    for each in repair.rebuild(path, args.rebuild):
-        lost = "".join(f", rows {first:,} to {last:,} unreadable" for first, last in each.unreadable)
-        print(f"{each.table}: {each.rows:,} rows{lost}")
-    print(f"Put {args.rebuild} in the place of {path} (its -wal and -shm files go), and start the service.")
-    return 0
+    print("\n".join(f"{path}: {line}" for line in faults or ["sound"]))
+    if args.rebuild is not None:
+        print("\n".join(_line(table) for table in repair.rebuild(path, args.rebuild)))
+        print(f"Put {args.rebuild} in the place of {path} (its -wal and -shm files go), and start the service.")
+        return 0
+    if faults:
+        print(f"Stop the service, then run `oilcan doctor --store {url} --rebuild {path.with_suffix('.new')}`.")
+    return int(bool(faults))
+
+
+def _line(table: "Copied") -> str:
+    lost = "".join(f", rows {first:,} to {last:,} unreadable" for first, last in table.unreadable)
+    return f"{table.table}: {table.rows:,} rows{lost}"
