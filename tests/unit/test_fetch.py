@@ -412,3 +412,49 @@ def test_a_contract_without_files_cannot_be_fetched(tmp_path):
 def test_a_contract_that_cannot_be_fetched_safely_is_refused(source, said):
     with pytest.raises(ContractError, match=re.escape(said)):
         contract(source)
+
+
+METHODS = {"stored": zipfile.ZIP_STORED, "deflate": zipfile.ZIP_DEFLATED, "bzip2": zipfile.ZIP_BZIP2,
+           "lzma": zipfile.ZIP_LZMA}
+
+
+def archive_of(kind: str, content: bytes) -> bytes:
+    if kind == "gzip":
+        return gzip.compress(content, mtime=0)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", METHODS[kind]) as opened:
+        opened.writestr(zipfile.ZipInfo("a.csv"), content, METHODS[kind])
+    return packed.getvalue()
+
+
+def damaged(content: bytes) -> Iterator[bytes]:
+    """Each byte changed in three ways, the end missing from each byte on, nothing, and other bytes in its place."""
+    for at in range(len(content)):
+        yield content[:at]
+        for value in (content[at] ^ 1, content[at] ^ 0x80, 255 - content[at]):
+            yield content[:at] + bytes([value]) + content[at + 1:]
+    yield content[:30] + b"\x00" * (len(content) - 30)
+    yield content[:30] + b"\xff" * (len(content) - 60) + content[-30:]
+
+
+@pytest.mark.parametrize("kind", [*METHODS, "gzip"])
+def test_whatever_is_wrong_with_an_archive_is_one_message(tmp_path, kind):
+    content = b"machine,time,value\n" + b"M1,2025-01-01,2.5\n" * 4
+    archive, target, outcomes = tmp_path / "a.bin", tmp_path / "out" / "a.csv", set()
+    wrong: list[str] = []
+    for packed in damaged(archive_of(kind, content)):
+        archive.write_bytes(packed)
+        target.unlink(missing_ok=True)
+        try:
+            if kind == "gzip":
+                unpack_gzip(archive, target, most_bytes=10_000)
+            else:
+                unpack_zip(archive, {"a.csv": "a.csv"}, tmp_path / "out", most_bytes=10_000)
+        except (DataError, IntegrityError) as err:
+            outcomes.add(type(err))
+            wrong += [str(err)] * (not re.match("a.bin.*(anew|by hand|members)", str(err)) or target.exists())
+        else:       # a part that no reader needs, such as its date
+            outcomes.add(bytes)
+            wrong += ["other content"] * (target.read_bytes() != content)
+    assert wrong == []
+    assert outcomes >= {IntegrityError, bytes}

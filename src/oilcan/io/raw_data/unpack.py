@@ -1,9 +1,13 @@
 """Files out of an archive that is not trusted: named members only, bounded, never outside the folder."""
 
+import errno
 import gzip
+import lzma
+import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -12,6 +16,10 @@ from oilcan.io.stage.files import fresh_file
 
 MOST_BYTES: Final = 64 * 2**30
 _CHUNK: Final = 1 << 20
+# what the readers of zip (stored, deflate, bzip2, LZMA) and gzip raise at bytes that are not theirs
+_DAMAGE: Final = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, ValueError, OverflowError,
+                  IndexError, MemoryError)
+_NOT_THE_DISK: Final = (None, errno.EINVAL)     # what bzip2 and gzip say; a place before the beginning of the file
 
 
 class _Readable(Protocol):
@@ -39,32 +47,40 @@ def unpack_zip(archive: Path, members: Mapping[str, str], folder: Path, most_byt
     IntegrityError
         If the archive is damaged.
     """
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            names = set(opened.namelist())
-            missing = [f"{name}: not in the archive" for name in members if name not in names]
-            if missing:
-                raise DataError(bullet_list(
-                    f"{archive.name} does not hold what the contract names (it holds {sorted(names)[:20]}). Fix "
-                    f"`members` in the contract", missing))
-            left = most_bytes
-            for name, path in members.items():
-                target = inside(folder, path)
-                with opened.open(name) as stream:
-                    left -= _copy(stream, target, left, archive)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as err:
-        raise IntegrityError(f"{archive.name}: damaged zip file ({err}). Run again to fetch it anew.") from err
-    except (RuntimeError, NotImplementedError) as err:      # encrypted, or an unknown compression
-        raise DataError(f"{archive.name}: cannot be unpacked ({err}). Unpack it by hand and place the files.") from err
+    with _damage_named(archive, "zip"), zipfile.ZipFile(archive) as opened:
+        names = set(opened.namelist())
+        missing = [f"{name}: not in the archive" for name in members if name not in names]
+        if missing:
+            raise DataError(bullet_list(
+                f"{archive.name} does not hold what the contract names (it holds {sorted(names)[:20]}). Fix "
+                f"`members` in the contract", missing))
+        left = most_bytes
+        for name, path in members.items():
+            target = inside(folder, path)
+            with opened.open(name) as stream:
+                left -= _copy(stream, target, left, archive)
 
 
 def unpack_gzip(archive: Path, target: Path, most_bytes: int = MOST_BYTES) -> None:
     """Write what a gzip file holds to `target`; raises as `unpack_zip`."""
+    with _damage_named(archive, "gzip"), gzip.open(archive) as stream:
+        if not archive.stat().st_size:          # nothing is what gzip makes of no bytes at all
+            raise EOFError("it is empty")
+        _copy(stream, target, most_bytes, archive)
+
+
+@contextmanager
+def _damage_named(archive: Path, kind: str) -> Iterator[None]:
+    """One message for whatever a reader of archives raises; errors of the disk pass."""
     try:
-        with gzip.open(archive) as stream:
-            _copy(stream, target, most_bytes, archive)
-    except (gzip.BadGzipFile, zlib.error, EOFError) as err:
-        raise IntegrityError(f"{archive.name}: damaged gzip file ({err}). Run again to fetch it anew.") from err
+        yield
+    except (RuntimeError, NotImplementedError) as err:      # encrypted, or an unknown compression
+        raise DataError(f"{archive.name}: cannot be unpacked ({err}). Unpack it by hand and place the files.") from err
+    except (*_DAMAGE, OSError) as err:
+        if isinstance(err, OSError) and err.errno not in _NOT_THE_DISK:
+            raise
+        raise IntegrityError(f"{archive.name}: damaged {kind} file ({err or type(err).__name__}). Run again to fetch "
+                             f"it anew.") from err
 
 
 def inside(folder: Path, path: str) -> Path:

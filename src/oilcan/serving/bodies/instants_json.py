@@ -14,6 +14,7 @@ _UTC: Final = datetime.UTC
 _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=_UTC)
 _MICROSECOND: Final = datetime.timedelta(microseconds=1)
 _CYCLES: Final = 2**53
+_DIGITS: Final = 16            # of the largest number of cycles
 _FIRST: Final = -2_208_988_800_000_000         # 1900, and the end of 2199: whoever says another year is mistaken
 _END: Final = 7_258_118_400_000_000
 UNITS_PER_S: Final = 1_000_000
@@ -59,7 +60,8 @@ class Moments:
 
     def parse(self, text: str | None, where: str) -> int | None:
         """Whole units of a moment in an address; Refusal 422 if it is none."""
-        given = int(text) if self.kind == "cycle" and text and text.isascii() and text.isdigit() else text
+        is_number = self.kind == "cycle" and text is not None and text.isascii() and text.isdigit()
+        given = int(text) if text is not None and is_number and len(text) <= _DIGITS else text
         time = None if text is None else self.read(given)
         if time is None and text is not None:
             raise Refusal(422, where, found=repr(text), wanted=self.wanted, do="Write %2B for a plus sign.")

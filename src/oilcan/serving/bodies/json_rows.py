@@ -154,7 +154,7 @@ def kind_of(content: Any) -> str:
     if isinstance(content, str):
         return f"the text {shown(content, 40)!r}"
     words = {dict: "an object", list: "a list", bool: "true or false", type(None): "null"}
-    return words.get(type(content), f"the number {shown(str(content), 40)}")
+    return words[type(content)] if type(content) in words else f"the number {shown(str(content), 40)}"
 
 
 def some(names: Sequence[str]) -> str:
