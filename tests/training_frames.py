@@ -177,7 +177,7 @@ def write(folder: Path, frames: tuple[pd.DataFrame, np.ndarray, pd.DataFrame], t
     name = yaml.safe_load(text)["name"]
     paths = {"contract": folder / f"{name}.yaml", "prepared": folder / "prepared", "features": folder / "features",
              "params": folder / "params.yaml", "review": folder / "review.json",
-             "model": folder / "models/model.joblib",
+             "model": folder / "models/model",
              "description": folder / "models/model.json", "metrics": folder / "metrics/train.json",
              "predictions": folder / "predictions", "explained": folder / "metrics/explain.json",
              "reference": folder / "models/reference", "bundle": folder / "models/bundle"}

@@ -1,6 +1,6 @@
 """Model and held-out rows -> what the forecast rests on: importance by permutation, by sensor and by feature.
 
-Reads   the data-set contract, data/prepared, data/features (part validation), models/model.joblib
+Reads   the data-set contract, data/prepared, data/features (part validation), models/model
 Params  explain (and compute, which changes no byte)
 Writes  metrics/detail/explain.json
 """
@@ -8,7 +8,8 @@ Writes  metrics/detail/explain.json
 from collections.abc import Sequence
 
 from oilcan.evaluation import importance
-from oilcan.io.stage import feature_rows, files, model_file, stage, stage_inputs
+from oilcan.io.bundle import model_folder
+from oilcan.io.stage import feature_rows, files, stage, stage_inputs
 from oilcan.params.compute import ComputeParams
 from oilcan.params.explain import ExplainParams
 
@@ -19,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     p = stage_inputs.read_params(ExplainParams, args.params, "explain")
     compute = stage_inputs.read_params(ComputeParams, args.params, "compute")
     contract = stage_inputs.read_contract(args.contract)
-    fitted = model_file.read_model(args.model).judged
+    fitted = model_folder.read_model(args.model).judged
     plan = feature_rows.read_plan(args.features)
     fitted.check_features(tuple(plan.names), plan.hash, str(args.features))
     rows, features = feature_rows.read_rows(args.prepared, args.features, plan, "validation")

@@ -1,7 +1,12 @@
 """A reviewed model -> the serving bundle: safe model files, plan, contract, threshold, drift reference, lineage.
 
+<<<<<<< HEAD
 Reads   the data-set contract, data/prepared, data/features, models/model.joblib, models/model.json,
         metrics/detail/review.json, models/reference
+=======
+Reads   the data-set contract, data/prepared, data/features, models/model, models/model.json,
+        metrics/detail/review.json
+>>>>>>> 457684c (Stages exchange the form of the bundle; broken parts are named; no module can read a pickle)
 Params  package, prepare (what the service repeats of it)
 Writes  models/bundle, proven on its own check rows before it takes that name
 """
@@ -10,8 +15,8 @@ from collections.abc import Sequence
 
 from oilcan.core.bundle.drift_reference import DriftReference
 from oilcan.core.bundle.normals import Normals
-from oilcan.io.bundle import bundle_folder
-from oilcan.io.stage import digests, feature_rows, files, model_file, stage, stage_inputs
+from oilcan.io.bundle import bundle_folder, model_folder
+from oilcan.io.stage import digests, feature_rows, files, stage, stage_inputs
 from oilcan.params.package import PackageParams
 from oilcan.params.prepare import PrepareParams
 from oilcan.scoring import check, lineage, scorer
@@ -24,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     p = stage_inputs.read_params(PackageParams, args.params, "package")
     prepare = stage_inputs.read_params(PrepareParams, args.params, "prepare")
     contract = stage_inputs.read_contract(args.contract)
-    trained = model_file.read_model(args.model)
+    trained = model_folder.read_model(args.model)
     description, review = files.read_json(args.description), files.read_json(args.review)
     fitted, judged = (model.without(review.get("withheld", [])) for model in (trained.served, trained.judged))
     plan = feature_rows.read_plan(args.features)

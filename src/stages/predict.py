@@ -1,13 +1,14 @@
 """A fitted model and features -> forecasts for the validation and test parts, made once.
 
-Reads   the data-set contract, data/prepared, data/features, models/model.joblib
+Reads   the data-set contract, data/prepared, data/features, models/model
 Params  predict (and compute, which changes no byte)
 Writes  data/predictions/predictions.parquet
 """
 
 from collections.abc import Sequence
 
-from oilcan.io.stage import feature_rows, files, model_file, stage, stage_inputs, table_files
+from oilcan.io.bundle import model_folder
+from oilcan.io.stage import feature_rows, files, stage, stage_inputs, table_files
 from oilcan.params.compute import ComputeParams
 from oilcan.params.predict import PredictParams
 from oilcan.scoring import scorer
@@ -20,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     compute = stage_inputs.read_params(ComputeParams, args.params, "compute")
     contract = stage_inputs.read_contract(args.contract)
     plan = feature_rows.read_plan(args.features)
-    trained = model_file.read_model(args.model)
+    trained = model_folder.read_model(args.model)
     trained.served.check_features(tuple(plan.names), plan.hash, str(args.features))
     rows, features = feature_rows.read_rows(args.prepared, args.features, plan, "validation", "test")
 

@@ -2,12 +2,13 @@
 
 Reads   the data-set contract, data/prepared, data/features (parts train and validation)
 Params  train (and compute, which changes no byte)
-Writes  models/model.joblib, models/model.json, metrics/detail/train.json
+Writes  models/model, models/model.json, metrics/detail/train.json
 """
 
 from collections.abc import Sequence
 
-from oilcan.io.stage import feature_rows, files, model_file, stage, stage_inputs, table_files
+from oilcan.io.bundle import model_folder
+from oilcan.io.stage import feature_rows, files, stage, stage_inputs, table_files
 from oilcan.params.compute import ComputeParams
 from oilcan.params.train import TrainParams
 from oilcan.training import fit, model_description, training_data
@@ -27,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     sample = training_data.TrainingData(**parts, features=tuple(plan.names), plan_hash=plan.hash, **tables)
     training = fit.train(contract, sample, p, compute)
 
-    model_file.write_model(training.trained, args.model)
+    model_folder.write_model(training.trained, args.model)
     files.write_json(model_description.describe(contract, training, sample, p), args.description)
     files.write_json(training.as_json(), args.metrics)
     stage.warn("train", training.warnings())

@@ -88,7 +88,7 @@ def test_it_is_packaged_and_repeats_its_forecasts(training, tmp_path):
                                              columns(fitted.forecasts, data.validation.matrix)),
         normals=Normals(None, np.ones((1, len(fitted.features)))),
         check_rows=check_rows(fitted, data.validation.rows, data.validation.matrix, 20),
-        facts={"dataset": "fleet", "prepare": {"fill_gap_periods": 2}})
+        facts={"dataset": "fleet", "lineage": {}, "libraries": {}, "review": {}, "prepare": {"fill_gap_periods": 2}})
     loaded = bundle_folder.load_bundle(folder)
     check(loaded.fitted, loaded.check_rows, "here")
     assert score(loaded.fitted, data.validation.matrix).equals(score(fitted, data.validation.matrix))

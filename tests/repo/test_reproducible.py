@@ -51,14 +51,17 @@ def test_a_corrupt_object_of_the_remote_is_not_taken_for_good(small_repo, tmp_pa
     small_repo.run("dvc", "config", "remote.store.verify", "true")
     small_repo.commit("a remote")
     small_repo.run("dvc", "push")
-    model = next(out for out in _outs(small_repo) if out["path"] == "models/model.joblib")
-    stored = tmp_path / "store/files/md5" / model["md5"][:2] / model["md5"][2:]
+    model = next(out for out in _outs(small_repo) if out["path"] == "models/model")
+    store = tmp_path / "store/files/md5"
+    listing = json.loads((store / model["md5"][:2] / model["md5"][2:]).read_text(encoding="utf-8"))
+    part = next(entry["md5"] for entry in listing if entry["relpath"] == "served/forecasts.json")
+    stored = store / part[:2] / part[2:]
     stored.chmod(0o644)
     stored.write_bytes(b"not the model")
 
     clone = small_repo.clone(tmp_path / "clone")
     assert clone.run("dvc", "pull", check=False).returncode != 0
-    assert not (clone.path / "models/model.joblib").exists()
+    assert not (clone.path / "models/model/served/forecasts.json").exists()
 
 
 def _outs(repo):

@@ -5,6 +5,8 @@ an idle `--dry` that says nothing, a run killed at any moment.
 """
 
 import fcntl
+import json
+import shutil
 import signal
 import subprocess
 import time
@@ -150,19 +152,22 @@ def test_an_orphan_of_a_run_that_ended_at_once_does_nothing(small_repo):
 
 def test_a_corrupt_cache_object_is_found_and_repaired(small_repo):
     lock = yaml.safe_load((small_repo.path / "dvc.lock").read_text(encoding="utf-8"))
-    model = next(out for out in lock["stages"]["train"]["outs"] if out["path"] == "models/model.joblib")
-    stored = small_repo.path / ".dvc/cache/files/md5" / model["md5"][:2] / model["md5"][2:]
+    model = next(out for out in lock["stages"]["train"]["outs"] if out["path"] == "models/model")
+    cache = small_repo.path / ".dvc/cache/files/md5"
+    listing = json.loads((cache / model["md5"][:2] / model["md5"][2:]).read_text(encoding="utf-8"))
+    part = next(entry["md5"] for entry in listing if entry["relpath"] == "served/forecasts.json")
+    stored = cache / part[:2] / part[2:]
     stored.chmod(0o644)
     stored.write_bytes(stored.read_bytes()[:-1] + b"x")
     stored.chmod(0o444)
-    (small_repo.path / "models/model.joblib").unlink()
+    shutil.rmtree(small_repo.path / "models/model")
     small_repo.run("rm", "-rf", str(small_repo.path.parent / "site-cache"))
     small_repo.run("dvc", "checkout")
 
     small_repo.set_params(predict={"rows_per_batch": 777})
     refused = small_repo.run("dvc", "repro", check=False)
     assert refused.returncode != 0
-    assert "models/model.joblib" in refused.stdout + refused.stderr
+    assert "models/model" in refused.stdout + refused.stderr
     found = small_repo.run("oilcan", "verify", check=False)
     assert found.returncode == 1
     small_repo.run("oilcan", "verify", "--repair")

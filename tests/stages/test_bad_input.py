@@ -91,21 +91,25 @@ READS = {
     "prepare": ("canonical", "quarantine.parquet"),
     "featurize": ("prepared",),
     "train": ("prepared", "features"),
-    "predict": ("prepared", "features", "model.joblib"),
-    "explain": ("prepared", "features", "model.joblib"),
+    "predict": ("prepared", "features", "model"),
+    "explain": ("prepared", "features", "model"),
     "evaluate": ("prepared", "predictions", "model.json", "explain.json"),
     "review": ("prepared", "predictions", "detail/evaluate.json", "detail/data_quality.json", "slices.json",
                "model.json", "champion.json"),
+<<<<<<< HEAD
     "reference": ("canonical", "prepared", "features", "model.joblib", "monitoring.yaml"),
     "package": ("prepared", "features", "model.joblib", "model.json", "detail/review.json", "reference"),
     "monitor": ("canonical", "bundle", "reference", "monitoring.yaml"),
+=======
+    "package": ("prepared", "features", "model", "model.json", "detail/review.json"),
+>>>>>>> 457684c (Stages exchange the form of the bundle; broken parts are named; no module can read a pickle)
 }
 WRITES = {
     "ingest": ("canonical",),
     "validate": ("data_quality.json", "detail/data_quality.json", "data_quality.html", "quarantine.parquet"),
     "prepare": ("prepared",),
     "featurize": ("features",),
-    "train": ("model.joblib", "model.json", "train.json"),
+    "train": ("model", "model.json", "train.json"),
     "predict": ("predictions",),
     "explain": ("explain.json",),
     "evaluate": ("evaluate.json", "detail/evaluate.json", "slices.json", "plots", "evaluation.html"),
@@ -579,14 +583,15 @@ BETWEEN = [
     ("featurize", "prepared/rows.parquet"),
     ("train", "features/part-0000.parquet"),
     ("train", "features/plan.json"),
-    ("predict", "model.joblib"),
+    ("predict", "model/served/forecasts.json"),
+    ("predict", "model/judged/trees/00-0.treelite"),
     ("predict", "features/part-0000.parquet"),
     ("evaluate", "predictions/predictions.parquet"),
     ("evaluate", "model.json"),
     ("review", "detail/evaluate.json"),
     ("review", "champion.json"),
     ("review", "predictions/predictions.parquet"),
-    ("package", "model.joblib"),
+    ("package", "model/judged/forecasts.json"),
     ("package", "detail/review.json"),
 ]
 
@@ -640,7 +645,7 @@ def test_a_refused_run_leaves_what_an_earlier_one_made(ready: Callable[[str], Pl
 
 
 @pytest.mark.parametrize(("stage", "name"), [
-    ("validate", "quarantine.parquet"), ("validate", "data_quality.json"), ("train", "model.joblib"),
+    ("validate", "quarantine.parquet"), ("validate", "data_quality.json"), ("train", "train.json"),
     ("evaluate", "evaluation.html")])
 def test_a_full_disk_is_one_message_and_nothing_is_left(
     ready: Callable[[str], Plant], stage: str, name: str
@@ -655,7 +660,7 @@ def test_a_full_disk_is_one_message_and_nothing_is_left(
     assert list(plant.folder.rglob(".*.tmp")) == []
 
 
-@pytest.mark.parametrize("stage", ["ingest", "prepare", "featurize", "package"])
+@pytest.mark.parametrize("stage", ["ingest", "prepare", "featurize", "train", "package"])
 def test_a_file_that_the_system_cuts_off_is_one_message(ready: Callable[[str], Plant], stage: str) -> None:
     said = ready(stage).said_by(stage, most_bytes=6000)
     assert "the file grows larger than the system allows" in said

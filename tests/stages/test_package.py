@@ -11,7 +11,8 @@ from tests.training_frames import INDEPENDENT, fleet, independent, write
 
 from oilcan.ground.errors import IntegrityError
 from oilcan.io.bundle import bundle_folder
-from oilcan.io.stage import feature_rows, files, model_file
+from oilcan.io.bundle.model_folder import read_model
+from oilcan.io.stage import feature_rows, files
 from oilcan.scoring.scorer import score
 
 
@@ -37,7 +38,7 @@ def test_the_bundle_forecasts_what_the_model_forecasts(tmp_path):
     loaded = bundle_folder.load_bundle(run(paths))
     plan = feature_rows.read_plan(Path(paths["features"]))
     _, features = feature_rows.read_rows(Path(paths["prepared"]), Path(paths["features"]), plan, "test")
-    assert score(loaded.fitted, features).equals(score(model_file.read_model(Path(paths["model"])).served, features))
+    assert score(loaded.fitted, features).equals(score(read_model(Path(paths["model"])).served, features))
 
 
 def test_its_lineage_names_every_input(tmp_path):

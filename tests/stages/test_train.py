@@ -9,7 +9,7 @@ from tests.stages.running import run_stage
 from tests.training_frames import INDEPENDENT, fleet, independent, write
 
 from oilcan.ground.errors import DataError
-from oilcan.io.stage import model_file
+from oilcan.io.bundle.model_folder import read_model
 
 OUTPUTS = ("model", "description", "metrics")
 
@@ -19,13 +19,19 @@ def run(paths: dict[str, str]) -> None:
     run_stage("train", *(paths[name] for name in (*inputs, *OUTPUTS)), params=paths["params"])
 
 
+def content_of(path: Path) -> dict[str, bytes]:
+    """Bytes of a file, or of every file of a folder, by path."""
+    found = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return {file.relative_to(path).as_posix(): file.read_bytes() for file in found if file.is_file()}
+
+
 def test_it_leaves_model_description_and_metrics(tmp_path, capsys):
     paths = write(tmp_path, fleet())
     run(paths)
     description, metrics = (json.loads(Path(paths[name]).read_text()) for name in OUTPUTS[1:])
     assert [entry["name"] for entry in description["forecasts"]] == [
         "failure", "failure__bearing", "failure__seal", "rul"]
-    assert description["thresholds"] == model_file.read_model(Path(paths["model"])).served.thresholds()
+    assert description["thresholds"] == read_model(Path(paths["model"])).served.thresholds()
     assert description["trained_on"]["first"] == "2024-01-01T00:00:00+00:00"
     assert metrics["targets"]["rul"]["interval"]["coverage_90"] > 0.7
     assert capsys.readouterr().out.startswith("train: rows 1,152, features 6, forecasts 4")
@@ -40,7 +46,7 @@ def test_outputs_are_byte_identical_for_any_number_of_jobs_and_backend(tmp_path,
         values["compute"] = {"jobs": jobs, "backend": backend}
         Path(paths["params"]).write_text(yaml.safe_dump(values))
         run(paths)
-        held.append([Path(paths[name]).read_bytes() for name in OUTPUTS])
+        held.append([content_of(Path(paths[name])) for name in OUTPUTS])
     assert held[0] == held[1]
 
 

@@ -37,7 +37,7 @@ def packed(fitted, tmp_path) -> Path:
                                              columns(fitted.forecasts, data.validation.matrix)),
         normals=Normals(None, np.ones((1, len(fitted.features)))),
         check_rows=check_rows(fitted, data.validation.rows, data.validation.matrix, 20),
-        facts={"dataset": "fleet", "prepare": {"fill_gap_periods": 2}})
+        facts={"dataset": "fleet", "lineage": {}, "libraries": {}, "review": {}, "prepare": {"fill_gap_periods": 2}})
     return folder
 
 

@@ -13,19 +13,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import pydantic
 
+<<<<<<< HEAD
 from oilcan.contract import Contract, parse_contract
 from oilcan.core.alarms.policy import AlarmPolicy
+=======
+from oilcan.contract import parse_contract
+>>>>>>> 457684c (Stages exchange the form of the bundle; broken parts are named; no module can read a pickle)
 from oilcan.core.bundle.bundle import Bundle
 from oilcan.core.bundle.drift_reference import DriftReference
 from oilcan.core.bundle.normals import Normals
 from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.core.features.plan import FeaturePlan
-from oilcan.core.model.calibration import Calibrator
-from oilcan.core.model.fitted import EventForecast, Fitted, Forecast, LifeForecast, NumberForecast, OutlookForecast
-from oilcan.core.model.intervals import Interval
-from oilcan.core.model.trees import TreeModel
+from oilcan.core.model.fitted import Fitted, OutlookForecast
 from oilcan.ground.errors import IntegrityError, bullet_list
+from oilcan.io.bundle.forecast_files import part_named, read_forecasts, write_forecasts
 from oilcan.io.stage import files
 from oilcan.io.stage.digests import sha256
 
@@ -62,6 +65,7 @@ def write_bundle(folder: Path, *, contract: Path, plan: Path, fitted: Fitted, dr
     files.write_json(drift_reference.as_json(), folder / "drift_reference.json")
     files.write_json(normals.as_json(), folder / "normals.json")
     np.save(folder / "check_rows.npy", _records(check_rows), allow_pickle=False)
+<<<<<<< HEAD
     if watch_reference is not None:
         (folder / WATCH).write_bytes(watch_reference.read_bytes())
     entries = []
@@ -73,6 +77,9 @@ def write_bundle(folder: Path, *, contract: Path, plan: Path, fitted: Fitted, dr
         entries.append(_entry(forecast) | {"trees": paths})
     files.write_json({"features": list(fitted.features), "plan_hash": fitted.plan_hash, "forecasts": entries},
                      folder / "forecasts.json")
+=======
+    write_forecasts(fitted, folder)
+>>>>>>> 457684c (Stages exchange the form of the bundle; broken parts are named; no module can read a pickle)
     listed = {path: {"sha256": sha256(folder / path), "bytes": (folder / path).stat().st_size}
               for path in sorted(_inside(folder))}
     files.write_json({**facts, "format": FORMAT, "version": VERSION, "files": listed}, folder / MANIFEST)
@@ -89,13 +96,15 @@ def load_bundle(folder: Path) -> Bundle:
         listed.
     """
     content, digest, manifest = _proven(folder)
-    plan = FeaturePlan.from_json(json.loads(content["plan.json"]))
-    described = json.loads(content["forecasts.json"])
-    fitted = Fitted(tuple(described["features"]), described["plan_hash"],
-                    tuple(_forecast(entry, content) for entry in described["forecasts"]))
-    drift_reference = DriftReference.read(content["drift_reference.json"], f"{folder}: drift_reference.json")
-    normals = Normals.read(content["normals.json"], f"{folder}: normals.json")
+    with part_named(folder / "plan.json", _REMEDY):
+        plan = FeaturePlan.from_json(json.loads(content["plan.json"]))
+    fitted = read_forecasts(content, folder, _REMEDY)
+    with part_named(folder / "drift_reference.json", _REMEDY):
+        drift_reference = DriftReference.read(content["drift_reference.json"], f"{folder}: drift_reference.json")
+    with part_named(folder / "normals.json", _REMEDY):
+        normals = Normals.read(content["normals.json"], f"{folder}: normals.json")
     _check_widths(folder, plan, fitted, drift_reference, normals)
+<<<<<<< HEAD
     contract = parse_contract(content["contract.yaml"].decode(), f"{folder}: contract.yaml")
     return Bundle(digest, manifest, fitted, contract, plan, drift_reference, normals,
                   _numbers(content["check_rows.npy"]), manifest["prepare"]["fill_gap_periods"],
@@ -110,6 +119,14 @@ def _watch_reference(content: Mapping[str, bytes], contract: Contract, plan: Fea
     reference = WatchReference.from_bytes(content[WATCH], where)
     reference.check(contract, plan.hash, where)
     return reference
+=======
+    with part_named(folder / "contract.yaml", _REMEDY):
+        contract = parse_contract(content["contract.yaml"].decode(), f"{folder}: contract.yaml")
+    with part_named(folder / "check_rows.npy", _REMEDY):
+        check_rows = _numbers(content["check_rows.npy"], fitted)
+    return Bundle(digest, manifest, fitted, contract, plan, drift_reference, normals, check_rows,
+                  manifest["prepare"]["fill_gap_periods"])
+>>>>>>> 457684c (Stages exchange the form of the bundle; broken parts are named; no module can read a pickle)
 
 
 def _check_widths(folder: Path, plan: FeaturePlan, fitted: Fitted, drift_reference: DriftReference,
@@ -143,9 +160,13 @@ def _plain(column: "pd.Series") -> np.ndarray:
     return column.to_numpy() if column.dtype.kind in "bif" else column.to_numpy(str)
 
 
-def _numbers(content: bytes) -> dict[str, np.ndarray]:
-    """The float columns of `_records`, as float64."""
-    records = np.load(io.BytesIO(content), allow_pickle=False, max_header_size=_LONGEST_HEADER)
+def _numbers(content: bytes, fitted: Fitted) -> dict[str, np.ndarray]:
+    """The float columns of `_records`, as float64; every feature is among them."""
+    stream = io.BytesIO(content)
+    records = np.load(stream, allow_pickle=False, max_header_size=_LONGEST_HEADER)
+    missing = sorted(set(fitted.features) - set(records.dtype.names or ()))
+    if missing or records.ndim != 1 or stream.read(1):
+        raise ValueError(f"it is not one table with the features of the plan (missing {missing[:5] or 'none'})")
     return {name: records[name].astype(np.float64) for name in records.dtype.names if records.dtype[name].kind == "f"}
 
 
@@ -157,7 +178,8 @@ def _proven(folder: Path) -> tuple[dict[str, bytes], str, dict[str, Any]]:
     digest = hashlib.sha256(raw).hexdigest()
     if (folder / SEAL).read_bytes() != f"{digest}  {MANIFEST}\n".encode():
         raise IntegrityError(f"{folder}: {MANIFEST} is not the one that {SEAL} names. {_REMEDY}.")
-    manifest = json.loads(raw)
+    with part_named(folder / MANIFEST, _REMEDY):
+        manifest = _manifest(raw)
     if (manifest.get("format"), manifest.get("version")) != (FORMAT, VERSION):
         raise IntegrityError(f"{folder}: another version of Oilcan packaged this bundle (found format "
                              f"{manifest.get('format')!r}, version {manifest.get('version')!r}; wanted {FORMAT!r}, "
@@ -176,35 +198,34 @@ def _proven(folder: Path) -> tuple[dict[str, bytes], str, dict[str, Any]]:
     return content, digest, manifest
 
 
+def _manifest(content: bytes) -> dict[str, Any]:
+    """What the manifest says, as far as it is of this version all entries that are read anywhere."""
+    manifest = json.loads(content)
+    if (manifest.get("format"), manifest.get("version")) == (FORMAT, VERSION):
+        _Manifest.model_validate_json(content)
+    return dict(manifest)
+
+
+class _Manifest(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(strict=True)
+
+    class File(pydantic.BaseModel):
+        sha256: str
+        bytes: int
+
+    class Prepare(pydantic.BaseModel):
+        fill_gap_periods: int = pydantic.Field(ge=0)
+
+    dataset: str
+    lineage: dict[str, Any]
+    libraries: dict[str, str]
+    review: dict[str, Any]
+    prepare: Prepare
+    files: dict[str, File]
+
+
 def _inside(folder: Path) -> Iterator[str]:
     """Everything below a folder that is not itself a folder, links to folders included."""
     for path in folder.rglob("*"):
         if path.is_symlink() or not path.is_dir():
             yield path.relative_to(folder).as_posix()
-
-
-def _entry(forecast: Forecast) -> dict[str, Any]:
-    if isinstance(forecast, LifeForecast):
-        return {"kind": "life", "task": forecast.task, "interval": forecast.interval.as_json()}
-    if isinstance(forecast, NumberForecast):
-        return {"kind": "number", "task": forecast.task, "interval": forecast.interval.as_json()}
-    if isinstance(forecast, OutlookForecast):
-        return {"kind": "outlook", "task": forecast.task, "horizons": list(forecast.horizons), "own": forecast.own,
-                "counts_cycles": forecast.counts_cycles, "calibrator": forecast.calibrator.as_json()}
-    return {"kind": "event", "task": forecast.task, "mode": forecast.mode,
-            "policy": forecast.policy.as_json() if forecast.policy else None,
-            "calibrator": forecast.calibrator.as_json()}
-
-
-def _forecast(entry: dict[str, Any], content: dict[str, bytes]) -> Forecast:
-    trees = TreeModel(*(content[path] for path in entry["trees"]))
-    if entry["kind"] == "life":
-        return LifeForecast(entry["task"], trees, Interval.from_json(entry["interval"]))
-    if entry["kind"] == "number":
-        return NumberForecast(entry["task"], trees, Interval.from_json(entry["interval"]))
-    calibrator = Calibrator.from_json(entry["calibrator"])
-    if entry["kind"] == "outlook":
-        return OutlookForecast(entry["task"], tuple(entry["horizons"]), entry["own"], entry["counts_cycles"], trees,
-                               calibrator)
-    return EventForecast(entry["task"], entry["mode"], trees, calibrator,
-                         AlarmPolicy.from_json(entry["policy"]) if entry["policy"] else None)

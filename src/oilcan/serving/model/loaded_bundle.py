@@ -10,6 +10,7 @@ from oilcan.core.bundle.bundle import Bundle
 from oilcan.core.model.fitted import EventForecast, Forecast, OutlookForecast, prefix
 from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
 from oilcan.io.bundle.bundle_folder import load_bundle
+from oilcan.io.bundle.forecast_files import part_named
 from oilcan.scoring.check import check
 from oilcan.scoring.scorer import columns
 from oilcan.serving.model.contract_facts import described
@@ -64,11 +65,14 @@ class Served:
         Raises
         ------
         IntegrityError
-            If a byte is not the packaged one, or a forecast differs.
+            If a byte is not the packaged one, a part is not readable, or a forecast differs.
         """
         bundle = load_bundle(folder)
-        check(bundle.fitted, bundle.check_rows, str(folder))
-        return cls(bundle)
+        forecasts = folder / "forecasts.json"
+        with part_named(forecasts, "Package it again with `dvc repro package`"):
+            check(bundle.fitted, bundle.check_rows, str(forecasts))
+        with part_named(folder / "contract.yaml", "Package it again with `dvc repro package`"):
+            return cls(bundle)
 
     def warm(self) -> None:
         """Make one forecast and its reasons, so that the first request need not wait."""
