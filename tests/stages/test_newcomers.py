@@ -267,3 +267,69 @@ def test_a_file_per_sensor_with_sixty_samples_a_row(tmp_path, monkeypatch):
     assert found["tasks"]["valve"]["test"]["accuracy"] > 0.9
     assert set(found["tasks"]["valve"]["test"]["classes"]) == {"sound", "lagging", "failing"}
     assert "Task valve: the class was right in" in (tmp_path / "reports/evaluation.html").read_text()
+
+
+MILLS = """
+    name: mills
+    version: 1
+    description: Mills that report only while they run; the liner is inspected, its wear to be known a shift ahead.
+    source: {licence: our own}
+    time: {kind: instant}
+    tables:
+      telemetry:
+        grain: one row per mill and reading
+        files: [historian.csv]
+        pivot: {tag: tag, value: value}
+        columns:
+          machine_id: {from: mill, type: text, unit: none, description: Mill}
+          time: {from: at, type: instant, unit: UTC, format: epoch_s, description: Reading}
+          power: {from_tag: JI-1, type: number, unit: kW, range: [0, 5000], nullable: true, description: Power}
+          shake: {from_tag: VI-7, type: number, unit: mm/s, range: [0, 100], nullable: true, description: Vibration}
+          wear: {from_tag: WEAR, type: number, unit: mm, role: label, nullable: true, description: Wear}
+      labels:
+        grain: one row per inspection
+        files: [inspections.csv]
+        columns:
+          machine_id: {from: mill, type: text, unit: none, description: Mill}
+          time: {from: at, type: instant, unit: UTC, format: epoch_s, description: Inspection}
+          liner: {type: text, unit: none, values: [good, worn], description: Finding}
+    failures: {from: none}
+    tasks:
+      liner: {kind: class, column: liner}
+      wear: {kind: number, column: wear, lead_time: 8h}
+    rows: {stride: 4h, windows: [8h, 24h]}
+    split: {by: time, validation: 0.25, test: 0.25}
+"""
+
+
+def mills():
+    random = np.random.default_rng(5)
+    records, found = [], []
+    for number in range(6):
+        wear, at = random.uniform(0, 4), 1_704_067_200 + 60 * number
+        for day in range(60):
+            for step in range(random.integers(20, 40)):         # a shift of irregular readings, then silence
+                when = at + 86_400 * day + 900 * step + int(random.integers(0, 300))
+                wear = wear + 0.004 if wear < 8 else 0.0
+                for tag, value in (("JI-1", 900 + 60 * wear + random.normal(0, 10)),
+                                   ("VI-7", 2 + wear + random.normal(0, 0.3)), ("WEAR", wear)):
+                    records.append([f"M{number}", when, tag, round(value, 3)])
+            found.append([f"M{number}", at + 86_400 * day, "worn" if wear > 4 else "good"])
+    order = random.permutation(len(records))
+    long = pd.DataFrame([records[place] for place in order], columns=["mill", "at", "tag", "value"])
+    return {"historian.csv": csv(long), "inspections.csv": csv(pd.DataFrame(found, columns=["mill", "at", "liner"]))}
+
+
+def test_states_and_numbers_over_time_of_machines_that_report_only_while_they_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    place(tmp_path, "mills", textwrap.dedent(MILLS), mills())
+    run_stages(tmp_path, "mills")
+    quality = figures(tmp_path, "data_quality")
+    assert quality["passed"]
+    assert quality["gap_share"] < 0.2
+    found = figures(tmp_path)["tasks"]
+    assert found["liner"]["test"]["accuracy"] > found["liner"]["baselines"]["most_common"]["accuracy"]
+    assert found["wear"]["test"]["rmse"] < 0.7 * found["wear"]["baselines"]["mean"]["rmse"]
+    rows = pd.read_parquet("data/prepared/rows.parquet")
+    assert rows.loc[rows["part"] == "train", "target_wear"].notna().any()
+    assert rows["target_wear"].isna().any()             # what lies beyond the last reading, or a cut, is not known

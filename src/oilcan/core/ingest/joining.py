@@ -41,7 +41,7 @@ def joined_columns(
     for name in own:
         taken = values[name].reindex(np.where(at < 0, len(part.fate.alive), at)).reset_index(drop=True)
         if not cleaned.spec.columns[name].may_be_missing():
-            cleaned.refusals.append((taken.isna().to_numpy(), f"{name}: missing in join {join}"))
+            cleaned.refuse(taken.isna().to_numpy(), f"{name}: missing in join {join}")
         values[name] = taken
     return {name: values[name] for name in own}
 

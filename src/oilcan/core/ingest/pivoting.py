@@ -40,7 +40,7 @@ def tagged_values(cleaned: Cleaned) -> list[Tagged]:
         done = cast(values, column, spec)
         wrong = np.zeros(len(tag), dtype=bool)
         wrong[at] = done.wrong
-        cleaned.refusals.append((wrong, f"{name}: {done.why}"))
+        cleaned.refuse(wrong, f"{name}: {done.why}")
         tagged.append(Tagged(name, at, done.values))
     _judge_tags(cleaned, tag)
     return tagged
@@ -55,7 +55,7 @@ def _judge_tags(cleaned: Cleaned, tag: pd.Series) -> None:
         cleaned.problems.append(f"tags {shown} are not listed; give each a column with `from_tag`, or say "
                                 f"`unlisted: ignore`")
     cleaned.fate.decide(unlisted, "excluded", "tag not listed")
-    cleaned.refusals.append((tag.isna().to_numpy(), "tag: missing"))
+    cleaned.refuse(tag.isna().to_numpy(), "tag: missing")
 
 
 def pivot_rows(cleaned: Cleaned, columns: dict[str, pd.Series], tagged: list[Tagged], key: list[str]) -> None:
