@@ -1,12 +1,7 @@
 """A reviewed model -> the serving bundle: safe model files, plan, contract, threshold, drift reference, lineage.
 
-<<<<<<< HEAD
-Reads   the data-set contract, data/prepared, data/features, models/model.joblib, models/model.json,
-        metrics/detail/review.json, models/reference
-=======
 Reads   the data-set contract, data/prepared, data/features, models/model, models/model.json,
-        metrics/detail/review.json
->>>>>>> 457684c (Stages exchange the form of the bundle; broken parts are named; no module can read a pickle)
+        metrics/detail/review.json, models/reference
 Params  package, prepare (what the service repeats of it)
 Writes  models/bundle, proven on its own check rows before it takes that name
 """

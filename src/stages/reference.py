@@ -1,6 +1,6 @@
 """The accepted data and model -> what monitoring compares new data with, and what its limits are drawn from.
 
-Reads   the data-set contract, data/canonical, data/prepared, data/features, models/model.joblib, monitoring.yaml;
+Reads   the data-set contract, data/canonical, data/prepared, data/features, models/model, monitoring.yaml;
         nothing of the test part
 Params  reference
 Writes  models/reference: watch_reference.npz (part of the bundle) and material.npz; where the data count no time,
@@ -9,8 +9,8 @@ Writes  models/reference: watch_reference.npz (part of the bundle) and material.
 
 from collections.abc import Sequence
 
-from oilcan.io.bundle import bundle_folder
-from oilcan.io.stage import digests, feature_rows, files, model_file, stage, stage_inputs
+from oilcan.io.bundle import bundle_folder, model_folder
+from oilcan.io.stage import digests, feature_rows, files, stage, stage_inputs
 from oilcan.monitoring.assembling import assemble
 from oilcan.operations.accepting import accepted_data
 from oilcan.params.monitoring import MonitoringParams
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             files.write_json({"watched": False, "reason": "independent rows count no time"}, draft / "reference.json")
         return stage.report("reference", watched="no: independent rows count no time")
     plan = feature_rows.read_plan(args.features)
-    judged = model_file.read_model(args.model).judged
+    judged = model_folder.read_model(args.model).judged
 
     accepted = accepted_data(contract, args.canonical, args.prepared, args.features, judged,
                              rows_per_batch=p.rows_per_batch)

@@ -96,13 +96,9 @@ READS = {
     "evaluate": ("prepared", "predictions", "model.json", "explain.json"),
     "review": ("prepared", "predictions", "detail/evaluate.json", "detail/data_quality.json", "slices.json",
                "model.json", "champion.json"),
-<<<<<<< HEAD
-    "reference": ("canonical", "prepared", "features", "model.joblib", "monitoring.yaml"),
-    "package": ("prepared", "features", "model.joblib", "model.json", "detail/review.json", "reference"),
+    "reference": ("canonical", "prepared", "features", "model", "monitoring.yaml"),
+    "package": ("prepared", "features", "model", "model.json", "detail/review.json", "reference"),
     "monitor": ("canonical", "bundle", "reference", "monitoring.yaml"),
-=======
-    "package": ("prepared", "features", "model", "model.json", "detail/review.json"),
->>>>>>> 457684c (Stages exchange the form of the bundle; broken parts are named; no module can read a pickle)
 }
 WRITES = {
     "ingest": ("canonical",),

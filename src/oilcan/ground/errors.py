@@ -7,12 +7,8 @@ Every message has the form *where: what is wrong (found, wanted). What to do.*
     +-- ParamsError         params.yaml is wrong: edit it
     +-- DataError           the data break their contract: look at the files
     +-- IntegrityError      bytes are not what was recorded: restore or rerun
-<<<<<<< HEAD
     +-- StoreError          the service's store is another one than configured, or refuses: check its setting
-=======
-    +-- StoreError          the service's store is not the one meant, or refuses: look at its setting
         +-- StoreReplaced       its log is another one than was read before: read it from the start
->>>>>>> 67a9d4f (The store's ordered log is the one source of features, alarms and page)
         +-- StoreUnavailable    it cannot answer now (locked, full, gone): try again later
             +-- StoreDamaged    its file was deleted or is corrupt: `oilcan doctor`
 """

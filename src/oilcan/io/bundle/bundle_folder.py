@@ -15,12 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pydantic
 
-<<<<<<< HEAD
 from oilcan.contract import Contract, parse_contract
-from oilcan.core.alarms.policy import AlarmPolicy
-=======
-from oilcan.contract import parse_contract
->>>>>>> 457684c (Stages exchange the form of the bundle; broken parts are named; no module can read a pickle)
 from oilcan.core.bundle.bundle import Bundle
 from oilcan.core.bundle.drift_reference import DriftReference
 from oilcan.core.bundle.normals import Normals
@@ -65,21 +60,9 @@ def write_bundle(folder: Path, *, contract: Path, plan: Path, fitted: Fitted, dr
     files.write_json(drift_reference.as_json(), folder / "drift_reference.json")
     files.write_json(normals.as_json(), folder / "normals.json")
     np.save(folder / "check_rows.npy", _records(check_rows), allow_pickle=False)
-<<<<<<< HEAD
     if watch_reference is not None:
         (folder / WATCH).write_bytes(watch_reference.read_bytes())
-    entries = []
-    (folder / "trees").mkdir()
-    for at, forecast in enumerate(fitted.forecasts):
-        paths = [f"trees/{at:02d}-{member}.treelite" for member in range(len(forecast.trees.checkpoints))]
-        for path, checkpoint in zip(paths, forecast.trees.checkpoints, strict=True):
-            (folder / path).write_bytes(checkpoint)
-        entries.append(_entry(forecast) | {"trees": paths})
-    files.write_json({"features": list(fitted.features), "plan_hash": fitted.plan_hash, "forecasts": entries},
-                     folder / "forecasts.json")
-=======
     write_forecasts(fitted, folder)
->>>>>>> 457684c (Stages exchange the form of the bundle; broken parts are named; no module can read a pickle)
     listed = {path: {"sha256": sha256(folder / path), "bytes": (folder / path).stat().st_size}
               for path in sorted(_inside(folder))}
     files.write_json({**facts, "format": FORMAT, "version": VERSION, "files": listed}, folder / MANIFEST)
@@ -104,11 +87,14 @@ def load_bundle(folder: Path) -> Bundle:
     with part_named(folder / "normals.json", _REMEDY):
         normals = Normals.read(content["normals.json"], f"{folder}: normals.json")
     _check_widths(folder, plan, fitted, drift_reference, normals)
-<<<<<<< HEAD
-    contract = parse_contract(content["contract.yaml"].decode(), f"{folder}: contract.yaml")
-    return Bundle(digest, manifest, fitted, contract, plan, drift_reference, normals,
-                  _numbers(content["check_rows.npy"]), manifest["prepare"]["fill_gap_periods"],
-                  _watch_reference(content, contract, plan, f"{folder}: {WATCH}"))
+    with part_named(folder / "contract.yaml", _REMEDY):
+        contract = parse_contract(content["contract.yaml"].decode(), f"{folder}: contract.yaml")
+    with part_named(folder / "check_rows.npy", _REMEDY):
+        check_rows = _numbers(content["check_rows.npy"], fitted)
+    with part_named(folder / WATCH, _REMEDY):
+        watch_reference = _watch_reference(content, contract, plan, f"{folder}: {WATCH}")
+    return Bundle(digest, manifest, fitted, contract, plan, drift_reference, normals, check_rows,
+                  manifest["prepare"]["fill_gap_periods"], watch_reference)
 
 
 def _watch_reference(content: Mapping[str, bytes], contract: Contract, plan: FeaturePlan, where: str
@@ -119,14 +105,6 @@ def _watch_reference(content: Mapping[str, bytes], contract: Contract, plan: Fea
     reference = WatchReference.from_bytes(content[WATCH], where)
     reference.check(contract, plan.hash, where)
     return reference
-=======
-    with part_named(folder / "contract.yaml", _REMEDY):
-        contract = parse_contract(content["contract.yaml"].decode(), f"{folder}: contract.yaml")
-    with part_named(folder / "check_rows.npy", _REMEDY):
-        check_rows = _numbers(content["check_rows.npy"], fitted)
-    return Bundle(digest, manifest, fitted, contract, plan, drift_reference, normals, check_rows,
-                  manifest["prepare"]["fill_gap_periods"])
->>>>>>> 457684c (Stages exchange the form of the bundle; broken parts are named; no module can read a pickle)
 
 
 def _check_widths(folder: Path, plan: FeaturePlan, fitted: Fitted, drift_reference: DriftReference,
