@@ -47,6 +47,7 @@ def test_a_drift_reference_that_is_not_one_is_refused(changes, message):
     ({"column": "0"}, "column: Input should be a valid integer"),
     ({"medians": [[1.0], [1.0, 2.0]]}, "rows of medians have different lengths"),
     ({"medians": []}, "rows of medians have different lengths"),
+    ({"medians": [[1.0], [2.0]]}, "medians are of 2 kinds, but no column holds the kind"),
     ({"other": 1}, "other: Unexpected keyword"),
 ])
 def test_invalid_normals_are_refused(changes, message):

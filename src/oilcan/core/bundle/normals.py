@@ -89,6 +89,8 @@ class _Written:
         widths = sorted({len(row) for row in self.medians})
         if len(widths) != 1:
             raise ValueError(f"rows of medians have different lengths (found {widths}, wanted one)")
+        if self.column is None and len(self.medians) != 1:
+            raise ValueError(f"medians are of {len(self.medians)} kinds, but no column holds the kind (wanted one row)")
         if self.column is not None and not 0 <= self.column < widths[0]:
             raise ValueError(f"column is no position of a feature (found {self.column}, wanted 0 to {widths[0] - 1})")
 
