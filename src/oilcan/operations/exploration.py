@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from oilcan.contract.unfinished import parse_unfinished
+from oilcan.core.draft.unfinished import parse_unfinished
 from oilcan.core.exploration.fleet_findings import Exploration, explore
 from oilcan.core.exploration.fleet_record import record
 from oilcan.core.ingest import ingest
