@@ -13,7 +13,7 @@ from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.core.judging import costs, event_matching
 from oilcan.evaluation.fleet_and_forecasts import Fleet
 from oilcan.ground import columns
-from oilcan.ground.columns import MACHINE, TARGET, TIME
+from oilcan.ground.columns import GROUP, MACHINE, TARGET, TIME
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class EventRows:
         task, contract = fleet.contract.tasks[name], fleet.contract
         lead, horizon = _ticks(task, "lead_time"), _ticks(task, "horizon")
         windows = None
-        code = np.arange(len(frame))
+        code = np.asarray(pd.factorize(frame[GROUP])[0]) if GROUP in frame else np.arange(len(frame))
         if task.kind == "failure_within":
             windows = event_matching.lay_out(
                 frame[MACHINE].to_numpy(), columns.ticks(frame[TIME]),
@@ -86,10 +86,13 @@ class EventRows:
         if self.windows is not None:
             return self.windows.tally(onset)
         alarm, positive = onset & self.known, self.target == 1
-        whole = np.zeros(0)
-        return event_matching.Tally(positive.astype(np.int64), (alarm & positive).astype(np.int64),
-                            (alarm & positive).astype(np.int64), (alarm & ~positive).astype(np.int64),
-                            self.known.astype(np.float64), whole, whole.astype(np.int64))
+        whole, hits = np.zeros(0), self._by_owner(alarm & positive)
+        return event_matching.Tally(self._by_owner(positive), hits, hits, self._by_owner(alarm & ~positive),
+                                    self._by_owner(self.known).astype(np.float64), whole, whole.astype(np.int64))
+
+    def _by_owner(self, rows: np.ndarray) -> np.ndarray:
+        """Number of these rows of each group, or of each row where there are no groups."""
+        return np.bincount(self.code[rows], minlength=self.n_machines)
 
     def cost(self, score: np.ndarray, threshold: float) -> float:
         """Cost in EUR of the plain policy at `threshold`."""

@@ -12,7 +12,7 @@ import pandas as pd
 from oilcan.core.judging import bootstrap, row_metrics
 from oilcan.core.judging.class_probabilities import LEAST, class_probabilities
 from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts
-from oilcan.ground.columns import GROUP, MACHINE, PART, TARGET
+from oilcan.ground.columns import PART, TARGET, owner
 from oilcan.params.evaluate import EvaluateParams
 
 Numbers = dict[str, Any]
@@ -25,7 +25,7 @@ def stated_task(fleet: Fleet, forecasts: Forecasts, task: str, params: EvaluateP
     train = _known(fleet.rows[fleet.rows[PART] == "train"], task)
     naive = _naive(fleet, task, train, test)
     draws = None
-    code, owners = pd.factorize(test[GROUP if GROUP in test else MACHINE])
+    code, owners = pd.factorize(test[owner(test)])
     if len(owners) > 1:
         draws = bootstrap.multiplicities(len(owners), params.bootstrap, params.seed)
     numbers = {"test": judge(fleet, task, test, np.asarray(code), draws) | {"machines": len(owners)},

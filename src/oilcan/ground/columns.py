@@ -35,6 +35,18 @@ UNKNOWN_CREW: Final = "unknown"        # of machines without an entry
 TABLES: Final = ("telemetry", "errors", "maintenance", "failures", "machines", "truth")
 
 
+def owner(frame: "pd.DataFrame") -> str:
+    """Column whose rows resemble each other and are never parted: the group where rows have one, else the machine.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> owner(pd.DataFrame({"machine_id": ["1"], "group": ["pump 7"]})), owner(pd.DataFrame({"machine_id": ["1"]}))
+    ('group', 'machine_id')
+    """
+    return GROUP if GROUP in frame else MACHINE
+
+
 def ticks(time: "pd.Series") -> "np.ndarray":
     """Time as floats: hours since 1970-01-01 for instants, cycles as they are.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from oilcan.contract import Contract
 from oilcan.core.model.fitted import Fitted, Forecast, OutlookForecast, Trained, by_batch
-from oilcan.ground.columns import KEY, PART
+from oilcan.ground.columns import GROUP, KEY, PART
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,5 +93,5 @@ def beside_rows(contract: Contract, rows: "pd.DataFrame", forecasts: "pd.DataFra
 
     tasks = "|".join(re.escape(name) for name in contract.tasks)
     outcome = re.compile(rf"(target|bound|wait|seen|next_failure)_({tasks})(__.+)?|p_true")
-    kept = [name for name in rows if name in (*KEY, PART) or outcome.fullmatch(name)]
+    kept = [name for name in rows if name in (*KEY, GROUP, PART) or outcome.fullmatch(name)]
     return pd.concat([rows[kept].reset_index(drop=True), forecasts], axis=1)

@@ -11,7 +11,7 @@ from oilcan.core.judging import row_metrics
 from oilcan.core.model import calibration, intervals
 from oilcan.core.model.calibration import Method
 from oilcan.core.model.fitted import EventForecast, Forecast, LifeForecast, NumberForecast
-from oilcan.ground.columns import MACHINE
+from oilcan.ground.columns import owner
 from oilcan.training.leaks import SUSPICIOUS_AUC, Suspicion, suspicious_features
 from oilcan.training.targets import Target, count_events
 from oilcan.training.threshold import JudgedRows, PolicyChoice, choose_policy
@@ -42,7 +42,7 @@ def finish_event(contract: Contract, target: Target, grown: Grown, data: Trainin
     values = target.values(rows)
     known = ~np.isnan(values)
     kept = calibration.choose(calibrate, grown.validation[known], values[known],
-                              rows[MACHINE].to_numpy()[known])
+                              rows[owner(rows)].to_numpy()[known])
     choice: PolicyChoice | None = None
     if target.mode is None:
         p = kept.calibrator(grown.validation)
@@ -101,7 +101,7 @@ def _judged(target: Target, part: Part, forecasts: np.ndarray) -> tuple[np.ndarr
     values = target.values(part.rows)
     known = ~np.isnan(values)
     possible = intervals.clip(forecasts[known], target.floor, target.cap)
-    return values[known], possible, part.rows[MACHINE].to_numpy()[known]
+    return values[known], possible, part.rows[owner(part.rows)].to_numpy()[known]
 
 
 def _coverage_across(truth: np.ndarray, life: np.ndarray, machines: np.ndarray, target: Target) -> float | None:

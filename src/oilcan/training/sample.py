@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from oilcan.ground.columns import MACHINE
+from oilcan.ground.columns import owner
 from oilcan.training.targets import Target
 
 
@@ -76,11 +76,11 @@ class Sample:
 
 
 def machine_codes(rows: pd.DataFrame) -> np.ndarray:
-    """Machines as integers in order of their ids, shape (n,).
+    """Machines, or groups of independent rows, as integers in order of their ids, shape (n,).
 
     Examples
     --------
     >>> machine_codes(pd.DataFrame({"machine_id": ["b", "a", "b"]})).tolist()
     [1, 0, 1]
     """
-    return np.asarray(pd.factorize(rows[MACHINE], sort=True)[0])
+    return np.asarray(pd.factorize(rows[owner(rows)], sort=True)[0])

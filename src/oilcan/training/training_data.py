@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from oilcan.core.model.trees import TreeModel
-from oilcan.ground.columns import MACHINE
+from oilcan.ground.columns import owner
 from oilcan.training.sample import Stacked
 
 ENOUGH: Final = 100     # machines whose 90 % quantile has a standard error of about 3 %
@@ -45,7 +45,7 @@ class TrainingData:
     @property
     def validates_on_few(self) -> bool:
         """Whether no machine is in both parts, and the validation part has too few of them to draw an interval on."""
-        train, validation = (set(part.rows[MACHINE]) for part in (self.train, self.validation))
+        train, validation = (set(part.rows[owner(part.rows)]) for part in (self.train, self.validation))
         return len(validation) < ENOUGH and train.isdisjoint(validation)
 
 
