@@ -101,7 +101,8 @@ def _text(_pair: tuple[Path, Path], key: Path) -> None:
 
 @pytest.mark.parametrize(("spoil", "said"), [
     (_absent, "tls_key .*: cannot be read"), (_open_to_all, "found mode 0644, wanted 0600"),
-    (_of_another, "are no pair"), (_locked, "are no pair .* without a passphrase"), (_text, "are no pair .*pem")])
+    (_of_another, "do not fit each other"), (_locked, "do not fit each other .* without a passphrase"),
+    (_text, "do not fit each other .*pem")])
 def test_a_key_that_does_not_do_is_one_message(certificate, tmp_path, spoil, said):
     spoil(certificate, tmp_path / "key.pem")
     with pytest.raises(ParamsError, match=said):

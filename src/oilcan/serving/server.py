@@ -56,7 +56,7 @@ def serve(settings: ServiceSettings) -> None:
     Raises
     ------
     ParamsError
-        If another program listens there, the address is none of this computer's, certificate and key are no pair, or
+        If another program listens there, the address is not one of this computer, certificate and key do not fit, or
         the system does not allow so many connections.
     """
     keep_little()

@@ -53,7 +53,7 @@ def write_bundle(folder: Path, *, contract: Path, plan: Path, fitted: Fitted, dr
     facts
         Further entries of the manifest: lineage, library versions, verdict, how readings were prepared.
     watch_reference
-        File to copy, from the stage `reference`; None where there is none.
+        File to copy, from the stage `reference`; None if that stage has written none.
     """
     (folder / "contract.yaml").write_bytes(contract.read_bytes())
     (folder / "plan.json").write_bytes(plan.read_bytes())

@@ -1,4 +1,4 @@
-"""Certificate and key of TLS, proven first: granian would end in a trace, or ask for a passphrase."""
+"""Certificate and key of TLS, checked before granian reads them: it would end in a trace, or ask for a passphrase."""
 
 import ssl
 import stat
@@ -13,7 +13,7 @@ def check_pair(certificate: Path, key: Path) -> None:
     Raises
     ------
     ParamsError
-        If one cannot be read, if every user of the computer can get at the key, or if they are no pair.
+        If one cannot be read, if every user of the computer can get at the key, or if they do not fit each other.
     """
     for name, file in (("certificate", certificate), ("key", key)):
         try:
@@ -28,7 +28,7 @@ def check_pair(certificate: Path, key: Path) -> None:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=lambda: "")
     except (OSError, ValueError) as err:
-        said = (getattr(err, "reason", None) or "no PEM").lower().replace("_", " ")
-        raise ParamsError(f"tls_certificate {certificate}, tls_key {key}: are no pair (found: {said}, wanted: PEM "
-                          f"files of a certificate and of its key, without a passphrase). Name files that "
+        reason = (getattr(err, "reason", None) or "no PEM").lower().replace("_", " ")
+        raise ParamsError(f"tls_certificate {certificate}, tls_key {key}: do not fit each other (found: {reason}, "
+                          f"wanted: PEM files of a certificate and of its key, without a passphrase). Name files that "
                           f"belong together.") from err

@@ -69,8 +69,8 @@ class History:
         if static:
             rows = [{MACHINE: name} | row for name, row in static.items()]
             fleet |= {"machines": canonical(self._bundle.contract, rows)}
-        found = history_features(self._bundle, self._telemetry(batch), fleet, rows="last")
-        return found.matrix, found.rows[MACHINE].tolist(), exact(found.rows[TIME]), batch.refused
+        features = history_features(self._bundle, self._telemetry(batch), fleet, rows="last")
+        return features.matrix, features.rows[MACHINE].tolist(), exact(features.rows[TIME]), batch.refused
 
     def _telemetry(self, batch: Batch) -> pd.DataFrame:
         table = pd.DataFrame({MACHINE: batch.machine_ids, TIME: self._times(batch.times)})

@@ -15,7 +15,7 @@ _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=_UTC)
 _MICROSECOND: Final = datetime.timedelta(microseconds=1)
 _CYCLES: Final = 2**53
 _DIGITS: Final = 16            # of the largest number of cycles
-_FIRST: Final = -2_208_988_800_000_000         # 1900, and the end of 2199: whoever says another year is mistaken
+_FIRST: Final = -2_208_988_800_000_000         # 1900, and the end of 2199: another year is a mistake
 _END: Final = 7_258_118_400_000_000
 UNITS_PER_S: Final = 1_000_000
 NO_TIME: Final = NONE          # before a machine's first reading, as the online features have it
@@ -36,7 +36,7 @@ class Moments:
                        "ISO 8601 of 1900 to 2199 with Z or an offset, e.g. '2026-01-31T12:00:00Z'")
 
     def read(self, content: Any) -> int | None:
-        """Whole units of one moment; None if it is none.
+        """Whole units of one moment; None if the content is not a moment.
 
         Examples
         --------
@@ -59,16 +59,16 @@ class Moments:
         return time if _FIRST <= time < _END else None
 
     def parse(self, text: str | None, where: str) -> int | None:
-        """Whole units of a moment in an address; Refusal 422 if it is none."""
+        """Whole units of a moment in an address; Refusal 422 if the text is not a moment."""
         is_number = self.kind == "cycle" and text is not None and text.isascii() and text.isdigit()
-        given = int(text) if text is not None and is_number and len(text) <= _DIGITS else text
-        time = None if text is None else self.read(given)
+        content = int(text) if text is not None and is_number and len(text) <= _DIGITS else text
+        time = None if text is None else self.read(content)
         if time is None and text is not None:
             raise Refusal(422, where, found=repr(text), wanted=self.wanted, do="Write %2B for a plus sign.")
         return time
 
     def read_all(self, content: Sequence[Any]) -> tuple[np.ndarray, dict[int, str]]:
-        """Whole units, int64, shape (n,), and what is wrong with those that are no moments, by position."""
+        """Whole units, int64, shape (n,); and what is not a moment, by position."""
         seen: dict[Any, int | None] = {}
         times, wrong = np.full(len(content), NO_TIME), {}
         for at, text in enumerate(content):
@@ -106,11 +106,11 @@ class Moments:
         [None, '1970-01-01T00:00:00Z', '1970-01-01T00:00:01.500000Z']
         """
         if self.kind == "cycle":
-            said = times.tolist()
+            moments = times.tolist()
         else:       # as `written` has them, thousands at once
             texts = np.datetime_as_string(times.astype("datetime64[us]"), unit="us").tolist()
-            said = [f"{text.removesuffix('.000000')}Z" for text in texts]
-        return [None if time == NO_TIME else moment for time, moment in zip(times.tolist(), said, strict=True)]
+            moments = [f"{text.removesuffix('.000000')}Z" for text in texts]
+        return [None if time == NO_TIME else moment for time, moment in zip(times.tolist(), moments, strict=True)]
 
 
 def written(microseconds: int) -> str:

@@ -13,7 +13,7 @@ from oilcan.serving.ground.refusal import Refusal, shown
 
 _NUMBERS: Final = frozenset({int, float, type(None)})
 _LARGEST: Final = float(np.finfo(np.float32).max)
-_NAMED: Final = 5               # wrong names told at most
+_NAMED: Final = 5               # wrong names listed at most
 NAME: Final = f"1 to {LONGEST} printable characters"
 Row = dict[str, Any]
 
@@ -68,7 +68,7 @@ class Wrong(NamedTuple):
     """Where in its row something is wrong, and {found, wanted}."""
 
     place: str
-    said: Row
+    reason: Row
 
 
 class NumberRows:
@@ -96,7 +96,7 @@ class NumberRows:
         for at, row in enumerate(rows):
             taken = self._take(row)
             if type(taken) is Wrong:
-                refused.append({"row": at, "where": f"{where}[{at}]{taken.place}"} | taken.said)
+                refused.append({"row": at, "where": f"{where}[{at}]{taken.place}"} | taken.reason)
             else:
                 values.append(taken)
                 good.append(at)
@@ -128,12 +128,12 @@ class NumberRows:
         if not isinstance(row, dict):
             return Wrong("", {"found": kind_of(row), "wanted": "an object or a list"})
         strangers, missing = sorted(row.keys() - self._names), sorted(self._names - row.keys())
-        said = [f"unknown {some(strangers)}"] * bool(strangers) + [f"missing {some(missing)}"] * bool(missing)
-        return Wrong("", {"found": "; ".join(said), "wanted": "every feature of GET /v1/model, null if not known"})
+        reasons = [f"unknown {some(strangers)}"] * bool(strangers) + [f"missing {some(missing)}"] * bool(missing)
+        return Wrong("", {"found": "; ".join(reasons), "wanted": "every feature of GET /v1/model, null if not known"})
 
 
 def is_name(content: Any) -> bool:
-    """Whether it is a text that can name something: a machine, a code, a bundle; `NAME` says what is wanted.
+    """Whether it is a text that can name something: a machine, a code, a bundle; `NAME` is the rule in words.
 
     Examples
     --------
@@ -165,5 +165,5 @@ def some(names: Sequence[str]) -> str:
     >>> some(list("abcdefg"))
     "'a', 'b', 'c', 'd', 'e' and 2 more"
     """
-    told = ", ".join(repr(shown(name, 60)) for name in names[:_NAMED])
-    return told + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+    listed = ", ".join(repr(shown(name, 60)) for name in names[:_NAMED])
+    return listed + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")

@@ -30,7 +30,7 @@ class Roster:
 
     def take(self, content: Any, where: str) -> dict[str, Row]:
         """Static columns of a list of rows; see `read`."""
-        found = {}
+        machines = {}
         for at, row in enumerate(row_list(content, where, self._max_rows)):
             here = f"{where}[{at}]"
             known_keys(row, (MACHINE, *self._columns), here)
@@ -38,8 +38,8 @@ class Roster:
             for name, column in self._columns.items():
                 if row.get(name) is not None:
                     _check(row[name], *_fit(column), f"{here}.{name}")
-            found[row[MACHINE]] = {name: row[name] for name in self._columns if row.get(name) is not None}
-        return found
+            machines[row[MACHINE]] = {name: row[name] for name in self._columns if row.get(name) is not None}
+        return machines
 
 
 def static_columns(contract: Contract) -> dict[str, Column]:

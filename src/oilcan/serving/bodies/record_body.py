@@ -8,7 +8,7 @@ from oilcan.ground.columns import EVENT_KEYS
 from oilcan.io.stores.values import Record, RecordTable
 from oilcan.serving.bodies.instants_json import Moments
 from oilcan.serving.bodies.json_rows import NAME, Row, is_name, kind_of, read_body, row_list, some
-from oilcan.serving.bodies.telemetry_body import TOLD, ahead
+from oilcan.serving.bodies.telemetry_body import MOST_LISTED, ahead
 from oilcan.serving.ground.refusal import Refusal
 
 
@@ -63,15 +63,15 @@ class Feedback:
         good: list[Record] = []
         refused: list[Row] = []
         for at, row in enumerate(rows):
-            found = self._read(row, now)
-            if isinstance(found, Record):
-                good.append(found)
+            record = self._read(row, now)
+            if isinstance(record, Record):
+                good.append(record)
             else:
-                refused.append({"row": at, "where": f"row {at}{found.pop('at', '')}"} | found)
+                refused.append({"row": at, "where": f"row {at}{record.pop('at', '')}"} | record)
         if not good:
             raise Refusal(422, refused[0]["where"], found=refused[0]["found"], wanted=refused[0]["wanted"],
                           do=f"Fix the rows; none of {len(rows)} could be stored.")
-        return RecordBatch(self._table, good, refused[:TOLD], len(refused))
+        return RecordBatch(self._table, good, refused[:MOST_LISTED], len(refused))
 
     def _read(self, row: Any, now: int) -> Record | Row:
         if type(row) is not dict:

@@ -11,7 +11,7 @@ from oilcan.serving.bodies.instants_json import UNITS_PER_S, Moments
 from oilcan.serving.bodies.json_rows import NAME, Row, is_name, kind_of, known_keys, read_body, row_list, some
 from oilcan.serving.ground.refusal import Refusal, shown
 
-TOLD: Final = 100               # refused rows and values told one by one; the rest is counted
+MOST_LISTED: Final = 100               # refused rows and values listed one by one; more are counted
 _KEY: Final = ("machine_id", "time")
 _COLUMNAR: Final = (*_KEY, "columns")
 _TYPES: Final[dict[str, frozenset[type]]] = {
@@ -35,7 +35,7 @@ class Batch:
     aside
         Values that were taken out of stored rows: {row, column, value, wanted}.
     n_refused
-        How many rows were refused; `refused` tells at most `TOLD` of them.
+        How many rows were refused; `refused` lists at most `MOST_LISTED` of them.
     kept
         What the store keeps aside of refused rows and values.
     texts
@@ -154,8 +154,8 @@ class Intake:
 
     def _batch(self, ids: list[Any], times: np.ndarray, values: np.ndarray, wrong: dict[int, Row],
                outside: list[tuple[int, str, Any]]) -> Batch:
-        refused: list[Row] = [{"row": at, "where": f"row {at}{said.pop('at', '')}"} | said
-                              for at, said in sorted(wrong.items())]
+        refused: list[Row] = [{"row": at, "where": f"row {at}{reason.pop('at', '')}"} | reason
+                              for at, reason in sorted(wrong.items())]
         if len(wrong) == len(ids):
             raise Refusal(422, refused[0]["where"], found=refused[0]["found"], wanted=refused[0]["wanted"],
                           do=f"Fix the rows; none of {len(ids)} could be stored.")
@@ -165,7 +165,7 @@ class Intake:
         aside = [{"row": at, "column": name, "value": value if type(value) is not str else shown(value, 60),
                   "wanted": _range(self.columns[name])} for at, name, value in outside if at not in wrong]
         return Batch([one for at, one in enumerate(ids) if at not in wrong] if wrong else ids, times[good],
-                     values[good], refused[:TOLD], aside, len(refused), kept)
+                     values[good], refused[:MOST_LISTED], aside, len(refused), kept)
 
 
 def ahead(moment: Any, by: int, skew: int) -> Row:

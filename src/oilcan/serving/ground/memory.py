@@ -1,4 +1,4 @@
-"""What the C library keeps of freed memory: little, and less when told so. Nothing happens where it is not glibc."""
+"""How much freed memory the C library keeps: little. Does nothing where the library is not glibc."""
 
 import contextlib
 import ctypes
@@ -21,6 +21,6 @@ def keep_little() -> None:
 
 
 def give_back() -> None:
-    """Return what was needed for a moment."""
+    """Return freed memory to the system."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -1,4 +1,4 @@
-"""What the service refuses, in one form: {error: {where, found, wanted, do}}, and never a stack trace."""
+"""A refused request and its answer: {error: {where, found, wanted, do}}, never a stack trace."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -20,7 +20,7 @@ class Refusal(OilcanError):  # noqa: N818 - what it is: a request refused
     where
         Part of the request that is wrong: `body.rows[3].time`, `header Authorization`.
     found, wanted
-        What it said, and what it should.
+        What the request holds there, and what it should.
     do
         The remedy.
     headers

@@ -35,12 +35,12 @@ class Metrics:
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count one answer."""
-        found = self._by_route.get((route, status))
-        if found is None:
-            found = self._requests.labels(route, str(status)), self._seconds.labels(route)
-            self._by_route[route, status] = found
-        found[0].inc()
-        found[1].observe(seconds)
+        meters = self._by_route.get((route, status))
+        if meters is None:
+            meters = self._requests.labels(route, str(status)), self._seconds.labels(route)
+            self._by_route[route, status] = meters
+        meters[0].inc()
+        meters[1].observe(seconds)
 
     def text(self) -> bytes:
         """All numbers in the text form of Prometheus."""

@@ -57,13 +57,13 @@ def time_schema(contract: Contract) -> Schema:
 
 def column_schema(column: Column) -> Schema:
     """A cell of a table: type, unit, range."""
-    said_as = {"number": "number", "integer": "integer", "flag": "boolean"}.get(column.type, "string")
-    kind: Schema = {"type": [said_as, "null"]} | ({"format": "date-time"} if column.type == "instant" else {})
-    said = f"{column.description} [{column.unit}]" + ("" if column.range is None else f", physically possible "
+    json_type = {"number": "number", "integer": "integer", "flag": "boolean"}.get(column.type, "string")
+    kind: Schema = {"type": [json_type, "null"]} | ({"format": "date-time"} if column.type == "instant" else {})
+    description = f"{column.description} [{column.unit}]" + ("" if column.range is None else f", physically possible "
                                                       f"{column.range[0]} to {column.range[1]}")
     if column.values:
         kind = {"type": ["string", "null"], "enum": [*column.values, None]}
-    return kind | {"description": said, "x-unit": column.unit} | (
+    return kind | {"description": description, "x-unit": column.unit} | (
         {} if column.range is None else {"x-range": list(column.range)})
 
 
@@ -75,9 +75,9 @@ def components(served: Served, max_rows: int) -> dict[str, Schema]:
 
 
 def _common() -> dict[str, Schema]:
-    said = record({"where": TEXT, "found": TEXT, "wanted": TEXT, "do": TEXT})
+    error = record({"where": TEXT, "found": TEXT, "wanted": TEXT, "do": TEXT})
     return {
-        "refusal": record({"error": said}),
+        "refusal": record({"error": error}),
         "health": record({"status": {"const": "alive"}}),
         "readiness": record({"status": {"enum": ["starting", "ready"]}, "waiting_for": listed(TEXT)} | STAMP),
         "activate": record({"bundle": BUNDLE}),

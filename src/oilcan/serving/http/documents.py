@@ -1,4 +1,4 @@
-"""How a route appears in the OpenAPI document: its body, its answers, its refusals; the schemas are in `schemas`."""
+"""How a route appears in the OpenAPI document: body, answers, refusals; their schemas are in `api_schemas`."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -38,9 +38,9 @@ def of(answer: str, summary: str, *, body: str | None = None, refusals: tuple[in
         No key is wanted.
     """
     codes = {*refusals, *(_OF_A_BODY if body else ()), *(() if open_to_all else (401, 403, 429))}
-    responses = {200: _said("Done.", answer)}
-    responses |= {code: _said(_REFUSALS[code], "refusal") for code in sorted(codes)}
-    responses |= {code: _said(_REFUSALS[code], schema) for code, schema in (also or {}).items()}
+    responses = {200: _answer("Done.", answer)}
+    responses |= {code: _answer(_REFUSALS[code], "refusal") for code in sorted(codes)}
+    responses |= {code: _answer(_REFUSALS[code], schema) for code, schema in (also or {}).items()}
     extra: Document = {"security": [] if open_to_all else [{"key": []}]}
     if body:
         extra["requestBody"] = {"required": True, "content": _json(body)}
@@ -57,7 +57,7 @@ def text(summary: str, media_type: str) -> Document:
     return document
 
 
-def _said(description: str, schema: str) -> Document:
+def _answer(description: str, schema: str) -> Document:
     return {"description": description, "content": _json(schema)}
 
 

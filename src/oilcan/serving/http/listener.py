@@ -52,7 +52,7 @@ def bound(settings: ServiceSettings) -> socket.socket:
     Raises
     ------
     ParamsError
-        If another program listens there, or the address is none of this computer's.
+        If another program listens there, or the address is not one of this computer.
     """
     family, _, _, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
     listener = socket.socket(family, socket.SOCK_STREAM)

@@ -11,7 +11,7 @@ from oilcan.io.stores import Store
 from oilcan.io.stores.values import Admission, Outcome, Readings, ReadingsBatch, RecordsBatch, Write
 from oilcan.serving.bodies.json_rows import Row
 from oilcan.serving.bodies.record_body import RecordBatch
-from oilcan.serving.bodies.telemetry_body import TOLD, Batch
+from oilcan.serving.bodies.telemetry_body import MOST_LISTED, Batch
 from oilcan.serving.ground.refusal import Refusal, shown
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.ground.settings import ServiceSettings
@@ -68,7 +68,7 @@ class BatchIntake:
         for column, count in Counter(entry["column"] for entry in batch.aside).items():
             self._metrics.set_aside.labels(column).inc(count)
         return counts | {"refused": {"count": batch.n_refused, "rows": batch.refused},
-                         "set_aside": {"count": len(batch.aside), "values": batch.aside[:TOLD]},
+                         "set_aside": {"count": len(batch.aside), "values": batch.aside[:MOST_LISTED]},
                          "machines": self._risks(dict.fromkeys(batch.machine_ids))}
 
     def _records(self, batch: RecordBatch, _write: Write, outcome: Outcome) -> Row:
@@ -98,7 +98,7 @@ class BatchIntake:
                     "found": f"the unknown machine {batch.machine_ids[at]!r}"} for at in strange]
         good = np.flatnonzero(~outcome.is_stranger)
         return Batch([batch.machine_ids[at] for at in good.tolist()], batch.times[good], batch.values[good],
-                     [*batch.refused, *refused][:TOLD], aside, batch.n_refused + len(refused))
+                     [*batch.refused, *refused][:MOST_LISTED], aside, batch.n_refused + len(refused))
 
     def _unknown(self, job: Job, outcome: Outcome) -> Refusal:
         names = [record.machine_id for record in job.content.records] if job.kind == "records" else (

@@ -97,7 +97,7 @@ class Served:
         return p >= cut
 
     def explain(self, matrix: np.ndarray, top: int = 3) -> "list[tuple[Reason, ...]]":
-        """Why the headline says what it says, per row up to `top` reasons."""
+        """Reasons of the headline forecast, up to `top` a row."""
         if self._explainer is None:
             from oilcan.core.reasons.explainer import Explainer  # here: scipy loads slowly
 
@@ -141,11 +141,11 @@ def shown_reason(reason: "Reason") -> dict[str, Any]:
 
 
 def _described(forecast: Forecast) -> dict[str, Any]:
-    said: dict[str, Any] = {"name": forecast.name, "kind": "life", "task": forecast.task, "mode": None,
+    entry: dict[str, Any] = {"name": forecast.name, "kind": "life", "task": forecast.task, "mode": None,
                             "threshold": None, "policy": None, "horizons": None}
     if isinstance(forecast, EventForecast):
         policy = forecast.policy.as_json() if forecast.policy else None
-        return said | {"kind": "event", "mode": forecast.mode, "threshold": forecast.threshold, "policy": policy}
+        return entry | {"kind": "event", "mode": forecast.mode, "threshold": forecast.threshold, "policy": policy}
     if isinstance(forecast, OutlookForecast):
-        return said | {"kind": "outlook", "horizons": list(forecast.suffixes)}
-    return said
+        return entry | {"kind": "outlook", "horizons": list(forecast.suffixes)}
+    return entry

@@ -40,7 +40,7 @@ class FleetAsked(Asked):
 class PastAsked(Asked):
     """How far back."""
 
-    since: str | None = pydantic.Field(default=None, max_length=40, description="Moment from which history is told")
+    since: str | None = pydantic.Field(default=None, max_length=40, description="Earliest moment of the history")
 
 
 class AlarmsAsked(Asked):
@@ -75,9 +75,9 @@ async def alarms(request: Request, asked: Annotated[AlarmsAsked, Query()]) -> Re
     """Alarms, the newest first."""
     service = service_of(request)
     live = service.of_machines()
-    found = await service.ask(lambda: live.store.alarms(
+    listed = await service.ask(lambda: live.store.alarms(
         machine_id=asked.machine_id, open_only=asked.state == "open", limit=asked.limit))
-    return answer(service.served.stamp() | {"alarms": [shown_alarm(alarm, live.moments) for alarm in found]})
+    return answer(service.served.stamp() | {"alarms": [shown_alarm(alarm, live.moments) for alarm in listed]})
 
 
 async def acknowledge(request: Request) -> Response:
@@ -102,16 +102,16 @@ async def forecast(request: Request, forecast_id: str) -> Response:
     service = service_of(request)
     number = _number(forecast_id, "path.forecast_id")
     await service.ask(service.log.flush)
-    found = await service.ask(lambda: service.store.forecast(number))
-    if found is None:
+    logged = await service.ask(lambda: service.store.forecast(number))
+    if logged is None:
         raise Refusal(404, "path.forecast_id", found=forecast_id[:40], wanted="a forecast that is still kept",
                       do="Forecasts older than the retention are gone.")
-    return answer(service.served.stamp() | {"forecast": await service.ask(lambda: service.traced(found))})
+    return answer(service.served.stamp() | {"forecast": await service.ask(lambda: service.traced(logged))})
 
 
 def _filter(text: str) -> tuple[str, str]:
-    column, found, value = text.partition(":")
-    if not found:
+    column, colon, value = text.partition(":")
+    if not colon:
         raise Refusal(422, "query.filter", found=repr(text[:60]), wanted="column:value", do="For example site:north.")
     return column, value
 
