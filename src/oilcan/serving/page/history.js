@@ -28,7 +28,7 @@ export function history(machine, card) {
   return h(
     "section",
     { class: "history", "aria-labelledby": "history-title" },
-    h("h3", { id: "history-title" }, "How it came"),
+    h("h3", { id: "history-title" }, "History"),
     crossed.length ? h("p", {}, `Risk reached the threshold ${at(crossed.at(-1))}.`) : null,
     past.times.length ? headlinePart(past, card, common) : null,
     readings.columns.length ? sensorPart(readings, machine.reasons, common) : null,
