@@ -21,11 +21,11 @@ from oilcan.core.simulate import SCENARIOS, Scenario, draw_fleet
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import MACHINE, TIME
 from oilcan.io.stage import stage_inputs
-from oilcan.monitoring.assembling import Accepted, assemble, machine_kinds
-from oilcan.monitoring.cells import Cells
-from oilcan.monitoring.forecast_history import FleetEvents, ForecastRows
-from oilcan.monitoring.material import Material
-from oilcan.monitoring.partition_passes import count_readings, numbers
+from oilcan.monitoring.limits.limit_material import Material
+from oilcan.monitoring.reference.partition_passes import count_readings, numbers
+from oilcan.monitoring.reference.reference_assembling import Accepted, assemble, machine_kinds
+from oilcan.monitoring.statistics.cells import Cells
+from oilcan.monitoring.statistics.forecast_history import FleetEvents, ForecastRows
 from oilcan.monitoring.watching import Observed, Watcher
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.compute import ComputeParams

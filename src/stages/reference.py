@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from oilcan.io.bundle import bundle_folder, model_folder
 from oilcan.io.stage import digests, feature_rows, files, stage, stage_inputs
-from oilcan.monitoring.assembling import assemble
+from oilcan.monitoring.reference.reference_assembling import assemble
 from oilcan.operations.accepting import accepted_data
 from oilcan.params.monitoring import MonitoringParams
 from oilcan.params.reference import ReferenceParams

@@ -48,7 +48,7 @@ def test_every_test_is_there():
     trees = {file: ast.parse(file.read_text(encoding="utf-8")) for file in CODE}
     known = {node.name for tree in trees.values() for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     known |= {file.stem for file in trees} | {"test_files", "test_rul", "test_rul_files", "test_rows"}   # of contracts
-    assert [(place, name) for place, name in _cited(r"\btest_[a-z]\w+") if name not in known] == []
+    assert [(place, name) for place, name in _cited(r"\btest_[a-z]\w+\b") if name not in known] == []
 
 
 def test_every_file_of_code_is_there():
@@ -96,7 +96,7 @@ def test_every_module_is_there():
     folders = "|".join(sorted({file.parent.name for file in (SRC / "oilcan").glob("*/__init__.py")}))
     name = rf"(?:\boilcan|`(?:{folders}))(?:\.[a-z_]\w*)+(?:\.[A-Z]\w*)?(?:\.\{{[\w, ]+\}})?"
     cited = [(place, one) for place, text in _cited(rf"(?<![\w./-]){name}") for one in _spelt_out(text.strip("`"))]
-    not_code = re.compile(r"oilcan\.(pth$|contract\.(yaml|source\.)|params\.(yaml|seed))")     # files, words of YAML
+    not_code = re.compile(r"oilcan\.(pth$|\w+\.(yaml|json|html)$|contract\.source\.|params\.seed)")     # files, words of YAML
     assert [(place, one) for place, one in cited if not not_code.match(one) and not _exists(one)] == []
 
 

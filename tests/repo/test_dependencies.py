@@ -10,6 +10,9 @@ import yaml
 from oilcan.io.stage.dvc_files import find_stage, stage_names
 from tests.repo.closure import ROOT, covers, import_closure, suggested_deps
 
+ALSO = {        # code of other sections that a stage needs: features know the options they were planned with
+    "review": {"featurize"}, "monitor": {"featurize", "validate", "monitoring"}, "reference": {"monitoring"},
+}
 STAGES = sorted(address for address in stage_names(ROOT))
 
 
@@ -63,9 +66,7 @@ def test_params_are_exactly_the_sections_the_script_reads(address):
 def test_code_of_other_sections_is_no_dep(address):
     entry = _entry(address)
     modules = {Path(dep).stem for dep in entry.deps if dep.startswith("src/oilcan/params/")} - {"__init__", "section"}
-    # `review` computes the champion's features, and their families know the options that they were planned with
-    others = {"compute"} | ({"featurize"} if entry.name == "review" else set())
-    assert modules <= {*entry.params, *others}
+    assert modules <= {*entry.params, "compute"} | ALSO.get(entry.name, set())
     assert "src/oilcan/params" not in entry.deps
 
 

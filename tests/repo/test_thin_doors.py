@@ -11,7 +11,7 @@ SCRIPTS = sorted((ROOT / "src/stages").glob("*.py"))
 SUMMARY = ROOT / "src/oilcan/cli/summary.py"            # one table of text, which moves to oilcan.reports
 COMMANDS = sorted(set((ROOT / "src/oilcan/cli").glob("*.py")) - {ROOT / "src/oilcan/cli/__init__.py", SUMMARY})
 _WORK = {"joblib", "numpy", "pandas", "pyarrow", "shutil", "sklearn", "subprocess"}     # signs of work in a door
-_LOOPS = (ast.For, ast.While, ast.Try)
+_LOOPS = (ast.For, ast.While)
 
 
 def _tree(file: Path) -> ast.Module:
@@ -33,7 +33,7 @@ def test_a_stage_script_only_reads_computes_and_writes(file):
     tree = _tree(file)
     defined = [node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
     assert defined == ["main"], "move the work to core, to a room of its subject, or to operations.partitioned"
-    assert _statements(tree, _LOOPS) == [], "a loop over data belongs to operations.partitioned or io.stage"
+    assert _statements(tree, (*_LOOPS, ast.Try)) == [], "a loop over data belongs to operations.partitioned or io.stage"
     assert not _imports(tree) & _WORK
     assert len(file.read_text(encoding="utf-8").splitlines()) <= 60
 

@@ -3,10 +3,10 @@
 import pytest
 from tests import monitoring_frames as frames
 
-from oilcan.monitoring.alert_book import AlertBook
-from oilcan.monitoring.decision import Action, Signals, Standing, decide
-from oilcan.monitoring.diagnosis import diagnose, scope_of
-from oilcan.monitoring.findings import Finding, Severity, Unknown
+from oilcan.monitoring.alerts.alert_book import AlertBook
+from oilcan.monitoring.alerts.decision import Action, Signals, Standing, decide
+from oilcan.monitoring.alerts.diagnosis import diagnose, scope_of
+from oilcan.monitoring.alerts.window_findings import Finding, Severity, Unknown
 
 KINDS = {name: {"model": "A" if name < "c" else "B", "site": "coast"} for name in "abcdef"}
 

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from oilcan.monitoring.event_statistics import EventCounts, Rate, chances, learn_rates
-from oilcan.monitoring.input_statistics import (
+from oilcan.monitoring.limits.drawn_limits import Source, Terms, draw_limits
+from oilcan.monitoring.statistics.event_statistics import EventCounts, Rate, chances, learn_rates
+from oilcan.monitoring.statistics.input_statistics import (
     JumpScale,
     MachineWindows,
     psi,
@@ -18,8 +19,7 @@ from oilcan.monitoring.input_statistics import (
     steps_of,
     wasserstein,
 )
-from oilcan.monitoring.label_free import estimate
-from oilcan.monitoring.limits import Source, Terms, draw_limits
+from oilcan.monitoring.statistics.label_free import estimate
 from oilcan.monitoring.window_axis import WindowAxis
 
 GOLDEN = Path(__file__).parents[1] / "golden/label_free_nannyml.json"

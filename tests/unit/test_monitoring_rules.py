@@ -8,7 +8,7 @@ from tests import monitoring_frames as frames
 from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.ground.columns import MACHINE, TIME
 from oilcan.ground.errors import IntegrityError, ParamsError
-from oilcan.monitoring.material import Material
+from oilcan.monitoring.limits.limit_material import Material
 from oilcan.monitoring.watching import Watched
 
 SINCE = frames.MONDAY + pd.Timedelta(weeks=4)

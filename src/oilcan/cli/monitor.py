@@ -59,7 +59,6 @@ def _judge(args: argparse.Namespace) -> int:
         files.write_json(report.details(), args.details)
     if args.page:
         files.write_text(monitoring_page.render(report, contract), args.page)
-    print(report.verdict)
-    for each in report.open:
-        print(f"  {each.alert.severity}: {each.diagnosis.sentence}")
+    alerts = [f"  {each.alert.severity}: {each.diagnosis.sentence}" for each in report.open]
+    print("\n".join([report.verdict, *alerts]))
     return monitor.EXIT[report.state]

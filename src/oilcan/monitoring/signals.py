@@ -9,7 +9,7 @@ from oilcan.contract import Contract
 from oilcan.core.bundle.watch_reference import WatchedColumn, WatchReference
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.features.signals.readings_to_signals import processed
-from oilcan.monitoring.cells import Signals
+from oilcan.monitoring.statistics.cells import Signals
 
 
 def signals(reference: WatchReference, plan: FeaturePlan, readings: Mapping[str, np.ndarray], centre: np.ndarray

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from oilcan.contract import Contract
 from oilcan.core.bundle.watch_reference import WatchReference
-from oilcan.monitoring.alert_book import Alert, AlertBook
-from oilcan.monitoring.decision import Standing
-from oilcan.monitoring.diagnosis import Diagnosis, diagnose
-from oilcan.monitoring.forecast_history import outcome_figures
-from oilcan.monitoring.label_free import SENTENCE
+from oilcan.monitoring.alerts.alert_book import Alert, AlertBook
+from oilcan.monitoring.alerts.decision import Standing
+from oilcan.monitoring.alerts.diagnosis import Diagnosis, diagnose
+from oilcan.monitoring.statistics.forecast_history import outcome_figures
+from oilcan.monitoring.statistics.label_free import SENTENCE
 from oilcan.monitoring.watching import Observed, State, Watched, state_of
 from oilcan.monitoring.window_axis import WindowAxis
 

@@ -14,16 +14,24 @@ from oilcan.core.bundle.drift_reference import DriftReference
 from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import MACHINE, TIME
-from oilcan.monitoring.alert_book import AlertBook
-from oilcan.monitoring.cells import Cells
-from oilcan.monitoring.event_statistics import EventCounts, Rate, event_findings
-from oilcan.monitoring.findings import Finding, Unknown
-from oilcan.monitoring.forecast_history import FleetEvents, ForecastRows, event_counts, window_figures
-from oilcan.monitoring.input_rules import InputWindows, input_findings, not_enough, present_machines
-from oilcan.monitoring.input_statistics import REACH, STATISTICS, MachineWindows, statistics
-from oilcan.monitoring.limits import Limits, draw_limits
-from oilcan.monitoring.material import Material, fewest_in_slot, fewest_readings, scales, tabled_limits, terms
-from oilcan.monitoring.quality_statistics import (
+from oilcan.monitoring.alerts.alert_book import AlertBook
+from oilcan.monitoring.alerts.window_findings import Finding, Unknown
+from oilcan.monitoring.limits.drawn_limits import Limits, draw_limits
+from oilcan.monitoring.limits.input_rules import InputWindows, input_findings, not_enough, present_machines
+from oilcan.monitoring.limits.limit_material import (
+    Material,
+    fewest_in_slot,
+    fewest_readings,
+    scales,
+    tabled_limits,
+    terms,
+)
+from oilcan.monitoring.reference.reference_building import window_slots
+from oilcan.monitoring.statistics.cells import Cells
+from oilcan.monitoring.statistics.event_statistics import EventCounts, Rate, event_findings
+from oilcan.monitoring.statistics.forecast_history import FleetEvents, ForecastRows, event_counts, window_figures
+from oilcan.monitoring.statistics.input_statistics import REACH, STATISTICS, MachineWindows, statistics
+from oilcan.monitoring.statistics.quality_statistics import (
     Arrivals,
     QualityCounts,
     arrival_findings,
@@ -31,7 +39,6 @@ from oilcan.monitoring.quality_statistics import (
     quality_findings,
     silent_machines,
 )
-from oilcan.monitoring.reference_building import window_slots
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.monitoring import MonitoringParams
 

@@ -12,8 +12,8 @@ from oilcan.core.model.fitted import Fitted
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import KEY, MACHINE, PART, TIME
 from oilcan.io.stage import feature_rows, table_files
-from oilcan.monitoring.assembling import Accepted
-from oilcan.monitoring.forecast_history import FleetEvents, ForecastRows
+from oilcan.monitoring.reference.reference_assembling import Accepted
+from oilcan.monitoring.statistics.forecast_history import FleetEvents, ForecastRows
 from oilcan.scoring.scorer import score
 
 _USED = ("train", "validation")

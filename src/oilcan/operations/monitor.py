@@ -18,14 +18,14 @@ from oilcan.ground.errors import DataError, IntegrityError
 from oilcan.io.bundle import bundle_folder
 from oilcan.io.repository.repository_root import find_root
 from oilcan.io.stage import stage_inputs
-from oilcan.monitoring.alert_book import AlertBook
-from oilcan.monitoring.assembling import groups_of, machine_kinds
-from oilcan.monitoring.cells import Cells
-from oilcan.monitoring.forecast_history import FleetEvents, ForecastRows
-from oilcan.monitoring.material import Material
-from oilcan.monitoring.partition_passes import count_readings, numbers
-from oilcan.monitoring.quality_statistics import Arrivals
-from oilcan.monitoring.reference_building import merged, step_facts
+from oilcan.monitoring.alerts.alert_book import AlertBook
+from oilcan.monitoring.limits.limit_material import Material
+from oilcan.monitoring.reference.partition_passes import count_readings, numbers
+from oilcan.monitoring.reference.reference_assembling import groups_of, machine_kinds
+from oilcan.monitoring.reference.reference_building import merged, step_facts
+from oilcan.monitoring.statistics.cells import Cells
+from oilcan.monitoring.statistics.forecast_history import FleetEvents, ForecastRows
+from oilcan.monitoring.statistics.quality_statistics import Arrivals
 from oilcan.monitoring.watch_report import WatchReport, report_on
 from oilcan.monitoring.watching import Observed, Watcher, slots_before
 from oilcan.monitoring.window_axis import WindowAxis

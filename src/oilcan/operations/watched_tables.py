@@ -17,7 +17,7 @@ from oilcan.ground.errors import DataError
 from oilcan.io.stage.score_tables import ScoreTables
 from oilcan.io.stores import Store, open_store
 from oilcan.io.stores.values import layout_of
-from oilcan.monitoring.quality_statistics import Arrivals
+from oilcan.monitoring.statistics.quality_statistics import Arrivals
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.scoring import history
 

@@ -17,8 +17,8 @@ from oilcan.governance.task_numbers import of_each_task
 from oilcan.ground.durations import Duration
 from oilcan.ground.quantities import between, money, number, percent, span
 from oilcan.reports import sentences
-from oilcan.reports.charts import charts
-from oilcan.reports.policy_styles import STYLES
+from oilcan.reports.drawing.charts import charts
+from oilcan.reports.drawing.policy_styles import STYLES
 from oilcan.reports.rendering import html
 from oilcan.reports.stated_sentences import stated_sentences
 from oilcan.reports.weaknesses import weaknesses

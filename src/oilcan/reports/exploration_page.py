@@ -9,9 +9,9 @@ from oilcan.core.exploration.fleet_findings import Exploration, Lives
 from oilcan.core.exploration.holdings import SHOWN
 from oilcan.ground.columns import MACHINE
 from oilcan.ground.quantities import number, percent, span
-from oilcan.reports import exploration_charts as charts
 from oilcan.reports import exploration_tables as tables
 from oilcan.reports import rendering
+from oilcan.reports.drawing import exploration_charts as charts
 
 _GLOBALS: Final = "window.vegaEmbed = vegaEmbed;"
 _CAUSES: Final = {

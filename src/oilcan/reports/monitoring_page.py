@@ -6,11 +6,11 @@ import numpy as np
 
 from oilcan.contract import Contract
 from oilcan.ground.quantities import number
-from oilcan.monitoring.input_statistics import STATISTICS
-from oilcan.monitoring.label_free import SENTENCE
+from oilcan.monitoring.statistics.input_statistics import STATISTICS
+from oilcan.monitoring.statistics.label_free import SENTENCE
 from oilcan.monitoring.watch_report import Explained, WatchReport
+from oilcan.reports.drawing.svg import Axis, Drawing, Series
 from oilcan.reports.rendering import html
-from oilcan.reports.svg import Axis, Drawing, Series
 
 _OUTCOMES: Final = {
     "failures": "failures", "announced": "of them announced", "median_lead_time": "median time from alarm to failure",

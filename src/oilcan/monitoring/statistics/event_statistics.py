@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from scipy.special import betainc
 
-from oilcan.monitoring.findings import Finding, Unknown
+from oilcan.monitoring.alerts.window_findings import Finding, Unknown
 from oilcan.params.monitoring import EventRules
 
 HEADLINES: Final = ("failures", "planned work", "forecast failures", "alarms", "announced failures")

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from oilcan.monitoring.findings import Finding, Severity, Unknown
+from oilcan.monitoring.alerts.window_findings import Finding, Severity, Unknown
 from oilcan.params.monitoring import AlertRules
 
 _RANK = {"notice": 0, "warning": 1, "alert": 2}

@@ -7,9 +7,9 @@ import pandas as pd
 
 from oilcan.core.judging.policy_names import name_of
 from oilcan.evaluation.results import Evaluation, false_alarm_rate
-from oilcan.reports.policy_styles import STYLES
-from oilcan.reports.quality_charts import quality_charts
-from oilcan.reports.svg import Axis, Chart, Drawing, Series
+from oilcan.reports.drawing.policy_styles import STYLES
+from oilcan.reports.drawing.quality_charts import quality_charts
+from oilcan.reports.drawing.svg import Axis, Chart, Drawing, Series
 
 _DRAWN = ("run_to_failure", "periodic", "age", "error_codes", "limits", "always", "perfect")
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 import numpy as np
 
 from oilcan.core.bundle.watch_reference import WatchReference
-from oilcan.monitoring.findings import Finding, Severity, Unknown
-from oilcan.monitoring.input_statistics import STATISTICS, MachineWindows
-from oilcan.monitoring.limits import Limits
+from oilcan.monitoring.alerts.window_findings import Finding, Severity, Unknown
+from oilcan.monitoring.limits.drawn_limits import Limits
+from oilcan.monitoring.statistics.input_statistics import STATISTICS, MachineWindows
 from oilcan.params.monitoring import MonitoringParams
 
 _LISTED: Final = 50                     # machines that a finding names

@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 
 from oilcan.core.bundle.watch_reference import WatchReference
-from oilcan.monitoring.cells import UNIT, Cells
-from oilcan.monitoring.findings import Finding, Severity
+from oilcan.monitoring.alerts.window_findings import Finding, Severity
+from oilcan.monitoring.statistics.cells import UNIT, Cells
 from oilcan.params.monitoring import MonitoringParams
 
 SHARES: Final = ("missing", "outside", "resting")

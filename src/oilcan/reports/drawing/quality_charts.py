@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from oilcan.reports.svg import Axis, Chart, Drawing, Series
+from oilcan.reports.drawing.svg import Axis, Chart, Drawing, Series
 
 _STYLES: Final = ("s0", "s1", "s2", "s3", "s4", "s5")
 

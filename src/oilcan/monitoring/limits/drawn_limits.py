@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from oilcan.monitoring.input_statistics import (
+from oilcan.monitoring.statistics.input_statistics import (
     OF_MACHINES,
     STATISTICS,
     MachineWindows,

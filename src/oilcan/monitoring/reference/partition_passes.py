@@ -12,9 +12,9 @@ from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.prepare.derived import add_derived
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import MACHINE, TIME
-from oilcan.monitoring.cells import Cells
-from oilcan.monitoring.reference_learning import QUARTERS, Levels, Sums, add_up
+from oilcan.monitoring.reference.reference_learning import QUARTERS, Levels, Sums, add_up
 from oilcan.monitoring.signals import levels, raw_values, signals
+from oilcan.monitoring.statistics.cells import Cells
 from oilcan.monitoring.window_axis import WindowAxis
 
 _NUMERIC = ("number", "integer", "flag")

@@ -11,9 +11,9 @@ import numpy as np
 
 from oilcan.core.bundle.watch_reference import WatchReference, packed, unpacked
 from oilcan.ground.errors import IntegrityError
-from oilcan.monitoring.cells import Cells
-from oilcan.monitoring.input_statistics import JumpScale, MachineWindows
-from oilcan.monitoring.limits import Limits, Source, Terms
+from oilcan.monitoring.limits.drawn_limits import Limits, Source, Terms
+from oilcan.monitoring.statistics.cells import Cells
+from oilcan.monitoring.statistics.input_statistics import JumpScale, MachineWindows
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.monitoring import MonitoringParams
 

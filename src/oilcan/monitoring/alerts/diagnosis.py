@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from oilcan.core.bundle.watch_reference import WatchedColumn, WatchReference
-from oilcan.monitoring.alert_book import Alert
-from oilcan.monitoring.findings import Finding
+from oilcan.monitoring.alerts.alert_book import Alert
+from oilcan.monitoring.alerts.window_findings import Finding
 
 Cause = Literal["sensor fault", "unit changed", "recording fault", "new kind of machine", "sensor drift",
                 "changed mechanism", "changed policy", "alarm flood", "alarm drought", "other use"]

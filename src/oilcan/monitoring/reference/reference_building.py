@@ -7,10 +7,8 @@ from typing import Any, Final
 import numpy as np
 
 from oilcan.core.bundle.watch_reference import WatchReference
-from oilcan.monitoring.event_statistics import EventCounts, learn_rates
-from oilcan.monitoring.input_statistics import JumpScale, slot_means, steps_of, usual_deviation
-from oilcan.monitoring.limits import draw_limits
-from oilcan.monitoring.material import (
+from oilcan.monitoring.limits.drawn_limits import draw_limits
+from oilcan.monitoring.limits.limit_material import (
     Material,
     fewest_in_slot,
     limits_as_json,
@@ -18,7 +16,9 @@ from oilcan.monitoring.material import (
     terms,
     whole_windows,
 )
-from oilcan.monitoring.quality_statistics import QualityCounts, resting_share, usual_shares
+from oilcan.monitoring.statistics.event_statistics import EventCounts, learn_rates
+from oilcan.monitoring.statistics.input_statistics import JumpScale, slot_means, steps_of, usual_deviation
+from oilcan.monitoring.statistics.quality_statistics import QualityCounts, resting_share, usual_shares
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.monitoring import MonitoringParams
 

@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 
-from oilcan.monitoring.cells import UNIT, Cells
+from oilcan.monitoring.statistics.cells import UNIT, Cells
 
 STATISTICS: Final = ("shift", "together", "largest", "psi", "wasserstein")
 OF_MACHINES: Final = ("together", "largest")      # each machine steps by itself; the others see what all share

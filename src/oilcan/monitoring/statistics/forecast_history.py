@@ -18,8 +18,8 @@ from oilcan.core.judging.event_matching import HOURS_PER_MONTH, WarningWindows, 
 from oilcan.core.prepare.labels import Outlook, label_failures
 from oilcan.core.timeline.groups import exact, units_per_tick
 from oilcan.ground.columns import CODE, COMPONENT, MACHINE, MODE, TIME, ticks
-from oilcan.monitoring.event_statistics import EventCounts, planned_work
-from oilcan.monitoring.label_free import estimate
+from oilcan.monitoring.statistics.event_statistics import EventCounts, planned_work
+from oilcan.monitoring.statistics.label_free import estimate
 from oilcan.monitoring.window_axis import WindowAxis
 
 _KINDS: Final = {"failures": MODE, "maintenance": COMPONENT, "errors": CODE}

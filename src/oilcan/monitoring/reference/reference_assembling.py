@@ -13,12 +13,9 @@ from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import MACHINE, TIME
 from oilcan.ground.errors import DataError
-from oilcan.monitoring.cells import Cells
-from oilcan.monitoring.event_statistics import EventCounts
-from oilcan.monitoring.forecast_history import FleetEvents, ForecastRows, event_counts, promised_cost
-from oilcan.monitoring.material import Material, kept_machines, whole_windows
-from oilcan.monitoring.partition_passes import Span, first_pass, second_pass
-from oilcan.monitoring.reference_building import (
+from oilcan.monitoring.limits.limit_material import Material, kept_machines, whole_windows
+from oilcan.monitoring.reference.partition_passes import Span, first_pass, second_pass
+from oilcan.monitoring.reference.reference_building import (
     limit_facts,
     merged,
     quality_facts,
@@ -26,8 +23,11 @@ from oilcan.monitoring.reference_building import (
     slow_by_nature,
     step_facts,
 )
-from oilcan.monitoring.reference_learning import Levels, group_levels, learn_levels
+from oilcan.monitoring.reference.reference_learning import Levels, group_levels, learn_levels
 from oilcan.monitoring.signals import watched_columns
+from oilcan.monitoring.statistics.cells import Cells
+from oilcan.monitoring.statistics.event_statistics import EventCounts
+from oilcan.monitoring.statistics.forecast_history import FleetEvents, ForecastRows, event_counts, promised_cost
 from oilcan.monitoring.watching import explained, machine_slots
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.monitoring import MonitoringParams
