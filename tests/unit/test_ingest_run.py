@@ -10,7 +10,8 @@ import pytest
 from oilcan.contract import parse_contract
 from oilcan.core.ingest import Malformed, RawPiece, ingest, machine_groups
 from oilcan.core.ingest import run as run_module
-from oilcan.ground.errors import DataError
+from oilcan.ground.columns import ticks
+from oilcan.ground.errors import ContractError, DataError
 
 CONTRACT = """
     name: press_line
@@ -264,3 +265,41 @@ def test_machine_groups_hold_whole_machines_and_no_small_files(monkeypatch):
     groups = machine_groups(telemetry, machines_per_partition=1)
     assert [sorted(set(group["machine_id"])) for group in groups] == [["a", "b"], ["c", "d", "e"]]
     pd.testing.assert_frame_equal(pd.concat(groups), telemetry)
+
+
+ELAPSED = """
+name: bench
+version: 1
+description: Runs on a test bench, timed in minutes.
+source: {licence: our own}
+time: {kind: elapsed, unit: min, period: 1min}
+tables:
+  telemetry:
+    grain: one row per run and minute
+    files: [runs.csv]
+    columns:
+      machine_id: {from: run, type: text, unit: none, description: Run}
+      time: {from: minutes, type: number, unit: min, description: Running time}
+      heat: {type: number, unit: degC, description: Heat}
+failures: {from: end_of_life, mode: worn}
+tasks: {rul: {kind: rul}}
+rows: {windows: [5min]}
+split: {by: machine, validation: 0.2, test: 0.2}
+costs: {missed_failure_eur: 10, false_alarm_eur: 1, planned_repair_eur: 2}
+"""
+
+
+def test_running_time_is_counted_in_its_unit_and_never_called_a_date_or_a_cycle():
+    spec = parse_contract(ELAPSED, "bench.yaml")
+    frame = pd.DataFrame({"run": "r1", "minutes": ["0", "0.5", "61.25"], "heat": ["1", "2", "3"]})
+    done = ingest({"telemetry": [RawPiece("runs.csv", frame, np.arange(1, 4))]}, spec)
+    time = done.tables["telemetry"]["time"]
+    assert ticks(time).tolist() == pytest.approx([0, 0.5 / 60, 61.25 / 60])
+    assert [spec.time.plain(moment) for moment in time] == [0.0, 0.5, 61.25]
+    assert spec.time.plain(done.tables["failures"]["time"][0]) == 61.25
+
+
+def test_the_time_of_running_time_is_a_number():
+    with pytest.raises(ContractError,
+         match=r"time: type is 'integer', wanted 'number' because time\.kind is 'elapsed'"):
+        parse_contract(ELAPSED.replace("minutes, type: number", "minutes, type: integer"), "bench.yaml")

@@ -63,7 +63,7 @@ def column_rules(contract: Contract) -> Iterator[str]:
                 yield from origin_rules(f"tables.{name}", table.view(join))
         for column, spec in table.columns.items():
             where = f"tables.{name}.columns.{column}"
-            wanted = "instant" if contract.time.kind == "instant" else "integer"
+            wanted = {"instant": "instant", "elapsed": "number"}.get(contract.time.kind, "integer")
             if column == TIME and spec.type != wanted:
                 yield f"{where}: type is {spec.type!r}, wanted {wanted!r} because time.kind is {contract.time.kind!r}"
             if spec.range and None not in spec.range and spec.range[0] >= spec.range[1]:  # type: ignore[operator]

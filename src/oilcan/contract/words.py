@@ -5,7 +5,7 @@ independent rows. `source_words.py` holds the words of `source`, `table_words.py
 table; `rules.py` and `table_rules.py` hold the rules that span several entries.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import pydantic
 
@@ -14,15 +14,23 @@ from oilcan.contract.source_words import Source
 from oilcan.contract.table_words import Column, Table
 from oilcan.ground.durations import Duration, PositiveDuration
 from oilcan.ground.errors import ContractError
+from oilcan.ground.time_units import elapsed
 
 
 class Time(Part):
-    """How time is counted: UTC instants, cycles, or not at all."""
+    """How time is counted: UTC instants, cycles, running time that is no calendar time, or not at all."""
 
-    kind: Literal["instant", "cycle", "none"]
+    kind: Literal["instant", "cycle", "elapsed", "none"]
+    unit: Literal["s", "min", "h"] = "h"            # elapsed: what the numbers of the files count
     zone: str = "UTC"                               # zone of raw instants that carry none
     period: PositiveDuration | None = None          # usual step between readings; absent: each machine has its own
     max_gap: PositiveDuration | None = None         # a longer step is a gap, not a rhythm
+
+    def plain(self, moment: Any) -> str | float | int:
+        """A canonical time for a JSON file: ISO 8601, running time in its unit, or the cycle."""
+        if self.kind == "elapsed":
+            return elapsed(moment.value // 1000, self.unit)
+        return str(moment.isoformat()) if self.kind == "instant" else int(moment)
 
 
 class Derived(Part):

@@ -76,9 +76,7 @@ def _basis(fleet: Fleet, test: pd.DataFrame) -> Numbers:
     basis: Numbers = {"rows": len(test), "machines": int(test[MACHINE].nunique())}
     if fleet.has_time and len(test):
         first, last = test[TIME].min(), test[TIME].max()
-        is_instant = isinstance(test[TIME].dtype, pd.DatetimeTZDtype)
-        basis |= {"first": first.isoformat() if is_instant else int(first),
-                  "last": last.isoformat() if is_instant else int(last)}
+        basis |= {"first": fleet.contract.time.plain(first), "last": fleet.contract.time.plain(last)}
     return basis
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from oilcan.contract import Contract
+from oilcan.contract import Contract, Time
 from oilcan.core.ingest import Examined, examine
 from oilcan.ground.columns import TIME
+from oilcan.ground.time_units import elapsed_words
 from oilcan.io.raw_data import reading
 from oilcan.io.repository.repository_root import short
 from oilcan.io.stage import stage_inputs
@@ -42,7 +43,7 @@ def check(root: Path, name: str, folder: Path | None, *, say: Callable[[str], No
     examined = examine(reading.read_raw(contract, place), contract, hash_key=hash_key)
     problems = list(examined.breaches)
     for table in contract.tables:
-        say(f"\n{table}: {_counts(examined, table)}{_span(examined, table)}")
+        say(f"\n{table}: {_counts(examined, table)}{_span(examined, table, contract.time)}")
         problems += _refused(examined, table)
         problems += _impossible(examined, contract, table)
     line, lacking = _failures(examined, contract)
@@ -62,17 +63,19 @@ def _counts(examined: Examined, table: str) -> str:
     return ", ".join(parts)
 
 
-def _span(examined: Examined, table: str) -> str:
+def _span(examined: Examined, table: str, time: Time) -> str:
     if examined.canonical is None:
         return ""
     frame = examined.canonical.tables[table]
     machines = f", {frame['machine_id'].nunique():,} machines" if "machine_id" in frame else ""
     if TIME not in frame or frame.empty:
         return machines
-    return f"{machines}, {_short_time(frame[TIME].min())} to {_short_time(frame[TIME].max())}"
+    return f"{machines}, {_short_time(frame[TIME].min(), time)} to {_short_time(frame[TIME].max(), time)}"
 
 
-def _short_time(value: object) -> str:
+def _short_time(value: object, time: Time) -> str:
+    if time.kind == "elapsed" and isinstance(value, pd.Timestamp):
+        return elapsed_words(value.value // 1000, time.unit)
     return f"{value:%Y-%m-%d %H:%M} UTC" if isinstance(value, pd.Timestamp) else f"cycle {value}"
 
 

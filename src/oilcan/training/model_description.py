@@ -34,7 +34,7 @@ def describe(contract: Contract, training: Training, data: TrainingData, params:
         "rare_modes": training.rare_modes,
         "thresholds": training.trained.served.thresholds(),
         "policies": {name: policy.as_json() for name, policy in training.trained.served.policies().items()},
-        "trained_on": {"rows": len(rows), "machines": int(rows[MACHINE].nunique()), **_span(rows)},
+        "trained_on": {"rows": len(rows), "machines": int(rows[MACHINE].nunique()), **_span(rows, contract)},
         "libraries": {"scikit-learn": sklearn.__version__, "treelite": treelite.__version__,
                       "numpy": np.__version__, "pandas": pd.__version__},
     }
@@ -47,10 +47,7 @@ def _forecast(forecast: Forecast, recipe: Recipe) -> dict[str, Any]:
     return described | ({"horizons": list(forecast.suffixes)} if isinstance(forecast, OutlookForecast) else {})
 
 
-def _span(rows: pd.DataFrame) -> dict[str, Any]:
+def _span(rows: pd.DataFrame, contract: Contract) -> dict[str, Any]:
     if TIME not in rows:
         return {}
-    first, last = rows[TIME].min(), rows[TIME].max()
-    if isinstance(first, pd.Timestamp):
-        return {"first": first.isoformat(), "last": last.isoformat()}
-    return {"first": int(first), "last": int(last)}
+    return {"first": contract.time.plain(rows[TIME].min()), "last": contract.time.plain(rows[TIME].max())}

@@ -103,14 +103,12 @@ def _without_repairs(events: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
 def clusters(fleet: FleetRecord) -> dict[str, Any]:
     """Whether failures come together: the instants at which many machines fail, and the months with most failures."""
     failures = fleet.failures
-    if not len(failures) or fleet.unit != "h":
+    if not len(failures) or fleet.contract.time.kind != "instant":
         return {"failures": 0, "same_instant": []}
     per_instant = failures.groupby(TIME)[MACHINE].nunique().sort_values(ascending=False)
     many = per_instant[per_instant >= max(3, 0.02 * len(failures))]
-    months: dict[str, int] = {}
-    if fleet.unit == "h":
-        per_month = failures[TIME].dt.strftime("%Y-%m").value_counts().sort_index()
-        months = {str(month): int(count) for month, count in per_month.items()}
+    per_month = failures[TIME].dt.strftime("%Y-%m").value_counts().sort_index()
+    months = {str(month): int(count) for month, count in per_month.items()}
     return {
         "failures": len(failures),
         "by_month": months,

@@ -123,7 +123,7 @@ class FeaturePlan:
 
     dataset: str
     contract_version: int
-    time: Literal["instant", "cycle", "none"]
+    time: Literal["instant", "cycle", "elapsed", "none"]
     features: tuple[Feature, ...]
     sensors: tuple[Sensor, ...]
     regimes: Clusters | Surface | None = None

@@ -28,7 +28,7 @@ def draw_failures(telemetry: Cleaned, contract: Contract, test_rul: Sequence[Raw
     if how.source == "flag":
         failures = _flagged(telemetry)
     elif how.source == "end_of_life":
-        failures = _ends_of_life(telemetry, test_rul, how)
+        failures = _ends_of_life(telemetry, test_rul, how, contract.time.unit)
     else:
         failures = telemetry.frame[[column for column in KEY if column in telemetry.frame]].iloc[:0]
     return failures.assign(**{MODE: pd.Series(how.mode, index=failures.index, dtype="str")}).reset_index(drop=True)
@@ -39,7 +39,7 @@ def _flagged(telemetry: Cleaned) -> pd.DataFrame:
     return failed[failed[MACHINE].isin(telemetry.frame[MACHINE].unique())].sort_values(KEY, kind="stable")
 
 
-def _ends_of_life(telemetry: Cleaned, test_rul: Sequence[RawPiece], how: Failures) -> pd.DataFrame:
+def _ends_of_life(telemetry: Cleaned, test_rul: Sequence[RawPiece], how: Failures, unit: str) -> pd.DataFrame:
     last = telemetry.frame.groupby(MACHINE, sort=True)[TIME].max()
     if telemetry.failed is not None:                # a last row that was refused ends a life all the same
         refused = telemetry.failed.set_index(MACHINE)[TIME].reindex(last.index)
@@ -55,7 +55,7 @@ def _ends_of_life(telemetry: Cleaned, test_rul: Sequence[RawPiece], how: Failure
     rest = pd.Series(0.0, index=last.index)
     rest[machines] = lives
     if isinstance(last.dtype, pd.DatetimeTZDtype):
-        ends = last + pd.to_timedelta(rest, unit="h").dt.as_unit("us")
+        ends = last + pd.to_timedelta(rest, unit=unit).dt.as_unit("us")
     else:
         ends = last + rest.round().astype("int64")
     return ends.rename(TIME).reset_index()

@@ -8,6 +8,7 @@ import pandas as pd
 
 from oilcan.contract import Contract, Table
 from oilcan.core.ingest.cells.column_values import column_values
+from oilcan.core.ingest.cells.instant_cells import from_elapsed
 from oilcan.core.ingest.cells.personal import keyed_hash
 from oilcan.core.ingest.cells.raw_cells import empty_rows
 from oilcan.core.ingest.cleaned import Cleaned
@@ -33,6 +34,8 @@ def clean_table(
     spec, pieces = contract.tables[name], raw[name]  # type: ignore[index]  # the caller goes through its keys
     cleaned = Cleaned(name, spec, pieces, Fate(sum(len(piece.frame) for piece in pieces)))
     columns, tagged = _columns(cleaned, raw, contract.time.zone)
+    for column in {TIME, UNTIL} & set(columns) if contract.time.kind == "elapsed" else ():
+        columns[column] = from_elapsed(columns[column], contract.time.unit)
     for where, reason in left_out(spec, columns, contract.time.zone):
         cleaned.fate.decide(where, "excluded", reason)
     cleaned.fate.decide(empty_rows(pieces, spec, columns[MACHINE]), "excluded", "no cell is filled")

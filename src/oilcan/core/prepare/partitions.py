@@ -131,17 +131,17 @@ def prepare_rows(
         "rows_picked": len(picked),
         "rows_left_out": left_out,
         "parts": row_tables.part_counts(rows, contract),
-        "split": _describe(plan, machines),
+        "split": _describe(plan, machines, contract),
     }
     headline = {"rows_in": readings["telemetry_rows"], "rows_out": len(rows)}
     return PreparedRows(rows, summary, headline | {part: int((rows[PART] == part).sum()) for part in PARTS})
 
 
-def _describe(plan: SplitPlan, machines: pd.DataFrame) -> dict[str, Any]:
+def _describe(plan: SplitPlan, machines: pd.DataFrame, contract: Contract) -> dict[str, Any]:
     described: dict[str, Any] = {"by": plan.by}
     if plan.cuts is not None:
         is_instant = isinstance(machines["first_time"].dtype, pd.DatetimeTZDtype)
-        cuts = [pd.Timestamp(cut, unit="us", tz="UTC").isoformat() if is_instant else cut for cut in plan.cuts]
+        cuts = [contract.time.plain(pd.Timestamp(cut, unit="us", tz="UTC")) if is_instant else cut for cut in plan.cuts]
         described |= {"first_validation": cuts[0], "first_test": cuts[1]}
         described["gap"] = plan.gap / MICROSECONDS_PER_HOUR if is_instant else plan.gap
         described["unseen_machines"] = sorted(plan.of_machine)

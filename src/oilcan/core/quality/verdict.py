@@ -15,6 +15,7 @@ from oilcan.core.quality.profile import Habits
 from oilcan.core.quality.scope import Scope
 from oilcan.ground.columns import MACHINE, TIME
 from oilcan.ground.errors import DataError, bullet_list
+from oilcan.ground.time_units import elapsed_words
 
 HEADLINES: Final = ("passed", "gap_share", "missing_share", "quarantined_share", "refused_share")
 
@@ -120,6 +121,9 @@ def _span(machines: pd.DataFrame, contract: Contract) -> tuple[str, str]:
     begin, end = machines["first_time"].min(), machines["last_time"].max()
     if contract.time.kind == "cycle":
         return f"cycle {begin}", f"cycle {end}"
+    if contract.time.kind == "elapsed":
+        first, last = (elapsed_words(moment.value // 1000, contract.time.unit) for moment in (begin, end))
+        return first, last
     return f"{begin:%Y-%m-%d}", f"{end:%Y-%m-%d}"
 
 

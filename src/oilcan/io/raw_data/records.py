@@ -32,6 +32,8 @@ def count_lines(content: bytes) -> int:
     >>> count_lines(b"a,b\r\n\r\n1,2\n3,4"), count_lines(b"\n\n")
     (3, 0)
     """
+    if b"\r" not in content and b"\n\n" not in content and not content.startswith(b"\n"):
+        return content.count(b"\n") + int(not content.endswith(b"\n") and len(content) > 0)
     lines, before = 0, True                         # whether the byte before ended a line
     for start in range(0, len(content), _CHUNK):
         chunk = np.frombuffer(content, dtype=np.uint8, count=min(_CHUNK, len(content) - start), offset=start)

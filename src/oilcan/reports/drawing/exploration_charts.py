@@ -8,9 +8,11 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from oilcan.contract import Time
 from oilcan.core.exploration.fleet_findings import Exploration
 from oilcan.core.exploration.warning_signs import ModeSigns, announceable
 from oilcan.ground.columns import MACHINE, TIME
+from oilcan.ground.time_units import ELAPSED_UNITS
 
 Spec = dict[str, Any]
 _DIGITS: Final = 4
@@ -20,11 +22,13 @@ _MOST_SENSORS: Final = 30  # in the correlation picture and the spreads
 def time_line(found: Exploration) -> Spec:
     """A line per machine, with its errors, work and failures; drag or scroll to zoom in."""
     spans, events = found.time_lines
-    is_time = found.fleet.unit == "h"
-    x = {"type": "temporal" if is_time else "quantitative", "title": None if is_time else "cycle"}
+    time = found.fleet.contract.time
+    is_date = time.kind == "instant"
+    x = {"type": "temporal" if is_date else "quantitative",
+         "title": None if is_date else time.unit if time.kind == "elapsed" else "cycle"}
     order = {"what": ["error", "maintenance", "failure"]}
-    spans = spans.assign(**{name: _when(spans[name]) for name in ("from", "to")})
-    events = events.assign(time=_when(events["time"])) if len(events) else events
+    spans = spans.assign(**{name: _when(spans[name], time) for name in ("from", "to")})
+    events = events.assign(time=_when(events["time"], time)) if len(events) else events
     return {
         "height": {"step": 9}, "width": "container",
         "layer": [
@@ -231,7 +235,9 @@ def _unit(found: Exploration) -> str:
     return "days" if found.fleet.unit == "h" else "cycles"
 
 
-def _when(column: pd.Series) -> pd.Series:
+def _when(column: pd.Series, time: Time) -> pd.Series:
+    if time.kind == "elapsed":
+        return column.dt.as_unit("us").astype("int64") / ELAPSED_UNITS[time.unit]
     return column.dt.strftime("%Y-%m-%dT%H:%M") if column.dtype.kind == "M" else column
 
 

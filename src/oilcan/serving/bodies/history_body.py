@@ -38,8 +38,8 @@ class History:
     def __init__(self, bundle: Bundle, *, max_rows: int) -> None:
         contract = bundle.contract
         self._bundle = bundle
-        self._is_instant = contract.time.kind == "instant"
-        moments = Moments(contract.time.kind)
+        self._is_instant = contract.time.kind != "cycle"
+        moments = Moments.of(contract.time)
         self._intake = Intake(contract, moments, max_rows=max_rows, skew=None)
         self._feedback = {table: Feedback(contract, table, moments, max_rows=max_rows, skew=None)
                           for table in RECORD_TABLES}

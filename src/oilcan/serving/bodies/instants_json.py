@@ -1,12 +1,15 @@
 """Moments in JSON <-> whole units: ISO 8601 with an offset and microseconds, or numbers of cycles."""
 
 import datetime
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 
+from oilcan.contract.words import Time
 from oilcan.core.online.state.machine_arrays import NONE
+from oilcan.ground.time_units import ELAPSED_UNITS, elapsed
 from oilcan.serving.bodies.json_rows import kind_of
 from oilcan.serving.ground.refusal import Refusal
 
@@ -27,13 +30,20 @@ class Moments:
     Parameters
     ----------
     kind
-        `instant` or `cycle`, as in the contract.
+        `instant`, `cycle` or `elapsed`, as in the contract.
+    unit
+        Of elapsed time: `s`, `min` or `h`.
     """
 
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
-        self.wanted = ("a whole number of cycles from 0" if kind == "cycle" else
-                       "ISO 8601 of 1900 to 2199 with Z or an offset, e.g. '2026-01-31T12:00:00Z'")
+    def __init__(self, kind: str, unit: str = "h") -> None:
+        self.kind, self.unit = kind, unit
+        self.wanted = {"cycle": "a whole number of cycles from 0", "elapsed": f"a number of {unit} from 0"}.get(
+            kind, "ISO 8601 of 1900 to 2199 with Z or an offset, e.g. '2026-01-31T12:00:00Z'")
+
+    @classmethod
+    def of(cls, time: Time) -> "Moments":
+        """Moments of a contract."""
+        return cls(time.kind, time.unit)
 
     def read(self, content: Any) -> int | None:
         """Whole units of one moment; None if the content is not a moment.
@@ -47,6 +57,8 @@ class Moments:
         """
         if self.kind == "cycle":
             return content if type(content) is int and 0 <= content <= _CYCLES else None
+        if self.kind == "elapsed":
+            return self._read_elapsed(content)
         if type(content) is not str or not 20 <= len(content) <= 35:
             return None
         try:
@@ -58,10 +70,24 @@ class Moments:
         time = (moment - _EPOCH) // _MICROSECOND
         return time if _FIRST <= time < _END else None
 
+    def _read_elapsed(self, content: Any) -> int | None:
+        """Microseconds of a number in the contract's unit.
+
+        Examples
+        --------
+        >>> Moments("elapsed", "min").read(1.5), Moments("elapsed", "min").read(-1), Moments("elapsed").read("1")
+        (90000000, None, None)
+        """
+        if type(content) not in (int, float) or not 0 <= content < _END / ELAPSED_UNITS[self.unit]:
+            return None
+        return round(content * ELAPSED_UNITS[self.unit])
+
     def parse(self, text: str | None, where: str) -> int | None:
         """Whole units of a moment in an address; Refusal 422 if the text is not a moment."""
         is_number = self.kind == "cycle" and text is not None and text.isascii() and text.isdigit()
-        content = int(text) if text is not None and is_number and len(text) <= _DIGITS else text
+        content: Any = int(text) if text is not None and is_number and len(text) <= _DIGITS else text
+        if self.kind == "elapsed" and text is not None and re.fullmatch(r"\d{1,15}(\.\d{1,9})?", text, re.ASCII):
+            content = float(text)
         time = None if text is None else self.read(content)
         if time is None and text is not None:
             raise Refusal(422, where, found=repr(text), wanted=self.wanted, do="Write %2B for a plus sign.")
@@ -72,7 +98,7 @@ class Moments:
         seen: dict[Any, int | None] = {}
         times, wrong = np.full(len(content), NO_TIME), {}
         for at, text in enumerate(content):
-            key = text if type(text) in (str, int) else None
+            key = text if type(text) in (str, int, float) else None
             if key is None:
                 time = None
             elif key in seen:
@@ -85,7 +111,7 @@ class Moments:
                 times[at] = time
         return times, wrong
 
-    def write(self, time: int | None) -> str | int | None:
+    def write(self, time: int | None) -> str | float | None:
         """A moment as JSON has it.
 
         Examples
@@ -95,9 +121,9 @@ class Moments:
         """
         if time is None or self.kind == "cycle":
             return time
-        return written(time)
+        return elapsed(time, self.unit) if self.kind == "elapsed" else written(time)
 
-    def write_all(self, times: np.ndarray) -> list[str | int | None]:
+    def write_all(self, times: np.ndarray) -> list[str | float | None]:
         """Moments as JSON has them, None for `NO_TIME`.
 
         Examples
@@ -107,6 +133,8 @@ class Moments:
         """
         if self.kind == "cycle":
             moments = times.tolist()
+        elif self.kind == "elapsed":
+            moments = (times / ELAPSED_UNITS[self.unit]).tolist()
         else:       # as `written` has them, thousands at once
             texts = np.datetime_as_string(times.astype("datetime64[us]"), unit="us").tolist()
             moments = [f"{text.removesuffix('.000000')}Z" for text in texts]

@@ -52,6 +52,8 @@ def time_schema(contract: Contract) -> Schema:
     """A moment: ISO 8601 with its offset, or a number of cycles."""
     if contract.time.kind == "cycle":
         return {"type": "integer", "minimum": 0, "maximum": 2**53, "description": "Number of the cycle"}
+    if contract.time.kind == "elapsed":
+        return {"type": "number", "minimum": 0, "description": f"Running time in {contract.time.unit}"}
     return {"type": "string", "format": "date-time", "description": "ISO 8601 with Z or an offset"}
 
 
@@ -90,7 +92,8 @@ def _common() -> dict[str, Schema]:
                 "name": TEXT, "kind": {"enum": ["event", "life", "outlook"]}, "task": TEXT, "mode": TEXT_OR_NULL,
                 "threshold": NUMBER_OR_NULL, "policy": ANY_OR_NULL, "horizons": {"type": ["array", "null"]}})),
             "features": listed(record({"name": TEXT, "unit": TEXT, "description": TEXT})),
-            "time": record({"kind": {"enum": ["instant", "cycle", "none"]}, "max_gap_s": NUMBER_OR_NULL}),
+            "time": record({"kind": {"enum": ["instant", "cycle", "elapsed", "none"]}, "unit": TEXT,
+                             "max_gap_s": NUMBER_OR_NULL}),
             "tasks": mapping(record({"kind": TEXT, "horizon": TEXT_OR_NULL, "lead_time": TEXT_OR_NULL,
                                      "cap": NUMBER_OR_NULL})),
             "sensors": mapping(record({"unit": TEXT, "description": TEXT})), "statics": mapping(TEXT)}),

@@ -46,7 +46,7 @@ class Live:
                  ) -> None:
         contract = served.bundle.contract
         store.claim()
-        self.settings, self.store, self.moments = settings, store, Moments(contract.time.kind)
+        self.settings, self.store, self.moments = settings, store, Moments.of(contract.time)
         self.columns = stored_columns(contract)
         store.use_layout(layout_of(contract, list(self.columns)), wall_clock())
         self.engine = Engine(Track(served, list(self.columns), store.texts), store, log, metrics, wall_clock)
@@ -76,7 +76,7 @@ class Live:
     def adopt(self, served: Served) -> None:
         """Read bodies by the contract of a bundle."""
         contract, most = served.bundle.contract, self.settings.max_rows
-        skew = None if contract.time.kind == "cycle" else round(self.settings.clock_skew_s * UNITS_PER_S)
+        skew = None if contract.time.kind != "instant" else round(self.settings.clock_skew_s * UNITS_PER_S)
         self._intake = Intake(contract, self.moments, max_rows=most, skew=skew)
         self._feedback = {table: Feedback(contract, table, self.moments, max_rows=most, skew=skew)
                           for table in RECORD_TABLES}

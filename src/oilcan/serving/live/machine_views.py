@@ -135,7 +135,7 @@ class Views:
     def _age(self, slot: int) -> float | None:
         """Seconds since the newest reading, by the clock of the service; None where cycles are counted."""
         time = int(self._engine.board.time[slot])
-        return None if self._moments.kind == "cycle" or time == NO_TIME else (self._now() - time) / 1e6
+        return None if self._moments.kind != "instant" or time == NO_TIME else (self._now() - time) / 1e6
 
 
 def _last(work: list[StoredRecord], moments: Moments) -> Row | None:

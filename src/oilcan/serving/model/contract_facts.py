@@ -15,7 +15,7 @@ def described(contract: Contract) -> dict[str, Any]:
     machines = contract.tables["machines"].columns if "machines" in contract.tables else {}
     statics = machines | {name: columns[name] for name in contract.telemetry_columns("static")}
     return {
-        "time": {"kind": time.kind,
+        "time": {"kind": time.kind, "unit": time.unit,
                  "max_gap_s": time.max_gap.ticks * 3600 if time.kind == "instant" and time.max_gap else None},
         "tasks": {name: {"kind": task.kind, "horizon": _text(task.horizon), "lead_time": _text(task.lead_time),
                          "cap": task.cap.ticks if task.cap else None} for name, task in contract.tasks.items()},

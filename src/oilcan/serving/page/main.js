@@ -207,7 +207,7 @@ function gate() {
 async function begin() {
   card = await guarded(api.model);
   if (card) {
-    countBy(card.time.kind);
+    countBy(card.time.kind, card.time.unit);
     byId("dataset").textContent = title(card.dataset);
     gate();
     await refresh();

@@ -1,6 +1,8 @@
 // Numbers, times and lengths of time as the crew says them.
 
-let counts = "instant"; // or "cycle": the contract's kind of time
+let counts = "instant"; // or "cycle" or "elapsed": the contract's kind of time
+let unit = "h"; // of elapsed time
+const HOURS = { s: 1 / 3600, min: 1 / 60, h: 1 };
 const CLOCK = new Intl.DateTimeFormat(undefined, {
   weekday: "short",
   day: "numeric",
@@ -10,9 +12,12 @@ const CLOCK = new Intl.DateTimeFormat(undefined, {
 });
 const DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 
-export function countBy(kind) {
+export function countBy(kind, elapsedUnit = "h") {
   counts = kind;
+  unit = elapsedUnit;
 }
+const isElapsed = () => counts === "elapsed";
+const running = (hours) => `${number(hours / HOURS[unit])} ${unit}`;
 export const isCycle = () => counts === "cycle";
 
 export function percent(p) {
@@ -49,13 +54,23 @@ export function range(low, high) {
 }
 
 // position on the axis: hours since 1970, or the cycle itself
-export const place = (time) => (typeof time === "number" ? time : Date.parse(time) / 3.6e6);
+export const place = (time) => {
+  if (typeof time !== "number") return Date.parse(time) / 3.6e6;
+  return isElapsed() ? time * HOURS[unit] : time;
+};
 
 export function moment(time) {
   if (time === null || time === undefined) return "never";
+  if (isElapsed()) return `${number(time)} ${unit}`;
   return typeof time === "number" ? `cycle ${time}` : CLOCK.format(new Date(time));
 }
 
-export const tick = (at) => (isCycle() ? String(Math.round(at)) : DAY.format(new Date(at * 3.6e6)));
-export const at = (where) => (isCycle() ? `cycle ${Math.round(where)}` : CLOCK.format(new Date(where * 3.6e6)));
+export const tick = (at) => {
+  if (isElapsed()) return running(at);
+  return isCycle() ? String(Math.round(at)) : DAY.format(new Date(at * 3.6e6));
+};
+export const at = (where) => {
+  if (isElapsed()) return running(where);
+  return isCycle() ? `cycle ${Math.round(where)}` : CLOCK.format(new Date(where * 3.6e6));
+};
 export const title = (name) => (name ? name[0].toUpperCase() + name.slice(1).replaceAll("_", " ") : name);

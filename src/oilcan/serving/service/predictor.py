@@ -61,7 +61,7 @@ class Predictor:
 
         matrix, machines, times, refused = History(served.bundle, max_rows=self._max_rows).read(content)
         columns = served.score(matrix, names)
-        moments = Moments(served.bundle.contract.time.kind)
+        moments = Moments.of(served.bundle.contract.time)
         forecasts = [{"id": str(key), "machine_id": name, "time": moments.write(time)} for key, name, time in zip(
             self._remember(served, columns), machines, times.tolist(), strict=True)]
         return served.stamp() | {"forecasts": shaped(served, columns, forecasts), "refused": refused}

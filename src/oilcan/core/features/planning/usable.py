@@ -110,7 +110,7 @@ def event_kinds(fleet: dict[str, pd.DataFrame], learned: Learned) -> dict[str, t
 
 def starts_together(contract: Contract, learned: Learned) -> bool:
     """Whether nearly all machines begin with the data. Then elapsed time is the same for all, and so only a date."""
-    if contract.time.kind != "instant" or len(learned.since) == 0:
+    if contract.time.kind not in {"instant", "elapsed"} or len(learned.since) == 0:
         return False
     late = learned.since - learned.since.min() > max(w.ticks for w in contract.rows.windows) * MICROSECONDS_PER_HOUR
     return bool(late.mean() < LATE_START)

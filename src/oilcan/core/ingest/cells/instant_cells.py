@@ -10,6 +10,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from oilcan.ground.time_units import ELAPSED_UNITS
+
 EPOCHS: Final = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}   # microseconds in one of them
 _FARTHEST_US: Final = 8.9e15                        # 2252, where a float still tells microseconds apart
 _CLOCK_24: Final = r"(?<![\d+-])24(?=:00(?::00(?:[.,]0+)?)?(?![\d:.,]))"
@@ -47,6 +49,18 @@ def from_epoch(numbers: pd.Series, unit: str) -> pd.Series:
     micros = (numbers * EPOCHS[unit]).round()
     micros = micros.where(micros.abs() <= _FARTHEST_US)
     return pd.to_datetime(micros.astype("Int64"), unit="us", utc=True).astype("datetime64[us, UTC]")
+
+
+def from_elapsed(numbers: pd.Series, unit: str) -> pd.Series:
+    """Running time as instants to the microsecond, counted from 1970-01-01 UTC.
+
+    Examples
+    --------
+    >>> from_elapsed(pd.Series([1.5]), "h")[0].isoformat()
+    '1970-01-01T01:30:00+00:00'
+    """
+    micros = (numbers * ELAPSED_UNITS[unit]).round().astype("Int64")
+    return pd.to_datetime(micros, unit="us", utc=True).astype("datetime64[us, UTC]")
 
 
 def epoch_hint(text: pd.Series) -> str:
