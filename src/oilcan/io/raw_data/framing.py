@@ -23,7 +23,7 @@ def without_frame(content: bytes, table: Reading) -> bytes:
 
     Examples
     --------
-    >>> table = Reading(files=["a.csv"], skip_lines=1, comment="#", skip_rows=1, columns={})
+    >>> table = Reading(files=["a.csv"], skip_lines=1, comment="#", skip_rows=1)
     >>> without_frame(b"Logger 7\n# hall 2\ntime,volt\ns,V\n1,230\n", table)
     b'\n\ntime,volt\n\n1,230\n'
     """
