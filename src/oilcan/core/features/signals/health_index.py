@@ -21,7 +21,7 @@ import numpy as np
 
 from oilcan.core.features.scan import decayed_sums
 from oilcan.core.features.signals.regimes import Clusters
-from oilcan.core.features.signals.surface import Rows, Surface, rounded
+from oilcan.core.features.signals.surface import NumberRows, Surface, rounded
 
 NAME: Final = "health_index"
 RIDGE: Final = 10.0         # penalty on weights of standardised sensors
@@ -38,8 +38,8 @@ class Health:
     """
 
     sensors: tuple[str, ...]
-    offset: Rows
-    weight: Rows
+    offset: NumberRows
+    weight: NumberRows
     unit: str
     precision: tuple[float, ...]
 

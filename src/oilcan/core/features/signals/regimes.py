@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from oilcan.core.features.signals.surface import FEW, Rows, Surface, learn_surface, rounded
+from oilcan.core.features.signals.surface import FEW, NumberRows, Surface, learn_surface, rounded
 
 SEPARATE: Final = 0.05      # settings: groups of values no wider than this share of the range, and further apart
 
@@ -34,10 +34,10 @@ class Clusters:
 
     conditions: tuple[str, ...]
     scale: tuple[float, ...]
-    centres: Rows
+    centres: NumberRows
     sensors: tuple[str, ...]
-    mean: Rows
-    factor: Rows
+    mean: NumberRows
+    factor: NumberRows
     kind: str = "clusters"
 
     def regime(self, conditions: np.ndarray) -> np.ndarray:
@@ -148,5 +148,5 @@ def _mean(values: np.ndarray) -> np.ndarray:
     return np.asarray(total / np.maximum(there.sum(axis=0), 1))
 
 
-def _rows(values: np.ndarray) -> Rows:
+def _rows(values: np.ndarray) -> NumberRows:
     return tuple(rounded(row) for row in values)

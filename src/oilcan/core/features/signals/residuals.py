@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from oilcan.core.features.signals.surface import Rows, rounded
+from oilcan.core.features.signals.surface import NumberRows, rounded
 
 SUFFIX: Final = "residual"
 RIDGE: Final = 0.01         # added to the variances of standardised sensors
@@ -37,7 +37,7 @@ class Residuals:
     sensors: tuple[str, ...]
     inputs: tuple[str, ...]
     centre: tuple[float, ...]
-    weight: Rows
+    weight: NumberRows
 
     @property
     def names(self) -> tuple[str, ...]:

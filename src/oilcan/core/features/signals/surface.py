@@ -17,7 +17,7 @@ EXPLAINS: Final = 0.02      # least share of variance that conditions must expla
 FEW: Final = 30             # with fewer training readings nothing is learned
 LEAST: Final = 0.5          # of the lowest training reading: below it, readings of a logarithmic sensor count as that
 
-Rows = tuple[tuple[float, ...], ...]
+NumberRows = tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Surface:
     low: tuple[float, ...]
     high: tuple[float, ...]
     sensors: tuple[str, ...]
-    weights: Rows
+    weights: NumberRows
     floor: tuple[float, ...]
     kind: str = "surface"
 
