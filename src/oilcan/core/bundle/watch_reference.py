@@ -162,14 +162,27 @@ class WatchReference:
 
 
 def packed(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """Arrays in one file, the same bytes for the same numbers."""
+    """Arrays in one file, the same bytes for the same numbers.
+
+    Examples
+    --------
+    >>> content = packed({"limits": np.array([1.0, 2.0])})
+    >>> unpacked(content, "watch_reference.npz")["limits"].tolist()
+    [1.0, 2.0]
+    """
     stream = io.BytesIO()
     np.savez_compressed(stream, allow_pickle=False, **arrays)
     return stream.getvalue()
 
 
 def unpacked(content: bytes, where: str) -> dict[str, np.ndarray]:
-    """Arrays of `packed`; IntegrityError if the bytes are damaged."""
+    """Arrays of `packed`; IntegrityError if the bytes are damaged.
+
+    Examples
+    --------
+    >>> unpacked(packed({"limits": np.array([1.0, 2.0])}), "watch_reference.npz")["limits"].tolist()
+    [1.0, 2.0]
+    """
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as loaded:
             return {name: loaded[name] for name in loaded.files}

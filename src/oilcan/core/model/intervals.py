@@ -69,7 +69,13 @@ class Interval:
 
 
 def clip(values: np.ndarray, floor: float | None, cap: float | None) -> np.ndarray:
-    """Values between the floor and the cap; a bound that is None does not apply."""
+    """Values between the floor and the cap; a bound that is None does not apply.
+
+    Examples
+    --------
+    >>> clip(np.array([-5.0, 50.0, 500.0]), 0.0, None)
+    array([  0.,  50., 500.])
+    """
     return np.clip(values, -np.inf if floor is None else floor, np.inf if cap is None else cap)
 
 

@@ -17,7 +17,13 @@ STATED = ("class", "number")
 
 
 def outcome_column(task: str) -> str:
-    """Column of the rows that carries the outcome of a task until it becomes its target."""
+    """Column of the rows that carries the outcome of a task until it becomes its target.
+
+    Examples
+    --------
+    >>> outcome_column("grade")
+    'outcome_grade'
+    """
     return f"outcome_{task}"
 
 

@@ -110,7 +110,20 @@ def moved(mean: np.ndarray, normal: np.ndarray) -> np.ndarray:
 
 
 def renewals(arrays: "Arrays", *tables: "pd.DataFrame") -> tuple[np.ndarray, np.ndarray]:
-    """Machine codes and whole units of all records of known machines, sorted, each instant once."""
+    """Machine codes and whole units of all records of known machines, sorted, each instant once.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from oilcan.core.features.arrays import Arrays, Tables
+    >>> from oilcan.core.features.plan import FeaturePlan, Sensor
+    >>> table = pd.DataFrame({"machine_id": "m1", "time": [0, 1, 2, 3], "v": [1.0, 2.0, 4.0, 8.0]})
+    >>> plan = FeaturePlan("pumps", 1, "cycle", (), (Sensor("v", "bar", "Pressure", "plain"),))
+    >>> arrays = Arrays(plan, Tables(table, table, *[table.iloc[:0]] * 4))
+    >>> repairs = pd.DataFrame({"machine_id": "m1", "time": [2, 1, 2]})
+    >>> renewals(arrays, repairs)
+    (array([0, 0]), array([1, 2]))
+    """
     machine = np.concatenate([arrays.ids.get_indexer(table[MACHINE]) for table in tables]).astype(np.int64)
     time = np.concatenate([exact(table[TIME]) for table in tables])
     pairs = np.unique(np.stack([machine, time], axis=1)[machine >= 0], axis=0)

@@ -52,7 +52,19 @@ def compute(arrays: "Arrays", features: list[Feature]) -> np.ndarray:
 
 
 def exponential_average(arrays: "Arrays", half_life: float, columns: list[int]) -> np.ndarray:
-    """E(t) of some sensors at every row; NaN where the total weight has faded."""
+    """E(t) of some sensors at every row; NaN where the total weight has faded.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from oilcan.core.features.arrays import Arrays, Tables
+    >>> from oilcan.core.features.plan import FeaturePlan, Sensor
+    >>> table = pd.DataFrame({"machine_id": "m1", "time": [0, 1, 2, 3], "v": [1.0, 2.0, 4.0, 8.0]})
+    >>> plan = FeaturePlan("pumps", 1, "cycle", (), (Sensor("v", "bar", "Pressure", "plain"),))
+    >>> arrays = Arrays(plan, Tables(table, table, *[table.iloc[:0]] * 4))
+    >>> exponential_average(arrays, 1.0, [0]).ravel()       # half-life of one cycle
+    array([1.        , 1.66666667, 3.        , 5.66666667])
+    """
     values = arrays.values[:, columns]
     there = ~np.isnan(values)
     decay = np.exp2(-np.diff(arrays.ticks, prepend=0.0) / half_life, where=_goes_on(arrays), out=np.zeros(len(values)))

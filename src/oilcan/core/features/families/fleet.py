@@ -80,7 +80,22 @@ def propose(facts: Facts) -> Iterator[Feature]:
 
 
 def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:
-    """Shape (rows, features)."""
+    """Shape (rows, features).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from oilcan.core.features.arrays import Tables
+    >>> from oilcan.core.features.plan import FeaturePlan, Sensor
+    >>> table = pd.DataFrame({"machine_id": "m1", "time": [0, 1], "v": [14.0, 8.0], "model": "A"})
+    >>> feature = Feature("v_fleet_1cycles", "fleet", "v", "fleet", 1.0, "standard deviations", "", "Pressure")
+    >>> reference = FleetReference("v", "model", ("A",), (10.0, 10.0), (2.0, 2.0))
+    >>> plan = FeaturePlan("pumps", 1, "cycle", (feature,), (Sensor("v", "bar", "Pressure", "plain"),),
+    ...                    fleet=(reference,))
+    >>> arrays = Arrays(plan, Tables(table, table, *[table.iloc[:0]] * 3, table.iloc[:1]))
+    >>> compute(arrays, [feature]).ravel()
+    array([ 2., -1.])
+    """
     by_sensor = {reference.sensor: reference for reference in arrays.plan.fleet}
     out = np.empty((len(arrays.row_machine), len(features)))
     for at, feature in enumerate(features):

@@ -136,7 +136,20 @@ def compute(arrays: "Arrays", features: list[Feature]) -> np.ndarray:
 
 
 def windowed(arrays: "Arrays", sensor: str, stat: str, window: float) -> np.ndarray:
-    """One statistic of one sensor at every row; windows are scanned once, for all families that need them."""
+    """One statistic of one sensor at every row; windows are scanned once, for all families that need them.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from oilcan.core.features.arrays import Arrays, Tables
+    >>> from oilcan.core.features.plan import FeaturePlan, Sensor
+    >>> table = pd.DataFrame({"machine_id": "m1", "time": [0, 1, 2, 3], "v": [1.0, 2.0, 4.0, 8.0]})
+    >>> feature = Feature("v_max_2cycles", "trailing", "v", "max", 2.0, "bar", "", "Pressure")
+    >>> plan = FeaturePlan("pumps", 1, "cycle", (feature,), (Sensor("v", "bar", "Pressure", "plain"),))
+    >>> arrays = Arrays(plan, Tables(table, table, *[table.iloc[:0]] * 4))
+    >>> windowed(arrays, "v", "max", 2.0)
+    array([1., 2., 4., 8.])
+    """
     if not arrays.scanned:
         needed = [f for f in arrays.plan.features if f.kind in NEEDED_BY and f.window]
         groups: dict[tuple[str, ...], list[float]] = {}

@@ -88,6 +88,16 @@ def learn_health(
         Capped remaining life, NaN where unknown.
     decay
         What is left of the exponential average from one reading to the next; 0 begins a machine.
+
+    Examples
+    --------
+    >>> life_left = np.tile(np.arange(300.0, 0.0, -1.0), 2)
+    >>> values = np.column_stack([-life_left, 2 * life_left]) + np.random.default_rng(0).normal(size=(600, 2))
+    >>> decay = np.where(np.arange(600) % 300 == 0, 0.0, 0.9)
+    >>> health = learn_health(values, np.zeros(600, int), life_left, decay, sensors=["wear", "flow"], unit="h")
+    >>> estimate = health.index(values, np.zeros(600, int))
+    >>> bool(np.corrcoef(estimate, life_left)[0, 1] > 0.99)
+    True
     """
     known = ~np.isnan(target) & (regime >= 0)
     if known.sum() < FEWEST or np.ptp(target[known]) == 0:

@@ -83,6 +83,15 @@ def learn_surface(
         Code of each reading's machine, shape (n,).
     interval
         Sensors whose zero is arbitrary (degrees Celsius): their logarithm has no meaning.
+
+    Examples
+    --------
+    >>> load = np.tile(np.linspace(0.0, 1.0, 50), 2)
+    >>> values = (20 + 10 * load + np.random.default_rng(0).normal(size=100))[:, None]
+    >>> surface = learn_surface(values, load[:, None], np.repeat([0, 1], 50), sensors=["heat"], names=["load"],
+    ...                         interval=frozenset({"heat"}))
+    >>> bool(surface.normalise(values, load[:, None]).std() < values.std() / 2)
+    True
     """
     empty = Surface(tuple(names), rounded(conditions.mean(axis=0)), rounded(conditions.std(axis=0)),
                     rounded(conditions.min(axis=0)), rounded(conditions.max(axis=0)), (), (), ())
