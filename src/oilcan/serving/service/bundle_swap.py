@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from oilcan.ground.errors import IntegrityError, OilcanError, ParamsError
+from oilcan.ground.errors import IntegrityError, OilcanError, ParamsError, StoreUnavailable
 from oilcan.io.stores import Store
 from oilcan.serving.bodies.telemetry_body import stored_columns
 from oilcan.serving.ground.refusal import Refusal
@@ -104,7 +104,7 @@ class Swap:
 
     def __init__(self, service: Changed, models: Models) -> None:
         self._service, self.models = service, models
-        self._changing = threading.Lock()
+        self._changing, self._is_resumed = threading.Lock(), False
         home = service.settings.bundles or service.settings.bundle.resolve().parent
         self._home = home.resolve()
 
@@ -144,12 +144,17 @@ class Swap:
         return served
 
     def resume(self) -> None:
-        """Watch again what was watched before a restart; a challenger that is gone is let go."""
+        """Watch again what was watched before a restart, once; a challenger that is gone is let go."""
+        if self._is_resumed:
+            return
         if self.models.shadow is not None:
             try:
                 self._watch(self.models.shadow.load())
+            except StoreUnavailable:
+                raise                   # tried again later
             except OilcanError:
                 self._service.metrics.bundle.labels(self.models.shadow.digest, "shadow").set(0)
+        self._is_resumed = True
 
     def follow_store(self) -> None:
         """Do what another replica has done."""

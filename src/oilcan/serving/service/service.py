@@ -1,10 +1,12 @@
 """One service: the bundle in service, the store, its machines, who may ask, and what was counted."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
+from oilcan.ground.errors import OilcanError
 from oilcan.io.stores import Store
 from oilcan.io.stores.tables.forecast_table import Forecast
 from oilcan.serving.bodies.instants_json import Moments, written
@@ -19,6 +21,7 @@ from oilcan.serving.service.bundle_swap import Models, Swap
 from oilcan.serving.service.predictor import Predictor
 
 T = TypeVar("T")
+_LOG: Final = logging.getLogger("oilcan")
 _END_S: Final = 5.0             # for each thing that is waited for when the service ends
 _FOLLOW_S: Final = 1.0          # between two looks at what other replicas of the same store have done
 
@@ -48,6 +51,7 @@ class Service:
         followed = [self._probe] + ([] if self.live is None else [self.live.follow])
         if settings.store.startswith("postgres"):
             followed.append(self.swap.follow_store)     # other replicas may have changed the bundle
+        followed.append(self.swap.resume)
         self._follower = PeriodicWork("follower", _FOLLOW_S, *followed)
 
     async def ask(self, work: Callable[[], T]) -> T:
@@ -55,10 +59,13 @@ class Service:
         return await asyncio.get_running_loop().run_in_executor(self._askers, work)
 
     async def ready(self) -> None:
-        """Wait until the state of the last process was taken up, then go on watching what was watched."""
-        if self.live is not None:
-            await asyncio.wrap_future(self.live.restored)
-        await asyncio.to_thread(self.swap.resume)
+        """Wait until the state of the last process was taken up; if the store is away, the follower tries again."""
+        try:
+            if self.live is not None:
+                await asyncio.wrap_future(self.live.restored)
+            await asyncio.to_thread(self.swap.resume)
+        except OilcanError as err:
+            _LOG.warning("service: not ready yet: %s", err)
         self._follower.start()
 
     def remember(self, served: Served) -> None:
