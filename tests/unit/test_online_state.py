@@ -64,6 +64,13 @@ def test_bytes_of_another_machine_are_refused(live: frames.Stream) -> None:
     np.testing.assert_array_equal(live.engine.exact(live.slots), before)
 
 
+def test_a_machine_without_readings_is_taken_up_where_there_are_none(live: frames.Stream) -> None:
+    first, second = live.make(), live.make()
+    first.register(["silent"])
+    second.load_many(second.register(["silent"]), [first.dump(0)])
+    np.testing.assert_array_equal(second.exact(np.array([0])), first.exact(np.array([0])))
+
+
 def test_a_machine_taken_up_elsewhere_goes_on_as_if_nothing_had_happened(live: frames.Stream) -> None:
     other = live.make()
     slot = int(other.register(["somebody else", "m2"])[1])

@@ -200,6 +200,8 @@ class FaultyService:
     def check(self, scratch: Path | None) -> None:
         """What was acknowledged is there, once, and features, forecasts, alarms and counts follow from it."""
         self.faults.heal()
+        if self.store.health.trouble is not None:
+            self.store.probe()
         self.service.live.follow()
         engine = self.service.live.engine
         assert self.service.waiting_for() == [], self.service.waiting_for()

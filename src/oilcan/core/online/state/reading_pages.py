@@ -116,6 +116,8 @@ class Log:
         """Forget the readings of machines after an instant each, shape (m,)."""
         chain = self.chain(self.machines["first"][slots])
         there = chain >= 0
+        if not there.any():         # no readings of any of them; there may be no page at all
+            return
         stays = there & (self.time[0, chain] <= after[:, None])
         self._give_back(chain[there & ~stays])
         left = stays.sum(axis=1)
