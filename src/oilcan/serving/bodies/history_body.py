@@ -18,15 +18,15 @@ from oilcan.io.stores.values import RECORD_TABLES, Record, RecordTable
 from oilcan.scoring.history import history_features
 from oilcan.serving.bodies.instants_json import Moments
 from oilcan.serving.bodies.json_rows import Row, known_keys
-from oilcan.serving.bodies.machine_body import INSTANTS, Roster, static_columns
-from oilcan.serving.bodies.record_body import Feedback
-from oilcan.serving.bodies.telemetry_body import Batch, Intake, stored_columns
+from oilcan.serving.bodies.machine_body import INSTANTS, MachineReader, static_columns
+from oilcan.serving.bodies.record_body import RecordReader
+from oilcan.serving.bodies.telemetry_body import Batch, TelemetryReader, stored_columns
 from oilcan.serving.ground.refusal import Refusal
 
 _PARTS: Final = ("telemetry", *RECORD_TABLES, "machines")
 
 
-class History:
+class HistoryReader:
     """Reads histories of one bundle.
 
     Parameters
@@ -40,10 +40,10 @@ class History:
         self._bundle = bundle
         self._is_instant = contract.time.kind != "cycle"
         moments = Moments.of(contract.time)
-        self._intake = Intake(contract, moments, max_rows=max_rows, skew=None)
-        self._feedback = {table: Feedback(contract, table, moments, max_rows=max_rows, skew=None)
+        self._telemetry_reader = TelemetryReader(contract, moments, max_rows=max_rows, skew=None)
+        self._record_readers = {table: RecordReader(contract, table, moments, max_rows=max_rows, skew=None)
                           for table in RECORD_TABLES}
-        self._roster = Roster(contract, max_rows)
+        self._machine_reader = MachineReader(contract, max_rows)
 
     def read(self, content: Any) -> tuple[np.ndarray, list[str], np.ndarray, list[Row]]:
         """Features of each machine at its newest reading.
@@ -61,10 +61,10 @@ class History:
             raise Refusal(422, "body.history", found="a data set without time", wanted="rows of features",
                           do="Send `rows`: each stands alone.")
         parts = known_keys(content, _PARTS, "body.history")
-        batch = self._intake.take(parts.get("telemetry"), "body.history.telemetry", now=0)
-        records = {table: self._feedback[table].take(parts[table], f"body.history.{table}", now=0).records
+        batch = self._telemetry_reader.take(parts.get("telemetry"), "body.history.telemetry", now=0)
+        records = {table: self._record_readers[table].take(parts[table], f"body.history.{table}", now=0).records
                    if table in parts else [] for table in RECORD_TABLES}
-        static = self._roster.take(parts["machines"], "body.history.machines") if "machines" in parts else {}
+        static = self._machine_reader.take(parts["machines"], "body.history.machines") if "machines" in parts else {}
         fleet: dict[str, pd.DataFrame] = {name: self._records(name, some) for name, some in records.items() if some}
         if static:
             rows = [{MACHINE: name} | row for name, row in static.items()]

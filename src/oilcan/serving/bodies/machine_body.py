@@ -12,7 +12,7 @@ from oilcan.serving.ground.refusal import Refusal
 INSTANTS: Final = Moments("instant")
 
 
-class Roster:
+class MachineReader:
     """Reads rows of the machines table of a contract; a wrong row refuses the whole body, for there are few."""
 
     def __init__(self, contract: Contract, max_rows: int) -> None:

@@ -26,7 +26,7 @@ class RecordBatch:
         return len(self.records)
 
 
-class Feedback:
+class RecordReader:
     """Reads records of one table of a contract.
 
     Attributes

@@ -56,7 +56,7 @@ class Batch:
         return len(self.times)
 
 
-class Intake:
+class TelemetryReader:
     """Reads telemetry of one contract.
 
     Parameters

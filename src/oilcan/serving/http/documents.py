@@ -37,7 +37,7 @@ def of(answer: str, summary: str, *, body: str | None = None, refusals: tuple[in
     open_to_all
         No key is wanted.
     """
-    codes = {*refusals, *(_OF_A_BODY if body else ()), *(() if open_to_all else (401, 403, 429))}
+    codes = {*refusals, *(_OF_A_BODY if body else ()), *(() if open_to_all else (401, 403, 429, 503))}
     responses = {200: _answer("Done.", answer)}
     responses |= {code: _answer(_REFUSALS[code], "refusal") for code in sorted(codes)}
     responses |= {code: _answer(_REFUSALS[code], schema) for code, schema in (also or {}).items()}

@@ -79,8 +79,11 @@ def allow_connections(most: int) -> None:
     """
     wanted = most + _OTHER_FILES
     allowed, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if limit != resource.RLIM_INFINITY and limit < wanted:
-        raise ParamsError(f"OILCAN_MAX_CONNECTIONS: {most:,} need {wanted:,} open files (found a limit of {limit:,}). "
-                          f"Raise `ulimit -n`, or set it to {max(8, limit - _OTHER_FILES):,} at most.")
-    if allowed != resource.RLIM_INFINITY and allowed < wanted:
+    if allowed == resource.RLIM_INFINITY or allowed >= wanted:
+        return
+    try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, limit))
+    except (ValueError, OSError) as err:
+        raise ParamsError(f"OILCAN_MAX_CONNECTIONS: {most:,} connections need {wanted:,} open files (found a limit of "
+                          f"{allowed:,}). Raise `ulimit -n`, or set it to {max(8, allowed - _OTHER_FILES):,} at most."
+                          ) from err

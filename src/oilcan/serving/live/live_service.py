@@ -12,9 +12,9 @@ from oilcan.io.stores import Store
 from oilcan.io.stores.values import RECORD_TABLES, Cursor, RecordTable, layout_of
 from oilcan.serving.bodies.instants_json import UNITS_PER_S, Moments
 from oilcan.serving.bodies.json_rows import Row
-from oilcan.serving.bodies.machine_body import Roster
-from oilcan.serving.bodies.record_body import Feedback
-from oilcan.serving.bodies.telemetry_body import Intake, stored_columns
+from oilcan.serving.bodies.machine_body import MachineReader
+from oilcan.serving.bodies.record_body import RecordReader
+from oilcan.serving.bodies.telemetry_body import TelemetryReader, stored_columns
 from oilcan.serving.ground.memory import give_back
 from oilcan.serving.ground.refusal import Refusal
 from oilcan.serving.ground.service_metrics import Metrics
@@ -77,22 +77,22 @@ class Live:
         """Read bodies by the contract of a bundle."""
         contract, most = served.bundle.contract, self.settings.max_rows
         skew = None if contract.time.kind != "instant" else round(self.settings.clock_skew_s * UNITS_PER_S)
-        self._intake = Intake(contract, self.moments, max_rows=most, skew=skew)
-        self._feedback = {table: Feedback(contract, table, self.moments, max_rows=most, skew=skew)
+        self._telemetry_reader = TelemetryReader(contract, self.moments, max_rows=most, skew=skew)
+        self._record_readers = {table: RecordReader(contract, table, self.moments, max_rows=most, skew=skew)
                           for table in RECORD_TABLES}
-        self._roster = Roster(contract, most)
+        self._machine_reader = MachineReader(contract, most)
 
     async def take_readings(self, body: bytes) -> Row:
         """Store and apply a batch of telemetry; the answer with the new risks."""
-        return await self._through("readings", body, lambda: self._intake.read(body, wall_clock()))
+        return await self._through("readings", body, lambda: self._telemetry_reader.read(body, wall_clock()))
 
     async def take_records(self, table: RecordTable, body: bytes) -> Row:
         """Store and apply errors, maintenance or failures."""
-        return await self._through("records", body, lambda: self._feedback[table].read(body, wall_clock()))
+        return await self._through("records", body, lambda: self._record_readers[table].read(body, wall_clock()))
 
     async def put_machines(self, body: bytes) -> Row:
         """Store and apply static columns of machines."""
-        return await self._through("machines", body, lambda: self._roster.read(body))
+        return await self._through("machines", body, lambda: self._machine_reader.read(body))
 
     async def fleet(self, *, filters: dict[str, str], alarm: bool | None, page: int, size: int) -> Row:
         """One page of the fleet, the riskiest machine first."""

@@ -57,9 +57,9 @@ class Predictor:
         return served.stamp() | {"forecasts": shaped(served, columns, forecasts), "refused": refused}
 
     def _of_history(self, served: Served, content: Any, names: tuple[str, ...] | None) -> Row:
-        from oilcan.serving.bodies.history_body import History  # here: with it comes the batch engine, and pandas
+        from oilcan.serving.bodies.history_body import HistoryReader  # here: with it comes the batch engine, and pandas
 
-        matrix, machines, times, refused = History(served.bundle, max_rows=self._max_rows).read(content)
+        matrix, machines, times, refused = HistoryReader(served.bundle, max_rows=self._max_rows).read(content)
         columns = served.score(matrix, names)
         moments = Moments.of(served.bundle.contract.time)
         forecasts = [{"id": str(key), "machine_id": name, "time": moments.write(time)} for key, name, time in zip(
