@@ -153,9 +153,11 @@ def test_a_zero_is_printed_as_zero(checkout, capsys):
 def test_further_tasks_and_what_is_not_served_are_in_the_summary(checkout, capsys):
     said = summary(
         checkout, capsys,
-        evaluate={"test": {"n": 9, "pr_auc": 0.5}, "tasks": {"wear": {"test": {"pr_auc": 0.04}}}},
+        evaluate={"test": {"n": 9, "pr_auc": 0.5}, "tasks": {
+            "wear": {"test": {"pr_auc": 0.04}}, "state": {"test": {"accuracy": 0.0}}, "gap": {"test": {"rmse": 3.0}}}},
         review={"decision": "reject", "reasons": ["no"], "withheld": ["failure__seal"]})
-    assert re.search(r"wear: PR-AUC +0\.04", said)
+    for wanted in (r"wear: PR-AUC +0\.04", r"state: accuracy +0 %", r"gap: RMSE +3\n"):
+        assert re.search(wanted, said)
     assert "not served: forecast failure__seal" in said
 
 

@@ -58,8 +58,16 @@ _POLICIES: Final[tuple[tuple[str, str, Form], ...]] = (
     ("RMSE capped", "rmse_capped", _to(4)),
 )
 # of each further task
-_TASK_ROWS: Final = ("test.pr_auc", "test.ece", "events.detected_share", "costs.saving", "test.rmse",
-                     "test.rmse_capped", "test.coverage_90")
+_TASK_ROWS: Final[tuple[tuple[str, str, Form], ...]] = (
+    ("PR-AUC", "test.pr_auc", number),
+    ("calibration error (ECE)", "test.ece", number),
+    ("failures announced in time", "events.detected_share", percent),
+    ("saved over the cheapest simple policy [EUR]", "costs.saving", number),
+    ("accuracy", "test.accuracy", percent),
+    ("RMSE", "test.rmse", _to(4)),
+    ("RMSE, capped labels", "test.rmse_capped", _to(4)),
+    ("90 % interval covers", "test.coverage_90", percent),
+)
 
 
 def register(commands: Any) -> None:
@@ -138,9 +146,8 @@ def _quality(evaluate: Mapping[str, Any], wanted: Sequence[tuple[str, str, Form]
 
 
 def _further_tasks(evaluate: Mapping[str, Any]) -> list[list[str]]:
-    wanted = [row for row in _ROWS if row[1] in _TASK_ROWS]
-    return [[f"{task}: {words.strip()}", *rest] for task, block in evaluate.get("tasks", {}).items()
-            for words, *rest in _quality(block, wanted)]
+    return [[f"{task}: {words}", *rest] for task, block in evaluate.get("tasks", {}).items()
+            for words, *rest in _quality(block, _TASK_ROWS)]
 
 
 def _policies(evaluate: Mapping[str, Any]) -> list[list[str]]:
