@@ -9,11 +9,14 @@ import pandas as pd
 import yaml
 
 from oilcan.contract import Contract, parse_contract
-from oilcan.core import features
 from oilcan.core.alarms import crews
 from oilcan.core.bundle.drift_reference import DriftReference
 from oilcan.core.bundle.watch_reference import BINS, WatchReference
+from oilcan.core.features import learning
+from oilcan.core.features.arrays import Tables
+from oilcan.core.features.batch import compute_matrix
 from oilcan.core.features.plan import FeaturePlan
+from oilcan.core.features.planning.build import build_plan
 from oilcan.core.prepare.partitions import TABLES, prepare_partition
 from oilcan.core.quality.findings import empty_quarantine
 from oilcan.core.quality.readings import Readings
@@ -121,10 +124,10 @@ def accept(company: Company) -> Accepting:
                                                 for name, at in outside.items() if len(at))])
     done = prepare_partition(early, bad, known, number=0, fill_periods=3)
     rows = _rows(done, tables, known)
-    learned = features.learn(known, done.telemetry, rows, keep_every=10)
+    learned = learning.learn(known, done.telemetry, rows, keep_every=10)
     fleet = {name: tables[name] for name in TABLES}
-    plan = features.build_plan(known, featurize, features.merge([learned]), fleet)
-    matrix = features.compute_matrix(plan, features.Tables(telemetry=done.telemetry, rows=rows[[MACHINE, TIME]],
+    plan = build_plan(known, featurize, learning.merge([learned]), fleet)
+    matrix = compute_matrix(plan, Tables(telemetry=done.telemetry, rows=rows[[MACHINE, TIME]],
                                                            **fleet)).astype(np.float32)
     is_train, is_validation = (rows["part"] == "train").to_numpy(), (rows["part"] == "validation").to_numpy()
     parts = TrainingData(train=Part(rows[is_train].reset_index(drop=True), matrix[is_train]),
@@ -181,7 +184,7 @@ def forecast(company: Company, accepted: Accepting) -> pd.DataFrame:
     done = prepare_partition(company.telemetry, bad, known, number=0, fill_periods=3)
     rows = done.rows.loc[done.rows[TIME] >= since, [MACHINE, TIME]].reset_index(drop=True)
     fleet = {name: company.tables[name] for name in TABLES}
-    matrix = features.compute_matrix(accepted.plan, features.Tables(telemetry=done.telemetry, rows=rows, **fleet))
+    matrix = compute_matrix(accepted.plan, Tables(telemetry=done.telemetry, rows=rows, **fleet))
     return pd.concat([rows, score(accepted.fitted, matrix.astype(np.float32))], axis=1)
 
 

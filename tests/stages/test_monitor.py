@@ -4,15 +4,21 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from tests.stages.pipeline import run_stages
 
 from oilcan.cli import main
+from oilcan.core.timeline.groups import exact
 from oilcan.ground.errors import DataError, IntegrityError
+from oilcan.io.bundle import bundle_folder
 from oilcan.io.stage import table_files
+from oilcan.io.stores import open_store
+from oilcan.io.stores.tables.forecast_table import Forecasts
+from oilcan.io.stores.values import Readings, Record, layout_of
 from oilcan.operations import monitor
-from oilcan.operations.watched_tables import CanonicalTables
+from oilcan.operations.watched_tables import CanonicalTables, StoreTables
 
 
 @pytest.fixture
@@ -119,3 +125,71 @@ def test_another_window_needs_the_material(watched_plant: Path) -> None:
     assert monitor.open_watch(watched_plant / "models/bundle", rules, material, "day").reference.window == "day"
     with pytest.raises(DataError, match=r"not a whole number of days"):
         monitor.open_watch(watched_plant / "models/bundle", rules, material, "36h")
+
+
+def stored(plant: Path, url: str) -> None:
+    """The plant's tables as the service would have taken them in, in an order of its own, with its forecasts."""
+    bundle = bundle_folder.load_bundle(plant / "models/bundle")
+    tables = CanonicalTables(plant / "data/canonical")
+    source = StoreTables(url, bundle.contract)
+    source.close()
+    store = open_store(url)
+    columns = source.columns
+    store.use_layout(layout_of(bundle.contract, columns), 0)
+    for piece in tables.pieces(bundle, 0, 25):
+        shuffled = piece.telemetry.sample(frac=1, random_state=1)
+        store.append(Readings(shuffled["machine_id"].tolist(), exact(shuffled["time"]),
+                              shuffled[columns].to_numpy(float)), 1)
+        names = [name for name in piece.forecasts if name not in ("machine_id", "time")]
+        rows = piece.forecasts
+        store.log_forecasts(Forecasts(bundle.digest, 1, "active", tuple(names), np.array(store.forecast_ids(len(rows))),
+                                      rows["machine_id"].tolist(), exact(rows["time"]), rows[names].to_numpy(float)), 1)
+    for table, kind in (("failures", "mode"), ("maintenance", "component"), ("errors", "code")):
+        rows = tables.events[table]
+        store.add_records(table, [Record(machine, int(time), what) for machine, time, what in zip(
+            rows["machine_id"], exact(rows["time"]), rows[kind], strict=True)], 1)
+    store.put_machines({row["machine_id"]: {name: row[name] for name in ("model", "site")}
+                        for row in tables.machines.to_dict("records")}, 1)
+    store.close()
+
+
+def test_the_store_of_a_service_and_its_tables_say_the_same_of_the_same_windows(
+    watched_plant: Path, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/service.sqlite"
+    stored(watched_plant, url)
+    watch = monitor.open_watch(watched_plant / "models/bundle", monitor.read_rules(watched_plant / "monitoring.yaml"),
+                               None)
+    since = monitor.exact_time("2024-05-06", watch.bundle.contract)
+    sources = (StoreTables(url, watch.bundle.contract), CanonicalTables(watched_plant / "data/canonical"))
+    reports = [monitor.watch_tables(watch, source, since=since, until=None, machines_at_once=25) for source in sources]
+    ours, tables = (report.details() for report in reports)
+    for mine, theirs in zip(ours["windows"], tables["windows"], strict=True):
+        for subject in ("inputs", "scaled", "context", "readings", "machines", "forecasts"):
+            assert mine[subject] == pytest.approx(theirs[subject]) if isinstance(mine[subject], int) else (
+                json.loads(json.dumps(mine[subject])) == json.loads(json.dumps(theirs[subject])))
+    assert ours["outcomes"] == tables["outcomes"]
+
+
+def test_a_decision_is_written_into_the_store_with_its_reasons(
+    watched_plant: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"sqlite:///{tmp_path}/service.sqlite"
+    stored(watched_plant, url)
+    asked = ["decide", *command(watched_plant, watched_plant)[1:-2], "--store", url, "--since", "2024-05-06"]
+    assert main(asked) == 0
+    said = capsys.readouterr().out
+    store = open_store(url)
+    entry = store.audit.entries()[0]
+    store.close()
+    assert entry.action == "decide"
+    assert said.startswith(f"{entry.detail['action']}: {entry.detail['reasons'][0]}")
+
+
+def test_a_store_that_cannot_be_read_is_cannot_tell(
+    watched_plant: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broken.sqlite").write_bytes(b"no database at all" * 100)
+    asked = [*command(watched_plant, watched_plant)[:-2], "--store", f"sqlite:///{tmp_path}/broken.sqlite"]
+    assert main(asked) == monitor.EXIT["unknown"]
+    assert "cannot tell: " in capsys.readouterr().err

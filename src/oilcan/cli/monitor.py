@@ -3,7 +3,10 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from oilcan.monitoring.watch_report import WatchReport
 
 
 def register(commands: Any) -> None:
@@ -12,6 +15,15 @@ def register(commands: Any) -> None:
         "monitor", help="say whether data, forecasts or outcomes have changed since the model was accepted",
         description="Judge the windows of stored data: canonical tables, or the store of a service. Exit code 0: calm; "
                     "3: an alert is open; 4: it cannot be told (no data, no reference, too little of either).")
+    add_where(parser)
+    parser.add_argument("--metrics", type=Path, help="also write the five figures as JSON")
+    parser.add_argument("--details", type=Path, help="also write everything as JSON")
+    parser.add_argument("--page", type=Path, help="also write the page")
+    parser.set_defaults(run=run)
+
+
+def add_where(parser: argparse.ArgumentParser) -> None:
+    """What is watched, by what, and from when to when."""
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--canonical", type=Path, metavar="FOLDER",
                        help="folder laid out as data/canonical (default: that of this clone)")
@@ -23,42 +35,31 @@ def register(commands: Any) -> None:
     parser.add_argument("--window", help="day, week, month, 14d, '50 cycles' (default: that of the reference)")
     parser.add_argument("--since", metavar="TIME", help="first moment to judge (default: after the accepted data)")
     parser.add_argument("--until", metavar="TIME", help="last moment to judge (default: the newest reading)")
-    parser.add_argument("--metrics", type=Path, help="also write the five figures as JSON")
-    parser.add_argument("--details", type=Path, help="also write everything as JSON")
-    parser.add_argument("--page", type=Path, help="also write the page")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Judge, say, write; what cannot be read cannot be told, and that is never silent."""
     from oilcan.ground.errors import DataError, IntegrityError, StoreError
-    from oilcan.operations.monitor import EXIT
+    from oilcan.operations import monitor
 
     try:
-        return _judge(args)
+        report = monitor.watch_as_asked(args)
     except (DataError, IntegrityError, StoreError) as err:
         print(f"cannot tell: {err}", file=sys.stderr)
-        return EXIT["unknown"]
+        return monitor.EXIT["unknown"]
+    _write(args, report)
+    alerts = [f"  {each.alert.severity}: {each.diagnosis.sentence}" for each in report.open]
+    print("\n".join([report.verdict, *alerts]))
+    return monitor.EXIT[report.state]
 
 
-def _judge(args: argparse.Namespace) -> int:
+def _write(args: argparse.Namespace, report: "WatchReport") -> None:
     from oilcan.io.stage import files
-    from oilcan.operations import monitor
-    from oilcan.operations.watched_tables import CanonicalTables, StoreTables
     from oilcan.reports import monitoring_page
 
-    paths = monitor.paths(args.bundle, args.material, args.rules, args.canonical)
-    watch = monitor.open_watch(paths.bundle, monitor.read_rules(paths.rules), paths.material, args.window)
-    contract = watch.bundle.contract
-    source = StoreTables(args.store, contract) if args.store else CanonicalTables(paths.canonical)
-    report = monitor.watch_tables(watch, source, since=monitor.moment(args.since, contract, "--since"),
-                                  until=monitor.moment(args.until, contract, "--until"), machines_at_once=25)
     if args.metrics:
         files.write_json(report.metrics(), args.metrics)
     if args.details:
         files.write_json(report.details(), args.details)
     if args.page:
-        files.write_text(monitoring_page.render(report, contract), args.page)
-    alerts = [f"  {each.alert.severity}: {each.diagnosis.sentence}" for each in report.open]
-    print("\n".join([report.verdict, *alerts]))
-    return monitor.EXIT[report.state]
+        files.write_text(monitoring_page.render(report, report.contract), args.page)

@@ -4,8 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+
 from oilcan.contract import Contract
 from oilcan.core.bundle.watch_reference import WatchReference
+from oilcan.core.timeline.groups import exact
+from oilcan.ground.columns import TIME
 from oilcan.monitoring.alerts.alert_book import Alert, AlertBook
 from oilcan.monitoring.alerts.decision import Standing
 from oilcan.monitoring.alerts.diagnosis import Diagnosis, diagnose
@@ -33,15 +37,19 @@ class WatchReport:
     ----------
     outcomes
         Of the last windows whose outcomes are known.
+    failures_since
+        Recorded since the end of the accepted data, up to the last window.
     """
 
     state: State
+    contract: Contract
     axis: WindowAxis
     reference: WatchReference
     windows: Sequence[Watched]
     open: Sequence[Explained]
     closed: Sequence[Explained]
     outcomes: dict[str, Any]
+    failures_since: int
 
     @property
     def verdict(self) -> str:
@@ -93,8 +101,11 @@ def report_on(watched: Sequence[Watched], book: AlertBook, reference: WatchRefer
         outcomes = outcome_figures(axis, (first, last), seen.forecasts, contract) | {
             "promised_cost_per_machine_month_eur": reference.facts["promised_cost_per_machine_month_eur"],
             "windows": last - first + 1, "delay_ticks": sum(contract.look_ahead())}
-    return WatchReport(state_of(watched[-1], book), axis, reference, watched, [explained(each) for each in book.open],
-                       [explained(each) for each in book.alerts if not each.is_open], outcomes)
+    failures = exact(seen.events.failures[TIME]) if len(seen.events.failures) else np.zeros(0, dtype=np.int64)
+    since = (failures > reference.last) & (failures < axis.start(watched[-1].window + 1))
+    return WatchReport(state_of(watched[-1], book), contract, axis, reference, watched,
+                       [explained(each) for each in book.open],
+                       [explained(each) for each in book.alerts if not each.is_open], outcomes, int(since.sum()))
 
 
 def _alert(each: Explained, axis: WindowAxis) -> dict[str, Any]:

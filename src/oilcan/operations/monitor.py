@@ -1,5 +1,6 @@
 """Watch stored tables: read them, judge their windows in order, and say what has changed."""
 
+import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,11 +30,12 @@ from oilcan.monitoring.statistics.quality_statistics import Arrivals
 from oilcan.monitoring.watch_report import WatchReport, report_on
 from oilcan.monitoring.watching import Observed, Watcher, slots_before
 from oilcan.monitoring.window_axis import WindowAxis
-from oilcan.operations.watched_tables import Source
+from oilcan.operations.watched_tables import CanonicalTables, Source, StoreTables
 from oilcan.params.monitoring import MonitoringParams
 from oilcan.params.section import section
 
 MATERIAL: Final = "material.npz"
+_AT_ONCE: Final = 25                    # machines: bounds the memory of a command
 _FEWEST_CLOCKS: Final = 3               # with fewer machines nobody knows whose clock is wrong
 EXIT: Final = {"calm": 0, "alert": 3, "unknown": 4}     # of `oilcan monitor`
 
@@ -68,12 +70,12 @@ class Paths:
     canonical: Path
 
 
-def paths(bundle: Path | None, material: Path | None, rules: Path | None, canonical: Path | None) -> Paths:
-    """Paths that were given, else those of this clone."""
-    root = None if bundle and material and rules and canonical else find_root()
-    base = root or Path()
-    return Paths(bundle or base / "models/bundle", material or base / "models/reference" / MATERIAL,
-                 rules or base / "monitoring.yaml", canonical or base / "data/canonical")
+def paths(args: argparse.Namespace) -> Paths:
+    """Paths that were given, else those of this clone; outside of one, all that are needed must be given."""
+    is_whole = args.bundle and args.material and args.rules and (args.canonical or args.store)
+    base = Path() if is_whole else find_root()
+    return Paths(args.bundle or base / "models/bundle", args.material or base / "models/reference" / MATERIAL,
+                 args.rules or base / "monitoring.yaml", args.canonical or base / "data/canonical")
 
 
 def moment(text: str | None, contract: Contract, option: str) -> int | None:
@@ -178,6 +180,16 @@ def watch_tables(watch: Watch, source: Source, *, since: int | None, until: int 
         book.enter(window, each.findings, each.unknown)
         watched.append(each)
     return report_on(watched, book, reference, seen, watch.bundle.contract, axis)
+
+
+def watch_as_asked(args: argparse.Namespace) -> WatchReport:
+    """What the options of `oilcan monitor` and `oilcan decide` ask for."""
+    where = paths(args)
+    watch = open_watch(where.bundle, read_rules(where.rules), where.material, args.window)
+    contract = watch.bundle.contract
+    source: Source = StoreTables(args.store, contract) if args.store else CanonicalTables(where.canonical)
+    return watch_tables(watch, source, since=moment(args.since, contract, "--since"),
+                        until=moment(args.until, contract, "--until"), machines_at_once=_AT_ONCE)
 
 
 def _observe(watch: Watch, source: Source, earliest: int, until: int | None, machines_at_once: int

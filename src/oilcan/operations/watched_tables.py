@@ -96,7 +96,7 @@ class StoreTables:
         columns = [name for name in contract.telemetry_columns("sensor", "condition", "static")
                    if contract.tables["telemetry"].columns.get(name) is not None
                    and contract.tables["telemetry"].columns[name].type in ("number", "integer", "flag")]
-        self._columns = columns
+        self.columns = columns
         self._store.use_layout(layout_of(contract, columns), 0)
         known = self._store.machines()
         self.machines = pd.DataFrame([{MACHINE: machine.machine_id, **machine.static} for machine in known],
@@ -107,7 +107,7 @@ class StoreTables:
         """Readings and logged forecasts, machine by machine."""
         for machine in self.machines[MACHINE]:
             readings = self._store.readings(machine, since=since, limit=10_000_000)
-            telemetry = pd.DataFrame(readings.values, columns=self._columns)
+            telemetry = pd.DataFrame(readings.values, columns=self.columns)
             telemetry.insert(0, TIME, _times(readings.times, self._contract))
             telemetry.insert(0, MACHINE, machine)
             yield Piece(telemetry, self._forecasts(machine, since))
@@ -131,6 +131,10 @@ class StoreTables:
             if len(gap) and gap.max() > _HOUR_US and readings.received_at.max() < end:
                 ahead[machine] = float(gap.max()) / _HOUR_US
         return Arrivals(count, late, None, None, tuple(sorted(ahead)), max(ahead.values(), default=0.0))
+
+    def close(self) -> None:
+        """Close the store."""
+        self._store.close()
 
     def _records(self, table: str) -> pd.DataFrame:
         found = self._store.records(table, limit=10_000_000)  # type: ignore[arg-type]

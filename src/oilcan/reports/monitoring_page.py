@@ -28,7 +28,8 @@ _ESTIMATES: Final = {
 def render(report: WatchReport | None, contract: Contract) -> str:
     """The page as HTML; None says that there is nothing to watch."""
     if report is None:
-        nothing: dict[str, Any] = {key: [] for key in ("open", "closed", "unknown", "outcomes", "estimates", "columns", "context", "windows")}
+        names = ("open", "closed", "unknown", "outcomes", "estimates", "columns", "context", "windows")
+        nothing: dict[str, Any] = {each: [] for each in names}
         return html("monitoring.html", name=contract.name, state="none", about="", **nothing,
                     verdict="There are no rows after the test part, so there is nothing to watch.")
     last, reference = report.windows[-1], report.reference
