@@ -49,12 +49,15 @@ def _is_ready(url: str) -> bool:
         return False
 
 
-def take(address: str, name: str, width: int, height: int) -> None:
-    """A picture of the top of a page."""
+def take(address: str, name: str, width: int, height: int, choose: str | None = None) -> None:
+    """A picture of the top of a page, after a click on the first element that `choose` selects."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": width, "height": height})
         page.goto(address, wait_until="networkidle")
+        if choose:
+            page.locator(choose).first.click()
+            page.wait_for_load_state("networkidle")
         page.screenshot(path=IMAGES / name)
         browser.close()
 
@@ -63,7 +66,7 @@ def main() -> None:
     """Renew both pictures."""
     take((ROOT / "reports/evaluation.html").as_uri(), "evaluation.png", 1100, 1250)
     with crew_page() as url:
-        take(url, "page.png", 1280, 800)
+        take(url, "page.png", 1280, 800, choose=".row")
 
 
 if __name__ == "__main__":
