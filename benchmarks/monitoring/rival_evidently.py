@@ -1,7 +1,6 @@
 """Evidently's data-drift preset on two tables of 100,000 x 50: seconds and peak memory, in an environment of its own.
 
-    uv venv evidently && VIRTUAL_ENV=evidently uv pip install "evidently==0.7.23" "pandas<3.1"
-    evidently/bin/python benchmarks/monitoring/rival_evidently.py
+Install `evidently==0.7.23` and `pandas<3.1` there, and give its Python to `speed.py --evidently`.
 """
 
 import json

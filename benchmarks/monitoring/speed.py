@@ -2,8 +2,8 @@
 
     python benchmarks/monitoring/speed.py [--evidently evidently/bin/python] [--rows 100000 1000000 10000000]
 
-Each size runs in a process of its own; readings come in batches of 100,000, as a service and a partition bring them, and
-are drawn before the clock starts. Five of fifty columns have moved by half a standard deviation.
+Each size runs in a process of its own; readings come in batches of 100,000, as a service and a partition bring them,
+and are drawn before the clock starts. Five of fifty columns have moved by half a standard deviation.
 """
 
 import argparse
