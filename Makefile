@@ -12,7 +12,7 @@ export PYTHONUTF8 := 1
 # One writer at a time: the kernel drops this lock even after kill -9.
 LOCKED := flock --nonblock --conflict-exit-code 75 .dvc/tmp/project.lock
 
-.PHONY: all help install install-test repro summary check test test-quick serve install-serve install-tune install-excel install-sql fresh verify results bench bench-serving deps docs tables pictures readme lock clean
+.PHONY: all help install install-test repro summary check test test-quick serve install-serve install-tune install-excel install-sql fresh verify results bench bench-serving bench-monitoring deps docs tables pictures readme lock clean
 
 all: install repro summary  ## environment, the whole pipeline, a short summary (the main job)
 
@@ -93,6 +93,9 @@ results: install  ## the main job on every public data set present; writes docs/
 
 bench-serving: $(VENV)/.serve  ## speed, memory and endurance of the service, beside MLflow, BentoML and FastAPI
 	python benchmarks/serving/run.py
+
+bench-monitoring: install-test  ## monitoring on simulated fleets with known truth: the table of docs/results.md
+	python benchmarks/monitoring/scenarios.py
 
 bench: install  ## time and memory of every stage against the floor of reading and writing its files
 	python benchmarks/stages.py

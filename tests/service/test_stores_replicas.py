@@ -7,9 +7,9 @@ import time
 import numpy as np
 import pytest
 
-from oilcan.ground.errors import StoreReplaced
+from oilcan.ground.errors import StoreReplaced, StoreUnavailable
 from oilcan.io.stores import open_store
-from oilcan.io.stores.values import Cursor, Layout, Readings, Record
+from oilcan.io.stores.values import Admission, Cursor, Layout, Readings, ReadingsBatch, Record
 
 NOW = 1_800_000_000_000_000
 PLAIN = Layout("press_line", 2, "instant", ("voltage",), ("V",))
@@ -125,3 +125,42 @@ def test_a_log_that_was_put_in_the_place_of_another_is_noticed(opened, store_url
     store.append(batch("a", 7), NOW)                # another entry with the same number
     with pytest.raises(StoreReplaced, match=r"entry 3 is missing or another one, the last is 3"):
         store.changes(cursor)
+
+
+def test_a_request_that_is_not_let_in_leaves_the_others_of_its_group_alone(opened, store_url):
+    store = opened(store_url)
+    write = store.write_readings([ReadingsBatch(batch(name, 1)) for name in ("a", "b", "a")], NOW, Admission(1))
+    assert [each.is_stranger.tolist() for each in write.outcomes] == [[False], [True], [False]]
+    assert [each.appended.is_new.tolist() for each in write.outcomes] == [[True], [False], [False]]
+    assert [each.machine_id for each in store.machines()] == ["a"]
+
+
+def test_a_machine_made_known_at_one_replica_is_known_at_the_others(opened, postgres):
+    url = postgres.fresh()
+    first, second = opened(url), opened(url)
+    first.put_machines({"a": {}}, NOW)
+    write = second.write_readings([ReadingsBatch(batch(name, 1)) for name in ("a", "b")], NOW, Admission(0))
+    assert [each.is_stranger.tolist() for each in write.outcomes] == [[False], [True]]
+
+
+def test_a_text_has_one_number_at_every_replica_also_after_a_write_that_failed(opened, postgres, monkeypatch):
+    url = postgres.fresh()
+    first, second = opened(url), opened(url)
+
+    def texts(time: int, *given: str) -> Readings:
+        return Readings(["a"] * len(given), np.arange(time, time + len(given)), np.arange(len(given))[:, None] * 1.0,
+                        texts={"voltage": given})
+
+    with monkeypatch.context() as patched:
+        patched.setattr(first.database, "insert_readings", broken)
+        with pytest.raises(StoreUnavailable, match="away"):
+            first.append(texts(0, "wild"), NOW)
+    second.append(texts(10, "calm"), NOW)
+    first.append(texts(20, "wild", "calm"), NOW)
+    for store in (first, second):
+        numbers = store.readings("a").values[:, 0]
+        assert store.texts.decode("voltage", numbers) == ["calm", "wild", "calm"]
+
+
+def broken(*_arguments):
+    raise StoreUnavailable("away")

@@ -95,7 +95,7 @@ READS = {
     "explain": ("prepared", "features", "model"),
     "evaluate": ("prepared", "predictions", "model.json", "explain.json"),
     "review": ("prepared", "predictions", "detail/evaluate.json", "detail/data_quality.json", "slices.json",
-               "model.json", "champion.json"),
+               "explain.json", "model.json", "plots", "champion.json"),
     "reference": ("canonical", "prepared", "features", "model", "monitoring.yaml"),
     "package": ("prepared", "features", "model", "model.json", "detail/review.json", "reference"),
     "monitor": ("canonical", "bundle", "reference", "monitoring.yaml"),
@@ -108,8 +108,8 @@ WRITES = {
     "train": ("model", "model.json", "train.json"),
     "predict": ("predictions",),
     "explain": ("explain.json",),
-    "evaluate": ("evaluate.json", "detail/evaluate.json", "slices.json", "plots", "evaluation.html"),
-    "review": ("review.json", "detail/review.json", "model_card.md", "data_sheet.md"),
+    "evaluate": ("evaluate.json", "detail/evaluate.json", "slices.json", "plots"),
+    "review": ("review.json", "detail/review.json", "evaluation.html", "model_card.md", "data_sheet.md"),
     "reference": ("reference",),
     "package": ("bundle",),
     "monitor": ("monitoring.json", "detail/monitoring.json", "monitoring.html"),
@@ -642,7 +642,7 @@ def test_a_refused_run_leaves_what_an_earlier_one_made(ready: Callable[[str], Pl
 
 @pytest.mark.parametrize(("stage", "name"), [
     ("validate", "quarantine.parquet"), ("validate", "data_quality.json"), ("train", "train.json"),
-    ("evaluate", "evaluation.html")])
+    ("review", "evaluation.html")])
 def test_a_full_disk_is_one_message_and_nothing_is_left(
     ready: Callable[[str], Plant], stage: str, name: str
 ) -> None:

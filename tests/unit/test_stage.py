@@ -124,7 +124,6 @@ def test_a_full_disk_is_one_message(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the death signal is a call of Linux")
 def test_a_stage_dies_with_its_parent(tmp_path):
     script = _script(tmp_path, f"""
         import os, time
@@ -143,7 +142,6 @@ def test_a_stage_dies_with_its_parent(tmp_path):
     wait_until(lambda: not _runs(child), "the stage outlived its parent")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process its ancestors in /proc")
 @pytest.mark.parametrize(("writer", "status"), [("parent", 0), ("stranger", 1)])
 def test_a_stage_whose_dvc_has_ended_before_it_could_listen_ends_too(tmp_path, writer, status):
     (tmp_path / ".dvc/tmp").mkdir(parents=True)

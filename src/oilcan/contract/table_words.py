@@ -103,6 +103,20 @@ class RowFilter(Part):
     missing: bool | None = None                     # true: missing; false: present
     reason: str
 
+    def words(self) -> str:
+        """What it says about the column, for people.
+
+        Examples
+        --------
+        >>> RowFilter.model_validate({"column": "site", "in": ["A", "B"], "reason": "pilot"}).words()
+        'in A, B'
+        """
+        if self.missing is not None:
+            return "missing" if self.missing else "present"
+        if self.among is not None:
+            return f"in {', '.join(map(str, self.among))}"
+        return f"matches {self.matches}" if self.matches is not None else f"= {self.equals}"
+
 
 class Pivot(Part):
     """A long table: each record holds the name of a tag and its value."""

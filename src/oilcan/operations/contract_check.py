@@ -133,13 +133,29 @@ def _failures(examined: Examined, contract: Contract) -> tuple[str, list[str]]:
         return "failures: not looked for, as no telemetry is left", []
     failures = canonical.tables["failures"]
     if contract.failures.source == "none":
-        labels = [task.column for task in contract.tasks.values() if task.column]
-        true = {column: int(canonical.tables["telemetry"][column].sum()) for column in labels}
-        line = "labels: " + ", ".join(f"{column} true in {number:,} rows" for column, number in true.items())
-        return line, [f"telemetry.{column}: never true, so nothing can be learned"
-                      for column, number in true.items() if not number]
+        return _labels(canonical.tables, contract)
     modes = failures["mode"].value_counts().sort_index()
     line = (f"failures found: {len(failures):,}, of {failures['machine_id'].nunique():,} machines ("
             + ", ".join(f"{mode} {number:,}" for mode, number in modes.items()) + ")")
     return line, [] if len(failures) else [
         "failures: none found, so nothing can be learned. Look at `failures` in the contract"]
+
+
+def _labels(tables: dict[str, pd.DataFrame], contract: Contract) -> tuple[str, list[str]]:
+    """What the columns to be forecast hold; and a problem for each that never varies."""
+    words, problems = [], []
+    for column in dict.fromkeys(str(task.column) for task in contract.tasks.values() if task.column):
+        table = "telemetry" if column in tables["telemetry"] else "labels"
+        values = tables[table][column].dropna()
+        if pd.api.types.is_bool_dtype(values.dtype):
+            words.append(f"{column} true in {int(values.sum()):,} rows")
+            problems += [] if values.any() else [f"{table}.{column}: never true, so nothing can be learned"]
+            continue
+        if pd.api.types.is_numeric_dtype(values.dtype):
+            words.append(f"{column} {values.min():g} to {values.max():g} in {len(values):,} rows")
+        else:
+            words.append(f"{column} " + ", ".join(f"{name} {number:,}" for name, number in
+                                                  values.value_counts().sort_index().items()))
+        if values.nunique() < 2:
+            problems.append(f"{table}.{column}: never varies, so nothing can be learned")
+    return "labels: " + "; ".join(words), problems

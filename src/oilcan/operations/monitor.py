@@ -16,6 +16,7 @@ from oilcan.core.bundle.watch_reference import BINS, WatchReference
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import MACHINE, TIME
 from oilcan.ground.errors import DataError, IntegrityError
+from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
 from oilcan.io.bundle import bundle_folder
 from oilcan.io.repository.repository_root import find_root
 from oilcan.io.stage import stage_inputs
@@ -222,7 +223,8 @@ def _observe(watch: Watch, source: Source, earliest: int, until: int | None, mac
         since = axis.name(int(axis.window_of(axis.slot_of(np.array([earliest])))[0]))
         raise DataError(f"{source.name}: holds no reading since {since}. Check that data arrive; nothing can be said "
                         f"without them.")
-    clocks = Arrivals(ahead=tuple(sorted(jumped)), ahead_h=max(jumped.values()) / 3.6e9) if jumped else None
+    ahead_h = max(jumped.values(), default=0) / MICROSECONDS_PER_HOUR
+    clocks = Arrivals(ahead=tuple(sorted(jumped)), ahead_h=ahead_h) if jumped else None
     failures = source.events["failures"]
     events = FleetEvents(failures, source.events["maintenance"], source.events["errors"])
     forecasts = _forecasts(watch, frames, source, newest if until is None else min(until, newest))

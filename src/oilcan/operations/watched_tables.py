@@ -14,6 +14,7 @@ from oilcan.core.prepare.forecast_rows import pick_rows
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import CODE, COMPONENT, EVENT_KEYS, MACHINE, MODE, TIME
 from oilcan.ground.errors import DataError
+from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
 from oilcan.io.stage.score_tables import ScoreTables
 from oilcan.io.stores import Store, open_store
 from oilcan.io.stores.values import layout_of
@@ -22,7 +23,6 @@ from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.scoring import history
 
 _KIND = {"errors": CODE, "maintenance": COMPONENT, "failures": MODE}
-_HOUR_US = 3_600_000_000
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,8 @@ class StoreTables:
             count += len(readings)
             late += int((readings.received_at >= end).sum())
             gap = readings.times - readings.received_at
-            if len(gap) and gap.max() > _HOUR_US and readings.received_at.max() < end:
-                ahead[machine] = float(gap.max()) / _HOUR_US
+            if len(gap) and gap.max() > MICROSECONDS_PER_HOUR and readings.received_at.max() < end:
+                ahead[machine] = float(gap.max()) / MICROSECONDS_PER_HOUR
         return Arrivals(count, late, None, None, tuple(sorted(ahead)), max(ahead.values(), default=0.0))
 
     def close(self) -> None:

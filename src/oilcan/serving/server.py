@@ -23,7 +23,8 @@ from oilcan.serving.service.bundle_swap import first_served
 from oilcan.serving.service.service import Service, has_keys
 
 _WATCH_S: Final = 1.0           # between two looks at the threads
-_END_S: Final = 30              # longest time from a signal to the end
+_END_S: Final = 30              # longest time from a signal to the end while the store does not answer
+_SAVE_S: Final = 600            # the same while it does: a large fleet is saved
 
 
 def make_app(settings: ServiceSettings) -> FastAPI:
@@ -77,14 +78,14 @@ def serve(settings: ServiceSettings) -> None:
 async def _serve(app: FastAPI, server: HttpServer) -> list[str]:
     """Serve until a signal comes or a thread of the service is dead; which threads are."""
     loop = asyncio.get_running_loop()
+    service: Service = app.state.service
 
     def stop() -> None:
-        threading.Thread(target=_end_at_last, name="end", daemon=True).start()
+        threading.Thread(target=_end_at_last, args=(service,), name="end", daemon=True).start()
         server.stop()       # type: ignore[no-untyped-call]
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    service: Service = app.state.service
     async with app.router.lifespan_context(app):
         watch = asyncio.create_task(_watch(service, stop))
         await server.serve()
@@ -99,8 +100,10 @@ async def _watch(service: Service, stop: Callable[[], None]) -> None:
     stop()
 
 
-def _end_at_last() -> None:
-    """End the process when its end takes too long: a store or a disk that hangs must not keep it."""
-    time.sleep(_END_S)
-    logging.getLogger("oilcan").error("the end took longer than %d s; what was acknowledged is in the store", _END_S)
+def _end_at_last(service: Service) -> None:
+    """End the process when its end takes too long: a store that hangs must not keep it, one that saves slowly may."""
+    began = time.monotonic()
+    while (waited := time.monotonic() - began) < _END_S or (service.store.health.trouble is None and waited < _SAVE_S):
+        time.sleep(_WATCH_S)
+    logging.getLogger("oilcan").error("the end took longer than %d s; what was acknowledged is in the store", waited)
     os._exit(1)

@@ -2,9 +2,9 @@
 
 Rows of one machine resemble each other, so whole machines are drawn with replacement (the cluster
 bootstrap: Davison and Hinkley, *Bootstrap Methods and their Application*, 1997, section 3.8). A draw is
-a vector of multiplicities; each metric is computed anew with them as weights, rows sorted once.
-Independent rows are the case of one row per machine. The model and its threshold are held fixed:
-the intervals do not say how much another training run would differ.
+a vector of multiplicities; each metric is computed again with them as weights; rows are sorted once.
+Independent rows are the case of one row per machine. The model and its threshold are fixed, so the
+intervals do not include the difference between training runs.
 """
 
 from dataclasses import dataclass

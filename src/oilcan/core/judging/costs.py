@@ -61,7 +61,7 @@ def run_to_failure(n_failures: int, costs: Costs) -> float:
 
 
 def perfect(n_failures: int, costs: Costs) -> float:
-    """Cost in EUR of perfect foresight: every failure is forestalled, no alarm is false.
+    """Cost in EUR of perfect foresight: every failure is prevented, no alarm is false.
 
     Examples
     --------

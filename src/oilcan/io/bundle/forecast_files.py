@@ -100,7 +100,8 @@ def read_forecasts(content: Mapping[str, bytes], folder: Path, remedy: str) -> F
         Naming the file that is missing or cannot be read.
     """
     with part_named(folder / FORECASTS, remedy):
-        written = _Written.model_validate_json(_bytes(content, FORECASTS))
+        json.loads(_bytes(content, FORECASTS))          # pydantic would quote all of it
+        written = _Written.model_validate_json(content[FORECASTS])
     forecasts = []
     for entry in written.forecasts:
         trees = []
@@ -128,7 +129,7 @@ def part_named(part: Path, remedy: str) -> Iterator[None]:
     except IntegrityError as err:
         if part.name in str(err):
             raise
-        raise IntegrityError(f"{part}: {err}") from err
+        raise IntegrityError(f"{part}: not readable as part of a model ({err}). {remedy}.") from err
     except Exception as err:        # readers of JSON, YAML, NumPy and treelite raise errors of any kind at wrong bytes
         reason = str(err) if isinstance(err, OilcanError) else f"{type(err).__name__}: {' '.join(str(err).split())}"
         raise IntegrityError(f"{part}: not readable as part of a model ({reason[:500]}). {remedy}.") from err

@@ -36,4 +36,4 @@ def read_model(folder: Path) -> Trained:
 def _read(folder: Path) -> Fitted:
     content = {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*"))
                if path.is_file()}
-    return read_forecasts(content, folder, f"Delete {folder.parent} and run `dvc repro`")
+    return read_forecasts(content, folder, f"Restore it with `dvc checkout {folder.parent}`, or run `dvc repro train`")

@@ -17,7 +17,7 @@ import pyarrow.csv
 
 from oilcan.contract import Table
 from oilcan.contract.table_words import Label
-from oilcan.core.ingest.cells.numbers import looks_grouped, may_be_grouped
+from oilcan.core.ingest.cells.numbers import fits_groups, looks_grouped, may_be_grouped
 from oilcan.core.ingest.frames import Malformed, RawPiece
 from oilcan.ground.errors import DataError
 from oilcan.io.raw_data import records
@@ -28,6 +28,7 @@ TEXT: Final = pd.StringDtype(na_value=np.nan)
 TEXT_TYPES: Final[dict[Any, Any]] = {pyarrow.string(): TEXT, pyarrow.large_string(): TEXT}
 _GZIP: Final = b"\x1f\x8b"
 _CHUNK: Final = 1 << 24
+_HEAD: Final = 1 << 18
 
 
 def read_delimited(path: Path, file: str, table: Table, *, is_test: bool = False) -> RawPiece:
@@ -117,10 +118,18 @@ def _refuse_swallowed(content: bytes, form: _Form, width: int, found: int, file:
 
 
 def _is_grouped(content: bytes, start: int, form: _Form, table: Table, label: Label, labels: list[Any]) -> bool:
-    """Look at the cells of a typed column as they are written."""
+    """Look at the cells of a typed column as they are written: at the first ones, and if need be at all."""
+    head_end = content.rfind(b"\n", start, start + _HEAD) + 1
+    if head_end > start:
+        arrow, _ = _parse(content[:head_end], start, form, table, [label], labels, set())
+        if not fits_groups(_stripped(arrow).dropna(), table.decimal):
+            return False
     arrow, _ = _parse(content, start, form, table, [label], labels, set())
-    return looks_grouped(arrow.column(0).to_pandas(types_mapper=TEXT_TYPES.get).str.strip().replace("", np.nan),
-                         table.decimal)
+    return looks_grouped(_stripped(arrow), table.decimal)
+
+
+def _stripped(arrow: pyarrow.Table) -> pd.Series:
+    return arrow.column(0).to_pandas(types_mapper=TEXT_TYPES.get).str.strip().replace("", np.nan)
 
 
 def _bytes(path: Path, file: str) -> bytes:

@@ -129,7 +129,7 @@ def _problem(content: bytes, span: Span, separator: str, width: int) -> str | No
     lines = _LINE.findall(content, span.start, span.end)
     looks_whole = [line.count(separator.encode()) + 1 >= width for line in lines]
     inner = looks_whole[1:-1]
-    if looks_whole[0] and looks_whole[-1] and 2 * sum(inner) >= len(inner):
+    if looks_whole[0] and (2 * sum(inner) >= len(inner) if inner else looks_whole[-1]):
         last = _line_number(content, span.end)
         return f"a quoted cell goes on to line {last}, and its lines look like {len(lines)} records of their own"
     return None

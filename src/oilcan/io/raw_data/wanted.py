@@ -36,6 +36,8 @@ def wanted_columns(table: Table, held: Sequence[Any], file: str) -> list[Label]:
     missing = [label for label in needed if label not in names and label not in at]
     extra = [label for label in held if label not in listed and label not in set(at.values())]
     lines = [f"{file}: column {label!r} is missing (found {short(held)})" for label in missing]
+    lines += [f"{file}: if some files lack a column, say `optional: true`; if the file's name holds it, say "
+              f"`from: file_name` or `from_path`"] if missing else []
     lines += _ambiguous(table, held, file)
     if extra and table.unlisted == "refuse" and table.pivot is None:
         lines.append(f"{file}: columns {short(extra)} are not listed; list them, or say `unlisted: ignore`")

@@ -26,6 +26,7 @@ FEWEST_MACHINES: Final = 2              # in a window that a limit can be drawn 
 FEWEST_WINDOWS: Final = 8               # of the reference, below which there is not enough to draw from
 _FEWEST_OF_GROUP: Final = 3             # below this a group is drawn from all machines
 _UPPER: Final = 0.99
+_NEVER: Final = 1e12            # finite, as JSON knows no infinity
 
 
 @dataclass(frozen=True)
@@ -122,9 +123,22 @@ def draw_limits(source: Source, groups: Sequence[int], terms: Terms) -> Limits |
         middle[:, at], spread[:, at] = _scale(values[-1])
         scaled = np.where(source.is_judged, (values - middle[:, at]) / spread[:, at], -np.inf)
         scaled = np.where(np.isnan(scaled), -np.inf, scaled)
-        at_once[at] = np.quantile(scaled[-1].max(axis=1), 1 - share)
-        in_a_row[at] = np.quantile(np.sort(scaled, axis=0)[-terms.needed].max(axis=1), 1 - share)
+        at_once[at] = _upper(scaled[-1].max(axis=1), 1 - share)
+        in_a_row[at] = _upper(np.sort(scaled, axis=0)[-terms.needed].max(axis=1), 1 - share)
     return Limits(middle, spread, at_once, in_a_row, terms.needed, terms.of, len(groups), terms.draws)
+
+
+def _upper(values: np.ndarray, share: float) -> float:
+    """Quantile of draws; a limit that nothing reaches where too few draws have a value (the others are -inf).
+
+    Examples
+    --------
+    >>> _upper(np.array([-np.inf, 1.0, 3.0]), 0.75), _upper(np.array([-np.inf, -np.inf]), 0.9)
+    (2.0, 1000000000000.0)
+    """
+    if np.isneginf(np.sort(values)[int((len(values) - 1) * share)]):
+        return _NEVER
+    return float(np.quantile(values, share))
 
 
 def _scale(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

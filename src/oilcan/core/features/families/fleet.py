@@ -3,7 +3,7 @@
 For each sensor, its like is a value of the machine category (model, site, ...) that explains most
 of the sensor's variance on training readings. Mean and deviation per value are learned once and
 stay fixed, so machines never depend on each other at run time. Where no category explains anything,
-there is nothing to compare and no feature: the trailing mean itself says the same.
+there is no feature: it would equal the trailing mean.
 """
 
 from collections.abc import Iterator

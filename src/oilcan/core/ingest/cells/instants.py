@@ -113,8 +113,9 @@ def _parse_text(text: pd.Series, spec: Column, zone: str, later: np.ndarray | No
         if literal is not None:                     # the format's own Z, UTC or +01:00 is an offset all the same
             return _literal_offset(text, spec.format, literal, later)
     else:
-        is_short = text.str.contains(_HOURS_ONLY, regex=True, na=False)
-        text = text.mask(is_short, text[is_short] + ":00")
+        if text.str.contains(r"[+-]\d{2}$", regex=True, na=False).any():       # quick; what follows is not
+            is_short = text.str.contains(_HOURS_ONLY, regex=True, na=False)
+            text = text.mask(is_short, text[is_short] + ":00")
         text = text.where(text.str.match(r"\d", na=False))      # pandas would read `now` as the present instant
     carries = text.str.contains(_OFFSET, regex=True, na=False)
     if not carries.any():

@@ -55,9 +55,14 @@ def looks_grouped(text: pd.Series, decimal: str = ".") -> bool:
     marked = present.str.contains(decimal, regex=False)
     if int(marked.sum()) < _FEWEST or bool(marked.all()):
         return False
-    mark = _MARKS[decimal]
-    return bool(present[marked].str.fullmatch(rf"[+-]?[1-9]\d{{0,2}}{mark}\d{{3}}").all()
-                and present[~marked].str.fullmatch(r"[+-]?\d{1,3}").all())
+    return fits_groups(present, decimal)
+
+
+def fits_groups(cells: pd.Series, decimal: str = ".") -> bool:
+    """Whether every cell could be a number below a million with the decimal mark before its thousands."""
+    marked = cells.str.contains(decimal, regex=False)
+    return bool(cells[marked].str.fullmatch(rf"[+-]?[1-9]\d{{0,2}}{_MARKS[decimal]}\d{{3}}").all()
+                and cells[~marked].str.fullmatch(r"[+-]?\d{1,3}").all())
 
 
 def may_be_grouped(values: np.ndarray) -> bool:
