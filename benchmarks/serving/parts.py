@@ -114,7 +114,7 @@ def hours(columns: dict[str, float], count: int, rows: int, *, gateways: int = 1
 
 def usual() -> dict[str, float]:
     """Sensors of the bundle's contract, each with a possible value."""
-    contract = models.bundle.load_bundle(ROOT / "models/bundle").contract
+    contract = models.bundle_folder.load_bundle(ROOT / "models/bundle").contract
     listed = contract.tables["telemetry"].columns
     ranges = {name: listed[name].range for name in contract.telemetry_columns("sensor", "condition")
               if listed[name].type == "number"}

@@ -52,7 +52,9 @@ def parts(folder: Path) -> list[Path]:
 def test_whatever_is_wrong_with_a_part_is_an_error_that_names_it(copy):
     for part in parts(copy):
         good = part.read_bytes()
-        for wrong in WRONG.values():
+        for kind, wrong in WRONG.items():
+            if part.suffix == ".npz" and kind in {"doubled", "not utf-8"}:
+                continue            # a zip file may have other bytes around it
             part.write_bytes(wrong(good))
             seal(copy)
             with pytest.raises(IntegrityError, match=part.relative_to(copy).as_posix()):

@@ -17,7 +17,7 @@ BODIES = {
     "/v1/failures": {"records": [{"machine_id": "M1", "time": TIME, "mode": "bearing"}]},
     "/v1/machines": {"machines": [{"machine_id": "M1"}]},
     "/v1/alarms/{alarm_id}/acknowledge": {"comment": "seen"},
-    "/v1/model/activate": {"bundle": "third"},
+    "/v1/model/activate": {"bundle": "first"},
     "/v1/model/rollback": {},
     "/v1/model/shadow": {"bundle": None},
 }
