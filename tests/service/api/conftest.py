@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from oilcan.core.bundle.bundle import Bundle
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.prepare.cleaning import remove_quarantined
-from oilcan.io.bundle.bundle_folder import MANIFEST, SEAL, load_bundle
+from oilcan.io.bundle.bundle_folder import MANIFEST, SEAL, WATCH, load_bundle
 from oilcan.io.stage import files
 from oilcan.io.stage.digests import sha256
 from oilcan.serving.ground.settings import read_settings
@@ -86,6 +86,7 @@ def repackaged(source: Path, target: Path, *, other_plan: bool = False, threshol
         plan = dataclasses.replace(plan, features=(first, *plan.features[1:]))
         files.write_json(plan.to_json(), target / "plan.json")
         forecasts["plan_hash"] = plan.hash
+        (target / WATCH).unlink()                       # the reference of the monitoring belongs to the first plan
     if threshold is not None:
         forecasts["forecasts"][0]["policy"] |= {"threshold": threshold, "release": threshold}
     files.write_json(forecasts, target / "forecasts.json")
@@ -93,6 +94,8 @@ def repackaged(source: Path, target: Path, *, other_plan: bool = False, threshol
     manifest["lineage"] |= {"inputs_md5": {"model": target.name}}
     if gate is not None:
         manifest["review"] |= {"decision": gate, "reasons": ["made up for a test"]}
+    if other_plan:
+        del manifest["files"][WATCH]
     for name in ("plan.json", "forecasts.json"):
         manifest["files"][name] = {"sha256": sha256(target / name), "bytes": (target / name).stat().st_size}
     files.write_json(manifest, target / MANIFEST)
