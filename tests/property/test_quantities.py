@@ -65,7 +65,8 @@ def test_only_all_is_100_percent_and_only_none_is_0(share):
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e42, -1e42])
-@pytest.mark.parametrize("form", [quantities.number, quantities.percent, quantities.money], ids=str)
+@pytest.mark.parametrize("form", [quantities.number, quantities.percent, quantities.money],
+                         ids=["number", "percent", "money"])
 def test_what_has_no_size_is_words(form, value):
     assert not re.search(r"\d", form(value))
     assert len(form(value)) < 20

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,7 +16,7 @@ from tests.training_frames import (
 
 from oilcan.core.model import hazards
 from oilcan.core.model.fitted import OutlookForecast
-from oilcan.io.bundle.bundle_folder import _entry, _forecast
+from oilcan.io.bundle.forecast_files import read_forecasts, write_forecasts
 from oilcan.scoring.scorer import score
 from oilcan.training.fit import Training, train
 
@@ -84,7 +86,11 @@ def test_a_life_that_was_cut_off_counts_for_the_intervals_it_survived():
     assert (row.tolist(), interval.tolist(), fails.tolist()) == ([0, 0], [0, 1], [False, False])
 
 
-def test_a_bundle_entry_gives_the_same_outlook_back(training):
+def test_the_files_of_a_model_give_the_same_outlook_back(training, tmp_path):
     forecast = training.trained.judged.forecasts[-1]
-    held = {"t": forecast.trees.checkpoints[0]}
-    assert _forecast(_entry(forecast) | {"trees": ["t"]}, held) == forecast
+    write_forecasts(training.trained.judged, tmp_path)
+    content = {file.relative_to(tmp_path).as_posix(): file.read_bytes()
+               for file in tmp_path.rglob("*") if file.is_file()}
+    again = read_forecasts(content, tmp_path, "").forecasts[-1]
+    assert dataclasses.replace(again, trees=forecast.trees) == forecast
+    assert again.trees.checkpoints == forecast.trees.checkpoints
