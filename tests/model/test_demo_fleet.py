@@ -25,7 +25,8 @@ def life() -> Life:
     """Hidden state of the same fleet as `fleet`."""
     clock = pd.date_range("2024-01-01", periods=24 * DAYS, freq="h")
     machines = draw_machines(MACHINES, seed=7, start=clock[0])
-    operation: Operation = draw_operation(machines, clock, ambient(clock, seed=7), seed=7, block=0)
+    operation: Operation = draw_operation(machines, clock, ambient(clock, seed=7), SCENARIOS["none"], 24 * DAYS, seed=7,
+                                          block=0)
     return live_through(
         machines, operation, scenario=SCENARIOS["none"], start_hour=24 * DAYS, is_new=False,
         rng_initial=stream(7, "initial"), rng=stream(7, "life"),
@@ -155,7 +156,7 @@ def test_error_codes_of_a_component_gather_before_its_failures(fleet: Fleet) -> 
 def test_heavier_load_wears_faster(life: Life) -> None:
     clock = pd.date_range("2024-01-01", periods=24 * DAYS, freq="h")
     machines = draw_machines(MACHINES, seed=7, start=clock[0])
-    operation = draw_operation(machines, clock, ambient(clock, seed=7), seed=7, block=0)
+    operation = draw_operation(machines, clock, ambient(clock, seed=7), SCENARIOS["none"], len(clock), seed=7, block=0)
     rate = operation.wear_h[:, :, c.BEARING].mean(axis=0) / machines.wear_factor[:, c.BEARING]
     assert np.corrcoef(rate, machines.load_pct)[0, 1] > 0.9
     assert life.wear.shape == operation.wear_h.shape

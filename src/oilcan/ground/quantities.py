@@ -129,4 +129,4 @@ def compact(value: float) -> str:
     for scale, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if size >= scale:
             return f"{value / (1e3 if letter == 'k' else scale):g} {letter}"
-    return "0" if size < 1e-12 else f"{value:g}"
+    return f"{value:g}" if size >= 1e-4 else number(value)
