@@ -108,9 +108,13 @@ def test_a_parameter_that_is_none_is_refused(client, path):
     assert set(answer.json()["error"]) == {"where", "found", "wanted", "do"}
 
 
-@pytest.mark.parametrize("path", ["/v1/forecasts/999999", "/v1/forecasts/x", "/v1/forecasts/" + "9" * 40])
-def test_a_forecast_that_is_not_kept_is_not_found(client, path):
-    assert client.get(path).status_code == 404
+def test_a_forecast_that_is_not_kept_is_not_found(client):
+    assert client.get("/v1/forecasts/999999").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/v1/forecasts/x", "/v1/forecasts/" + "9" * 40])
+def test_what_can_be_no_id_of_a_forecast_is_refused(client, path):
+    assert client.get(path).status_code == 422
 
 
 def test_a_batch_may_take_one_machine_into_its_next_stride_and_leave_others(alarming):
