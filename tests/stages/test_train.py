@@ -65,10 +65,10 @@ def test_one_class_is_refused_and_nothing_is_left(tmp_path):
     assert not any(Path(paths[name]).exists() for name in OUTPUTS)
 
 
-def test_a_leak_is_said_aloud(tmp_path, capsys):
+def test_a_leak_is_reported(tmp_path, capsys):
     rows, matrix, failures = fleet()
     matrix[:, 5] = rows["target_failure"].fillna(0.0)
     paths = write(tmp_path, (rows, matrix, failures))
     run(paths)
-    assert "train: warning: suspicious: feature 's5' alone tells 'failure' apart" in capsys.readouterr().out
+    assert "train: warning: suspicious: feature 's5' alone separates 'failure'" in capsys.readouterr().out
     assert json.loads(Path(paths["metrics"]).read_text())["suspicious_features"][0]["feature"] == "s5"
