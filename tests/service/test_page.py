@@ -125,6 +125,8 @@ def visit(chromium, server) -> Iterator[Callable[..., Page]]:
 
     yield begin
     for context in contexts:
+        for page in context.pages:
+            page.unroute_all(behavior="wait")           # a route still at work would fail the next test
         context.close()
     assert not complaints
 
