@@ -5,6 +5,7 @@ import json
 
 import httpx
 import pytest
+from tests.waiting import wait_until
 
 from oilcan.ground.errors import IntegrityError
 
@@ -125,7 +126,7 @@ def test_a_challenger_that_would_alarm_is_counted(client):
 def test_a_challenger_is_watched_again_after_a_restart(client, start, bundles):
     client.post("/v1/model/shadow", json={"bundle": "third"})
     again = start(bundle=bundles / "first")
-    asyncio.run(again.service.ready())
+    wait_until(lambda: again.service.live.engine.shadow.track is not None, "the challenger was not loaded again")
     assert again.service.live.engine.shadow.track.served.digest == digest(bundles, "third")
     assert again.post("/v1/model/shadow", json={"bundle": None}).json()["shadow"] is None
     assert again.service.live.engine.shadow.track is None
