@@ -34,8 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     reigning = champion.read_champion(args.champion)
     rescored = champion_forecasts(reigning, args.prepared, compute) if reigning else None
 
-    rival = compare.rival(contract, predictions, rescored)
-    comparisons = compare.everywhere(rival, compare.slices_of(contract, machines, rival), p) if rival else []
+    comparisons = compare.against_champion(contract, predictions, machines, rescored, p)
     verdict = gate.judge(figures["metrics"], figures["data_quality"], comparisons, p, contract.tasks)
     found = Evaluation(figures["metrics"], figures["slices"], table_files.read_csvs(args.plots))
 

@@ -1,13 +1,18 @@
 """The gate promotes, holds and rejects for the right reasons, with two different models in both orders."""
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 
-from oilcan.contract import Task
-from oilcan.governance.compare import Rival, compare, everywhere
+from oilcan.contract import Task, parse_contract
+from oilcan.governance.compare import Rival, against_champion, compare, everywhere
 from oilcan.governance.gate import judge
+from oilcan.ground.errors import DataError
 from oilcan.params.review import ReviewParams
 
+ROOT = Path(__file__).parents[2]
 PARAMS = ReviewParams(seed=3, bootstrap=100, tolerance_share=0.02, slice_tolerance_share=0.15, min_slice_machines=5,
                       max_ece=0.05)
 GOOD = {
@@ -153,3 +158,68 @@ def test_any_policy_that_is_cheaper_holds():
     verdict = judge(cheaper, QUALITY, [], PARAMS, TASKS)
     assert verdict.decision == "hold"
     assert "always alarm" in verdict.reasons[0]
+
+
+# champion and challenger on every task
+
+
+@pytest.fixture(scope="module")
+def contract():
+    return parse_contract((ROOT / "datasets/demo_fleet.yaml").read_text(encoding="utf-8"), "datasets/demo_fleet.yaml")
+
+
+def forecasts(spread_event: float, spread_life: float) -> pd.DataFrame:
+    """Key, targets and forecasts of 60 machines; the noise of the forecasts differs, their rows do not."""
+    rng = np.random.default_rng(5)
+    n = 3000
+    event, life = (rng.random(n) < 0.1).astype(float), rng.uniform(0, 500, n)
+    noise = rng.normal(0, 1, (2, n))
+    return pd.DataFrame({
+        "machine_id": np.repeat([f"M{at:02d}" for at in range(60)], n // 60), "part": "test",
+        "time": np.tile(pd.date_range("2024-01-01", periods=n // 60, freq="h", tz="UTC"), 60),
+        "target_failure": event, "target_rul": life,
+        "p_failure": event + spread_event * noise[0], "rul_rul": life + spread_life * noise[1]})
+
+
+MACHINES = pd.DataFrame({"machine_id": [f"M{at:02d}" for at in range(60)], "site": ["north", "south"] * 30})
+BOTH = GOOD | {"test": GOOD["test"] | {"rmse": 30.0}, "baselines": {"median_life": {"rmse": 90.0}}}
+
+
+def against(contract, challenger, champion):
+    kept = champion.drop(columns=["part", *(name for name in champion if str(name).startswith("target_"))])
+    comparisons = against_champion(contract, challenger, MACHINES, kept, PARAMS)
+    return judge(BOTH, QUALITY, comparisons, PARAMS, contract.tasks)
+
+
+@pytest.mark.parametrize(("spreads", "decision"), [
+    ((0.3, 20.0), "promote"), ((0.6, 20.0), "hold"), ((0.3, 40.0), "hold")])
+def test_a_challenger_that_is_worse_at_any_task_is_held(contract, spreads, decision):
+    verdict = against(contract, forecasts(*spreads), forecasts(0.3, 20.0))
+    assert verdict.decision == decision
+    names = [check.name for check in verdict.checks]
+    assert {"champion, test part", "champion, test part, task rul"} <= set(names)
+    assert len(set(names)) == len(names)
+
+
+def test_a_task_that_the_champion_does_not_forecast_is_named_and_decides_nothing(contract):
+    verdict = against(contract, forecasts(0.3, 20.0), forecasts(0.3, 20.0).drop(columns="rul_rul"))
+    assert verdict.decision == "promote"
+    assert ("champion, task rul", "not compared: the champion does not forecast it") in {
+        (check.name, check.found) for check in verdict.checks}
+    with pytest.raises(DataError, match=r"cannot be judged on this test part \(wanted \['p_failure'\]"):
+        against(contract, forecasts(0.3, 20.0), forecasts(0.3, 20.0).drop(columns="p_failure"))
+
+
+def test_a_task_on_which_nothing_came_true_is_named_unless_it_is_the_headline(contract):
+    nothing = forecasts(0.3, 20.0).assign(target_rul=np.nan)
+    verdict = against(contract, nothing, nothing)
+    assert "not compared: nothing to forecast came true in the test part" in {c.found for c in verdict.checks}
+    nothing = forecasts(0.3, 20.0).assign(target_failure=0.0)
+    with pytest.raises(DataError, match="no failure in the test part"):
+        against(contract, nothing, nothing)
+
+
+def test_a_worse_informational_task_does_not_hold(contract):
+    tasks = contract.tasks | {"rul": contract.tasks["rul"].model_copy(update={"informational": True})}
+    free = contract.model_copy(update={"tasks": tasks})
+    assert against(free, forecasts(0.3, 40.0), forecasts(0.3, 20.0)).decision == "promote"

@@ -4,7 +4,7 @@ Both forecasts of each row go through the same resampled machines, so what makes
 one makes it hard for the other and cancels.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from oilcan.contract import Contract
 from oilcan.core.judging import bootstrap
 from oilcan.core.judging.class_probabilities import class_probabilities
 from oilcan.core.model.fitted import NUMBER
-from oilcan.governance.gate import Comparison
+from oilcan.governance.gate import Comparison, NotCompared
 from oilcan.ground.columns import KEY, MACHINE, PART
 from oilcan.ground.errors import DataError
 from oilcan.params.review import ReviewParams
@@ -76,42 +76,73 @@ def _values(rival: Rival, forecast: np.ndarray, code: np.ndarray, weights: np.nd
     return np.sqrt(bootstrap.mean(code, (forecast - rival.target) ** 2, weights))
 
 
-def rival(contract: Contract, predictions: pd.DataFrame, champion: pd.DataFrame | None) -> Rival | None:
-    """Both models' forecasts of the headline task for the test rows; None without a champion.
+def against_champion(contract: Contract, predictions: pd.DataFrame, machines: pd.DataFrame,
+                     champion: pd.DataFrame | None, params: ReviewParams) -> list[Comparison | NotCompared]:
+    """Comparison of every task on the test part and on its slices, the headline task first.
 
     Parameters
     ----------
     predictions
         The challenger's, as in predictions.parquet.
+    machines
+        Canonical table; its columns named by the contract's `slices` divide the rows.
     champion
-        Key and forecasts of the champion for the same test rows in the same order.
+        Key and forecasts of the champion for the same test rows in the same order; None without a champion.
 
     Raises
     ------
     DataError
-        If the rows differ, or the champion does not forecast this task.
+        If the rows differ, the champion does not forecast the headline task, or nothing failed in the test part.
     """
     if champion is None:
-        return None
-    task, spec = contract.headline()
-    is_event = spec.kind in {"failure_within", "label"}
+        return []
+    headline = contract.headline()[0]
+    done: list[Comparison | NotCompared] = []
+    for task in sorted(contract.tasks, key=lambda name: name != headline):
+        both = rival(contract, task, predictions, champion)
+        if both is None:
+            done.append(NotCompared(task, "the champion does not forecast it"))
+            continue
+        ending = "" if task == headline else f", task {task}"
+        compared = [replace(each, where=each.where + ending, task=task)
+                    for each in everywhere(both, slices_of(contract, machines, both), params)]
+        if not compared and task == headline:
+            raise DataError("review: no failure in the test part, so champion and challenger cannot be compared. "
+                            "Choose a longer test part in the contract (split.test).")
+        done += compared or [NotCompared(task, "nothing to forecast came true in the test part")]
+    return done
+
+
+def rival(contract: Contract, task: str, predictions: pd.DataFrame, champion: pd.DataFrame) -> Rival | None:
+    """Both models' forecasts of one task for the test rows; None if the champion does not forecast this task.
+
+    Raises
+    ------
+    DataError
+        If the rows differ, or the champion does not forecast the headline task.
+    """
+    spec = contract.tasks[task]
     column = {"rul": "rul_", "number": NUMBER}.get(spec.kind, "p_") + task
     wanted = [name for name in predictions if str(name) == column or str(name).startswith(f"p_{task}__")]
     if spec.kind != "class":
         wanted = [column]
     test = predictions[predictions[PART] == "test"].reset_index(drop=True)
     key = [name for name in KEY if name in test]
-    if not set(wanted) <= set(champion) or not test[key].equals(champion[key]):
+    is_forecast = set(wanted) <= set(champion)
+    if not test[key].equals(champion[key]) or (not is_forecast and task == contract.headline()[0]):
         raise DataError(
             f"models/champion: cannot be judged on this test part (wanted {wanted} for {len(test):,} rows, found "
             f"{sorted(set(champion) - set(KEY))} for {len(champion):,}). It is for another task or data set: promote "
             f"without a champion by setting `bundle` to null in models/champion.json."
         )
+    if not is_forecast:
+        return None
     target = test[f"target_{task}"].to_numpy(dtype=np.float64)
     if spec.kind == "class":
         return _of_classes(contract.classes(task), task, test, champion, target)
     if spec.cap is not None:
         target = np.minimum(target, spec.cap.ticks)
+    is_event = spec.kind in {"failure_within", "label"}
     return Rival(test[MACHINE].to_numpy(), target, test[column].to_numpy(), champion[column].to_numpy(), is_event)
 
 
@@ -135,21 +166,14 @@ def slices_of(contract: Contract, machines: pd.DataFrame, of: Rival) -> dict[str
 
 
 def everywhere(of: Rival, slices: dict[str, np.ndarray], params: ReviewParams) -> list[Comparison]:
-    """The whole test part first, then each slice with enough machines and a failure.
-
-    Raises
-    ------
-    DataError
-        If nothing failed in the test part, so that there is nothing to compare.
-    """
+    """The whole test part first, then each slice with enough machines and a failure; empty if nothing failed."""
     whole = compare(of, "test part", draws=params.bootstrap, seed=params.seed)
     if whole is None:
-        raise DataError("review: no failure in the test part, so champion and challenger cannot be compared. "
-                        "Choose a longer test part in the contract (split.test).")
+        return []
     parts = {name: of.of_rows(rows) for name, rows in sorted(slices.items())}
     found = [
         compare(part, name, draws=params.bootstrap, seed=params.seed)
         for name, part in parts.items()
         if len(np.unique(part.machine_id)) >= params.min_slice_machines
     ]
-    return [whole, *(comparison for comparison in found if comparison is not None)]
+    return [whole, *(replace(comparison, is_slice=True) for comparison in found if comparison is not None)]

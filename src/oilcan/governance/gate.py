@@ -51,6 +51,16 @@ class Comparison:
     gain: float
     gain_low: float
     gain_high: float
+    task: str = ""              # of the contract
+    is_slice: bool = False      # some machines of the test part, not all
+
+
+@dataclass(frozen=True)
+class NotCompared:
+    """A task on which champion and challenger could not be compared, and why."""
+
+    task: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -68,8 +78,8 @@ class Verdict:
                 "withheld": list(self.withheld)}
 
 
-def judge(metrics: Numbers, data_quality: Numbers, comparisons: Sequence[Comparison], params: ReviewParams,
-          tasks: Mapping[str, Task]) -> Verdict:
+def judge(metrics: Numbers, data_quality: Numbers, comparisons: Sequence[Comparison | NotCompared],
+          params: ReviewParams, tasks: Mapping[str, Task]) -> Verdict:
     """Weigh the floors of every task and, where there is a champion, every comparison with it.
 
     Parameters
@@ -77,7 +87,7 @@ def judge(metrics: Numbers, data_quality: Numbers, comparisons: Sequence[Compari
     metrics, data_quality
         Contents of metrics/detail/evaluate.json and metrics/detail/data_quality.json.
     comparisons
-        The whole test part first, then slices; empty if no champion is in service.
+        Of every task, on the whole test part and on slices; empty if no champion is in service.
     tasks
         Of the contract.
 
@@ -90,7 +100,8 @@ def judge(metrics: Numbers, data_quality: Numbers, comparisons: Sequence[Compari
     'promote'
     """
     modes = dict(_modes(metrics, tasks))
-    checks = (*_floors(metrics, data_quality, params, tasks), *modes.values(), *_against_champion(comparisons, params))
+    checks = (*_floors(metrics, data_quality, params, tasks), *modes.values(),
+              *_against_champion(comparisons, params, tasks))
     failed = [check for check in checks if not check.passed]
     withheld = tuple(name for name, check in modes.items() if not check.passed)
     against = [check for check in failed if check.severity in {"reject", "hold"}]
@@ -104,7 +115,8 @@ def judge(metrics: Numbers, data_quality: Numbers, comparisons: Sequence[Compari
 
 def _praise(checks: Sequence[Check], failed: Sequence[Check], has_champion: bool) -> Iterator[str]:
     deciding = sum(check.severity in {"reject", "hold"} for check in checks)
-    yield (f"all {deciding} checks passed; "
+    further = len(checks) - deciding
+    yield (f"all {deciding} checks that decide passed{f' ({further} more are reported)' if further else ''}; "
            f"{'as good as the champion on the same rows' if has_champion else 'no champion is in service'}")
     for check in failed:
         what = "is not served" if check.severity == "withhold" else "failed, and is informational"
@@ -199,16 +211,23 @@ def _better_than_chance(name: str, numbers: Numbers, severity: Severity) -> Chec
                  f"above prevalence {_text(numbers['prevalence'])}", severity)
 
 
-def _against_champion(comparisons: Sequence[Comparison], params: ReviewParams) -> Iterator[Check]:
-    for at, comparison in enumerate(comparisons):
-        share = params.tolerance_share if at == 0 else params.slice_tolerance_share
+def _against_champion(comparisons: Sequence[Comparison | NotCompared], params: ReviewParams,
+                      tasks: Mapping[str, Task]) -> Iterator[Check]:
+    for comparison in comparisons:
+        if isinstance(comparison, NotCompared):
+            yield Check(f"champion, task {comparison.task}", True, f"not compared: {comparison.why}",
+                        "a forecast of both models", "note")
+            continue
+        share = params.slice_tolerance_share if comparison.is_slice else params.tolerance_share
         # the interval of a slice is wide; there the estimate itself must stay within the wider tolerance
-        bound = comparison.gain_low if at == 0 else comparison.gain
+        bound = comparison.gain if comparison.is_slice else comparison.gain_low
+        task = tasks.get(comparison.task)
         yield Check(
             f"champion, {comparison.where}", bound >= -share,
             f"{comparison.metric} {_text(comparison.challenger)} against {_text(comparison.champion)}, gain "
             f"{_signed(comparison.gain)} ({between((comparison.gain_low, comparison.gain_high), _signed)})",
-            f"{'lower bound' if at == 0 else 'gain'} at least {_signed(-share)}", "hold")
+            f"{'gain' if comparison.is_slice else 'lower bound'} at least {_signed(-share)}",
+            "note" if task is not None and task.informational else "hold")
 
 
 def _signed(share: float) -> str:
