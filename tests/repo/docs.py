@@ -13,11 +13,14 @@ from typing import Any, Final
 
 import pydantic
 import yaml
+from prometheus_client.metrics import MetricWrapperBase
 
 from oilcan import cli, contract
 from oilcan.ground.durations import Duration
 from oilcan.io.stage.dvc_files import find_stage, load_yaml, stage_names
 from oilcan.params.whole import Params
+from oilcan.serving.ground.service_metrics import Metrics
+from oilcan.serving.watch import watch_metrics
 from tests.repo.closure import ROOT
 
 _TYPES: Final = {int: "whole number", float: "number", str: "text", bool: "`true` or `false`", type(None): "`null`",
@@ -140,11 +143,35 @@ def _table(heads: tuple[str, ...], rows: typing.Iterable[tuple[str, ...]]) -> st
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
 
 
+def metrics_of_requests() -> str:
+    """Every metric that counts requests and what came with them."""
+    meters = [meter for meter in vars(Metrics()).values() if isinstance(meter, MetricWrapperBase)]
+    return _table(("metric", "type", "labels", "meaning"), (
+        (f"`{meter._name}{'_total' if meter._type == 'counter' else ''}`", meter._type,
+         ", ".join(f"`{label}`" for label in meter._labelnames), f"{meter._documentation}.") for meter in meters))
+
+
+def metrics_of_monitoring() -> str:
+    """Every metric of the monitoring: type, labels with their values, meaning."""
+    return _table(("metric", "type", "labels", "meaning"), (row for group in dict.fromkeys(
+        shown.group for shown in watch_metrics.TABLE) for row in _metrics(group)))
+
+
+def _metrics(group: str) -> Iterator[tuple[str, ...]]:
+    yield f"**{group}**", "", "", ""
+    for shown in watch_metrics.TABLE:
+        if shown.group == group:
+            labels = [f"`{name}`: {values}" for name, values in zip(shown.labels, shown.values, strict=True)]
+            yield f"`{shown.name}`", shown.kind, "<br>".join(labels), shown.meaning
+
+
 TABLES: Final[dict[str, tuple[str, Callable[[], str]]]] = {     # name of the marks: page, what writes the table
     "commands": ("docs/cli.md", commands),
     "stages": ("docs/stages/README.md", stages),
     "parameters": ("docs/parameters.md", parameters),
     "contract-words": ("docs/contract-words.md", contract_words),
+    "metrics-of-requests": ("docs/metrics.md", metrics_of_requests),
+    "metrics-of-monitoring": ("docs/metrics.md", metrics_of_monitoring),
 }
 
 
