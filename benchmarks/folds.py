@@ -12,7 +12,8 @@ from typing import Final
 from runs import Checkout, text
 
 from oilcan.core.judging import row_metrics
-from oilcan.io.stage import feature_rows, stage_inputs
+from oilcan.io.batches import feature_rows
+from oilcan.io.stage import stage_inputs
 from oilcan.params.train import TrainParams
 from oilcan.training.cross import choose_family, fold_rows
 from oilcan.training.growing import grow

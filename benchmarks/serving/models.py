@@ -9,9 +9,9 @@ import numpy as np
 
 from oilcan.core.model.fitted import EventForecast
 from oilcan.core.model.trees import TreeModel
+from oilcan.io.batches import feature_rows
 from oilcan.io.bundle import bundle_folder
 from oilcan.io.repository import whole_params
-from oilcan.io.stage import feature_rows
 from oilcan.scoring import check
 from oilcan.training.ensembles.boosting import Boosting
 from oilcan.training.ensembles.ensemble import Learning

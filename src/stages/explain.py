@@ -8,8 +8,9 @@ Writes  metrics/detail/explain.json
 from collections.abc import Sequence
 
 from oilcan.evaluation import importance
+from oilcan.io.batches import feature_rows
 from oilcan.io.bundle import model_folder
-from oilcan.io.stage import feature_rows, files, stage, stage_inputs
+from oilcan.io.stage import files, stage, stage_inputs
 from oilcan.params.compute import ComputeParams
 from oilcan.params.explain import ExplainParams
 

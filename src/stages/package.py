@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from oilcan.core.bundle.drift_reference import DriftReference
 from oilcan.core.bundle.normals import Normals
+from oilcan.io.batches import feature_rows
 from oilcan.io.bundle import bundle_folder, model_folder
-from oilcan.io.stage import digests, feature_rows, files, stage, stage_inputs
+from oilcan.io.stage import digests, files, stage, stage_inputs
 from oilcan.params.package import PackageParams
 from oilcan.params.prepare import PrepareParams
 from oilcan.scoring import check, lineage, scorer

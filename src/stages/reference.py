@@ -9,8 +9,9 @@ Writes  models/reference: watch_reference.npz (part of the bundle) and material.
 
 from collections.abc import Sequence
 
+from oilcan.io.batches import feature_rows
 from oilcan.io.bundle import bundle_folder, model_folder
-from oilcan.io.stage import digests, feature_rows, files, stage, stage_inputs
+from oilcan.io.stage import digests, files, stage, stage_inputs
 from oilcan.monitoring.reference.reference_assembling import assemble
 from oilcan.operations.accepting import accepted_data
 from oilcan.params.monitoring import MonitoringParams

@@ -7,8 +7,9 @@ Writes  models/model, models/model.json, metrics/detail/train.json
 
 from collections.abc import Sequence
 
+from oilcan.io.batches import feature_rows
 from oilcan.io.bundle import model_folder
-from oilcan.io.stage import feature_rows, files, stage, stage_inputs, table_files
+from oilcan.io.stage import files, stage, stage_inputs, table_files
 from oilcan.params.compute import ComputeParams
 from oilcan.params.train import TrainParams
 from oilcan.training import fit, model_description, training_data

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oilcan.ground import quantities
-from oilcan.ground.quantities import NOT_MEANINGFUL
+from oilcan.core.phrasing import quantities
+from oilcan.core.phrasing.quantities import NOT_MEANINGFUL
 
 FORMATTERS = {
     "number": quantities.number, "four digits": lambda value: quantities.number(value, 4),

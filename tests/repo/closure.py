@@ -41,11 +41,19 @@ def _imports(file: Path) -> set[str]:
 
 
 def _files(module: str) -> list[Path]:
-    """The module's file and the `__init__` files above it; nothing where the last step is no module."""
+    """The module's file and the `__init__` files above it; nothing where the last step is no module.
+
+    An `__init__` that holds its docstring alone does nothing when it is imported, so no output depends on it.
+    """
     steps = module.split(".")
     files = [SRC.joinpath(*steps[:at], "__init__.py") for at in range(1, len(steps) + 1)]
     files.append(SRC.joinpath(*steps).with_suffix(".py"))
-    return [file for file in files if file.is_file()]
+    return [file for file in files if file.is_file() and not (file.name == "__init__.py" and _is_docstring(file))]
+
+
+def _is_docstring(file: Path) -> bool:
+    statements = ast.parse(file.read_text(encoding="utf-8")).body
+    return all(isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant) for statement in statements)
 
 
 def covers(dep: str, file: str) -> bool:
@@ -62,7 +70,8 @@ def suggested_deps(script: Path) -> list[str]:
         best = file
         while folder != Path("src/oilcan") and folder != Path("src"):
             inside = {f.relative_to(ROOT).as_posix() for f in (ROOT / folder).rglob("*")
-                      if f.is_file() and "__pycache__" not in f.parts}
+                      if f.is_file() and "__pycache__" not in f.parts
+                      and not (f.name == "__init__.py" and _is_docstring(f))}
             if inside <= closure:
                 best = folder.as_posix()
             folder = folder.parent

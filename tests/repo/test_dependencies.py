@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from oilcan.io.stage.dvc_files import find_stage, stage_names
+from tests.repo import closure
 from tests.repo.closure import ROOT, covers, import_closure, suggested_deps
 
 ALSO = {        # code of other sections that a stage needs: features know the options they were planned with
@@ -73,8 +74,22 @@ def test_code_of_other_sections_is_no_dep(address):
 def test_the_closure_sees_imports_of_imports_and_inside_functions(tmp_path: Path):
     script = tmp_path / "script.py"
     script.write_text("def main():\n    from oilcan.io.stage import stage\n", encoding="utf-8")
-    closure = import_closure(script)
-    assert {"src/oilcan/__init__.py", "src/oilcan/io/stage/stage.py", "src/oilcan/ground/errors.py"} <= closure
+    files = import_closure(script)
+    assert {"src/oilcan/__init__.py", "src/oilcan/io/stage/stage.py", "src/oilcan/ground/errors.py"} <= files
+
+
+def test_an_init_is_in_the_closure_as_soon_as_it_holds_code(tmp_path: Path, monkeypatch):
+    package = tmp_path / "src/oilcan"
+    package.mkdir(parents=True)
+    monkeypatch.setattr(closure, "ROOT", tmp_path)
+    monkeypatch.setattr(closure, "SRC", tmp_path / "src")
+    script = tmp_path / "script.py"
+    script.write_text("import oilcan.part\n", encoding="utf-8")
+    (package / "part.py").write_text("", encoding="utf-8")
+    for text, expected in (('"""What is inside."""\n', {"src/oilcan/part.py"}),
+                           ('"""What is inside."""\nLIMIT = 1\n', {"src/oilcan/part.py", "src/oilcan/__init__.py"})):
+        (package / "__init__.py").write_text(text, encoding="utf-8")
+        assert import_closure(script) == expected
 
 
 @pytest.mark.parametrize("address", STAGES)

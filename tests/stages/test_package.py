@@ -10,9 +10,10 @@ from tests.stages.running import run_stage
 from tests.training_frames import INDEPENDENT, fleet, independent, write
 
 from oilcan.ground.errors import IntegrityError
+from oilcan.io.batches import feature_rows
 from oilcan.io.bundle import bundle_folder
 from oilcan.io.bundle.model_folder import read_model
-from oilcan.io.stage import feature_rows, files
+from oilcan.io.stage import files
 from oilcan.scoring.scorer import score
 
 

@@ -5,7 +5,8 @@ import pytest
 from tests.training_frames import fleet, plan, write
 
 from oilcan.ground.errors import IntegrityError
-from oilcan.io.stage import feature_rows, table_files
+from oilcan.io.batches import feature_rows
+from oilcan.io.stage import table_files
 
 
 def test_rows_and_features_come_in_the_order_of_the_rows(tmp_path):

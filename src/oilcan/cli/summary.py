@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from oilcan.core.judging.policy_names import name_of
+from oilcan.core.phrasing.policy_names import name_of
+from oilcan.core.phrasing.quantities import between, number, percent
 from oilcan.ground.errors import DataError
-from oilcan.ground.quantities import between, number, percent
 from oilcan.io.repository.repository_root import find_root
 
 _FILES: Final = {

@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from oilcan.contract import Task
-from oilcan.core.judging.policy_names import name_of
+from oilcan.core.phrasing.policy_names import name_of
+from oilcan.core.phrasing.quantities import between, number
 from oilcan.governance.task_numbers import of_each_task
-from oilcan.ground.quantities import between, number
 from oilcan.params.review import ReviewParams
 
 Decision = Literal["promote", "hold", "reject"]

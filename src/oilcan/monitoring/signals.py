@@ -8,7 +8,7 @@ import numpy as np
 from oilcan.contract import Contract
 from oilcan.core.bundle.watch_reference import WatchedColumn, WatchReference
 from oilcan.core.features.plan import FeaturePlan
-from oilcan.core.features.signals.readings_to_signals import processed
+from oilcan.core.features.readings_to_signals import processed
 from oilcan.monitoring.statistics.cells import Signals
 
 

@@ -11,7 +11,8 @@ from oilcan.core.alarms import crews
 from oilcan.core.model.fitted import Fitted
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import KEY, MACHINE, PART, TIME
-from oilcan.io.stage import feature_rows, table_files
+from oilcan.io.batches import feature_rows
+from oilcan.io.stage import table_files
 from oilcan.monitoring.reference.reference_assembling import Accepted
 from oilcan.monitoring.statistics.forecast_history import FleetEvents, ForecastRows
 from oilcan.scoring.scorer import score

@@ -12,8 +12,8 @@ import pandas as pd
 from oilcan.core.bundle.bundle import Bundle
 from oilcan.ground.columns import KEY
 from oilcan.ground.errors import DataError
-from oilcan.io.stage.progress import Progress
-from oilcan.io.stage.score_tables import ScoreTables, forecasts_file
+from oilcan.io.batches.progress import Progress
+from oilcan.io.batches.score_tables import ScoreTables, forecasts_file
 from oilcan.scoring import history
 from oilcan.scoring.scorer import score
 

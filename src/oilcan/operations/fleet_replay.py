@@ -10,11 +10,11 @@ import pandas as pd
 
 from oilcan.ground.columns import TIME
 from oilcan.ground.errors import DataError
+from oilcan.io.batches.progress import Progress
 from oilcan.io.http.client import Api
 from oilcan.io.http.replay import Fleet
 from oilcan.io.repository import whole_params
 from oilcan.io.stage import stage_inputs
-from oilcan.io.stage.progress import Progress
 
 
 @dataclass(frozen=True)

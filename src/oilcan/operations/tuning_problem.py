@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Final
 
 from oilcan.ground.errors import DataError, ParamsError
+from oilcan.io.batches import feature_rows
 from oilcan.io.repository import whole_params
 from oilcan.io.repository.dvc_command import stale_stages
-from oilcan.io.stage import feature_rows, stage_inputs
+from oilcan.io.stage import stage_inputs
+from oilcan.operations.search_space import Search, Space
 from oilcan.params.section import section
 from oilcan.training.cross import choose_family
 from oilcan.training.recipe import candidates
 from oilcan.training.sample import Sample
-from oilcan.training.search_space import Search, Space
 from oilcan.training.targets import Target
 
 _UPSTREAM: Final = ("fetch", "simulate", "ingest", "prepare", "featurize")

@@ -15,7 +15,7 @@ from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import CODE, COMPONENT, EVENT_KEYS, MACHINE, MODE, TIME
 from oilcan.ground.errors import DataError
 from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
-from oilcan.io.stage.score_tables import ScoreTables
+from oilcan.io.batches.score_tables import ScoreTables
 from oilcan.io.stores import Store, open_store
 from oilcan.io.stores.values import layout_of
 from oilcan.monitoring.statistics.quality_statistics import Arrivals

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from oilcan.contract import Column, Contract, Task
+from oilcan.core.phrasing.quantities import between, money, number
 from oilcan.governance.gate import Verdict
-from oilcan.ground.quantities import between, money, number
 from oilcan.reports.rendering import markdown
 
 

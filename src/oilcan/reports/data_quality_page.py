@@ -8,9 +8,9 @@ from typing import Any, Final
 import numpy as np
 
 from oilcan.contract import Contract
+from oilcan.core.phrasing.quantities import between, number, percent, unit_words
 from oilcan.core.quality import Verdict
 from oilcan.ground.columns import MACHINE
-from oilcan.ground.quantities import between, number, percent, unit_words
 from oilcan.reports.rendering import html
 
 SHOWN_MACHINES: Final = 40          # of the heat map; those with most missing rows

@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Any, Final
 
 from oilcan.contract import Contract
-from oilcan.core.judging.policy_names import name_of
+from oilcan.core.phrasing.policy_names import name_of
+from oilcan.core.phrasing.quantities import between, money, number, percent, span
 from oilcan.evaluation.plots import headline_of
 from oilcan.evaluation.results import Evaluation, false_alarm_rate
 from oilcan.governance.gate import Verdict, simple_costs
 from oilcan.governance.task_numbers import of_each_task
 from oilcan.ground.durations import Duration
-from oilcan.ground.quantities import between, money, number, percent, span
 from oilcan.reports import sentences
 from oilcan.reports.drawing.charts import charts
 from oilcan.reports.drawing.policy_styles import STYLES

@@ -7,8 +7,8 @@ import vl_convert
 
 from oilcan.core.exploration.fleet_findings import Exploration, Lives
 from oilcan.core.exploration.holdings import SHOWN
+from oilcan.core.phrasing.quantities import number, percent, span
 from oilcan.ground.columns import MACHINE
-from oilcan.ground.quantities import number, percent, span
 from oilcan.reports import exploration_tables as tables
 from oilcan.reports import rendering
 from oilcan.reports.drawing import exploration_charts as charts

@@ -8,7 +8,7 @@ import numpy as np
 
 from oilcan.core.exploration.fleet_findings import Exploration
 from oilcan.core.exploration.warning_signs import FEWEST, ModeSigns
-from oilcan.ground.quantities import between, number, percent, span
+from oilcan.core.phrasing.quantities import between, number, percent, span
 
 
 def picture_id(mode: ModeSigns) -> str:

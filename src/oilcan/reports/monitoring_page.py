@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 
 from oilcan.contract import Contract
-from oilcan.ground.quantities import number
+from oilcan.core.phrasing.quantities import number
 from oilcan.monitoring.statistics.input_statistics import STATISTICS
 from oilcan.monitoring.statistics.label_free import SENTENCE
 from oilcan.monitoring.watch_report import Explained, WatchReport

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from oilcan.core.judging.policy_names import name_of
+from oilcan.core.phrasing.policy_names import name_of
+from oilcan.core.phrasing.quantities import between, money, number, percent, span
 from oilcan.evaluation.results import false_alarm_rate
-from oilcan.ground.quantities import between, money, number, percent, span
 
 Numbers = dict[str, Any]
 

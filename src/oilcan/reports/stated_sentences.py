@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from oilcan.contract import Contract
-from oilcan.ground.quantities import between, number, percent
+from oilcan.core.phrasing.quantities import between, number, percent
 
 
 def stated_sentences(metrics: Mapping[str, Any], contract: Contract) -> list[str]:

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from oilcan.contract import Task
-from oilcan.core.judging.policy_names import name_of
+from oilcan.core.phrasing.policy_names import name_of
+from oilcan.core.phrasing.quantities import money, number, percent, span
 from oilcan.governance.gate import simple_costs
 from oilcan.governance.task_numbers import of_each_task
-from oilcan.ground.quantities import money, number, percent, span
 
 Numbers = Mapping[str, Any]
 Weakness = tuple[int, str]          # how bad, and the sentence

@@ -8,8 +8,8 @@ import pandas as pd
 from scipy import stats
 
 from oilcan.core.exploration.fleet_record import FleetRecord
+from oilcan.core.phrasing.quantities import number, percent
 from oilcan.ground.columns import CODE, COMPONENT, MACHINE, PART, TIME, ticks
-from oilcan.ground.quantities import number, percent
 
 ENOUGH: Final = 30  # with so many failures an announced share has an interval of about +- 18 points
 MOVED: Final = 0.2  # population stability index between parts that is worth a line

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from oilcan.core.exploration.warning_signs import ModeSigns, announceable
-from oilcan.ground.quantities import span
+from oilcan.core.phrasing.quantities import span
 
 KEPT: Final = 0.9  # a longer lead time is fine while this share of what is announceable stays so
 

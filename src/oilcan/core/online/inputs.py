@@ -11,8 +11,8 @@ import numpy as np
 
 from oilcan.contract import Contract
 from oilcan.core.features.plan import Category, FeaturePlan
+from oilcan.core.features.readings_to_signals import processed
 from oilcan.core.features.signals.health_index import regime_of
-from oilcan.core.features.signals.readings_to_signals import processed
 from oilcan.core.online.state.machine_arrays import NONE, Taken
 from oilcan.core.online.state.reading_block import Block
 from oilcan.core.online.state.signal_state import Processed

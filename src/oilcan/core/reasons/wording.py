@@ -6,7 +6,7 @@ from typing import Final
 
 from oilcan.core.features.plan import Feature, FeaturePlan
 from oilcan.core.features.signals.surface import Surface
-from oilcan.ground.quantities import number, span, unit_words
+from oilcan.core.phrasing.quantities import number, span, unit_words
 
 _FLAT: Final = 0.005                        # share of the larger number below which two numbers count as equal
 _SMALL: Final = 0.1                         # share of the value below which the normal of a difference counts as zero

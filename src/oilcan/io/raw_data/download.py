@@ -20,8 +20,8 @@ from typing import Any, Final
 
 from oilcan import __version__
 from oilcan.ground.errors import DataError, IntegrityError, bullet_list
+from oilcan.io.batches.progress import Progress
 from oilcan.io.stage.digests import sha256 as sha256_of
-from oilcan.io.stage.progress import Progress
 
 _CHUNK: Final = 1 << 18
 _WORTH_ANOTHER_TRY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})

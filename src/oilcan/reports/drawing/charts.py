@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from oilcan.core.judging.policy_names import name_of
+from oilcan.core.phrasing.policy_names import name_of
 from oilcan.evaluation.results import Evaluation, false_alarm_rate
 from oilcan.reports.drawing.policy_styles import STYLES
 from oilcan.reports.drawing.quality_charts import quality_charts

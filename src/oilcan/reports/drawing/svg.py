@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from oilcan.ground.quantities import compact
+from oilcan.core.phrasing.quantities import compact
 
 _WIDTH: Final = 520.0
 _HEIGHT: Final = 300.0

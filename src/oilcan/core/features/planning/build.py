@@ -17,6 +17,8 @@ from oilcan.core.features.families.fleet import learn_reference
 from oilcan.core.features.families.registry import FAMILIES
 from oilcan.core.features.learning import NUMERIC, Learned, column_types
 from oilcan.core.features.plan import Category, FeaturePlan, FleetReference, Sensor
+from oilcan.core.features.planning import compound
+from oilcan.core.features.planning.compound import spread
 from oilcan.core.features.planning.usable import (
     category,
     choose_sensors,
@@ -25,8 +27,6 @@ from oilcan.core.features.planning.usable import (
     static_columns,
     text_columns,
 )
-from oilcan.core.features.signals import compound
-from oilcan.core.features.signals.compound import spread
 from oilcan.core.features.signals.regimes import Clusters, learn_regimes
 from oilcan.core.features.signals.surface import Surface
 from oilcan.ground.columns import MACHINE
