@@ -14,7 +14,7 @@ from typing import Final
 from oilcan import __version__
 from oilcan.ground.errors import OilcanError, disk_trouble
 
-GROUPS: Final = ("summary", "dataset", "explore", "verify", "ready", "fresh", "promote", "keys", "serve",
+GROUPS: Final = ("summary", "dataset", "explore", "verify", "ready", "fresh", "promote", "audit", "keys", "serve",
                  "bundle_commands", "score", "monitor", "decide", "tune", "replay_stream")
 
 

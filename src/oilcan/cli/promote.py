@@ -16,10 +16,13 @@ def register(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Promote, and name what to commit."""
-    from oilcan.io.repository.repository_root import find_root
-    from oilcan.operations.promotion import promote
+    from datetime import UTC, datetime
 
-    promoted = promote(find_root(), approver=args.approver, reason=args.reason, override=args.override)
+    from oilcan.io.repository.repository_root import find_root
+    from oilcan.operations.governing.promotion import promote
+
+    promoted = promote(find_root(), approver=args.approver, reason=args.reason, at=datetime.now(UTC),
+                       override=args.override)
     print(f"champion: bundle {promoted.bundle[:12]} of {promoted.dataset}, approved by {args.approver}\n"
           f"Commit models/champion.json, models/champion.dvc and models/.gitignore, then `dvc push`.")
     return 0

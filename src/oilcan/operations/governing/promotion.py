@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from oilcan.ground.errors import OilcanError
@@ -9,6 +10,7 @@ from oilcan.io.bundle import champion
 from oilcan.io.bundle.bundle_folder import load_bundle
 from oilcan.io.repository.dvc_command import add
 from oilcan.io.stage import files
+from oilcan.operations.governing.audit_log import Act, append
 
 
 @dataclass(frozen=True)
@@ -19,11 +21,13 @@ class Promoted:
     dataset: str
 
 
-def promote(root: Path, *, approver: str, reason: str, override: bool = False) -> Promoted:
+def promote(root: Path, *, approver: str, reason: str, at: datetime, override: bool = False) -> Promoted:
     """Copy models/bundle to models/champion, note who approved it and why, and have DVC track the copy.
 
     Parameters
     ----------
+    at
+        When it was decided, with a time zone; the audit log has it.
     override
         Promote although the gate said hold or reject.
 
@@ -47,4 +51,8 @@ def promote(root: Path, *, approver: str, reason: str, override: bool = False) -
     note = champion.Champion(bundle=bundle.digest, approval=approval)
     files.write_json(note.model_dump(), root / "models/champion.json")
     add(root, "models/champion")
+    detail = {"decision": decision, "override": override}
+    act = Act("promotion", by=approver, why=reason, dataset=bundle.contract.name, commit="HEAD", bundle=bundle.digest,
+              detail=detail)
+    append(root, act, at=at)
     return Promoted(bundle.digest, bundle.contract.name)
