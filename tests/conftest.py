@@ -135,6 +135,7 @@ def _fresh_checkout(path: Path) -> Repo:
     repo = Repo(path)
     repo.run("git", "init", "-q", "-b", "main")
     repo.set_params(**SMALL)
+    repo.run("git", "add", "--all", "--force")      # the sample store is tracked, and ignored so that nothing joins it
     repo.commit("the code, with a small fleet")
     return repo
 

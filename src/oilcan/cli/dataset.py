@@ -90,8 +90,13 @@ def run_fetch(args: argparse.Namespace) -> int:
 
 
 def _next(args: argparse.Namespace) -> int:
+    from oilcan.io.stage.dvc_files import tracked_raw
+
     if not args.no_record:
-        print(f"recorded by DVC as data/dvc.yaml:fetch@{args.name}; keep it with "
-              f"`git add data/fetched.yaml data/dvc.lock data/raw/.gitignore datasets/{args.name}.yaml`\n"
-              f"next: dvc exp run -S dataset={args.name}")
+        if args.name in tracked_raw(find_root()):
+            print(f"recorded by DVC in data/raw/{args.name}.dvc")
+        else:
+            print(f"recorded by DVC as data/dvc.yaml:fetch@{args.name}; keep it with "
+                  f"`git add data/fetched.yaml data/dvc.lock data/raw/.gitignore datasets/{args.name}.yaml`")
+        print(f"next: dvc exp run -S dataset={args.name}")
     return 0

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from oilcan.contract import UNKNOWN
 from oilcan.core.draft import NAME, draft_contract
-from oilcan.ground.errors import ContractError
+from oilcan.ground.errors import ContractError, DataError, bullet_list
 from oilcan.io.raw_data import fetch, inspection, placing, queries
+from oilcan.io.raw_data.raw_files import not_right, survey
 from oilcan.io.repository.dvc_command import record_raw
+from oilcan.io.repository.remotes import pull_raw
 from oilcan.io.repository.repository_root import short
 from oilcan.io.stage import files, stage_inputs
 
@@ -83,9 +85,9 @@ def place(root: Path, name: str, source: Path | None, *, any_version: bool, reco
 
 
 def download(root: Path, name: str, *, record: bool) -> Brought:
-    """Run the queries of a contract and download its missing files; raises as `place`.
+    """Run the queries of a contract and bring its missing files from a remote that has them, or their address.
 
-    The sha256 of a query's first answer is written into the contract.
+    Raises as `place`. The sha256 of a query's first answer is written into the contract.
     """
     where, folder = contract_file(root, name), root / "data/raw" / name
     contract = stage_inputs.read_contract(where)
@@ -94,7 +96,15 @@ def download(root: Path, name: str, *, record: bool) -> Brought:
     if pins:
         files.write_text(queries.record_pins(where.read_text(encoding="utf-8"), pins), where)
         contract = stage_inputs.read_contract(where)
-    fetched = fetch.bring(contract, folder) + taken
+    missing = len(not_right(survey(contract, folder)))
+    asked_in_vain = pull_raw(root, name) if missing else []
+    try:
+        fetch.bring(contract, folder)
+    except DataError as err:
+        if asked_in_vain:
+            raise DataError(bullet_list(f"{err}\nNo remote has them either", asked_in_vain)) from err
+        raise
+    fetched = missing + taken
     if record:
         record_raw(root, name)
     return Brought(folder, fetched, len(contract.source.files) - fetched, len(pins))

@@ -13,7 +13,7 @@ from typing import Any, Final
 import yaml
 
 from oilcan.ground.errors import OilcanError
-from oilcan.io.stage.dvc_files import find_stage, stage_names
+from oilcan.io.stage.dvc_files import find_stage, stage_names, tracked_raw, tracked_raw_file
 from oilcan.io.stage.files import write_text
 
 FETCHED: Final = Path("data/fetched.yaml")
@@ -40,10 +40,10 @@ def stale_stages(root: Path) -> list[Stale]:
     OilcanError
         If DVC fails.
     """
-    dry = _dvc(root, "repro", "--dry", "--allow-missing")
+    dry = call_dvc(root, "repro", "--dry", "--allow-missing")
     first = _RUNNING.findall(dry.stdout)
     if dry.returncode and not first:
-        raise OilcanError(f"dvc.yaml: DVC cannot list what would run:\n{_output(dry)}\nFix that first.")
+        raise OilcanError(f"dvc.yaml: DVC cannot list what would run:\n{printed(dry)}\nFix that first.")
     if not first:
         return []
     reasons = _reasons(root)
@@ -54,15 +54,22 @@ def stale_stages(root: Path) -> list[Stale]:
 def record_raw(root: Path, name: str) -> str:
     """Have DVC check and record data/raw/<name> by the stage `fetch@<name>`; returns what DVC printed.
 
-    Until then DVC does not know the files: `dvc push` and `dvc exp run --temp` leave them out.
+    Until then DVC does not know the files: `dvc push` and `dvc exp run --temp` leave them out. Files that
+    data/raw/<name>.dvc tracks are recorded there instead.
     """
+    if name in tracked_raw(root):
+        file = tracked_raw_file(root, name)
+        done = call_dvc(root, "commit", "--force", str(file.relative_to(root)))
+        if done.returncode:
+            raise OilcanError(f"{file.name}: DVC does not record the files:\n{printed(done)}\nFix that first.")
+        return done.stdout
     path = root / FETCHED
     names = set(_load(path).get("fetched", []))
     if name not in names:
         write_text(_HEADER + yaml.safe_dump({"fetched": sorted({*names, name})}), path)
-    done = _dvc(root, "repro", "--single-item", f"data/dvc.yaml:fetch@{name}")
+    done = call_dvc(root, "repro", "--single-item", f"data/dvc.yaml:fetch@{name}")
     if done.returncode:
-        raise OilcanError(f"data/dvc.yaml: stage fetch@{name} failed:\n{_output(done)}")
+        raise OilcanError(f"data/dvc.yaml: stage fetch@{name} failed:\n{printed(done)}")
     return done.stdout
 
 
@@ -74,17 +81,17 @@ def add(root: Path, path: str) -> None:
     OilcanError
         If DVC refuses.
     """
-    done = _dvc(root, "add", "--quiet", path)
+    done = call_dvc(root, "add", "--quiet", path)
     if done.returncode:
-        raise OilcanError(f"{path}: DVC does not take it:\n{_output(done)}\nFix that, then try again.")
+        raise OilcanError(f"{path}: DVC does not take it:\n{printed(done)}\nFix that, then try again.")
 
 
 def _reasons(root: Path) -> dict[str, tuple[str, ...]]:
-    status = _dvc(root, "status", "--json")
+    status = call_dvc(root, "status", "--json")
     try:
         changed: dict[str, list[Any]] = json.loads(status.stdout)
     except json.JSONDecodeError as err:
-        raise OilcanError(f"dvc.yaml: DVC cannot list what changed:\n{_output(status)}\nFix that first.") from err
+        raise OilcanError(f"dvc.yaml: DVC cannot list what changed:\n{printed(status)}\nFix that first.") from err
     return {
         stage: tuple(line for change in changes for line in _lines(change, root, stage))
         for stage, changes in changed.items()
@@ -152,12 +159,14 @@ def _following(root: Path, first: Sequence[str]) -> list[tuple[str, str]]:
     return list(following.items())
 
 
-def _dvc(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def call_dvc(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run one command of DVC in `root`; it fails quietly, so look at `returncode`."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = os.environ | {"DVC_NO_ANALYTICS": "1", "PYTHONUTF8": "1", "PATH": path}
     return subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=root, env=environment, check=False,
                           capture_output=True, encoding="utf-8", stdin=subprocess.DEVNULL)
 
 
-def _output(done: subprocess.CompletedProcess[str]) -> str:
+def printed(done: subprocess.CompletedProcess[str]) -> str:
+    """What a command printed, without empty lines."""
     return "\n".join(line for line in (done.stdout + done.stderr).splitlines() if line.strip())

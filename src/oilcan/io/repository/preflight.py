@@ -8,7 +8,7 @@ from oilcan.contract import Contract
 from oilcan.ground.errors import DataError, bullet_list
 from oilcan.io.repository.repository_root import short
 from oilcan.io.repository.whole_params import read_all_params
-from oilcan.io.stage.dvc_files import PIPELINES, find_stage
+from oilcan.io.stage.dvc_files import PIPELINES, find_stage, tracked_raw
 from oilcan.io.stage.stage_inputs import read_contract, read_yaml
 
 
@@ -25,7 +25,7 @@ def check(root: Path) -> str:
     name = read_all_params(Path(short(root / "params.yaml"))).dataset
     contract = read_contract(Path(short(root / "datasets" / f"{name}.yaml")))
     if f"data/raw/{name}" not in _made(root):
-        _check_raw(contract, root / "data/raw" / name)
+        _check_raw(contract, root / "data/raw" / name, recorded=name in tracked_raw(root))
     return name
 
 
@@ -49,7 +49,7 @@ def _made(root: Path) -> set[str]:
     return {out for name in names for out in find_stage(root, f"{PIPELINES[1]}:{name}").outs}
 
 
-def _check_raw(contract: Contract, folder: Path) -> None:
+def _check_raw(contract: Contract, folder: Path, *, recorded: bool) -> None:
     missing = [
         f"tables.{name}: no file {pattern!r}"
         for name, table in contract.tables.items()
@@ -57,7 +57,8 @@ def _check_raw(contract: Contract, folder: Path) -> None:
         if not any(path.is_file() for path in folder.glob(pattern))
     ]
     if missing:
+        pull = f"Pull them with `dvc pull data/raw/{contract.name}`, place" if recorded else "Place"
         raise DataError(bullet_list(
-            f"data/raw/{contract.name}: raw files are not in place. Place them with `oilcan dataset place "
+            f"data/raw/{contract.name}: raw files are not in place. {pull} them with `oilcan dataset place "
             f"{contract.name} --from FOLDER`, fetch them with `oilcan dataset fetch {contract.name}`, or see "
             f"datasets/{contract.name}.yaml: source", missing))

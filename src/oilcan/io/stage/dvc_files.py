@@ -48,14 +48,27 @@ def stage_names(root: Path) -> list[str]:
 
 
 def recorded_outputs(root: Path) -> dict[str, str]:
-    """Path from the root -> md5 of every stage output that a dvc.lock records."""
+    """Path from the root -> md5 of every stage output that a dvc.lock records, and of raw data that DVC tracks."""
     recorded: dict[str, str] = {}
+    for name in tracked_raw(root):
+        (out,) = load_yaml(tracked_raw_file(root, name))["outs"]
+        recorded[f"data/raw/{name}"] = out["md5"]
     for file in PIPELINES:
         lock = root / Path(file).with_suffix(".lock")
         if lock.exists():
             for stage in (load_yaml(lock).get("stages") or {}).values():
                 recorded |= {out["path"]: out["md5"] for out in stage.get("outs", []) if "md5" in out}
     return {path.removeprefix("../"): md5 for path, md5 in recorded.items()}
+
+
+def tracked_raw(root: Path) -> list[str]:
+    """Data sets whose raw files are tracked by a file `data/raw/NAME.dvc`, not made by a stage."""
+    return sorted(file.stem for file in (root / "data/raw").glob("*.dvc"))
+
+
+def tracked_raw_file(root: Path, name: str) -> Path:
+    """Where DVC notes the digest of raw files that no stage makes."""
+    return root / f"data/raw/{name}.dvc"
 
 
 def _paths(entry: dict[str, Any], word: str) -> list[str]:
