@@ -131,7 +131,7 @@ def stored(plant: Path, url: str) -> None:
     """The plant's tables as the service would have taken them in, in an order of its own, with its forecasts."""
     bundle = bundle_folder.load_bundle(plant / "models/bundle")
     tables = CanonicalTables(plant / "data/canonical")
-    source = StoreTables(url, bundle.contract)
+    source = StoreTables.opened(url, bundle.contract)
     source.close()
     store = open_store(url)
     columns = source.columns
@@ -161,7 +161,7 @@ def test_the_store_of_a_service_and_its_tables_say_the_same_of_the_same_windows(
     watch = monitor.open_watch(watched_plant / "models/bundle", monitor.read_rules(watched_plant / "monitoring.yaml"),
                                None)
     since = monitor.exact_time("2024-05-06", watch.bundle.contract)
-    sources = (StoreTables(url, watch.bundle.contract), CanonicalTables(watched_plant / "data/canonical"))
+    sources = (StoreTables.opened(url, watch.bundle.contract), CanonicalTables(watched_plant / "data/canonical"))
     reports = [monitor.watch_tables(watch, source, since=since, until=None, machines_at_once=25) for source in sources]
     ours, tables = (report.details() for report in reports)
     for mine, theirs in zip(ours["windows"], tables["windows"], strict=True):

@@ -29,7 +29,13 @@ from oilcan.monitoring.limits.limit_material import (
 from oilcan.monitoring.reference.reference_building import window_slots
 from oilcan.monitoring.statistics.cells import Cells
 from oilcan.monitoring.statistics.event_statistics import EventCounts, Rate, event_findings
-from oilcan.monitoring.statistics.forecast_history import FleetEvents, ForecastRows, event_counts, window_figures
+from oilcan.monitoring.statistics.forecast_history import (
+    FleetEvents,
+    ForecastRows,
+    event_counts,
+    unknown_codes,
+    window_figures,
+)
 from oilcan.monitoring.statistics.input_statistics import REACH, STATISTICS, MachineWindows, statistics
 from oilcan.monitoring.statistics.quality_statistics import (
     Arrivals,
@@ -39,6 +45,7 @@ from oilcan.monitoring.statistics.quality_statistics import (
     quality_findings,
     silent_machines,
 )
+from oilcan.monitoring.statistics.shadow_figures import shadow_figures
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.monitoring import MonitoringParams
 
@@ -59,6 +66,8 @@ class Observed:
         None where there are none to be had.
     arrivals
         Window -> how its readings arrived.
+    shadow
+        Forecasts of a challenger; None where there is none.
     """
 
     cells: Cells
@@ -66,6 +75,7 @@ class Observed:
     kinds: Mapping[str, Mapping[str, str]]
     forecasts: ForecastRows | None = None
     arrivals: Mapping[int, Arrivals] = field(default_factory=dict)
+    shadow: ForecastRows | None = None
 
 
 @dataclass(frozen=True)
@@ -132,7 +142,7 @@ class Watcher:
         inputs, scaled, drifted, unknown = self._inputs(seen, window, len(reporting))
         events, rare = self._events(seen, window)
         return Watched(window, len(reporting), int(counts.readings.sum()), inputs, scaled, self._context(counts),
-                       self._quality(counts, seen.arrivals.get(window)), self._figures(seen, window),
+                       self._quality(counts, seen, window), self._figures(seen, window),
                        (*findings, *drifted, *events), (*unknown, *rare))
 
     def _inputs(self, seen: Observed, window: int, reporting: int) -> tuple[dict[str, Any], dict[str, Any],
@@ -206,19 +216,24 @@ class Watcher:
                 out[column.name] = float(gap.mean() / self.reference.raw_scale[at]) if len(gap) else None
         return out
 
-    def _quality(self, counts: QualityCounts, arrivals: Arrivals | None) -> dict[str, Any]:
+    def _quality(self, counts: QualityCounts, seen: Observed, window: int) -> dict[str, Any]:
+        arrivals = seen.arrivals.get(window)
         shares = {name: {column: _plain(np.nanmean(values[:, at]) if (~np.isnan(values[:, at])).any() else np.nan)
                          for at, column in enumerate(self.reference.names)
                          if self.reference.columns[at].kind != "computed"}
                   for name, values in counts.shares.items()}
         return {**shares, "aside_share": float(counts.aside.sum() / max(counts.readings.sum(), 1)),
                 "late": arrivals.late if arrivals else None, "duplicate": arrivals.duplicate if arrivals else None,
-                "conflicting": arrivals.conflicting if arrivals else None}
+                "conflicting": arrivals.conflicting if arrivals else None,
+                "unknown_codes": unknown_codes(self.axis, window, seen.events, self.reference.facts.get("codes"))}
 
     def _figures(self, seen: Observed, window: int) -> dict[str, Any]:
         if seen.forecasts is None:
             return {}
-        return window_figures(self.axis, window, seen.forecasts, self.contract, self._quantiles)
+        figures = window_figures(self.axis, window, seen.forecasts, self.contract, self._quantiles)
+        if seen.shadow is None:
+            return figures
+        return figures | {"shadow": shadow_figures(self.axis, window, seen.forecasts, seen.shadow)}
 
     def _named(self, values: np.ndarray) -> dict[str, dict[str, float | None]]:
         return {column.name: {name: _plain(values[at, number]) for number, name in enumerate(STATISTICS)}

@@ -1,7 +1,7 @@
 """Watch stored tables: read them, judge their windows in order, and say what has changed."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,7 @@ import pandas as pd
 from oilcan.contract import Contract
 from oilcan.core.alarms import crews
 from oilcan.core.bundle.bundle import Bundle
-from oilcan.core.bundle.watch_reference import BINS, WatchReference
+from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import MACHINE, TIME
 from oilcan.ground.errors import DataError, IntegrityError
@@ -21,13 +21,11 @@ from oilcan.io.bundle import bundle_folder
 from oilcan.io.repository.repository_root import find_root
 from oilcan.io.stage import stage_inputs
 from oilcan.monitoring.alerts.alert_book import AlertBook
+from oilcan.monitoring.fleet_counts import FleetCounts, Judges, clocks_ahead
 from oilcan.monitoring.limits.limit_material import Material
-from oilcan.monitoring.reference.partition_passes import count_readings, numbers
-from oilcan.monitoring.reference.reference_assembling import groups_of, machine_kinds
+from oilcan.monitoring.reference.reference_assembling import machine_kinds
 from oilcan.monitoring.reference.reference_building import merged, step_facts
-from oilcan.monitoring.statistics.cells import Cells
 from oilcan.monitoring.statistics.forecast_history import FleetEvents, ForecastRows
-from oilcan.monitoring.statistics.quality_statistics import Arrivals
 from oilcan.monitoring.watch_report import WatchReport, report_on
 from oilcan.monitoring.watching import Observed, Watcher, slots_before
 from oilcan.monitoring.window_axis import WindowAxis
@@ -37,7 +35,6 @@ from oilcan.params.section import section
 
 MATERIAL: Final = "material.npz"
 _AT_ONCE: Final = 25                    # machines: bounds the memory of a command
-_FEWEST_CLOCKS: Final = 3               # with fewer machines nobody knows whose clock is wrong
 EXIT: Final = {"calm": 0, "alert": 3, "unknown": 4}     # of `oilcan monitor`
 
 
@@ -59,6 +56,15 @@ class Watch:
     def axis(self) -> WindowAxis:
         """Slots and windows."""
         return WindowAxis.parse(self.reference.window, counts_cycles=self.bundle.contract.time.kind == "cycle")
+
+    @property
+    def judges(self) -> Judges:
+        """What readings are counted against."""
+        return Judges(self.bundle.contract, self.bundle.plan, self.reference, self.axis)
+
+    def watcher(self) -> Watcher:
+        """The judge of windows."""
+        return Watcher(self.bundle.contract, self.reference, self.bundle.drift_reference, self.rules, self.material)
 
 
 @dataclass(frozen=True)
@@ -166,21 +172,35 @@ def watch_tables(watch: Watch, source: Source, *, since: int | None, until: int 
     begin = reference.last if since is None else since
     first = int(axis.window_of(axis.slot_of(np.array([begin + axis.slot - 1])))[0])
     first += int(axis.start(first) < begin)
-    earliest = slots_before(axis, first, watch.rules) * axis.slot
-    seen, newest, clocks = _observe(watch, source, earliest, until, machines_at_once)
-    last = axis.last_whole(newest + axis.slot if until is None else until)
+    counted = count_source(watch, source, slots_before(axis, first, watch.rules), until, machines_at_once)
+    last = axis.last_whole(counted.newest + axis.slot if until is None else until)
     if last < first:
         raise DataError(f"{source.name}: no whole window ({reference.window}) to judge between {axis.name(first)} and "
                         f"the last reading. Wait for more, or move --since or --until.")
+    seen = observed(watch, source, counted, until)
+    return judge(watch, counted, seen, first, last)
+
+
+def judge(watch: Watch, counted: "Counted", seen: Observed, first: int, last: int, watcher: Watcher | None = None
+          ) -> WatchReport:
+    """Judge windows in order, from one to another.
+
+    Parameters
+    ----------
+    watcher
+        One that has drawn its limits before; made anew where not given.
+    """
     watched, book = [], AlertBook(watch.rules.alerts)
-    watcher = Watcher(watch.bundle.contract, reference, watch.bundle.drift_reference, watch.rules, watch.material)
+    watcher = watcher or watch.watcher()
     for window in range(first, last + 1):
-        arrivals = source.arrivals(axis, window) or (clocks if window == last else None)
-        now = replace(seen, arrivals={window: arrivals}) if arrivals else seen
-        each = watcher.window(now, window)
+        arrivals = counted.counts.arrivals.of(window)
+        if window == last and counted.jumped:
+            ahead_h = max(arrivals.ahead_h, *(each / MICROSECONDS_PER_HOUR for each in counted.jumped.values()))
+            arrivals = replace(arrivals, ahead=tuple(sorted({*arrivals.ahead, *counted.jumped})), ahead_h=ahead_h)
+        each = watcher.window(replace(seen, arrivals={window: arrivals}), window)
         book.enter(window, each.findings, each.unknown)
         watched.append(each)
-    return report_on(watched, book, reference, seen, watch.bundle.contract, axis)
+    return report_on(watched, book, watch.reference, seen, watch.bundle.contract, watch.axis)
 
 
 def watch_as_asked(args: argparse.Namespace) -> WatchReport:
@@ -188,85 +208,100 @@ def watch_as_asked(args: argparse.Namespace) -> WatchReport:
     where = paths(args)
     watch = open_watch(where.bundle, read_rules(where.rules), where.material, args.window)
     contract = watch.bundle.contract
-    source: Source = StoreTables(args.store, contract) if args.store else CanonicalTables(where.canonical)
+    source: Source = StoreTables.opened(args.store, contract) if args.store else CanonicalTables(where.canonical)
     return watch_tables(watch, source, since=moment(args.since, contract, "--since"),
                         until=moment(args.until, contract, "--until"), machines_at_once=_AT_ONCE)
 
 
-def _observe(watch: Watch, source: Source, earliest: int, until: int | None, machines_at_once: int
-             ) -> tuple[Observed, int, Arrivals | None]:
-    """What the source holds from an exact time on, its newest time, and clocks that are ahead of the fleet."""
-    bundle, reference, axis = watch.bundle, watch.reference, watch.axis
-    cells = Cells(len(reference.columns), BINS)
-    frames: list[pd.DataFrame] = []
+@dataclass(frozen=True)
+class Counted:
+    """The readings of a source, counted.
+
+    Attributes
+    ----------
+    newest
+        Exact time of the newest reading, those of clocks that jumped left out.
+    jumped
+        Machine whose clock jumped -> how far it is ahead, in exact time.
+    frames
+        Forecasts that came with the readings.
+    """
+
+    counts: FleetCounts
+    newest: int
+    jumped: Mapping[str, int]
+    frames: Sequence[pd.DataFrame] = ()
+
+
+def count_source(watch: Watch, source: Source, first_slot: int, until: int | None, machines_at_once: int) -> Counted:
+    """Count what a source holds from a slot on.
+
+    Raises
+    ------
+    DataError
+        If it holds no reading, or none from there on.
+    """
+    axis, judges, earliest = watch.axis, watch.judges, first_slot * watch.axis.slot
     ends = source.ends()
     if not ends:
         raise DataError(f"{source.name}: holds no reading. Check that data arrive; nothing can be said without them.")
     end, ahead = clocks_ahead(ends, axis)
     newest, jumped, reach = end, dict[str, int](), axis.start(1) - axis.start(0)
-    ids = tuple(str(name) for name in source.machines[MACHINE])
-    groups, group_of = groups_of(bundle.contract, source.machines, ids)
-    known = {name: at for at, name in enumerate(reference.groups)}
-    places = {name: known.get(groups[at], len(reference.groups) - 1) for name, at in zip(ids, group_of, strict=True)}
-    for piece in source.pieces(bundle, earliest, machines_at_once):
-        telemetry, wrong = _without_jumps(piece.telemetry, end, reach, ahead)
+    counts, frames, places = FleetCounts(judges, first_slot), list[pd.DataFrame](), judges.places(source.machines)
+    for piece in source.pieces(watch.bundle, earliest, machines_at_once):
+        kept, wrong = _without_jumps(piece.telemetry, end, reach, ahead)
         jumped |= wrong
-        telemetry = telemetry if until is None else telemetry[exact(telemetry[TIME]) < until]
-        if len(telemetry):
-            time = exact(telemetry[TIME])
-            newest = max(newest, int(time.max()))
-            count_readings(cells, telemetry[MACHINE].astype(str).tolist(), time, numbers(telemetry, bundle.contract),
-                           reference, bundle.plan, axis, places)
+        if until is not None:
+            kept &= exact(piece.telemetry[TIME]) < until
+        if kept.any():
+            newest = max(newest, int(exact(piece.telemetry[TIME])[kept].max()))
+            counts.take(piece.telemetry[kept], places, None if piece.received_at is None else piece.received_at[kept])
         if piece.forecasts is not None:
             frames.append(piece.forecasts)
-    if not cells.machines or newest < earliest:
-        since = axis.name(int(axis.window_of(axis.slot_of(np.array([earliest])))[0]))
+    if not counts.cells.machines or newest < earliest:
+        since = axis.name(int(axis.window_of(np.array([first_slot]))[0]))
         raise DataError(f"{source.name}: holds no reading since {since}. Check that data arrive; nothing can be said "
                         f"without them.")
-    ahead_h = max(jumped.values(), default=0) / MICROSECONDS_PER_HOUR
-    clocks = Arrivals(ahead=tuple(sorted(jumped)), ahead_h=ahead_h) if jumped else None
-    failures = source.events["failures"]
-    events = FleetEvents(failures, source.events["maintenance"], source.events["errors"])
-    forecasts = _forecasts(watch, frames, source, newest if until is None else min(until, newest))
-    return Observed(cells, events, machine_kinds(bundle.contract, source.machines), forecasts), newest, clocks
+    counts.ends |= ends
+    return Counted(counts, newest, jumped, frames)
 
 
-def clocks_ahead(ends: Mapping[str, int], axis: WindowAxis) -> tuple[int, frozenset[str]]:
-    """Exact time at which the fleet ends together, and the machines that end more than a window later.
-
-    Those may go on alone, or their clock has jumped: then they have no reading in the window after the fleet's end.
-    """
-    times = np.sort(np.array(list(ends.values()), dtype=np.int64))
-    if axis.counts_cycles or len(times) < _FEWEST_CLOCKS:
-        return int(times[-1]), frozenset()
-    reach = axis.start(1) - axis.start(0)
-    together = int(times[times <= times[(len(times) - 1) // 2] + reach][-1])
-    return together, frozenset(name for name, time in ends.items() if time > together + reach)
+def observed(watch: Watch, source: Source, counted: Counted, until: int | None = None) -> Observed:
+    """What is known of a fleet: its counts with events and forecasts."""
+    newest = counted.newest if until is None else min(until, counted.newest)
+    events = FleetEvents(source.events["failures"], source.events["maintenance"], source.events["errors"])
+    return Observed(counted.counts.settled(), events, machine_kinds(watch.bundle.contract, source.machines),
+                    forecast_rows(watch.bundle, counted.frames, source, newest))
 
 
 def _without_jumps(telemetry: pd.DataFrame, end: int, reach: int, ahead: frozenset[str]
-                   ) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Readings without those of clocks that jumped, and by how much each of these is ahead."""
+                   ) -> tuple[np.ndarray, dict[str, int]]:
+    """Which readings are not of a clock that jumped, shape (n,), and by how much each of these is ahead.
+
+    A machine that goes on alone has no gap of more than a window after the fleet's end; what comes after one is a jump.
+    """
     time, jumped = exact(telemetry[TIME]), {}
     is_bad = np.zeros(len(telemetry), dtype=bool)
     for machine in ahead & set(telemetry[MACHINE].unique()):
-        mine = (telemetry[MACHINE] == machine).to_numpy()
-        late = mine & (time > end + reach)
-        if not (mine & (time > end) & ~late).any():
-            is_bad |= late
-            jumped[machine] = int(time[late].max()) - end
-    return telemetry[~is_bad], jumped
+        mine = np.flatnonzero((telemetry[MACHINE] == machine).to_numpy() & (time > end))
+        mine = mine[np.argsort(time[mine], kind="stable")]
+        gaps = np.flatnonzero(np.diff(time[mine], prepend=end) > reach)
+        if len(gaps):
+            is_bad[mine[gaps[0]:]] = True
+            jumped[machine] = int(time[mine].max()) - end
+    return ~is_bad, jumped
 
 
-def _forecasts(watch: Watch, frames: list[pd.DataFrame], source: Source, until: int) -> ForecastRows | None:
-    contract = watch.bundle.contract
+def forecast_rows(bundle: Bundle, frames: Sequence[pd.DataFrame], source: Source, until: int) -> ForecastRows | None:
+    """Forecasts of a bundle with alarms and outcomes up to an exact time; None where there are none to judge."""
+    contract = bundle.contract
     name, task = contract.headline()
-    policy = watch.bundle.fitted.policies().get(name)
+    policy = bundle.fitted.policies().get(name)
     if task.kind != "failure_within" or policy is None or not frames:
         return None
     frame = pd.concat(frames, ignore_index=True)
     frame = frame[exact(frame[TIME]) <= until].sort_values([MACHINE, TIME], kind="stable", ignore_index=True)
+    if frame.empty:
+        return None
     crew = crews.crews(contract, source.machines, frame[MACHINE])
     return ForecastRows.of(contract, policy, frame, source.events["failures"], until=until, crew=crew)
-
-

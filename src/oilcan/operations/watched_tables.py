@@ -1,6 +1,6 @@
 """Where monitoring reads from: canonical tables, or the store of a service. Some machines at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,12 +14,10 @@ from oilcan.core.prepare.forecast_rows import pick_rows
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import CODE, COMPONENT, EVENT_KEYS, MACHINE, MODE, TIME
 from oilcan.ground.errors import DataError
-from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
+from oilcan.ground.time_units import UNITS_PER_TICK
 from oilcan.io.batches.score_tables import ScoreTables
 from oilcan.io.stores import Store, open_store
 from oilcan.io.stores.values import layout_of
-from oilcan.monitoring.statistics.quality_statistics import Arrivals
-from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.scoring import history
 
 _KIND = {"errors": CODE, "maintenance": COMPONENT, "failures": MODE}
@@ -27,10 +25,17 @@ _KIND = {"errors": CODE, "maintenance": COMPONENT, "failures": MODE}
 
 @dataclass(frozen=True)
 class Piece:
-    """Some machines: readings sorted by machine and time, and forecasts at the stride of the contract."""
+    """Some machines: readings sorted by machine and time, and forecasts at the stride of the contract.
+
+    Attributes
+    ----------
+    received_at
+        Microseconds UTC, shape (n,); None where the source does not keep it.
+    """
 
     telemetry: pd.DataFrame
-    forecasts: pd.DataFrame | None
+    forecasts: pd.DataFrame | None = None
+    received_at: np.ndarray | None = None
 
 
 class Source(Protocol):
@@ -46,10 +51,6 @@ class Source(Protocol):
 
     def ends(self) -> dict[str, int]:
         """Machine -> exact time of its last reading."""
-        ...
-
-    def arrivals(self, axis: WindowAxis, window: int, /) -> Arrivals | None:
-        """How the readings of a window arrived, where that is known."""
         ...
 
 
@@ -81,56 +82,66 @@ class CanonicalTables:
         last = self._tables.last_times()
         return dict(zip(last[MACHINE].astype(str), exact(last[TIME]).tolist(), strict=True))
 
-    def arrivals(self, _axis: WindowAxis, _window: int, /) -> Arrivals | None:
-        """Canonical tables keep no moment of arrival."""
-        return None
-
 
 class StoreTables:
-    """The store of a service; forecasts are those that it logged."""
+    """The store of a service, with a layout in use; forecasts are those that it logged.
 
-    def __init__(self, url: str, contract: Contract) -> None:
+    Parameters
+    ----------
+    upto
+        Last reading that is read, by its number in the store; None reads all.
+    """
+
+    def __init__(self, store: Store, contract: Contract, *, upto: int | None = None) -> None:
         self.name = "the store"
-        self._store: Store = open_store(url)
-        self._contract = contract
-        columns = [name for name in contract.telemetry_columns("sensor", "condition", "static")
-                   if contract.tables["telemetry"].columns.get(name) is not None
-                   and contract.tables["telemetry"].columns[name].type in ("number", "integer", "flag")]
-        self.columns = columns
-        self._store.use_layout(layout_of(contract, columns), 0)
-        known = self._store.machines()
-        self.machines = pd.DataFrame([{MACHINE: machine.machine_id, **machine.static} for machine in known],
-                                     columns=None if known else [MACHINE])
+        self._store, self._contract, self._upto = store, contract, upto
+        self.columns = watched_numbers(contract)
+        self._at = [store.layout.columns.index(name) for name in self.columns]
+        self._known = store.machines()
+        listed = contract.tables["machines"].columns if "machines" in contract.tables else {}
+        self.machines = pd.DataFrame([{MACHINE: machine.machine_id, **machine.static} for machine in self._known],
+                                     columns=[MACHINE, *(name for name in listed if name != MACHINE)])
         self.events = {table: self._records(table) for table in EVENT_KEYS}
 
+    @classmethod
+    def opened(cls, url: str, contract: Contract) -> "StoreTables":
+        """Open a store to look at it; `close` closes it."""
+        store = open_store(url)
+        store.use_layout(layout_of(contract, watched_numbers(contract)), 0)
+        return cls(store, contract)
+
     def pieces(self, _bundle: Bundle, since: int, _machines_at_once: int, /) -> Iterator[Piece]:
-        """Readings and logged forecasts, machine by machine."""
+        """Readings machine by machine, then all forecasts."""
         for machine in self.machines[MACHINE]:
             readings = self._store.readings(machine, since=since, limit=10_000_000)
-            telemetry = pd.DataFrame(readings.values, columns=self.columns)
-            telemetry.insert(0, TIME, _times(readings.times, self._contract))
-            telemetry.insert(0, MACHINE, machine)
-            yield Piece(telemetry, self._forecasts(machine, since))
+            rows = slice(None) if self._upto is None else readings.seqs <= self._upto
+            yield Piece(readings_table(self._contract, self.columns, [machine] * len(readings.times[rows]),
+                                       readings.times[rows], readings.values[rows][:, self._at]),
+                        received_at=readings.received_at[rows])
+        empty = readings_table(self._contract, self.columns, [], np.zeros(0, np.int64),
+                               np.zeros((0, len(self.columns))))
+        yield Piece(empty, self.forecasts(since))
+
+    def forecasts(self, since: int, role: str = "active") -> pd.DataFrame | None:
+        """Logged forecasts at the stride of the contract from an exact time on; None if there are none."""
+        contract = self._contract
+        is_whole = contract.rows.stride is None or contract.split.test_rows == "last"
+        per_tick = UNITS_PER_TICK[contract.time.kind]
+        step = 1 if is_whole or contract.rows.stride is None else round(contract.rows.stride.ticks * per_tick)
+        frames = []
+        for each in self._store.first_forecasts(since, role=role, step=step):
+            frame = pd.DataFrame(each.values, columns=list(each.columns))
+            frame.insert(0, TIME, _times(each.times, contract))
+            frame.insert(0, MACHINE, pd.Series(list(each.machine_ids), dtype="str"))
+            frames.append(frame)
+        if not frames:
+            return None
+        table = pd.concat(frames, ignore_index=True).sort_values([MACHINE, TIME], kind="stable", ignore_index=True)
+        return table.iloc[pick_rows(table, contract)].reset_index(drop=True)
 
     def ends(self) -> dict[str, int]:
         """Machine -> exact time of its last reading."""
-        return {each.machine_id: each.newest for each in self._store.machines() if each.newest is not None}
-
-    def arrivals(self, axis: WindowAxis, window: int, /) -> Arrivals | None:
-        """Readings received after the window in which they count, and those from the future."""
-        start, end = axis.start(window), axis.start(window + 1)
-        if axis.counts_cycles:
-            return None
-        late = count = 0
-        ahead: dict[str, float] = {}
-        for machine in self.machines[MACHINE]:
-            readings = self._store.readings(machine, since=start, until=end, limit=10_000_000)
-            count += len(readings)
-            late += int((readings.received_at >= end).sum())
-            gap = readings.times - readings.received_at
-            if len(gap) and gap.max() > MICROSECONDS_PER_HOUR and readings.received_at.max() < end:
-                ahead[machine] = float(gap.max()) / MICROSECONDS_PER_HOUR
-        return Arrivals(count, late, None, None, tuple(sorted(ahead)), max(ahead.values(), default=0.0))
+        return {each.machine_id: each.newest for each in self._known if each.newest is not None}
 
     def close(self) -> None:
         """Close the store."""
@@ -143,15 +154,21 @@ class StoreTables:
         frame.insert(1, TIME, _times(np.array([row.time for row in found], dtype=np.int64), self._contract))
         return frame
 
-    def _forecasts(self, machine: str, since: int) -> pd.DataFrame | None:
-        made = self._store.forecasts(machine, since=since, limit=10_000_000)
-        if not made:
-            return None
-        frame = pd.DataFrame([{TIME: each.time, **each.values} for each in made])
-        frame = frame.drop_duplicates(TIME, keep="last").sort_values(TIME, ignore_index=True)
-        frame[TIME] = _times(frame[TIME].to_numpy(np.int64), self._contract)
-        frame.insert(0, MACHINE, machine)
-        return frame.iloc[pick_rows(frame, self._contract)].reset_index(drop=True)
+
+def watched_numbers(contract: Contract) -> list[str]:
+    """Numeric telemetry columns of the contract's own table."""
+    columns = contract.tables["telemetry"].columns
+    return [name for name in contract.telemetry_columns("sensor", "condition", "static")
+            if columns.get(name) is not None and columns[name].type in ("number", "integer", "flag")]
+
+
+def readings_table(contract: Contract, columns: Sequence[str], machine_ids: Sequence[str], times: np.ndarray,
+                   values: np.ndarray) -> pd.DataFrame:
+    """Readings of a store as a table: machine_id, time, columns."""
+    table = pd.DataFrame(values, columns=list(columns))
+    table.insert(0, TIME, _times(times, contract))
+    table.insert(0, MACHINE, pd.Series(list(machine_ids), dtype="str"))
+    return table
 
 
 def _times(times: np.ndarray, contract: Contract) -> pd.Series:

@@ -65,6 +65,8 @@ def do(service: FaultyService, step: str, content: object) -> None:
         service.quietly(service.service.live.saver.save)
     elif step == "follow":
         service.quietly(service.service.live.follow)
+    elif step == "watch":
+        service.quietly(service.service.watch.judge_now)
     elif step == "retain":
         service.quietly(lambda: service.store.retain(2_000_000_000_000_000, 10**15, 10**15))
     else:

@@ -27,7 +27,13 @@ from oilcan.monitoring.reference.reference_learning import Levels, group_levels,
 from oilcan.monitoring.signals import watched_columns
 from oilcan.monitoring.statistics.cells import Cells
 from oilcan.monitoring.statistics.event_statistics import EventCounts
-from oilcan.monitoring.statistics.forecast_history import FleetEvents, ForecastRows, event_counts, promised_cost
+from oilcan.monitoring.statistics.forecast_history import (
+    FleetEvents,
+    ForecastRows,
+    event_counts,
+    known_codes,
+    promised_cost,
+)
 from oilcan.monitoring.watching import explained, machine_slots
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.monitoring import MonitoringParams
@@ -101,7 +107,8 @@ def _with_facts(reference: WatchReference, cells: Cells, accepted: Accepted, axi
     columns = tuple(replace(column, is_slow=bool(is_slow)) for column, is_slow in zip(reference.columns, slow,
                                                                                      strict=True))
     facts = merged(quality_facts(everything, axis, reference.raw_scale), step_facts(everything, axis, rules),
-                   rate_facts(reference_counts(everything, accepted, axis)), forecast_facts(accepted, contract))
+                   rate_facts(reference_counts(everything, accepted, axis)), forecast_facts(accepted, contract),
+                   {"codes": known_codes(accepted.events), "rules": rules.model_dump(mode="json")})
     reference = replace(reference, columns=columns, facts=facts)
     kept = kept_machines(reference.group_of, rules.calibration_machines, rules.inputs.seed)
     material = Material(cells.chosen(kept), everything.group_of[kept], everything.is_explained[kept])

@@ -65,6 +65,11 @@ class Cells:
         """Length of the second axis."""
         return int(self.readings.shape[1])
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of all arrays."""
+        return sum(int(getattr(self, name).nbytes) for name in _GROW)
+
     def codes(self, machine_ids: Sequence[str]) -> np.ndarray:
         """Positions of machines, shape (n,); unknown ones are entered at the end."""
         new = [name for name in dict.fromkeys(machine_ids) if name not in self._place]

@@ -4,7 +4,7 @@ The outcome of a forecast is known a horizon and a lead time later. Until then i
 as a hit nor as a false alarm, and figures say from how many rows they come and how long they had to wait.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -118,6 +118,25 @@ def event_counts(axis: WindowAxis, windows: np.ndarray, events: FleetEvents, mac
     if forecasts is not None:
         _add_forecasts(axis, windows, forecasts, count, exposure)
     return EventCounts(count, exposure)
+
+
+def known_codes(events: FleetEvents) -> dict[str, list[str]]:
+    """Table -> the codes, components or modes that occur in it."""
+    return {table: sorted(getattr(events, table)[column].dropna().astype(str).unique())
+            for table, column in _KINDS.items()}
+
+
+def unknown_codes(axis: WindowAxis, window: int, events: FleetEvents, known: Mapping[str, Sequence[str]] | None
+                  ) -> dict[str, list[str]] | None:
+    """Table -> codes of a window that are not among the known ones; None if nobody knows which are."""
+    if known is None:
+        return None
+    out = {}
+    for table, column in _KINDS.items():
+        frame: pd.DataFrame = getattr(events, table)
+        here = frame[_place(axis, np.array([window]), frame) == 0] if len(frame) else frame
+        out[table] = sorted(set(here[column].dropna().astype(str)) - set(known[table]))
+    return out
 
 
 def _add_forecasts(axis: WindowAxis, windows: np.ndarray, rows: ForecastRows, count: dict[str, np.ndarray],

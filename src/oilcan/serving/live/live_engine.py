@@ -56,10 +56,10 @@ class Engine:
         Why the state may not be what the log says; None if it is. Then it is made again before anything is answered.
     """
 
-    def __init__(self, active: Track, store: Store, log: ForecastLog, metrics: Metrics, clock: Callable[[], int]
-                 ) -> None:
+    def __init__(self, active: Track, store: Store, log: ForecastLog, metrics: Metrics, clock: Callable[[], int],
+                 feed: Callable[[Entry], None]) -> None:
         self.active, self.shadow = active, Shadow(None, log, metrics)
-        self._store, self._log, self._metrics, self._clock = store, log, metrics, clock
+        self._store, self._log, self._metrics, self._clock, self._feed = store, log, metrics, clock, feed
         self.board = ForecastBoard(active.served.columns)
         self.alarming = Alarming(active.served, self.board)
         self.cursor = Cursor()
@@ -237,6 +237,8 @@ class Engine:
                 self._meet(entry.machines)
                 board.received[[board.slot[name] for name in read]] = entry.received_at
                 self.cursor, self._unpublished = entry.cursor, set()
+        if entry is not None:
+            self._feed(entry)
         self._log.put(ForecastRows.of(served, "active", columns, names, times, ids).only(is_new))
         self._metrics.forecasts.labels("active").inc(int(is_new.sum()))
         self.shadow.log(challenged)

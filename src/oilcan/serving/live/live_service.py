@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from oilcan.ground.errors import StoreError
 from oilcan.io.stores import Store
-from oilcan.io.stores.values import RECORD_TABLES, Cursor, RecordTable, layout_of
+from oilcan.io.stores.values import RECORD_TABLES, Cursor, Entry, RecordTable, layout_of
 from oilcan.serving.bodies.instants_json import UNITS_PER_S, Moments
 from oilcan.serving.bodies.json_rows import Row
 from oilcan.serving.bodies.machine_body import MachineReader
@@ -40,16 +40,22 @@ def wall_clock() -> int:
 
 
 class Live:
-    """Machines and what is known of them."""
+    """Machines and what is known of them.
 
-    def __init__(self, settings: ServiceSettings, served: Served, store: Store, log: ForecastLog, metrics: Metrics
-                 ) -> None:
+    Parameters
+    ----------
+    feed
+        Gets every entry of the log after the engine has taken it in; it must not wait.
+    """
+
+    def __init__(self, settings: ServiceSettings, served: Served, store: Store, log: ForecastLog, metrics: Metrics,
+                 feed: Callable[[Entry], None]) -> None:
         contract = served.bundle.contract
         store.claim()
         self.settings, self.store, self.moments = settings, store, Moments.of(contract.time)
         self.columns = stored_columns(contract)
         store.use_layout(layout_of(contract, list(self.columns)), wall_clock())
-        self.engine = Engine(Track(served, list(self.columns), store.texts), store, log, metrics, wall_clock)
+        self.engine = Engine(Track(served, list(self.columns), store.texts), store, log, metrics, wall_clock, feed)
         self.views = Views(self.engine, store, self.moments, self.now)
         self._readers = ThreadPoolExecutor(8, "reader")     # of their own: reads do not wait for those who write
         self.adopt(served)

@@ -19,6 +19,8 @@ from oilcan.serving.live.periodic import PeriodicWork
 from oilcan.serving.model.loaded_bundle import Served
 from oilcan.serving.service.bundle_swap import Models, Swap
 from oilcan.serving.service.predictor import Predictor
+from oilcan.serving.watch.live_watch import LiveWatch
+from oilcan.serving.watch.scraped import Scraped
 
 T = TypeVar("T")
 _LOG: Final = logging.getLogger("oilcan")
@@ -45,7 +47,10 @@ class Service:
         self.log = ForecastLog(store, wall_clock, self.metrics.forecasts.labels("lost").inc)
         self.predictor = Predictor(lambda: self.served, self.log, self.metrics, wall_clock, settings.max_rows)
         timed = served.bundle.contract.time.kind != "none"
-        self.live = Live(settings, served, store, self.log, self.metrics) if timed else None
+        self.watch = LiveWatch(store, self._in_service, settings.monitoring, wall_clock)
+        self.live = Live(settings, served, store, self.log, self.metrics, self.watch.queue.put) if timed else None
+        if self.live is not None:
+            self.metrics.registry.register(Scraped(self.watch, self.live, self.waiting_for))
         self._askers = ThreadPoolExecutor(8, "asker")
         self.swap = Swap(self, models)
         followed = [self._probe] + ([] if self.live is None else [self.live.follow])
@@ -67,6 +72,8 @@ class Service:
         except OilcanError as err:
             _LOG.warning("service: not ready yet: %s", err)
         self._follower.start()
+        if self.live is not None:
+            self.watch.start()
 
     def remember(self, served: Served) -> None:
         """Keep where a bundle came from, before it forecasts: its forecasts lead back when another one answers."""
@@ -99,7 +106,8 @@ class Service:
 
     def dead_threads(self) -> list[str]:
         """Threads that ended although the service runs: then it must end too."""
-        threads = [self.log.thread, self._follower.thread, *(self.live.threads if self.live is not None else [])]
+        threads = [self.log.thread, self._follower.thread, self.watch.thread,
+                   *(self.live.threads if self.live is not None else [])]
         return [thread.name for thread in threads if thread.is_dead]
 
     def card(self) -> dict[str, Any]:
@@ -129,11 +137,16 @@ class Service:
         if wait_s is None:
             wait_s = _END_S if self.store.health.trouble is None else 0.5
         self._follower.stop(wait_s)
+        self.watch.stop(wait_s)
         if self.live is not None:
             self.live.close(wait_s)
         self.log.stop(wait_s)
         self.store.close()
         self._askers.shutdown(wait=False, cancel_futures=True)
+
+    def _in_service(self) -> tuple[Served, Served | None]:
+        shadow = self.live.engine.shadow.track if self.live is not None else None
+        return self.served, shadow.served if shadow is not None else None
 
     def _probe(self) -> None:
         """Find out whether a store that was in trouble can write again; nobody else may ask, while it is not ready."""

@@ -15,7 +15,7 @@ Samples = Mapping[str, Mapping[Labels, float]]
 SUBJECTS: Final = ("reference", "readings", "inputs", "outcomes", "store", "monitoring")
 FAULTS: Final = ("missing", "out_of_range", "stuck", "unit_changed")
 RULES: Final = ("missing", "outside", "resting", "unit", "silent", "late", "conflicting", "clock", "new_machines",
-                "new_kind", "new_code", "shift", "together", "psi", "wasserstein", "rate")
+                "new_kind", "shift", "together", "psi", "wasserstein", "rate")
 SEVERITIES: Final = ("warning", "alert")
 STATES: Final = ("calm", "alert", "unknown")
 WINDOWS: Final = ("last", "current")
@@ -59,10 +59,10 @@ TABLE: Final = (
           "now (to the newest reading with `--clock data`); absent where machines count cycles."),
     Shown("oilcan_last_reading_age_seconds", "Service", "gauge", "Since a new reading was last received, by the clock "
           "of the machine that serves."),
-    Shown("oilcan_newest_reading_timestamp_seconds", "Service", "gauge", "Time of the newest reading where the fleet "
-          "ends together: machines whose clock is ahead do not count. Absent where machines count cycles."),
+    Shown("oilcan_newest_reading_timestamp_seconds", "Service", "gauge", "Time of the newest reading of a machine, the "
+          "median over the machines; absent where machines count cycles."),
     Shown("oilcan_machines_silent", "Service", "gauge", "Machines without a new reading for so long, of those that "
-          "reported in the last four windows.", ("longer_than",), ("`1h`, `6h`, `1d`, `7d`",)),
+          "reported in the last four weeks.", ("longer_than",), ("`1h`, `6h`, `1d`, `7d`",)),
 
     Shown("oilcan_monitoring_state", "Verdict", "gauge", "1 for the verdict of the newest whole window, 0 for the "
           "others. `unknown` means that it cannot be told; it is 1 too while nothing has been judged.", ("state",),
@@ -100,13 +100,13 @@ TABLE: Final = (
           "than a window, or that sent readings from more than an hour in the future."),
     Shown("oilcan_clock_ahead_seconds", "Recording", "gauge", "How far the farthest of them is ahead."),
     Shown("oilcan_silent_machines", "Recording", "gauge", "Machines that reported in the window before and not in this "
-          "one, without a failure that explains it.", ("window",), (_WINDOW,)),
-    Shown("oilcan_unknown_codes", "Recording", "gauge", "Codes, components or modes of the last windows that the "
+          "one, without a failure that explains it.", ("window",), ("`last`",)),
+    Shown("oilcan_unknown_codes", "Recording", "gauge", "Codes, components or modes of the last window that the "
           "reference does not know.", ("table",), ("`errors`, `maintenance`, `failures`",)),
     Shown("oilcan_new_machines", "Recording", "gauge", "Reporting machines that the reference does not know.",
           ("window",), (_WINDOW,)),
     Shown("oilcan_new_kinds", "Recording", "gauge", "Values of a slice that the reference does not know, such as a new "
-          "model or site.", ("slice", "window"), ("column of `slices` in the contract", _WINDOW)),
+          "model or site.", ("slice", "window"), ("column of `slices` in the contract", "`last`")),
 
     Shown("oilcan_input_drift", "Inputs", "gauge", "Distance of the readings from the reference, operating conditions "
           "taken out; [monitoring](monitoring.md) explains the statistics.", ("sensor", "statistic", "window"),
@@ -161,6 +161,12 @@ TABLE: Final = (
     Shown("oilcan_decision_timestamp_seconds", "Decision", "gauge", "Moment of the newest decision."),
 )  # fmt: skip
 _BY_NAME: Final = {shown.name: shown for shown in TABLE}
+
+def unknown(*subjects: str) -> Samples:
+    """Samples when nothing was judged: unknown, and what could not be judged."""
+    return {"oilcan_monitoring_state": {(state,): float(state == "unknown") for state in STATES},
+            "oilcan_monitoring_cannot_tell": {(subject,): float(subject in subjects) for subject in SUBJECTS},
+            "oilcan_alerts_active": {(rule, severity): 0.0 for rule in RULES for severity in SEVERITIES}}
 
 
 def families(samples: Samples) -> Iterator[Metric]:

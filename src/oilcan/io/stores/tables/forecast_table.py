@@ -100,6 +100,26 @@ class ForecastsPart(MachinesPart):
             tx, "forecasts", _COLUMNS, number, conditions=conditions, order="made_at DESC, id DESC", limit=limit,
             join=_JOIN)[::-1])
 
+    def first_forecasts(self, since: int, *, role: str = "active", step: int = 1) -> list[Forecasts]:
+        """The first time of each machine in each `step` units of time from `since` on, with its last forecast.
+
+        One value for each bundle and set of columns, in the order of machines and times.
+        """
+        columns = "id, machine, time, bundle, contract_version, columns, numbers"
+        sql = (f"WITH last AS (SELECT {columns}, row_number() OVER (PARTITION BY machine, time "  # noqa: S608 - our own words
+               f"ORDER BY made_at DESC, id DESC) AS place FROM forecasts {_JOIN} WHERE role = ? AND time >= ? "
+               "AND machine IS NOT NULL), first AS (SELECT last.*, row_number() OVER (PARTITION BY machine, time / ? "
+               f"ORDER BY time) AS at FROM last WHERE place = 1) SELECT {columns} FROM first WHERE at = 1 "
+               "ORDER BY machine, time")
+
+        def work(tx: Transaction) -> list[Forecasts]:
+            same: dict[Row, list[Row]] = {}
+            for key, machine, time, *kind, blob in tx.rows(sql, (role, clamped(since), step)):
+                same.setdefault(tuple(kind), []).append((key, machine, time, blob))
+            return [self._as_batch(tx, role, kind, rows) for kind, rows in same.items()]
+
+        return self.database.read(work)
+
     def newest_forecasts(self, role: str = "active") -> list[Forecast]:
         """The last forecast made of every machine that has one."""
         sql = (f"SELECT {_COLUMNS} FROM forecasts {_JOIN} WHERE bucket = ? AND machine = ? AND made_at = ? "  # noqa: S608
@@ -119,6 +139,13 @@ class ForecastsPart(MachinesPart):
             return [self._as_forecast(row) for row in found]
 
         return self.database.read(work)
+
+    def _as_batch(self, tx: Transaction, role: str, kind: Row, rows: list[Row]) -> Forecasts:
+        ids, machines, times, blobs = zip(*rows, strict=True)
+        columns = tuple(json.loads(kind[2]))
+        values = np.frombuffer(b"".join(map(bytes, blobs)), dtype="<f8").reshape(-1, len(columns))
+        return Forecasts(kind[0], kind[1], role, columns, np.array(ids, dtype=np.int64), self.names_of(tx, machines),
+                         np.array(times, dtype=np.int64), values)
 
     def _as_forecast(self, row: Row) -> Forecast:
         key, machine, time, made_at, role, bundle, version, columns, blob = row

@@ -75,6 +75,20 @@ class LogPart(MachinesPart):
         """The log's last entry."""
         return self.database.read(last_entry)
 
+    def last_reading(self, cursor: Cursor) -> int:
+        """The last `seq` of the readings up to an entry.
+
+        Raises
+        ------
+        StoreReplaced
+            If the cursor is of another log.
+        """
+        def work(tx: Transaction) -> int:
+            check_cursor(tx, cursor, self.database.name)
+            return ends_at(tx, cursor.number)[0]
+
+        return self.database.read(work)
+
     def let_in(self, writing: Writing, names: Iterable[str], admission: Admission, *, all_or_none: bool = False
                ) -> set[str]:
         """Make unknown machines known as far as that is allowed; those that are not let in."""

@@ -1,0 +1,182 @@
+"""The monitoring's thread: it follows the log, counts, judges now and then, and publishes what it knows.
+
+It begins after the service is ready and imports what it needs by itself, so that it delays no start and no answer. It
+takes a small share of a processor: after a verdict it waits many times as long as the verdict took.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from oilcan.ground.errors import OilcanError, StoreError, StoreUnavailable
+from oilcan.io.stores import Store
+from oilcan.serving.ground.watched_threads import WatchedThread
+from oilcan.serving.model.loaded_bundle import Served
+from oilcan.serving.watch.entry_queue import EntryQueue
+from oilcan.serving.watch.watch_metrics import Samples, unknown
+
+if TYPE_CHECKING:
+    from oilcan.monitoring.watch_report import WatchReport
+    from oilcan.serving.watch.live_counts import LiveCounts, Verdict
+    from oilcan.serving.watch.machine_faults import MachineFault
+
+_LOG: Final = logging.getLogger("oilcan")
+_PAUSES: Final = 20                     # times a verdict's duration that pass before the next
+_STALE_S: Final = 600.0                 # without a round, the monitoring itself cannot be believed
+_HOUR_S: Final = 3600.0
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was published last; replaced as a whole.
+
+    Attributes
+    ----------
+    samples
+        Of the metrics.
+    report
+        None if nothing could be judged; `why` says the reason.
+    faults
+        Machine -> sensors that its forecast cannot rest on.
+    """
+
+    samples: Samples
+    report: "WatchReport | None" = None
+    faults: "Mapping[str, tuple[MachineFault, ...]]" = field(default_factory=dict)
+    why: str = "the monitoring has judged nothing yet"
+
+
+class LiveWatch:
+    """Watches the bundle in service.
+
+    Parameters
+    ----------
+    in_service
+        The bundle that answers, and a challenger or None.
+    rules
+        File with the rules; None takes those of the bundle's reference.
+    clock
+        Microseconds UTC.
+    """
+
+    def __init__(self, store: Store, in_service: Callable[[], tuple[Served, Served | None]], rules: Path | None,
+                 clock: Callable[[], int], *, every_s: float = 1.0) -> None:
+        self._store, self._in_service, self._rules = store, in_service, rules
+        self._clock, self._every_s = clock, every_s
+        self.queue = EntryQueue()
+        self.known = Known(unknown("monitoring"))
+        self.errors, self.seconds, self.behind = 0, 0.0, 0
+        self._counts: LiveCounts | None = None
+        self._next, self._latest, self._judged_upto = 0.0, time.monotonic(), -1
+        self._stop = threading.Event()
+        self._lock = threading.Lock()           # of the counts: a round, or somebody who asks for a verdict now
+        self.thread = WatchedThread("monitoring", self._round)
+
+    def start(self) -> None:
+        """Begin."""
+        self.thread.start()
+
+    def stop(self, wait_s: float = 5.0) -> None:
+        """End after the round that runs, if it ends in time."""
+        self._stop.set()
+        self.thread.end(wait_s)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether no round has ended for so long that what is published cannot be believed."""
+        return time.monotonic() - self._latest > _STALE_S
+
+    def judge_now(self) -> Known:
+        """What is known when all that is in the log now has been judged.
+
+        Raises
+        ------
+        StoreUnavailable
+            If the store cannot answer.
+        """
+        with self._lock:
+            self._next, self._judged_upto = 0.0, -1
+            self._look()
+            return self.known
+
+    def _round(self) -> bool:
+        if self._stop.wait(self._every_s):
+            return False
+        try:
+            with self._lock:
+                self._look()
+        except Exception as err:
+            self.errors += 1
+            self._counts = None if not isinstance(err, StoreUnavailable) else self._counts
+            self.known = Known(unknown("store" if isinstance(err, StoreError) else "monitoring"), why=str(err))
+            raise
+        return True
+
+    def _look(self) -> None:
+        """One round: count what is new, and judge if it is time."""
+        began = time.thread_time()
+        counts = self._watched()
+        if counts is not None:
+            self._follow(counts)
+            end = self._store.end()
+            self.behind = max(0, end.number - (counts.cursor.number if counts.cursor else 0))
+            if time.monotonic() >= self._next and counts.cursor is not None and (
+                    counts.cursor.number != self._judged_upto):
+                self._judge(counts)
+        self.seconds += time.thread_time() - began
+        self._latest = time.monotonic()
+
+    def _watched(self) -> "LiveCounts | None":
+        """The counts of the bundle in service; None if it cannot be watched."""
+        from oilcan.operations.monitor import Watch
+        from oilcan.serving.watch.live_counts import LiveCounts
+        from oilcan.serving.watch.watch_rules import rules_of
+
+        bundle = self._in_service()[0].bundle
+        if self._counts is not None and self._counts.watch.bundle is bundle:
+            return self._counts
+        self._counts, self._judged_upto = None, -1
+        reference = bundle.watch_reference
+        if reference is None:
+            self.known = Known(unknown("reference"), why="the bundle holds no reference to watch by")
+            return None
+        try:
+            rules = rules_of(reference, self._rules)
+        except OilcanError as err:
+            self.known = Known(unknown("reference"), why=str(err))
+            return None
+        self._counts = LiveCounts(Watch(bundle, reference, rules, None), self._store)
+        self._counts.rebuild()
+        return self._counts
+
+    def _follow(self, counts: "LiveCounts") -> None:
+        if counts.cursor is None:
+            counts.rebuild()
+            return
+        entries = self.queue.take(counts.cursor)
+        if entries:
+            counts.fold(entries)
+            return
+        more = True
+        while more and counts.cursor is not None:
+            page = self._store.changes(counts.cursor)
+            counts.fold(page.entries)
+            more = page.more
+
+    def _judge(self, counts: "LiveCounts") -> None:
+        from oilcan.serving.watch.machine_faults import faults_now
+        from oilcan.serving.watch.verdict_samples import samples_of
+
+        began, (_, shadow) = time.monotonic(), self._in_service()
+        verdict: Verdict = counts.verdict(shadow.bundle if shadow else None)
+        samples = samples_of(verdict, counts.watch, self._clock())
+        faults = ({} if verdict.counted is None else
+                  faults_now(verdict.counted.counts.cells, counts.watch.reference, counts.watch.axis))
+        why = "" if verdict.report is not None else "there is no whole window with readings yet"
+        self.known = Known(samples, verdict.report, faults, why)
+        self._judged_upto = verdict.upto.number
+        self._next = time.monotonic() + min(_HOUR_S, _PAUSES * (time.monotonic() - began))
