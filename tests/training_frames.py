@@ -176,7 +176,7 @@ def write(folder: Path, frames: tuple[pd.DataFrame, np.ndarray, pd.DataFrame], t
     rows, matrix, failures = frames
     name = yaml.safe_load(text)["name"]
     paths = {"contract": folder / f"{name}.yaml", "prepared": folder / "prepared", "features": folder / "features",
-             "params": folder / "params.yaml", "review": folder / "review.json",
+             "params": folder / "params.yaml",
              "model": folder / "models/model",
              "description": folder / "models/model.json", "metrics": folder / "metrics/train.json",
              "predictions": folder / "predictions", "explained": folder / "metrics/explain.json",
@@ -193,7 +193,6 @@ def write(folder: Path, frames: tuple[pd.DataFrame, np.ndarray, pd.DataFrame], t
         table = pd.concat([key, pd.DataFrame(matrix[index], columns=features.names)], axis=1)
         table_files.write_table(table, paths["features"] / table_files.partition_name(int(partition)))
     paths["features"].joinpath("plan.json").write_text(json.dumps(features.to_json()))
-    files.write_json({"decision": "promote", "reasons": ["first model"]}, paths["review"])
     files.write_json({"watched": False, "reason": "a test"}, paths["reference"] / "reference.json")
     values = {"train": train_params(**train).model_dump(), "compute": COMPUTE.model_dump(),
               "predict": {"rows_per_batch": 100}, "explain": {"seed": 1, "rows": 300, "repeats": 2},

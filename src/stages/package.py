@@ -1,7 +1,6 @@
-"""A reviewed model -> the serving bundle: safe model files, plan, contract, threshold, drift reference, lineage.
+"""A model -> the serving bundle: safe model files, plan, contract, threshold, drift reference, lineage.
 
-Reads   the data-set contract, data/prepared, data/features, models/model, models/model.json,
-        metrics/detail/review.json, models/reference
+Reads   the data-set contract, data/prepared, data/features, models/model, models/model.json, models/reference
 Params  package, prepare (what the service repeats of it)
 Writes  models/bundle, proven on its own check rows before it takes that name
 """
@@ -9,10 +8,11 @@ Writes  models/bundle, proven on its own check rows before it takes that name
 from collections.abc import Sequence
 
 from oilcan.core.bundle.drift_reference import DriftReference
+from oilcan.core.bundle.learned_rows import LearnedRows
 from oilcan.core.bundle.normals import Normals
 from oilcan.io.batches import feature_rows
 from oilcan.io.bundle import bundle_folder, model_folder
-from oilcan.io.stage import digests, files, stage, stage_inputs
+from oilcan.io.stage import digests, files, stage, stage_inputs, table_files
 from oilcan.params.package import PackageParams
 from oilcan.params.prepare import PrepareParams
 from oilcan.scoring import check, lineage, scorer
@@ -20,31 +20,32 @@ from oilcan.scoring import check, lineage, scorer
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Package what the arguments name."""
-    inputs = ("prepared", "features", "model", "description", "review")
+    inputs = ("prepared", "features", "model", "description")
     args = stage.parse(__doc__, "contract", *inputs, "reference", "out", argv=argv)
     p = stage_inputs.read_params(PackageParams, args.params, "package")
     prepare = stage_inputs.read_params(PrepareParams, args.params, "prepare")
     contract = stage_inputs.read_contract(args.contract)
     trained = model_folder.read_model(args.model)
-    description, review = files.read_json(args.description), files.read_json(args.review)
-    fitted, judged = (model.without(review.get("withheld", [])) for model in (trained.served, trained.judged))
+    description = files.read_json(args.description)
+    fitted = trained.served
     plan = feature_rows.read_plan(args.features)
     fitted.check_features(tuple(plan.names), plan.hash, str(args.features))
     rows, features = feature_rows.read_rows(args.prepared, args.features, plan, "validation")
 
-    drift = DriftReference.learn(fitted.features, features, scorer.columns_by_batch(judged, features))
+    drift = DriftReference.learn(fitted.features, features, scorer.columns_by_batch(trained.judged, features))
     normals = Normals.learn(plan, features)
+    learned = LearnedRows.of(table_files.read_table(args.prepared / "rows.parquet"))
     checks = check.check_rows(fitted, rows, features, p.check_rows)
     md5 = {name: digests.dvc_md5(getattr(args, name)) for name in (*inputs, "reference")}
-    facts = lineage.facts(contract, digests.sha256(args.contract), description, review, md5)
+    facts = lineage.facts(contract, digests.sha256(args.contract), description, md5)
     facts |= {"prepare": {"fill_gap_periods": prepare.fill_gap_periods}}
 
     watch = args.reference / bundle_folder.WATCH
 
     with files.fresh_folder(args.out) as draft:
         bundle_folder.write_bundle(draft, contract=args.contract, plan=args.features / "plan.json", fitted=fitted,
-                                   drift_reference=drift, normals=normals, check_rows=checks, facts=facts,
-                                   watch_reference=watch if watch.is_file() else None)
+                                   drift_reference=drift, normals=normals, check_rows=checks, learned=learned,
+                                   facts=facts, watch_reference=watch if watch.is_file() else None)
         loaded = bundle_folder.load_bundle(draft)
         check.check(loaded.fitted, loaded.check_rows, str(args.out))
     stage.report("package", forecasts=len(fitted.forecasts), check_rows=len(checks), bundle=loaded.digest[:12])

@@ -1,17 +1,18 @@
 """Is this model good enough, and at least as good as the champion on the same rows?
 
 Reads   the data-set contract, data/prepared, data/predictions, metrics of evaluate, explain and validate, plots,
-        models/model.json, models/champion.json (and the champion's bundle beside it, proven by the digest named there)
+        models/model.json, models/bundle, models/champion.json (and the champion's bundle beside it, proven by the
+        digest named there)
 Params  review (and compute, which changes no byte)
-Writes  metrics/review.json, metrics/detail/review.json, reports/evaluation.html, reports/model_card.md,
-        reports/data_sheet.md
+Writes  metrics/review.json, metrics/detail/review.json, models/bundle.verdict.json, reports/evaluation.html,
+        reports/model_card.md, reports/data_sheet.md
 """
 
 from collections.abc import Sequence
 
 from oilcan.evaluation.results import Evaluation
-from oilcan.governance import compare, gate
-from oilcan.io.bundle import champion
+from oilcan.governance import compare, fair_comparison, gate
+from oilcan.io.bundle import bundle_folder, champion, verdict_file
 from oilcan.io.stage import files, stage, stage_inputs, table_files
 from oilcan.operations.partitioned.champion_forecasts import champion_forecasts
 from oilcan.params.compute import ComputeParams
@@ -23,8 +24,8 @@ FIGURES = ("metrics", "data_quality", "slices", "explained", "model")
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Review what the arguments name."""
-    args = stage.parse(__doc__, "contract", "prepared", "predictions", *FIGURES, "plots", "champion", "decision",
-                       "verdict", "page", "card", "sheet", argv=argv)
+    args = stage.parse(__doc__, "contract", "prepared", "predictions", *FIGURES, "plots", "bundle", "champion",
+                       "decision", "detail", "verdict", "page", "card", "sheet", argv=argv)
     p = stage_inputs.read_params(ReviewParams, args.params, "review")
     compute = stage_inputs.read_params(ComputeParams, args.params, "compute")
     contract = stage_inputs.read_contract(args.contract)
@@ -32,14 +33,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     predictions = table_files.read_table(args.predictions / "predictions.parquet")
     machines = table_files.read_table(args.prepared / "machines.parquet")
     reigning = champion.read_champion(args.champion)
-    rescored = champion_forecasts(reigning, args.prepared, compute) if reigning else None
+    judged = bundle_folder.load_bundle(args.bundle)
+    fairness = fair_comparison.fairness(reigning, contract, predictions) if reigning else []
+    is_fair = reigning is not None and all(check.passed for check in fairness)
+    rescored = champion_forecasts(reigning, args.prepared, compute) if reigning and is_fair else None
 
     comparisons = compare.against_champion(contract, predictions, machines, rescored, p)
-    verdict = gate.judge(figures["metrics"], figures["data_quality"], comparisons, p, contract.tasks)
+    verdict = gate.judge(figures["metrics"], figures["data_quality"], comparisons, p, contract.tasks, fairness)
     found = Evaluation(figures["metrics"], figures["slices"], table_files.read_csvs(args.plots))
 
     files.write_json({"decision": verdict.decision}, args.decision)
-    files.write_json(verdict.as_json() | {"champion": reigning.digest if reigning else None}, args.verdict)
+    names = {"bundle": judged.digest, "champion": reigning.digest if reigning else None}
+    files.write_json(verdict.as_json() | names, args.detail)
+    verdict_file.write_verdict(args.verdict, verdict.decision, verdict.reasons, verdict.withheld, **names)
     files.write_text(evaluation_page.page(contract, found, figures["explained"], verdict), args.page)
     files.write_text(cards.model_card(contract, verdict, figures["metrics"], figures["slices"],
                                       figures["model"]), args.card)

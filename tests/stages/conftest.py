@@ -9,8 +9,6 @@ import yaml
 from tests.stages.pipeline import place, run_stages
 from tests.stages.running import ROOT, run_stage
 
-from oilcan.io.stage import files
-
 
 @pytest.fixture(scope="session")
 def watched_plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
@@ -26,7 +24,6 @@ def watched_plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     os.chdir(folder)
     run_stage("simulate", Path("datasets/demo_fleet.yaml"), Path("data/raw/demo_fleet"), params=folder / "params.yaml")
     run_stages(folder, "demo_fleet", ("ingest", "validate", "prepare", "featurize", "train", "reference"))
-    files.write_json({"decision": "promote", "reasons": ["first model"]}, folder / "metrics/detail/review.json")
     run_stages(folder, "demo_fleet", ("package",))
     yield folder
     os.chdir(before)

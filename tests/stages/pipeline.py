@@ -7,8 +7,8 @@ from pathlib import Path
 import yaml
 from tests.stages.running import ROOT, run_stage
 
-STAGES = ("ingest", "validate", "prepare", "featurize", "train", "predict", "explain", "evaluate", "review",
-          "reference", "package", "monitor")
+STAGES = ("ingest", "validate", "prepare", "featurize", "train", "predict", "explain", "evaluate", "reference",
+          "package", "review", "monitor")
 SMALL = {
     "compute": {"jobs": 1},
     "featurize": {"families": ["level", "trailing", "events", "static"], "regimes": False},

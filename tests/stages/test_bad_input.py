@@ -94,10 +94,10 @@ READS = {
     "predict": ("prepared", "features", "model"),
     "explain": ("prepared", "features", "model"),
     "evaluate": ("prepared", "predictions", "model.json", "explain.json"),
-    "review": ("prepared", "predictions", "detail/evaluate.json", "detail/data_quality.json", "slices.json",
-               "explain.json", "model.json", "plots", "champion.json"),
     "reference": ("canonical", "prepared", "features", "model", "monitoring.yaml"),
-    "package": ("prepared", "features", "model", "model.json", "detail/review.json", "reference"),
+    "package": ("prepared", "features", "model", "model.json", "reference"),
+    "review": ("prepared", "predictions", "detail/evaluate.json", "detail/data_quality.json", "slices.json",
+               "explain.json", "model.json", "plots", "bundle", "champion.json"),
     "monitor": ("canonical", "bundle", "reference", "monitoring.yaml"),
 }
 WRITES = {
@@ -109,9 +109,10 @@ WRITES = {
     "predict": ("predictions",),
     "explain": ("explain.json",),
     "evaluate": ("evaluate.json", "detail/evaluate.json", "slices.json", "plots"),
-    "review": ("review.json", "detail/review.json", "evaluation.html", "model_card.md", "data_sheet.md"),
     "reference": ("reference",),
     "package": ("bundle",),
+    "review": ("review.json", "detail/review.json", "bundle.verdict.json", "evaluation.html",
+               "model_card.md", "data_sheet.md"),
     "monitor": ("monitoring.json", "detail/monitoring.json", "monitoring.html"),
 }
 STAGES = tuple(READS)
@@ -589,7 +590,6 @@ BETWEEN = [
     ("review", "champion.json"),
     ("review", "predictions/predictions.parquet"),
     ("package", "model/judged/forecasts.json"),
-    ("package", "detail/review.json"),
 ]
 
 

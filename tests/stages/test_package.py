@@ -13,7 +13,7 @@ from oilcan.ground.errors import IntegrityError
 from oilcan.io.batches import feature_rows
 from oilcan.io.bundle import bundle_folder
 from oilcan.io.bundle.model_folder import read_model
-from oilcan.io.stage import files
+from oilcan.io.bundle.verdict_file import load_reviewed, path_of, write_verdict
 from oilcan.scoring.scorer import score
 
 
@@ -25,7 +25,7 @@ def run(paths: dict[str, str]) -> Path:
 
 def package(paths: dict[str, str]) -> Path:
     run_stage("package", *(paths[name] for name in (
-        "contract", "prepared", "features", "model", "description", "review", "reference", "bundle")),
+        "contract", "prepared", "features", "model", "description", "reference", "bundle")),
         params=paths["params"])
     return Path(paths["bundle"])
 
@@ -44,25 +44,49 @@ def test_the_bundle_forecasts_what_the_model_forecasts(tmp_path):
 
 def test_its_lineage_names_every_input(tmp_path):
     manifest = bundle_folder.load_bundle(run(write(tmp_path, fleet()))).manifest
-    assert set(manifest["lineage"]["inputs_md5"]) == {"prepared", "features", "model", "description", "review",
-                                                         "reference"}
-    assert manifest["review"]["decision"] == "promote"
+    assert set(manifest["lineage"]["inputs_md5"]) == {"prepared", "features", "model", "description", "reference"}
+    assert "review" not in manifest                 # the verdict lies beside it: a new one makes no new bundle
     assert set(manifest["libraries"]) == {"numpy", "pandas", "scikit-learn", "treelite"}
     assert list(manifest["thresholds"]) == ["failure"]
 
 
-def test_a_withheld_failure_mode_is_not_in_the_bundle(tmp_path):
+def test_a_withheld_failure_mode_is_not_served(tmp_path):
     paths = write(tmp_path, fleet())
-    served = bundle_folder.load_bundle(run(paths)).fitted
-    mode = next(forecast.name for forecast in served.forecasts if getattr(forecast, "mode", None))
-    review = files.read_json(Path(paths["review"]))
-    files.write_json(review | {"withheld": [mode]}, Path(paths["review"]))
-    bundle = bundle_folder.load_bundle(package(paths))
+    folder = run(paths)
+    served = bundle_folder.load_bundle(folder)
+    mode = next(forecast.name for forecast in served.fitted.forecasts if getattr(forecast, "mode", None))
+    write_verdict(path_of(folder), "promote", [], [mode], bundle=served.digest, champion=None)
+    bundle, verdict = load_reviewed(folder)
     assert [each.name for each in bundle.fitted.forecasts] == [
-        each.name for each in served.forecasts if each.name != mode]
-    assert mode not in bundle.manifest["forecasts"]
-    assert bundle.manifest["review"]["withheld"] == [mode]
-    assert f"p_{mode}" not in bundle.drift_reference.forecasts
+        each.name for each in served.fitted.forecasts if each.name != mode]
+    assert (bundle.digest, verdict.withheld) == (served.digest, [mode])
+
+
+def test_a_verdict_on_another_bundle_is_refused(tmp_path):
+    folder = run(write(tmp_path, fleet()))
+    write_verdict(path_of(folder), "promote", [], [], bundle="0" * 64, champion=None)
+    with pytest.raises(IntegrityError, match=r"bundle.verdict.json: is about another bundle \(found 000000000000"):
+        load_reviewed(folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "null", '{"bundle": 1}', '{"bundle": "x", "decision": "promoted"}'])
+def test_a_verdict_that_is_not_one_is_refused(tmp_path, text):
+    folder = run(write(tmp_path, fleet()))
+    path_of(folder).write_text(text)
+    with pytest.raises(IntegrityError, match=r"bundle.verdict.json.*(not valid|not readable).*dvc repro review"):
+        load_reviewed(folder)
+
+
+def test_a_bundle_without_a_verdict_says_so(tmp_path):
+    assert load_reviewed(run(write(tmp_path, fleet())))[1].decision == "not reviewed"
+
+
+def test_it_knows_the_rows_that_it_has_learned_from(tmp_path):
+    rows, _, _ = frames = fleet()
+    learned = bundle_folder.load_bundle(run(write(tmp_path, frames))).learned
+    assert learned.cover(rows).tolist() == (rows["part"] != "test").tolist()
+    other = rows.assign(machine_id="another " + rows["machine_id"].astype(str))
+    assert not learned.cover(other).any()
 
 
 def test_two_runs_give_the_same_bytes(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from tests.training_frames import COMPUTE, contract, fleet, train_params, training_data, write
 
 from oilcan.core.bundle.drift_reference import DriftReference
+from oilcan.core.bundle.learned_rows import LearnedRows
 from oilcan.core.bundle.normals import Normals
 from oilcan.core.model.fitted import Fitted, Trained
 from oilcan.ground.errors import IntegrityError
@@ -17,8 +18,8 @@ from oilcan.scoring.check import check, check_rows
 from oilcan.scoring.scorer import columns, score
 from oilcan.training.fit import train
 
-FILES = ["check_rows.npy", "contract.yaml", "drift_reference.json", "forecasts.json", "manifest.json",
-         "manifest.sha256", "normals.json", "plan.json", "trees/00-0.treelite", "trees/01-0.treelite",
+FILES = ["check_rows.npy", "contract.yaml", "drift_reference.json", "forecasts.json", "learned_rows.npy",
+         "manifest.json", "manifest.sha256", "normals.json", "plan.json", "trees/00-0.treelite", "trees/01-0.treelite",
          "trees/02-0.treelite", "trees/03-0.treelite"]
 
 
@@ -44,7 +45,8 @@ def packed(fitted, tmp_path) -> Path:
                                              columns(fitted.forecasts, data.validation.matrix)),
         normals=Normals(None, np.ones((1, len(fitted.features)))),
         check_rows=check_rows(fitted, data.validation.rows, data.validation.matrix, 20),
-        facts={"dataset": "fleet", "lineage": {}, "libraries": {}, "review": {}, "prepare": {"fill_gap_periods": 2}})
+        learned=LearnedRows.of(data.rows),
+        facts={"dataset": "fleet", "lineage": {}, "libraries": {}, "prepare": {"fill_gap_periods": 2}})
     return folder
 
 
@@ -106,7 +108,7 @@ def test_a_link_is_refused(packed, tmp_path):
 def test_an_unknown_format_is_refused_before_anything_else(packed, changes):
     (packed / "trees/00-0.treelite").write_bytes(b"not even trees")
     _reseal(packed, **changes)
-    with pytest.raises(IntegrityError, match=r"another version of Oilcan .* wanted 'oilcan-bundle', 5"):
+    with pytest.raises(IntegrityError, match=r"another version of Oilcan .* wanted 'oilcan-bundle', 6"):
         bundle_folder.load_bundle(packed)
 
 

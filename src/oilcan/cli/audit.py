@@ -40,10 +40,10 @@ def run_log(args: argparse.Namespace) -> int:
 def run_verify(_args: argparse.Namespace) -> int:
     """Check, and list every fault."""
     from oilcan.io.repository.repository_root import find_root
-    from oilcan.operations.governing import audit_log
+    from oilcan.operations.governing import audit_log, model_status
 
     root = find_root()
-    faults = audit_log.faults(root, {})
+    faults = model_status.faults(root)
     count = 0 if faults else len(audit_log.entries(root))
     print("\n".join(faults) or f"audit: whole; {count} entries")
     return int(bool(faults))

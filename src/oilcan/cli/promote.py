@@ -1,28 +1,103 @@
-"""`oilcan promote`: make the packaged bundle the champion."""
+"""What is in service: promote, roll back, look, and pin the champion of the next comparison."""
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from oilcan.operations.governing.promotion import Decided
 
 
 def register(commands: Any) -> None:
-    """Add `oilcan promote`."""
-    text = "make the packaged bundle the champion that later models are compared with"
-    parser = commands.add_parser("promote", help=text, description=text.capitalize() + ".")
-    parser.add_argument("--approver", required=True, help="your name; models/champion.json keeps it")
-    parser.add_argument("--reason", required=True, help="why this model goes into service")
-    parser.add_argument("--override", action="store_true", help="promote although the gate said hold or reject")
-    parser.set_defaults(run=run)
+    """Add `oilcan promote|rollback|status|champion`."""
+    promote = _command(commands, "promote", "approve the model of a commit, tag it, and have the services follow", run)
+    promote.add_argument("--approver", required=True, help="your name; audit log and tags keep it")
+    promote.add_argument("--reason", required=True, help="why this model goes into service")
+    promote.add_argument("--revision", default="HEAD", metavar="COMMIT", help="commit of the model (%(default)s)")
+    promote.add_argument("--to", default="production", choices=("reviewed", "approved", "production"),
+                         help="last stage to enter (%(default)s)")
+    promote.add_argument("--override", action="store_true", help="promote although the gate said hold or reject")
+    back = _command(commands, "rollback", "put the version before into service again, in every service", run_rollback)
+    back.add_argument("--approver", required=True, help="your name; audit log and tag keep it")
+    back.add_argument("--reason", required=True, help="why it goes back")
+    back.add_argument("--to", metavar="VERSION", help="version that was in service once (the one before)")
+    back.add_argument("--dataset", metavar="NAME", help="whose model (that of params.yaml)")
+    status = _command(commands, "status", "what should be in service, what is, and what does not agree; exit code 1 if "
+                                          "anything does not", run_status)
+    status.add_argument("--dataset", metavar="NAME", help="whose model (that of params.yaml)")
+    _command(commands, "champion", "make the model in service the champion that the next review compares with",
+             run_champion)
+
+
+def _command(commands: Any, word: str, text: str, action: Any) -> Any:
+    parser = commands.add_parser(word, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    parser.set_defaults(run=action)
+    return parser
 
 
 def run(args: argparse.Namespace) -> int:
-    """Promote, and name what to commit."""
+    """Promote; exit code 1 if a service does not follow yet."""
+    import os
     from datetime import UTC, datetime
 
     from oilcan.io.repository.repository_root import find_root
     from oilcan.operations.governing.promotion import promote
 
-    promoted = promote(find_root(), approver=args.approver, reason=args.reason, at=datetime.now(UTC),
-                       override=args.override)
-    print(f"champion: bundle {promoted.bundle[:12]} of {promoted.dataset}, approved by {args.approver}\n"
-          f"Commit models/champion.json, models/champion.dvc and models/.gitignore, then `dvc push`.")
+    return _answer(promote(find_root(), approver=args.approver, reason=args.reason, at=datetime.now(UTC),
+                           revision=args.revision, to=args.to, override=args.override,
+                           key=os.environ.get("OILCAN_KEY"), say=_say))
+
+
+def run_rollback(args: argparse.Namespace) -> int:
+    """Roll back; exit code 1 if a service does not follow yet."""
+    import os
+    from datetime import UTC, datetime
+
+    from oilcan.io.repository.repository_root import find_root
+    from oilcan.operations.governing.model_status import checked_out
+    from oilcan.operations.governing.promotion import roll_back
+
+    root = find_root()
+    return _answer(roll_back(root, dataset=args.dataset or checked_out(root), by=args.approver, reason=args.reason,
+                             at=datetime.now(UTC), to=args.to, key=os.environ.get("OILCAN_KEY"), say=_say))
+
+
+def run_status(args: argparse.Namespace) -> int:
+    """Show should and is."""
+    import os
+
+    from oilcan.io.repository.repository_root import find_root
+    from oilcan.operations.governing.model_status import checked_out, standing
+
+    root = find_root()
+    found = standing(root, args.dataset or checked_out(root), os.environ.get("OILCAN_KEY"))
+    if found.tag is None:
+        print(f"{found.dataset}: nothing is in service yet. `oilcan promote` puts a model into service")
+    else:
+        print(f"{found.dataset}: {found.version}, bundle {str(found.bundle)[:12]}, by {found.by} ({found.why}); "
+              f"tag {found.tag}")
+    lines = [f"  {each.service.name:<20} {each.service.url:<32} {(each.bundle or 'no answer')[:12]}"
+             for each in found.services] or ["  no service is listed in services.yaml"]
+    print("\n".join([*lines, *(f"! {trouble}" for trouble in found.troubles)]))
+    return int(bool(found.troubles))
+
+
+def run_champion(_args: argparse.Namespace) -> int:
+    """Pin the champion, and name what to commit."""
+    from oilcan.io.repository.repository_root import find_root
+    from oilcan.operations.governing.champion_pin import pin_champion
+
+    note = pin_champion(find_root())
+    print(f"champion: {f'bundle {note.bundle[:12]}' if note.bundle else 'none is in service'}\n"
+          f"Run `dvc repro review`, then commit models/champion.json, models/champion.dvc and models/.gitignore.")
     return 0
+
+
+def _say(step: str) -> None:
+    print(f"  {step}", flush=True)
+
+
+def _answer(decided: "Decided") -> int:
+    print(f"{decided.dataset} {decided.version}: bundle {decided.bundle[:12]}, tag {decided.tag}\n"
+          f"Share it with `git push origin audit --tags`, and the bytes with `dvc push`.")
+    print("\n".join(f"! does not follow yet: {laggard}" for laggard in decided.laggards), end="")
+    return int(bool(decided.laggards))

@@ -25,11 +25,11 @@ def register(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score, and count forecasts and readings that were left out or changed."""
-    from oilcan.io.bundle.bundle_folder import load_bundle
+    from oilcan.io.bundle.verdict_file import load_reviewed
     from oilcan.io.repository.repository_root import find_root
     from oilcan.operations.batch_scoring import score_tables
 
-    bundle = load_bundle(args.bundle or find_root() / "models/bundle")
+    bundle, _ = load_reviewed(args.bundle or find_root() / "models/bundle")
     fleet = {name: getattr(args, name) for name in _FLEET if getattr(args, name)}
     scored = score_tables(bundle, args.input, fleet, rows=args.rows, out=args.out)
     counts = [f"  readings {reason}: {count:,}" for reason, count in sorted(scored.fixed.items())]

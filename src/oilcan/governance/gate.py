@@ -79,7 +79,7 @@ class Verdict:
 
 
 def judge(metrics: Numbers, data_quality: Numbers, comparisons: Sequence[Comparison | NotCompared],
-          params: ReviewParams, tasks: Mapping[str, Task]) -> Verdict:
+          params: ReviewParams, tasks: Mapping[str, Task], fairness: Sequence[Check] = ()) -> Verdict:
     """Weigh the floors of every task and, where there is a champion, every comparison with it.
 
     Parameters
@@ -90,6 +90,8 @@ def judge(metrics: Numbers, data_quality: Numbers, comparisons: Sequence[Compari
         Of every task, on the whole test part and on slices; empty if no champion is in service.
     tasks
         Of the contract.
+    fairness
+        Whether the champion may be compared on these rows, from `fair_comparison`.
 
     Examples
     --------
@@ -100,7 +102,7 @@ def judge(metrics: Numbers, data_quality: Numbers, comparisons: Sequence[Compari
     'promote'
     """
     modes = dict(_modes(metrics, tasks))
-    checks = (*_floors(metrics, data_quality, params, tasks), *modes.values(),
+    checks = (*_floors(metrics, data_quality, params, tasks), *modes.values(), *fairness,
               *_against_champion(comparisons, params, tasks))
     failed = [check for check in checks if not check.passed]
     withheld = tuple(name for name, check in modes.items() if not check.passed)

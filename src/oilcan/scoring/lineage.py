@@ -10,22 +10,21 @@ from typing import Any
 from oilcan.contract import Contract
 
 
-def facts(contract: Contract, contract_sha256: str, description: Mapping[str, Any], review: Mapping[str, Any],
+def facts(contract: Contract, contract_sha256: str, description: Mapping[str, Any],
           inputs_md5: Mapping[str, str]) -> dict[str, Any]:
     """Entries of the manifest beside format, version and files.
 
     Parameters
     ----------
-    description, review
-        Content of models/model.json and metrics/detail/review.json.
+    description
+        Content of models/model.json.
     inputs_md5
         Input of the stage -> the md5 that DVC records for it.
     """
-    withheld = list(review.get("withheld", []))
     return {
         "dataset": contract.name,
         "thresholds": description["thresholds"],
-        "forecasts": [entry["name"] for entry in description["forecasts"] if entry["name"] not in withheld],
+        "forecasts": [entry["name"] for entry in description["forecasts"]],
         "libraries": description["libraries"],
         "lineage": {
             "contract_version": contract.version,
@@ -34,6 +33,4 @@ def facts(contract: Contract, contract_sha256: str, description: Mapping[str, An
             "trained_on": description["trained_on"],
             "inputs_md5": dict(inputs_md5),
         },
-        "review": {"decision": review.get("decision"), "reasons": review.get("reasons", []),
-                   "withheld": withheld},
     }

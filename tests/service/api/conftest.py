@@ -18,6 +18,7 @@ from oilcan.core.bundle.bundle import Bundle
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.prepare.cleaning import remove_quarantined
 from oilcan.io.bundle.bundle_folder import MANIFEST, SEAL, WATCH, load_bundle
+from oilcan.io.bundle.verdict_file import path_of, write_verdict
 from oilcan.io.stage import files
 from oilcan.io.stage.digests import sha256
 from oilcan.serving.ground.settings import read_settings
@@ -92,14 +93,14 @@ def repackaged(source: Path, target: Path, *, other_plan: bool = False, threshol
     files.write_json(forecasts, target / "forecasts.json")
     manifest = json.loads((target / MANIFEST).read_text()) | {"dataset": f"demo_fleet, {target.name}"}
     manifest["lineage"] |= {"inputs_md5": {"model": target.name}}
-    if gate is not None:
-        manifest["review"] |= {"decision": gate, "reasons": ["made up for a test"]}
     if other_plan:
         del manifest["files"][WATCH]
     for name in ("plan.json", "forecasts.json"):
         manifest["files"][name] = {"sha256": sha256(target / name), "bytes": (target / name).stat().st_size}
     files.write_json(manifest, target / MANIFEST)
     files.write_text(f"{sha256(target / MANIFEST)}  {MANIFEST}\n", target / SEAL)
+    reasons = ["made up for a test" if gate else "repackaged for a test"]
+    write_verdict(path_of(target), gate or "promote", reasons, [], bundle=sha256(target / MANIFEST), champion=None)
     return target
 
 
@@ -109,6 +110,7 @@ def bundles(bundle_folder, tmp_path) -> Path:
     home = tmp_path / "bundles"
     home.mkdir()
     shutil.copytree(bundle_folder, home / "first")
+    shutil.copy(path_of(bundle_folder), path_of(home / "first"))
     repackaged(bundle_folder, home / "second", threshold=0.0)
     repackaged(bundle_folder, home / "third", other_plan=True)
     return home

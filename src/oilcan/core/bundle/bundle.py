@@ -8,6 +8,7 @@ import numpy as np
 
 from oilcan.contract import Contract
 from oilcan.core.bundle.drift_reference import DriftReference
+from oilcan.core.bundle.learned_rows import LearnedRows
 from oilcan.core.bundle.normals import Normals
 from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.core.features.plan import FeaturePlan
@@ -23,7 +24,7 @@ class Bundle:
     digest
         SHA-256 of the manifest, which lists the digests of all other files: the name of the bundle in logs.
     manifest
-        Lineage, library versions and the verdict of the review, as `oilcan.scoring.lineage` wrote them.
+        Lineage and library versions, as `oilcan.scoring.lineage` wrote them.
     drift_reference
         Distribution of features and forecasts on validation rows; monitoring compares new data with it.
     normals
@@ -33,6 +34,8 @@ class Bundle:
     fill_periods
         For how many sampling periods a missing reading was replaced by the last one before features were computed.
         The service does the same.
+    learned
+        Rows that the model has learned from.
     watch_reference
         What `oilcan.monitoring` compares new data with; None where the data count no time, or none was learned.
     """
@@ -46,4 +49,5 @@ class Bundle:
     normals: Normals
     check_rows: Mapping[str, np.ndarray]
     fill_periods: int
+    learned: LearnedRows
     watch_reference: WatchReference | None = None

@@ -18,6 +18,7 @@ import pydantic
 from oilcan.contract import Contract, parse_contract
 from oilcan.core.bundle.bundle import Bundle
 from oilcan.core.bundle.drift_reference import DriftReference
+from oilcan.core.bundle.learned_rows import LearnedRows
 from oilcan.core.bundle.normals import Normals
 from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.core.features.plan import FeaturePlan
@@ -31,16 +32,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT: Final = "oilcan-bundle"
-VERSION: Final = 5            # 4 had no normals.json, and features described by one text
+VERSION: Final = 6            # 5 held the verdict of the gate, and no learned_rows.npy
 MANIFEST: Final = "manifest.json"
 SEAL: Final = "manifest.sha256"
+LEARNED: Final = "learned_rows.npy"
 WATCH: Final = "watch_reference.npz"
 _LONGEST_HEADER: Final = 1_000_000      # of a NumPy file: the default, 10,000 characters, is too few for many columns
 _REMEDY: Final = "Restore it with `dvc checkout models/bundle`, or package it again with `dvc repro package`"
 
 
 def write_bundle(folder: Path, *, contract: Path, plan: Path, fitted: Fitted, drift_reference: DriftReference,
-                 normals: Normals, check_rows: "pd.DataFrame", facts: Mapping[str, Any],
+                 normals: Normals, check_rows: "pd.DataFrame", learned: LearnedRows, facts: Mapping[str, Any],
                  watch_reference: Path | None = None) -> None:
     """Write every file, then the manifest with their digests, then its seal.
 
@@ -51,7 +53,7 @@ def write_bundle(folder: Path, *, contract: Path, plan: Path, fitted: Fitted, dr
     contract, plan
         Files to copy.
     facts
-        Further entries of the manifest: lineage, library versions, verdict, how readings were prepared.
+        Further entries of the manifest: lineage, library versions, how readings were prepared.
     watch_reference
         File to copy, from the stage `reference`; None if that stage has written none.
     """
@@ -60,6 +62,7 @@ def write_bundle(folder: Path, *, contract: Path, plan: Path, fitted: Fitted, dr
     files.write_json(drift_reference.as_json(), folder / "drift_reference.json")
     files.write_json(normals.as_json(), folder / "normals.json")
     np.save(folder / "check_rows.npy", _records(check_rows), allow_pickle=False)
+    np.save(folder / LEARNED, learned.as_records(), allow_pickle=False)
     if watch_reference is not None:
         (folder / WATCH).write_bytes(watch_reference.read_bytes())
     write_forecasts(fitted, folder)
@@ -91,10 +94,12 @@ def load_bundle(folder: Path) -> Bundle:
         contract = parse_contract(content["contract.yaml"].decode(), f"{folder}: contract.yaml")
     with part_named(folder / "check_rows.npy", _REMEDY):
         check_rows = _numbers(content["check_rows.npy"], fitted)
+    with part_named(folder / LEARNED, _REMEDY):
+        learned = LearnedRows.from_records(np.load(io.BytesIO(content[LEARNED]), allow_pickle=False))
     with part_named(folder / WATCH, _REMEDY):
         watch_reference = _watch_reference(content, contract, plan, f"{folder}: {WATCH}")
     return Bundle(digest, manifest, fitted, contract, plan, drift_reference, normals, check_rows,
-                  manifest["prepare"]["fill_gap_periods"], watch_reference)
+                  manifest["prepare"]["fill_gap_periods"], learned, watch_reference)
 
 
 def _watch_reference(content: Mapping[str, bytes], contract: Contract, plan: FeaturePlan, where: str
@@ -197,7 +202,6 @@ class _Manifest(pydantic.BaseModel):
     dataset: str
     lineage: dict[str, Any]
     libraries: dict[str, str]
-    review: dict[str, Any]
     prepare: Prepare
     files: dict[str, File]
 

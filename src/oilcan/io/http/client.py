@@ -26,16 +26,23 @@ class Api:
         API key; None where the service is open.
     sleep
         Waits some seconds before the next try.
+    tries
+        How often it is asked before it counts as away.
     """
 
-    def __init__(self, url: str, key: str | None, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, url: str, key: str | None, *, sleep: Callable[[float], None] = time.sleep,
+                 tries: int = _TRIES) -> None:
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise DataError(f"url: not the address of a service (found {url!r}). Write it as http://127.0.0.1:8080.")
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._url, self._sleep = url, sleep
+        self._url, self._sleep, self._tries = url, sleep, tries
         self._connection = kind(parts.hostname, parts.port, timeout=60)
         self._headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+
+    def get(self, path: str) -> dict[str, Any]:
+        """The answer to a question; raises as `post` does."""
+        return self._ask("GET", path, None)
 
     def post(self, path: str, body: Any) -> dict[str, Any]:
         """The answer.
@@ -45,10 +52,12 @@ class Api:
         OilcanError
             If the service refuses, is not the one its certificate names, or does not answer for a minute.
         """
-        content = json.dumps(body, allow_nan=False).encode()
-        for _ in range(_TRIES):
+        return self._ask("POST", path, json.dumps(body, allow_nan=False).encode())
+
+    def _ask(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
+        for _ in range(self._tries):
             try:
-                self._connection.request("POST", path, content, self._headers)
+                self._connection.request(method, path, body, self._headers)
                 answer = self._connection.getresponse()
                 content = answer.read()
             except ssl.SSLCertVerificationError as err:
@@ -66,7 +75,7 @@ class Api:
                 raise OilcanError(f"{self._url}{path}: refused with {answer.status}: {_refusal(content)}"
                                   + (_KEY if answer.status in {401, 403} else ""))
             return dict(json.loads(content))
-        raise OilcanError(f"{self._url}: no answer for {_TRIES} tries. Start the service with `oilcan serve`.")
+        raise OilcanError(f"{self._url}: no answer for {self._tries} tries. Start the service with `oilcan serve`.")
 
     def close(self) -> None:
         """Let go of the connection."""

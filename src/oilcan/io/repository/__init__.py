@@ -1,5 +1,5 @@
 """The checkout as DVC and git see it.
 
 DVC commands, experiments, integrity of cache and outputs, leftovers of killed runs; objects and references of git, the
-audit branch, tags of the registry.
+audit branch.
 """

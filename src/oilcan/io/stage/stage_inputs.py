@@ -12,7 +12,7 @@ from oilcan.ground.errors import ContractError, ParamsError
 from oilcan.params.section import Section, section
 
 S = TypeVar("S", bound=Section)
-_OTHERS = {"section", "whole", "monitoring"}         # no sections: two of how they are read, one of monitoring.yaml
+_OTHERS = {"section", "whole", "monitoring", "gate_policy", "services"}    # no sections: how they are read, other files
 
 
 def read_params(kind: type[S], path: Path, name: str) -> S:

@@ -17,6 +17,7 @@ WHOLE: Final[Schema] = {"type": "integer"}
 FLAG: Final[Schema] = {"type": "boolean"}
 MACHINE_ID: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": 200}
 
+DIGEST: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 BUNDLE: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": 200,
                          "description": "Name of a folder beside the bundle in service"}
 ANY: Final[Schema] = {"type": "object"}
@@ -82,7 +83,8 @@ def _common() -> dict[str, Schema]:
         "refusal": record({"error": error}),
         "health": record({"status": {"const": "alive"}}),
         "readiness": record({"status": {"enum": ["starting", "ready"]}, "waiting_for": listed(TEXT)} | STAMP),
-        "activate": record({"bundle": BUNDLE}),
+        "activate": {"anyOf": [record({"bundle": BUNDLE}),
+                               record({"digest": DIGEST, "revision": TEXT_OR_NULL}, optional=("revision",))]},
         "watch": record({"bundle": {"anyOf": [BUNDLE, {"type": "null"}]}}),
         "nothing": record({}),
         "model": record(STAMP | {

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,16 +11,13 @@ from oilcan.core.model.fitted import EventForecast, Forecast, OutlookForecast, p
 from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
 from oilcan.io.bundle.bundle_folder import load_bundle
 from oilcan.io.bundle.forecast_files import part_named
+from oilcan.io.bundle.verdict_file import GateVerdict, read_verdict, reviewed
 from oilcan.scoring.check import check
 from oilcan.scoring.scorer import columns
 from oilcan.serving.model.contract_facts import described
 
 if TYPE_CHECKING:
     from oilcan.core.reasons.explainer import Explainer, Reason
-
-
-
-PROMOTE: Final = "promote"
 
 
 class Served:
@@ -30,8 +27,8 @@ class Served:
     ----------
     digest, contract
         What every answer names: the bundle, and name and version of the contract.
-    gate
-        What `review` decided on the model: promote, hold or reject; every answer names it too.
+    verdict, gate
+        What `review` decided on the model, and its decision in one word, which every answer names too.
     by_name
         Forecasts by the ending of their columns: `failure`, `failure__bearing`, `rul`.
     thresholds, columns
@@ -42,10 +39,10 @@ class Served:
         Whole units of time in a tick.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, verdict: GateVerdict) -> None:
         self.bundle, self.digest = bundle, bundle.digest
         self.contract = {"name": bundle.contract.name, "version": bundle.contract.version}
-        self.gate: str = bundle.manifest["review"]["decision"] or "not reviewed"
+        self.verdict, self.gate = verdict, verdict.decision
         self.features = bundle.fitted.features
         self.by_name: dict[str, Forecast] = {forecast.name: forecast for forecast in bundle.fitted.forecasts}
         name, _ = bundle.contract.headline()
@@ -72,7 +69,8 @@ class Served:
         with part_named(forecasts, "Package it again with `dvc repro package`"):
             check(bundle.fitted, bundle.check_rows, str(forecasts))
         with part_named(folder / "contract.yaml", "Package it again with `dvc repro package`"):
-            return cls(bundle)
+            verdict = read_verdict(folder, bundle.digest)
+            return cls(reviewed(bundle, verdict), verdict)
 
     def warm(self) -> None:
         """Make one forecast and its reasons, so that the first request need not wait."""
@@ -126,7 +124,7 @@ class Served:
             "dataset": manifest["dataset"],
             "lineage": manifest["lineage"],
             "libraries": manifest["libraries"],
-            "review": manifest["review"],
+            "review": self.verdict.model_dump(exclude={"bundle"}),
             "headline": self.headline.name,
             "forecasts": [_described(forecast) for forecast in self.bundle.fitted.forecasts],
             "plan_hash": plan.hash,

@@ -1,11 +1,12 @@
 """What is in service, where it comes from, and another one in its place."""
 
 import asyncio
+import re
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oilcan.serving.bodies.json_rows import is_name, kind_of, read_body
+from oilcan.serving.bodies.json_rows import Row, is_name, kind_of, read_body
 from oilcan.serving.ground.refusal import Refusal, answer
 from oilcan.serving.http import documents
 from oilcan.serving.http.door import BODY, CALLER
@@ -19,7 +20,12 @@ async def model(request: Request) -> Response:
 
 async def activate(request: Request) -> Response:
     """Serve another bundle from now on."""
-    service, name = service_of(request), _bundle_name(request)
+    service, content = service_of(request), read_body(request.scope[BODY], ("bundle", "digest", "revision"))
+    if "digest" in content:
+        digest, revision = _digest(content)
+        await asyncio.to_thread(service.swap.activate_digest, digest, revision, request.scope[CALLER].name)
+        return answer(service.card())
+    name = _bundle_name(request)
     if name is None:
         raise Refusal(422, "body.bundle", found="null", wanted="the name of a folder", do="Name the bundle.")
     await asyncio.to_thread(service.swap.activate, name, request.scope[CALLER].name)
@@ -39,6 +45,18 @@ async def shadow(request: Request) -> Response:
     service = service_of(request)
     await asyncio.to_thread(service.swap.shadow, _bundle_name(request), request.scope[CALLER].name)
     return answer(service.card())
+
+
+def _digest(content: Row) -> tuple[str, str | None]:
+    """Digest of a bundle, and the revision to fetch it from."""
+    digest, revision = content["digest"], content.get("revision")
+    if "bundle" in content or type(digest) is not str or not re.fullmatch("[0-9a-f]{64}", digest):
+        raise Refusal(422, "body.digest", found=kind_of(digest), wanted="64 hexadecimal digits, and no `bundle` beside",
+                      do="Name the bundle by its digest or by its folder.")
+    if revision is not None and (not is_name(revision) or revision.startswith("-")):
+        raise Refusal(422, "body.revision", found=kind_of(revision), wanted="the name of a tag or commit",
+                      do="Name the tag of the promotion.")
+    return digest, revision
 
 
 def _bundle_name(request: Request) -> str | None:

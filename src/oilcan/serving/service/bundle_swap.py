@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from oilcan.ground.errors import IntegrityError, OilcanError, ParamsError, StoreUnavailable
+from oilcan.io.registry import bundle_store
 from oilcan.io.stores import Store
 from oilcan.serving.bodies.telemetry_body import stored_columns
 from oilcan.serving.ground.refusal import Refusal
@@ -123,6 +124,27 @@ class Swap:
             self._remember(Models(self.models.configured, place, self.models.active, self._but(place)), by)
         return served
 
+    def activate_digest(self, digest: str, revision: str | None, by: str) -> Served:
+        """Serve the bundle of a digest: from the folder of bundles, else fetched from the source of the settings.
+
+        Nothing changes if it is in service already, so a roll-out can be repeated.
+
+        Raises
+        ------
+        Refusal
+            409 while another change runs; 422 if it cannot be found, is broken, or is of another data set.
+        """
+        with self._one_at_a_time():
+            if self._service.served.digest == digest:
+                return self._service.served
+            folder = self._found(digest, revision)
+            served = self._proven(lambda: Served.load(folder), folder.name)
+            self._accepted(served, folder.name)
+            place = Place(str(folder), served.digest)
+            self._switch(served)
+            self._remember(Models(self.models.configured, place, self.models.active, self._but(place)), by)
+        return served
+
     def rollback(self, by: str) -> Served:
         """Serve again what was served before."""
         with self._one_at_a_time():
@@ -166,6 +188,20 @@ class Swap:
                 if told.shadow != self.models.shadow:
                     self._watch(told.shadow.load() if told.shadow else None)
                 self.models = told
+
+    def _found(self, digest: str, revision: str | None) -> Path:
+        source = self._service.settings.bundle_source
+        try:
+            there = bundle_store.find(self._home, digest)
+            if there is not None or source is None:
+                if there is None:
+                    raise OilcanError(f"bundle {digest[:12]} is not in {self._home.name}, and no source is set")
+                return there
+            return bundle_store.fetch(source, digest, self._home, revision=revision)
+        except OilcanError as err:
+            raise Refusal(422, "body.digest", found=str(err).replace(str(self._home), "").lstrip("/"),
+                          wanted="a bundle that this service has or can fetch",
+                          do="Copy it to the folder of bundles, or set OILCAN_BUNDLE_SOURCE.") from err
 
     def _load(self, name: str) -> tuple[Place, Served]:
         folder = (self._home / name).resolve()
