@@ -11,13 +11,14 @@ def _verdict(repo) -> dict:
     return json.loads((repo.path / "metrics/detail/review.json").read_text(encoding="utf-8"))
 
 
-def _promote(repo) -> str:
-    return repo.run("oilcan", "promote", "--approver", "Ada", "--reason", "first in service", "--override").stdout
+def _promote(repo) -> None:
+    repo.run("oilcan", "promote", "--approver", "Ada", "--reason", "first in service", "--override")
+    assert "champion: bundle" in repo.run("oilcan", "champion").stdout
 
 
 def test_promote_then_review_again_compares_on_the_same_rows(small_repo):
     assert _verdict(small_repo)["champion"] is None
-    assert "approved by Ada" in _promote(small_repo)
+    _promote(small_repo)
     small_repo.run("dvc", "repro", "review")
     verdict = _verdict(small_repo)
     note = json.loads((small_repo.path / "models/champion.json").read_text(encoding="utf-8"))
@@ -30,10 +31,11 @@ def test_promote_then_review_again_compares_on_the_same_rows(small_repo):
 def test_a_worse_challenger_is_held_and_the_champion_stays(small_repo):
     _promote(small_repo)
     small_repo.set_params(train={"hist_gradient_boosting": {"iterations": 1, "max_leaf_nodes": 2}})
-    small_repo.run("dvc", "repro")
+    small_repo.run("dvc", "repro", "review")
     verdict = _verdict(small_repo)
     assert verdict["decision"] in {"hold", "reject"}
     assert any("champion, test part" in reason for reason in verdict["reasons"])
+    small_repo.commit("a worse model")
     refused = small_repo.run("oilcan", "promote", "--approver", "Ada", "--reason", "no", check=False)
     assert refused.returncode == 1
     assert "the gate said" in refused.stderr

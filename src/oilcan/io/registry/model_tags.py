@@ -1,7 +1,6 @@
 """Tags of models in git: read with their messages, made plain or signed."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
@@ -32,7 +31,7 @@ def model_tags(root: Path, datasets: Iterable[str]) -> list[ModelTag]:
     return tags
 
 
-def make_tag(root: Path, name: str, commit: str, title: str, fields: Mapping[str, str], *, by: str, at: datetime,
+def make_tag(root: Path, name: str, commit: str, title: str, fields: Mapping[str, str], *, by: str, at: int,
              sign: bool) -> Signature:
     """Make an annotated tag, unless the very same is there; what it is signed with.
 
@@ -49,7 +48,7 @@ def make_tag(root: Path, name: str, commit: str, title: str, fields: Mapping[str
             raise OilcanError(f"tag {name}: is there already, for another commit or bundle. See `oilcan audit verify`.")
         return signature_of(root, name)
     message = title + "\n\n" + "".join(f"{key}: {' '.join(value.split())}\n" for key, value in fields.items())
-    date = f"{int(at.timestamp())} +0000"
+    date = f"{at} +0000"
     if sign:
         git(root, "tag", "--sign", "--cleanup=verbatim", "-F", "-", name, commit, text=message,
             GIT_COMMITTER_DATE=date)

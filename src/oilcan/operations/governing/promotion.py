@@ -217,8 +217,11 @@ def _tag(root: Path, name: str, announced: AuditEntry) -> None:
     fields = {"act": announced.kind, "bundle": str(announced.bundle),
               "contract_version": str(candidate.contract_version), "by": announced.by,
               "why": announced.why or "no reason", "audit": announced.hash, "signature": signature}
+    # GTO orders tags by their second, so each is at least one after the last; the log has the exact time
+    newest = max((tag.at for tag in model_tags.model_tags(root, [candidate.dataset])), default=0)
+    at = max(int(datetime.fromisoformat(announced.at).timestamp()), newest + 1)
     model_tags.make_tag(root, name, str(announced.commit), f"{announced.kind} of {name}", fields, by=announced.by,
-                        at=datetime.fromisoformat(announced.at), sign=signature != "none")
+                        at=at, sign=signature != "none")
 
 
 def _follow(root: Path, dataset: str, commit: str, at: datetime, key: str | None, by: str, say: Say) -> Decided:
