@@ -53,7 +53,7 @@ def _files(module: str) -> list[Path]:
 
 def _is_docstring(file: Path) -> bool:
     statements = ast.parse(file.read_text(encoding="utf-8")).body
-    return all(isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant) for statement in statements)
+    return all(isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant) for each in statements)
 
 
 def covers(dep: str, file: str) -> bool:

@@ -5,7 +5,7 @@ import pytest
 from tests.evaluation_frames import Evidence, fleet
 
 from oilcan.core.judging import bootstrap, row_metrics
-from oilcan.evaluation.baselines import Rule, above_limits
+from oilcan.evaluation.baselines import SimpleRule, above_limits
 from oilcan.evaluation.event_rows import EventRows
 from oilcan.evaluation.machine_ranking import COLUMNS, per_machine
 
@@ -46,7 +46,7 @@ def test_the_oracle_has_precision_one_at_every_recall(evidence):
 
 
 def test_the_rule_of_the_contract_stands_beside(evidence):
-    _, (numbers, table) = _judged(evidence, rule=lambda rows: Rule(above_limits(evidence.fleet, rows.frame)))
+    _, (numbers, table) = _judged(evidence, rule=lambda rows: SimpleRule(above_limits(evidence.fleet, rows.frame)))
     assert numbers["rule_flagged"] >= 1
     assert table["rule"].dropna().unique() == pytest.approx([numbers["rule_precision"]])
     assert table["recall"][table["rule"].notna()].max() == pytest.approx(numbers["rule_recall"], abs=0.01)

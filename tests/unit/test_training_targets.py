@@ -4,7 +4,7 @@ import pytest
 from tests.training_frames import COMPUTE, contract, fleet, train_params, training_data
 
 from oilcan.training.fit import train
-from oilcan.training.targets import Chosen, Target, Thinning, choose_rows
+from oilcan.training.targets import RowSelection, Target, Thinning, choose_rows
 
 FAILURE = Target("failure", "failure_within")
 
@@ -13,7 +13,8 @@ def _values() -> np.ndarray:
     return np.concatenate([np.repeat([1.0, 0.0], [10, 90]), [np.nan]])
 
 
-def _chosen(values: np.ndarray | None = None, target: Target = FAILURE, *, boosted: bool, **params: object) -> Chosen:
+def _chosen(values: np.ndarray | None = None, target: Target = FAILURE, *, boosted: bool, **params: object
+            ) -> RowSelection:
     thinning = Thinning.of(train_params(**params))
     return choose_rows(_values() if values is None else values, target, thinning, boosted=boosted, seed=1)
 

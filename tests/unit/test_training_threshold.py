@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 from tests.training_frames import FLEET, INDEPENDENT, contract
 
-from oilcan.training.threshold import JudgedRows, choose_policy
+from oilcan.training.threshold import ValidationForecasts, choose_policy
 
 MACHINES = pd.DataFrame({"machine_id": ["a"]})
 
@@ -22,7 +22,7 @@ def test_the_threshold_lies_between_noise_and_warning():
     p[52] = 0.6
     rows, target, failures = _one_machine(p)
     spec = contract(FLEET)
-    choice = choose_policy(spec, spec.tasks["failure"], JudgedRows(rows, target, p, failures, MACHINES))
+    choice = choose_policy(spec, spec.tasks["failure"], ValidationForecasts(rows, target, p, failures, MACHINES))
     assert choice.policy.threshold == 0.6
     assert (choice.counts.detected, choice.counts.false_alarms) == (1, 0)
 
@@ -32,7 +32,7 @@ def test_alarms_that_only_cost_are_not_raised():
     p[80:90] = 0.9
     rows, target, failures = _one_machine(p)
     spec = contract(FLEET.replace("missed_failure_eur: 20000", "missed_failure_eur: 1"))
-    choice = choose_policy(spec, spec.tasks["failure"], JudgedRows(rows, target, p, failures, MACHINES))
+    choice = choose_policy(spec, spec.tasks["failure"], ValidationForecasts(rows, target, p, failures, MACHINES))
     assert choice.policy.threshold > 0.9
 
 
@@ -40,7 +40,7 @@ def test_independent_rows_are_events_of_their_own():
     spec = contract(INDEPENDENT)
     target, p = np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.1, 0.2, 0.5, 0.9])
     rows = pd.DataFrame({"machine_id": list("abcd")})
-    choice = choose_policy(spec, spec.tasks["broken"], JudgedRows(rows, target, p, pd.DataFrame(), MACHINES))
+    choice = choose_policy(spec, spec.tasks["broken"], ValidationForecasts(rows, target, p, pd.DataFrame(), MACHINES))
     assert choice.policy.threshold == 0.5
     assert choice.cost == 8000.0
 
@@ -60,7 +60,8 @@ def test_rows_to_confirm_are_asked_for_where_single_rows_are_false_on_every_mach
     lonely[[5, 15, 25]] = 0.7
     rows, failures, p = _fleet(lonely)
     spec = contract(FLEET)
-    choice = choose_policy(spec, spec.tasks["failure"], JudgedRows(rows, np.zeros(len(p)), p, failures, MACHINES))
+    judged = ValidationForecasts(rows, np.zeros(len(p)), p, failures, MACHINES)
+    choice = choose_policy(spec, spec.tasks["failure"], judged)
     assert choice.policy.confirm == 2
     assert (choice.counts.detected, choice.counts.false_alarms) == (20, 0)
     assert choice.as_json()["steps"]["confirm"]["kept"]
@@ -70,7 +71,8 @@ def test_what_one_machine_alone_would_save_leaves_the_policy_plain():
     rows, failures, p = _fleet(np.zeros(100))
     p[[5, 15]] = 0.9
     spec = contract(FLEET)
-    choice = choose_policy(spec, spec.tasks["failure"], JudgedRows(rows, np.zeros(len(p)), p, failures, MACHINES))
+    judged = ValidationForecasts(rows, np.zeros(len(p)), p, failures, MACHINES)
+    choice = choose_policy(spec, spec.tasks["failure"], judged)
     assert (choice.policy.confirm, choice.policy.release) == (1, choice.policy.threshold)
     step = choice.as_json()["steps"]["confirm"]
     assert 0 < step["gain_eur"] <= step["noise_eur"]
@@ -79,7 +81,8 @@ def test_what_one_machine_alone_would_save_leaves_the_policy_plain():
 def test_the_budget_of_the_contract_stands_in_the_policy():
     rows, failures, p = _fleet(np.zeros(100))
     spec = contract(FLEET + "alarms: {per_week: 4}")
-    choice = choose_policy(spec, spec.tasks["failure"], JudgedRows(rows, np.zeros(len(p)), p, failures, MACHINES))
+    judged = ValidationForecasts(rows, np.zeros(len(p)), p, failures, MACHINES)
+    choice = choose_policy(spec, spec.tasks["failure"], judged)
     assert choice.policy.per_week == 4
     assert choice.counts.detected == 4
 
@@ -88,7 +91,7 @@ def test_a_part_too_short_to_judge_a_failure_leaves_the_choice_to_the_prices():
     rows, target, failures = _one_machine(np.linspace(0.0, 0.5, 100))
     spec = contract(FLEET)
     short = slice(0, 5)
-    choice = choose_policy(spec, spec.tasks["failure"], JudgedRows(
+    choice = choose_policy(spec, spec.tasks["failure"], ValidationForecasts(
         rows[short], target[short], np.zeros(5), failures, MACHINES))
     assert choice.policy.threshold == 800 / (800 + 20000 - 4000)
     assert choice.counts.n_failures == 0
@@ -99,6 +102,6 @@ def test_of_a_flat_valley_the_middle_is_taken_and_not_the_edge():
     p[51:59] = np.linspace(0.2, 0.9, 8)
     rows, target, failures = _one_machine(p)
     spec = contract(FLEET)
-    choice = choose_policy(spec, spec.tasks["failure"], JudgedRows(rows, target, p, failures, MACHINES))
+    choice = choose_policy(spec, spec.tasks["failure"], ValidationForecasts(rows, target, p, failures, MACHINES))
     assert choice.counts.detected == 1
     assert 0.2 < choice.policy.threshold < 0.9

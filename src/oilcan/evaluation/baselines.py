@@ -1,4 +1,4 @@
-"""What would simpler policies have done on the same rows? What they choose, they choose before the test part.
+"""Simple policies on the same rows, for comparison. Whatever they choose, they choose before the test part.
 
 - `never`: no alarms, run to failure
 - `always`: an alarm whenever one may be raised
@@ -31,8 +31,8 @@ _MOST_CODES = 30        # the most frequent error codes; rarer ones cannot be ju
 
 
 @dataclass(frozen=True)
-class Rule:
-    """A simple alarm policy on the test rows: alarm at score >= threshold; `facts` says what was chosen."""
+class SimpleRule:
+    """A policy without a model, on the test rows: alarm at score >= threshold; `facts` records what was chosen."""
 
     score: np.ndarray               # (n,)
     threshold: float = 1.0
@@ -47,20 +47,20 @@ class Rule:
         return rows.tally(self.score, rows.plain(self.threshold))
 
 
-def event_rules(fleet: Fleet, name: str, validation: EventRows, test: EventRows) -> dict[str, Rule]:
+def event_rules(fleet: Fleet, name: str, validation: EventRows, test: EventRows) -> dict[str, SimpleRule]:
     """The simple alarm policies that the data allow."""
     whole = np.ones(len(test.frame))
-    found = {"never": Rule(whole, np.inf), "always": Rule(whole)}
+    found = {"never": SimpleRule(whole, np.inf), "always": SimpleRule(whole)}
     if test.windows is not None:
         found["age"] = _age_rule(fleet, validation, test)
         if len(fleet.errors):
             found["error_codes"] = _error_rule(fleet, name, validation, test)
     if fleet.contract.rule_baseline:
-        found["limits"] = Rule(above_limits(fleet, test.frame))
+        found["limits"] = SimpleRule(above_limits(fleet, test.frame))
     return found
 
 
-def judge(unit: str, rows: EventRows, rule: Rule) -> dict[str, Any]:
+def judge(unit: str, rows: EventRows, rule: SimpleRule) -> dict[str, Any]:
     """Events and cost of a simple policy on the test rows."""
     tally = rule.tally(rows)
     numbers = event_quality.event_numbers(tally, unit)
@@ -87,9 +87,9 @@ def _lives_before(fleet: Fleet, *parts: str) -> tuple[np.ndarray, np.ndarray]:
     return lives(start[start.index.isin(end.index)], end, fleet.failures)
 
 
-def _age_rule(fleet: Fleet, validation: EventRows, test: EventRows) -> Rule:
+def _age_rule(fleet: Fleet, validation: EventRows, test: EventRows) -> SimpleRule:
     limit = validation.cheapest(_ages(fleet, validation.frame))[0]
-    return Rule(_ages(fleet, test.frame), limit, {f"limit_{fleet.unit}": limit} if np.isfinite(limit) else {})
+    return SimpleRule(_ages(fleet, test.frame), limit, {f"limit_{fleet.unit}": limit} if np.isfinite(limit) else {})
 
 
 def _ages(fleet: Fleet, frame: pd.DataFrame) -> np.ndarray:
@@ -97,7 +97,7 @@ def _ages(fleet: Fleet, frame: pd.DataFrame) -> np.ndarray:
                fleet.maintenance)
 
 
-def _error_rule(fleet: Fleet, name: str, validation: EventRows, test: EventRows) -> Rule:
+def _error_rule(fleet: Fleet, name: str, validation: EventRows, test: EventRows) -> SimpleRule:
     train_frame = fleet.rows[fleet.rows[PART] == "train"].reset_index(drop=True)
     seen = [EventRows.of(fleet, name, train_frame), validation]
     codes = fleet.errors[CODE].value_counts().index[:_MOST_CODES].sort_values().tolist()
@@ -111,7 +111,7 @@ def _error_rule(fleet: Fleet, name: str, validation: EventRows, test: EventRows)
     for at in sorted(range(len(codes)), key=lambda at: price([at])):       # greedy, the best code first
         if (cost := price([*chosen, at])) < cheapest:
             chosen, cheapest = [*chosen, at], cost
-    return Rule(_any(logged_codes(fleet.errors, test.frame, codes), chosen), 1.0,
+    return SimpleRule(_any(logged_codes(fleet.errors, test.frame, codes), chosen), 1.0,
                 {"codes": ", ".join(str(codes[at]) for at in sorted(chosen)) or "none pays"})
 
 

@@ -11,7 +11,7 @@ from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.core.judging import bootstrap, costs, row_metrics
 from oilcan.core.judging.costs import PeriodicPolicy
 from oilcan.core.judging.event_matching import Tally
-from oilcan.core.judging.exact_intervals import of_all_or_none, of_few
+from oilcan.core.judging.exact_intervals import share_of_events, share_of_rows
 from oilcan.evaluation.event_rows import EventRows
 from oilcan.evaluation.results import false_alarm_rate
 
@@ -54,8 +54,8 @@ def best_f1(validation: EventRows, p_validation: np.ndarray, test: EventRows, p:
     cut = row_metrics.best_f1_threshold(validation.target[validation.known], p_validation[validation.known])
     if cut is None:
         return {}
-    said, target = (p[known] >= cut).astype(np.float64), test.target[known]
-    hits, either = said * target, said + target
+    predicted, target = (p[known] >= cut).astype(np.float64), test.target[known]
+    hits, either = predicted * target, predicted + target
     numbers: Numbers = {"f1_best": 2 * hits.sum() / either.sum() if either.any() else None, "f1_best_threshold": cut}
     if weights is not None:
         top, bottom = (bootstrap.total(test.code[known], values, weights) for values in (2 * hits, either))
@@ -158,7 +158,8 @@ def intervals(rows: EventRows, p: np.ndarray, policy: AlarmPolicy, weights: np.n
         true, false = int(tally.true_alarms.sum()), int(tally.false_alarms.sum())
         hits = {"detected_share": (int(tally.detected.sum()), int(tally.n_failures.sum())),
                 "alarm_precision": (true, true + false)}
-        _set(found["events"], {name: of_few(found["events"].get(f"{name}_ci95"), *pair) for name, pair in hits.items()})
+        _set(found["events"], {name: share_of_events(found["events"].get(f"{name}_ci95"), *pair)
+                               for name, pair in hits.items()})
     return found
 
 
@@ -169,7 +170,7 @@ def _row_intervals(rows: EventRows, alarm: np.ndarray, drawn: Numbers) -> dict[s
     for name, counted in (("recall", known & positive), ("precision", known & alarm)):
         hits, n = int((positive & alarm & counted).sum()), int(counted.sum())
         pair = drawn.get(f"{name}_ci95")
-        found[name] = of_few(pair, hits, n) if rows.windows is None else of_all_or_none(
+        found[name] = share_of_events(pair, hits, n) if rows.windows is None else share_of_rows(
             pair, hits / n if n else None, len(np.unique(rows.code[counted])))
     return found
 

@@ -108,7 +108,7 @@ def _event_task(fleet: Fleet, forecasts: Forecasts, task: str, params: EvaluateP
     return numbers, by_slice, drawn
 
 
-def _simple_policies(fleet: Fleet, test: EventRows, rules: dict[str, baselines.Rule], period_at: plots.Periodic
+def _simple_policies(fleet: Fleet, test: EventRows, rules: dict[str, baselines.SimpleRule], period_at: plots.Periodic
                      ) -> SimplePolicies:
     tallies = {name: rule.tally(test) for name, rule in rules.items()}
     return SimplePolicies.of(tallies, test.costs, period_at(fleet.contract.costs) if period_at else None)

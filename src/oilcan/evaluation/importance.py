@@ -1,9 +1,9 @@
-"""What does the forecast rest on? Importance by permutation on the validation part, by sensor and by feature.
+"""Which sensors and features does the forecast depend on? Permutation importance on the validation part.
 
 A column is shuffled over rows that training did not see, and the loss in quality is measured: average precision for
 events, root mean squared error for remaining life (Breiman 2001, *Random forests*, section 10; with the model as it
-is). Features of one sensor hold much the same news, so each alone may look dispensable: the loss that counts for
-people is that of all features of a sensor shuffled together, as whole rows.
+is). Features of one sensor hold much the same information, so each alone may look dispensable. Read the loss of
+all features of a sensor shuffled together, as whole rows.
 """
 
 import zlib
@@ -23,18 +23,18 @@ from oilcan.core.reasons.leaf_paths import leaf_paths
 from oilcan.ground.columns import TARGET
 from oilcan.params.explain import ExplainParams
 
-_LISTED: Final = 12             # features that are shuffled alone: those the trees lean on most
-_LIFE_SHARE: Final = 3          # every row of a remaining life tells much: a third of the rows does
+_LISTED: Final = 12             # features shuffled alone: the most influential ones
+_LIFE_SHARE: Final = 3          # rows of remaining life carry more information: a third of them is enough
 _WORDS: Final = {"errors": "Error codes logged", "maintenance": "Maintenance done", "failures": "Failures so far",
                  "renewals": "Time since it was last as new", "age": "Age of the machine",
                  "health_index": "Health index over all sensors", "telemetry": "Time watched so far"}
 
 
 @dataclass(frozen=True)
-class Ground:
+class ForecastSample:
     """Rows on which one forecast is judged.
 
-    `lost` is how much worse a score is than the undisturbed one, above 0 if worse.
+    `lost` is how much worse the quality is than with the undisturbed matrix; above 0 if worse.
     """
 
     forecast: EventForecast | LifeForecast | NumberForecast
@@ -76,16 +76,16 @@ def importance(contract: Contract, plan: FeaturePlan, fitted: Fitted, rows: pd.D
 
     Returns
     -------
-    Task -> `metric`, `whole` (the metric undisturbed), `n`, `sensors` and `features` (those the trees lean on most):
+    Task -> `metric`, `whole` (the metric undisturbed), `n`, `sensors` and `features` (the most influential ones):
     name -> `loss` (mean over the repeats), `spread` (their standard deviation), `words`. Tasks of which the rows hold
     one class only are left out.
     """
     found = {}
     for forecast in fitted.forecasts:
         if not isinstance(forecast, OutlookForecast) and _is_explained(contract, forecast):
-            ground = _ground(contract, forecast, rows, matrix, params, jobs)
-            if len(ground.target) and (ground.metric == "rmse" or np.ptp(ground.target) > 0):
-                found[forecast.name] = _explained(contract, plan, ground, params)
+            sample = _sample(contract, forecast, rows, matrix, params, jobs)
+            if len(sample.target) and (sample.metric == "rmse" or np.ptp(sample.target) > 0):
+                found[forecast.name] = _explained(contract, plan, sample, params)
     return found
 
 
@@ -94,35 +94,35 @@ def _is_explained(contract: Contract, forecast: Forecast) -> bool:
     return getattr(forecast, "mode", None) is None or contract.tasks[forecast.task].kind == "class"
 
 
-def _ground(contract: Contract, forecast: EventForecast | LifeForecast | NumberForecast, rows: pd.DataFrame,
-            matrix: np.ndarray, params: ExplainParams, jobs: int) -> Ground:
+def _sample(contract: Contract, forecast: EventForecast | LifeForecast | NumberForecast, rows: pd.DataFrame,
+            matrix: np.ndarray, params: ExplainParams, jobs: int) -> ForecastSample:
     target = rows[f"{TARGET}{forecast.name}"].to_numpy(dtype=np.float64)
     at = np.flatnonzero(~np.isnan(target))
     most = params.rows // (_LIFE_SHARE if not isinstance(forecast, EventForecast) else 1)
     at = at[:: max(1, -(-len(at) // most))]                     # every k-th row: all machines, all times
     cap = contract.tasks[forecast.task].cap
-    return Ground(forecast, matrix[at].copy(), np.minimum(target[at], cap.ticks if cap else np.inf), jobs)
+    return ForecastSample(forecast, matrix[at].copy(), np.minimum(target[at], cap.ticks if cap else np.inf), jobs)
 
 
-def _explained(contract: Contract, plan: FeaturePlan, ground: Ground, params: ExplainParams) -> dict[str, Any]:
-    seed = np.random.SeedSequence([params.seed, zlib.crc32(ground.forecast.name.encode())])
+def _explained(contract: Contract, plan: FeaturePlan, sample: ForecastSample, params: ExplainParams) -> dict[str, Any]:
+    seed = np.random.SeedSequence([params.seed, zlib.crc32(sample.forecast.name.encode())])
     draws = np.random.default_rng(seed)
-    orders = [draws.permutation(len(ground.target)) for _ in range(params.repeats)]
-    whole = ground.quality()
+    orders = [draws.permutation(len(sample.target)) for _ in range(params.repeats)]
+    whole = sample.quality()
     of_sensor: dict[str, list[int]] = {}
     for at, feature in enumerate(plan.features):
         of_sensor.setdefault(feature.sensor, []).append(at)
-    lost_sensors = [(name, ground.lost(np.array(at), whole, orders), _words(contract, name))
+    lost_sensors = [(name, sample.lost(np.array(at), whole, orders), _words(contract, name))
                     for name, at in of_sensor.items()]
-    first = _leant_on(ground.forecast.trees)
-    lost_features = [(plan.names[at], ground.lost(np.array([at]), whole, orders), plan.features[at].description)
+    first = _most_influential(sample.forecast.trees)
+    lost_features = [(plan.names[at], sample.lost(np.array([at]), whole, orders), plan.features[at].description)
                      for at in first]
-    return {"metric": ground.metric, "whole": round(whole, 6), "n": len(ground.target),
+    return {"metric": sample.metric, "whole": round(whole, 6), "n": len(sample.target),
             "sensors": dict(_entries(lost_sensors)), "features": dict(_entries(lost_features))}
 
 
-def _leant_on(trees: TreeModel) -> list[int]:
-    """Features on which the leaves that move the forecast most put a condition, at most 12."""
+def _most_influential(trees: TreeModel) -> list[int]:
+    """The features that the most influential leaves use in their conditions, at most 12."""
     weight = np.zeros(trees.n_features)
     for paths in leaf_paths(trees)[1]:
         moved = np.abs(paths.value) * paths.share.prod(axis=0)                  # (leaves,)
@@ -137,9 +137,9 @@ def _entries(lost: Sequence[tuple[str, np.ndarray, str]]) -> Iterator[tuple[str,
 
 
 def _words(contract: Contract, sensor: str) -> str:
-    """What the crew calls it: the contract's description, or what Oilcan calls its own columns."""
-    said = {name: derived.description for name, derived in contract.derived.items()}
+    """The contract's description of a sensor, or Oilcan's words for its own columns."""
+    descriptions = {name: derived.description for name, derived in contract.derived.items()}
     for table in ("machines", "telemetry"):
         if table in contract.tables:
-            said |= {name: column.description for name, column in contract.tables[table].columns.items()}
-    return said.get(sensor) or _WORDS.get(sensor, sensor)
+            descriptions |= {name: column.description for name, column in contract.tables[table].columns.items()}
+    return descriptions.get(sensor) or _WORDS.get(sensor, sensor)

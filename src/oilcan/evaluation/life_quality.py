@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from oilcan.core.judging import bootstrap, row_metrics
-from oilcan.core.judging.exact_intervals import of_all_or_none
+from oilcan.core.judging.exact_intervals import share_of_rows
 from oilcan.evaluation.fleet_and_forecasts import Fleet
 from oilcan.ground.columns import MACHINE, TARGET
 
@@ -87,8 +87,8 @@ def life_intervals(rows: LifeRows, draws: int, seed: int) -> dict[str, list[floa
     def mean(values: np.ndarray) -> np.ndarray:
         return bootstrap.mean(rows.code, values, weights)
 
-    def score(actual: np.ndarray, said: np.ndarray) -> np.ndarray:
-        penalties = row_metrics.phm_penalties(actual / rows.phm_scale, said / rows.phm_scale)
+    def score(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        penalties = row_metrics.phm_penalties(actual / rows.phm_scale, predicted / rows.phm_scale)
         return bootstrap.total(rows.code, penalties, weights)
 
     drawn = {
@@ -100,5 +100,5 @@ def life_intervals(rows: LifeRows, draws: int, seed: int) -> dict[str, list[floa
     if rows.cap is not None:
         drawn |= {"rmse_capped": np.sqrt(mean((forecast - target) ** 2)), "phm_score_capped": score(target, forecast)}
     found = {f"{name}_ci95": bootstrap.interval(values) for name, values in drawn.items()}
-    found["coverage_90_ci95"] = of_all_or_none(found["coverage_90_ci95"], float(inside.mean()), rows.n_machines)
+    found["coverage_90_ci95"] = share_of_rows(found["coverage_90_ci95"], float(inside.mean()), rows.n_machines)
     return {name: pair for name, pair in found.items() if pair is not None}

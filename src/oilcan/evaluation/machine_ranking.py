@@ -11,14 +11,14 @@ import pandas as pd
 from sklearn.metrics import precision_recall_curve
 
 from oilcan.core.judging import bootstrap, row_metrics
-from oilcan.evaluation.baselines import Rule
+from oilcan.evaluation.baselines import SimpleRule
 from oilcan.evaluation.event_rows import EventRows
 
 COLUMNS: Final = ["recall", "precision", "low", "high", "rule", "prevalence"]
 _POINTS: Final = 100
 
 
-def per_machine(rows: EventRows, p: np.ndarray, rule: Rule | None, weights: np.ndarray | None
+def per_machine(rows: EventRows, p: np.ndarray, rule: SimpleRule | None, weights: np.ndarray | None
                 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Ranking of machines, beside the contract's limits where it has some, and the curve of precision by recall.
 
@@ -38,10 +38,10 @@ def per_machine(rows: EventRows, p: np.ndarray, rule: Rule | None, weights: np.n
     flagged = None
     if rule is not None:
         flagged = _highest(rows, (rule.score >= rule.threshold).astype(np.float64), members)
-        hits, said = float((flagged * target).sum()), float(flagged.sum())
-        precision, recall, _ = row_metrics.precision_recall_f1(hits, said - hits, float(target.sum()) - hits)
+        hits, n_flagged = float((flagged * target).sum()), float(flagged.sum())
+        precision, recall, _ = row_metrics.precision_recall_f1(hits, n_flagged - hits, float(target.sum()) - hits)
         numbers |= _ranked("rule_", members, target, flagged, weights)
-        numbers |= {"rule_flagged": int(said), "rule_precision": precision, "rule_recall": recall}
+        numbers |= {"rule_flagged": int(n_flagged), "rule_precision": precision, "rule_recall": recall}
         if recall:
             numbers["precision_at_rule_recall"] = float(_curve(target, score, np.array([recall]))[0])
     return numbers, _table(members, target, score, flagged, weights)

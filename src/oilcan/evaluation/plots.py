@@ -160,8 +160,8 @@ def _score_histogram(target: np.ndarray, p: np.ndarray) -> pd.DataFrame:
 
 def _confusion(target: np.ndarray, alarm: np.ndarray) -> pd.DataFrame:
     names = {0: "no", 1: "yes"}
-    lines = [(names[actual], names[said], int(((target == actual) & (alarm == bool(said))).sum()))
-             for actual in (0, 1) for said in (0, 1)]
+    lines = [(names[actual], names[predicted], int(((target == actual) & (alarm == bool(predicted))).sum()))
+             for actual in (0, 1) for predicted in (0, 1)]
     return pd.DataFrame(lines, columns=COLUMNS["confusion"])
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.core.judging import bootstrap, row_metrics
 from oilcan.core.judging.costs import cost_by_machine
-from oilcan.core.judging.exact_intervals import of_few
+from oilcan.core.judging.exact_intervals import share_of_events
 from oilcan.evaluation import event_quality, life_quality, results
 from oilcan.evaluation.event_rows import EventRows
 from oilcan.evaluation.fleet_and_forecasts import Fleet, identity
@@ -114,7 +114,7 @@ def modes(fleet: Fleet, task: str, rows: EventRows, p: np.ndarray, policy: Alarm
         drawn = None if weights is None else bootstrap.interval(
             bootstrap.ratio(weights @ tally.detected, weights @ tally.n_failures))
         numbers: dict[str, Any] = {"n_failures": n, "detected_share": detected / n if n else None,
-                                   "detected_share_ci95": of_few(drawn, detected, n)}
+                                   "detected_share_ci95": share_of_events(drawn, detected, n)}
         forecast, target = f"p_{task}__{mode}", f"{TARGET}{task}__{mode}"
         if forecast in rows.frame and target in rows.frame:
             numbers |= _ranked(rows, rows.frame[target].to_numpy(dtype=np.float64),

@@ -1,4 +1,4 @@
-"""How good are forecasts of a class or a number: tasks whose outcome a column states.
+"""Quality of forecasts of a class or a number: tasks whose outcome a column states.
 
 Figures stand beside the simplest forecast that looks at no sensor: the most frequent class, or the
 mean of training. Intervals resample machines, or groups of independent rows.
@@ -20,7 +20,7 @@ Numbers = dict[str, Any]
 
 def stated_task(fleet: Fleet, forecasts: Forecasts, task: str, params: EvaluateParams) -> Numbers:
     """Numbers of one `class` or `number` task: `test` with intervals, `validation`, `baselines`."""
-    judge = class_numbers if fleet.contract.tasks[task].kind == "class" else number_numbers
+    judge = class_quality if fleet.contract.tasks[task].kind == "class" else number_quality
     test, validation = (_known(forecasts.part(part), task) for part in ("test", "validation"))
     train = _known(fleet.rows[fleet.rows[PART] == "train"], task)
     naive = _naive(fleet, task, train, test)
@@ -30,10 +30,10 @@ def stated_task(fleet: Fleet, forecasts: Forecasts, task: str, params: EvaluateP
         draws = bootstrap.multiplicities(len(owners), params.bootstrap, params.seed)
     numbers = {"test": judge(fleet, task, test, np.asarray(code), draws) | {"machines": len(owners)},
                "validation": judge(fleet, task, validation, None, None)}
-    return numbers | {"baselines": {"most_common" if judge is class_numbers else "mean": naive}}
+    return numbers | {"baselines": {"most_common" if judge is class_quality else "mean": naive}}
 
 
-def class_numbers(fleet: Fleet, task: str, rows: pd.DataFrame, code: np.ndarray | None, draws: np.ndarray | None,
+def class_quality(fleet: Fleet, task: str, rows: pd.DataFrame, code: np.ndarray | None, draws: np.ndarray | None,
                   ) -> Numbers:
     """Accuracy, its mean over the classes, F1 averaged over the classes, log loss; and figures of each class.
 
@@ -48,9 +48,9 @@ def class_numbers(fleet: Fleet, task: str, rows: pd.DataFrame, code: np.ndarray 
     classes = fleet.contract.classes(task)
     p = class_probabilities(rows, task, classes)
     truth = rows[f"{TARGET}{task}"].to_numpy(dtype=np.int64)
-    said = p.argmax(axis=1)
-    hit = (said == truth).astype(np.float64)
-    of_class = {name: _of_one(said == at, truth == at) for at, name in enumerate(classes)}
+    predicted = p.argmax(axis=1)
+    hit = (predicted == truth).astype(np.float64)
+    of_class = {name: _of_one(predicted == at, truth == at) for at, name in enumerate(classes)}
     seen = [values for values in of_class.values() if values["n"]]
     loss = -np.log(np.maximum(p[np.arange(len(p)), truth], LEAST))
     numbers: Numbers = {
@@ -58,7 +58,7 @@ def class_numbers(fleet: Fleet, task: str, rows: pd.DataFrame, code: np.ndarray 
         "balanced_accuracy": float(np.mean([values["recall"] for values in seen])) if seen else None,
         "macro_f1": float(np.mean([values["f1"] for values in seen])) if seen else None,
         "log_loss": float(loss.mean()) if len(loss) else None, "classes": of_class,
-        "confusion": {name: {other: int(((truth == at) & (said == to)).sum()) for to, other in enumerate(classes)}
+        "confusion": {name: {other: int(((truth == at) & (predicted == to)).sum()) for to, other in enumerate(classes)}
                       for at, name in enumerate(classes)},
     }  # fmt: skip
     if code is not None and draws is not None:
@@ -67,15 +67,15 @@ def class_numbers(fleet: Fleet, task: str, rows: pd.DataFrame, code: np.ndarray 
     return numbers
 
 
-def number_numbers(_fleet: Fleet, task: str, rows: pd.DataFrame, code: np.ndarray | None, draws: np.ndarray | None,
+def number_quality(_fleet: Fleet, task: str, rows: pd.DataFrame, code: np.ndarray | None, draws: np.ndarray | None,
                    ) -> Numbers:
     """Root mean squared and mean absolute error in the column's unit, share of the variance, coverage of intervals."""
-    truth, said, low, high = (rows[name].to_numpy(dtype=np.float64) for name in (
+    truth, predicted, low, high = (rows[name].to_numpy(dtype=np.float64) for name in (
         f"{TARGET}{task}", f"number_{task}", f"number_{task}_low", f"number_{task}_high"))
-    error = said - truth
+    error = predicted - truth
     spread = float(((truth - truth.mean()) ** 2).sum()) if len(truth) else 0.0
     numbers: Numbers = {
-        "n": len(rows), "rmse": row_metrics.rmse(truth, said), "mae": row_metrics.mae(truth, said),
+        "n": len(rows), "rmse": row_metrics.rmse(truth, predicted), "mae": row_metrics.mae(truth, predicted),
         "r2": 1.0 - float((error**2).sum()) / spread if spread > 0 else None,
         "coverage_90": row_metrics.coverage(truth, low, high),
         "interval_width": float((high - low).mean()) if len(rows) else None,
@@ -104,8 +104,8 @@ def _naive(fleet: Fleet, task: str, train: pd.DataFrame, test: pd.DataFrame) -> 
     return {"rmse": row_metrics.rmse(truth, mean), "mae": row_metrics.mae(truth, mean)}
 
 
-def _of_one(said: np.ndarray, is_true: np.ndarray) -> Numbers:
-    hits = int((said & is_true).sum())
-    n, called = int(is_true.sum()), int(said.sum())
+def _of_one(predicted: np.ndarray, is_true: np.ndarray) -> Numbers:
+    hits = int((predicted & is_true).sum())
+    n, called = int(is_true.sum()), int(predicted.sum())
     return {"n": n, "recall": hits / n if n else None, "precision": hits / called if called else None,
             "f1": 2 * hits / (n + called) if n + called else None}

@@ -1,1 +1,1 @@
-"""Words that every floor shares: column names, errors, durations, worker processes. No logic of any subject."""
+"""What all layers share: column names, errors, durations, worker processes. No logic of any subject."""

@@ -1,1 +1,1 @@
-"""The only room that touches the outside: files, the pipeline's own records, networks."""
+"""The only package that reads and writes the outside world: files, DVC's records, networks, databases."""

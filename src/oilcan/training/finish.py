@@ -14,19 +14,19 @@ from oilcan.core.model.fitted import EventForecast, Forecast, LifeForecast, Numb
 from oilcan.ground.columns import owner
 from oilcan.training.leaks import SUSPICIOUS_AUC, Suspicion, suspicious_features
 from oilcan.training.targets import Target, count_events
-from oilcan.training.threshold import JudgedRows, PolicyChoice, choose_policy
-from oilcan.training.training_data import Grown, Part, TrainingData
+from oilcan.training.threshold import PolicyChoice, ValidationForecasts, choose_policy
+from oilcan.training.training_data import GrownTrees, Part, TrainingData
 
 
 @dataclass(frozen=True)
-class Finished:
+class FinishedForecast:
     """A forecast, its entry in metrics/detail/train.json, and features that look like leaks."""
 
     forecast: Forecast
     report: dict[str, Any]
     suspicions: tuple[Suspicion, ...] = ()
 
-    def reporting(self, **entries: Any) -> "Finished":
+    def reporting(self, **entries: Any) -> "FinishedForecast":
         """The same with more entries in the report."""
         return replace(self, report=self.report | entries)
 
@@ -36,7 +36,8 @@ class Finished:
         return bool((self.report["validation"].get("roc_auc") or 0.0) > SUSPICIOUS_AUC)
 
 
-def finish_event(contract: Contract, target: Target, grown: Grown, data: TrainingData, calibrate: Method) -> Finished:
+def finish_event(contract: Contract, target: Target, grown: GrownTrees, data: TrainingData, calibrate: Method
+                 ) -> FinishedForecast:
     """Calibrate on validation rows and, for a task as a whole, choose the threshold by cost."""
     rows = data.validation.rows
     values = target.values(rows)
@@ -46,7 +47,7 @@ def finish_event(contract: Contract, target: Target, grown: Grown, data: Trainin
     choice: PolicyChoice | None = None
     if target.mode is None:
         p = kept.calibrator(grown.validation)
-        judged = JudgedRows(rows, values, p, data.failures, data.machines)
+        judged = ValidationForecasts(rows, values, p, data.failures, data.machines)
         choice = choose_policy(contract, contract.tasks[target.task], judged)
     forecast = EventForecast(target.task, target.mode, grown.trees, kept.calibrator,
                              choice.policy if choice else None)
@@ -55,10 +56,10 @@ def finish_event(contract: Contract, target: Target, grown: Grown, data: Trainin
                         "brier_after": kept.after},
     } | ({"alarms": choice.as_json()} if choice else {})
     suspicions = suspicious_features(data.validation.matrix, values, data.features, target.name)
-    return Finished(forecast, rounded(report), tuple(suspicions))
+    return FinishedForecast(forecast, rounded(report), tuple(suspicions))
 
 
-def _event_report(target: Target, grown: Grown, data: TrainingData, values: np.ndarray, raw: np.ndarray,
+def _event_report(target: Target, grown: GrownTrees, data: TrainingData, values: np.ndarray, raw: np.ndarray,
                   ) -> dict[str, Any]:
     train_values = target.values(data.train.rows)
     pr_auc = row_metrics.pr_auc(values, raw)
@@ -72,7 +73,7 @@ def _event_report(target: Target, grown: Grown, data: TrainingData, values: np.n
     }
 
 
-def finish_life(target: Target, grown: Grown, data: TrainingData) -> Finished:
+def finish_life(target: Target, grown: GrownTrees, data: TrainingData) -> FinishedForecast:
     """Draw the 90 % interval on machines that the trees did not learn from; its coverage is measured across them."""
     judged = [_judged(target, data.validation, grown.validation)]
     if grown.out_of_fold is not None:
@@ -93,7 +94,7 @@ def finish_life(target: Target, grown: Grown, data: TrainingData) -> Finished:
         "overfit_gap": _difference(rmse, grown.train_quality),
     }
     kind = LifeForecast if target.kind == "rul" else NumberForecast
-    return Finished(kind(target.task, grown.trees, interval), rounded(report))
+    return FinishedForecast(kind(target.task, grown.trees, interval), rounded(report))
 
 
 def _judged(target: Target, part: Part, forecasts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

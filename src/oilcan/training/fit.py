@@ -14,7 +14,7 @@ from oilcan.ground.processes import side_by_side
 from oilcan.params.compute import ComputeParams
 from oilcan.params.train import TrainParams
 from oilcan.training.cross import FamilyChoice, choose_family, out_of_fold
-from oilcan.training.finish import Finished, finish_event, finish_life
+from oilcan.training.finish import FinishedForecast, finish_event, finish_life
 from oilcan.training.growing import grow
 from oilcan.training.hazard_training import HazardSample, Horizons, finish_outlook, grow_outlook, horizons_of
 from oilcan.training.leaks import Suspicion
@@ -22,7 +22,7 @@ from oilcan.training.recipe import Recipe, candidates, recipe_of
 from oilcan.training.refit import Work, from_both
 from oilcan.training.sample import Sample
 from oilcan.training.targets import Target, targets_of
-from oilcan.training.training_data import Grown, TrainingData
+from oilcan.training.training_data import GrownTrees, TrainingData
 
 _GAP_ROWS: Final = 10_000       # training rows on which the overfit gap is measured
 
@@ -32,7 +32,7 @@ class Training:
     """The trained model, the report of each target, the modes too rare for a forecast, and recipes by forecast."""
 
     trained: Trained
-    finished: tuple[Finished, ...]
+    finished: tuple[FinishedForecast, ...]
     rare_modes: dict[str, int]
     recipes: dict[str, Recipe]
 
@@ -116,20 +116,21 @@ def _from_training(targets: list[Target], horizons: list[Horizons], data: Traini
     return work
 
 
-def _finish(contract: Contract, target: Target, grown: Grown, data: TrainingData, calibrate: Method) -> Finished:
+def _finish(contract: Contract, target: Target, grown: GrownTrees, data: TrainingData, calibrate: Method
+            ) -> FinishedForecast:
     if target.is_number:
         return finish_life(target, grown, data)
     return finish_event(contract, target, grown, data, calibrate)
 
 
-def _finish_outlook(horizons: Horizons, grown: dict[str, Any], finished: dict[str, Finished], data: TrainingData,
-                    calibrate: Method) -> Finished:
+def _finish_outlook(horizons: Horizons, grown: dict[str, Any], finished: dict[str, FinishedForecast],
+                    data: TrainingData, calibrate: Method) -> FinishedForecast:
     event = cast(EventForecast, finished[horizons.task].forecast)
     p = event.columns(grown[horizons.task].validation)[f"p_{horizons.task}"]
     return finish_outlook(horizons, grown[horizons.name], p, data.validation, calibrate)
 
 
-def _grow(sample: Sample, validation: np.ndarray, recipe: Recipe, folds: bool, *, jobs: int) -> Grown:
+def _grow(sample: Sample, validation: np.ndarray, recipe: Recipe, folds: bool, *, jobs: int) -> GrownTrees:
     """Runs in a worker: fit, forecast the validation part; with `folds`, training rows out of fold too."""
     trees, n_rows = grow(sample, recipe, jobs=jobs)
     seen = np.flatnonzero(sample.is_seen)
@@ -137,4 +138,4 @@ def _grow(sample: Sample, validation: np.ndarray, recipe: Recipe, folds: bool, *
     quality = row_metrics.rmse if sample.target.is_number else row_metrics.pr_auc
     train_quality = quality(known.values, trees.predict(known.features(), jobs))
     unseen = out_of_fold(sample, recipe, jobs=jobs) if folds else None
-    return Grown(trees, trees.predict(validation, jobs), n_rows, train_quality, unseen)
+    return GrownTrees(trees, trees.predict(validation, jobs), n_rows, train_quality, unseen)

@@ -6,7 +6,7 @@ from oilcan.core.model.trees import TreeModel
 from oilcan.training.ensembles.ensemble import Learning, LearningRows
 from oilcan.training.recipe import Recipe
 from oilcan.training.sample import Sample
-from oilcan.training.targets import Chosen, choose_rows
+from oilcan.training.targets import RowSelection, choose_rows
 
 
 def grow(sample: Sample, recipe: Recipe, *, jobs: int) -> tuple[TreeModel, int]:
@@ -18,7 +18,7 @@ def grow(sample: Sample, recipe: Recipe, *, jobs: int) -> tuple[TreeModel, int]:
     return grow_chosen(sample.take(chosen.at), chosen, recipe, jobs=jobs)
 
 
-def grow_chosen(sample: Sample, chosen: Chosen, recipe: Recipe, *, jobs: int) -> tuple[TreeModel, int]:
+def grow_chosen(sample: Sample, chosen: RowSelection, recipe: Recipe, *, jobs: int) -> tuple[TreeModel, int]:
     """Trees of the recipe's first ensemble, from rows that are chosen already.
 
     Parameters

@@ -16,7 +16,7 @@ from oilcan.core.model.fitted import OutlookForecast
 from oilcan.core.model.trees import TreeModel
 from oilcan.ground.columns import MACHINE
 from oilcan.params.train import OutlookParams
-from oilcan.training.finish import Finished, rounded
+from oilcan.training.finish import FinishedForecast, rounded
 from oilcan.training.growing import grow_chosen
 from oilcan.training.recipe import Recipe
 from oilcan.training.sample import Sample, Stacked, machine_codes
@@ -140,7 +140,8 @@ def grow_outlook(sample: HazardSample, recipe: Recipe, *, jobs: int) -> TreeMode
     return grow_chosen(at_risk, chosen, recipe, jobs=jobs)[0]
 
 
-def finish_outlook(horizons: Horizons, trees: TreeModel, p: np.ndarray, part: Part, calibrate: Method) -> Finished:
+def finish_outlook(horizons: Horizons, trees: TreeModel, p: np.ndarray, part: Part, calibrate: Method
+                   ) -> FinishedForecast:
     """Calibrate the hazards on validation rows, and judge every horizon there.
 
     Parameters
@@ -159,7 +160,7 @@ def finish_outlook(horizons: Horizons, trees: TreeModel, p: np.ndarray, part: Pa
     forecast = replace(bare, calibrator=kept.calibrator)
     by_horizon = forecast.columns(risks, p)
     alone = 1 - np.prod(1 - kept.calibrator(risks[:, : horizons.own + 1]), axis=1)
-    return Finished(forecast, rounded({
+    return FinishedForecast(forecast, rounded({
         "calibration": {"method": kept.calibrator.method, "reason": kept.reason, "brier_before": kept.before,
                         "brier_after": kept.after},
         "validation": _numbers(waits.outcome(horizons.ticks[horizons.own]), alone),

@@ -154,7 +154,7 @@ class Thinning:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class RowSelection:
     """Rows to learn from, and the correction for the rows that were left out.
 
     Attributes
@@ -172,7 +172,7 @@ class Chosen:
     shift: float = 0.0
 
 
-def choose_rows(values: np.ndarray, target: Target, thinning: Thinning, *, boosted: bool, seed: int) -> Chosen:
+def choose_rows(values: np.ndarray, target: Target, thinning: Thinning, *, boosted: bool, seed: int) -> RowSelection:
     """The rows to learn from.
 
     If a task in time has more than `negatives_per_positive` negatives for each positive, and more than `min_rows` rows,
@@ -207,14 +207,14 @@ def choose_rows(values: np.ndarray, target: Target, thinning: Thinning, *, boost
         at = at[:: -(-len(at) // thinning.max_rows)]
     negative = values[at] == 0
     if not target.is_number and thinning.class_weight == "balanced":
-        return Chosen(at, np.where(negative, len(at) / max(2 * negative.sum(), 1),
+        return RowSelection(at, np.where(negative, len(at) / max(2 * negative.sum(), 1),
                                    len(at) / max(2 * (~negative).sum(), 1)))
     if share == 1.0:
-        return Chosen(at, None)
+        return RowSelection(at, None)
     if boosted:
-        return Chosen(at, None, float(np.log(share)))
+        return RowSelection(at, None, float(np.log(share)))
     weight = np.where(negative, 1 / share, 1.0)
-    return Chosen(at, weight / weight.mean())
+    return RowSelection(at, weight / weight.mean())
 
 
 def _thin_negatives(at: np.ndarray, values: np.ndarray, thinning: Thinning, seed: int) -> tuple[np.ndarray, float]:

@@ -49,7 +49,7 @@ class PolicyChoice:
 
 
 @dataclass(frozen=True)
-class Judge:
+class PolicyComparison:
     """Validation rows on which policies are compared."""
 
     windows: event_matching.WarningWindows
@@ -75,7 +75,7 @@ class Judge:
 
 
 @dataclass(frozen=True)
-class JudgedRows:
+class ValidationForecasts:
     """Validation rows with their forecasts, and what happened to their machines.
 
     Attributes
@@ -95,7 +95,7 @@ class JudgedRows:
     machines: pd.DataFrame
 
 
-def choose_policy(contract: Contract, task: Task, judged: JudgedRows) -> PolicyChoice:
+def choose_policy(contract: Contract, task: Task, judged: ValidationForecasts) -> PolicyChoice:
     """The cheapest alarm policy on validation rows."""
     rows, p = judged.rows, judged.p
     plain = [crews.plain_policy(contract, task, float(cut)) for cut in cost_rules.candidate_thresholds(p)]
@@ -104,22 +104,23 @@ def choose_policy(contract: Contract, task: Task, judged: JudgedRows) -> PolicyC
         return central(plain, counts, contract.costs)
     windows = event_matching.lay_out(rows[MACHINE].to_numpy(), ticks(rows[TIME]), judged.failures,
                              task.lead_time.ticks, task.horizon.ticks)
-    judge = Judge(windows, p, crews.crews(contract, judged.machines, rows[MACHINE]), contract.costs)
+    comparison = PolicyComparison(windows, p, crews.crews(contract, judged.machines, rows[MACHINE]), contract.costs)
     if len(windows.failure_machine) == 0:                                       # shorter than a warning window
         policy = crews.plain_policy(contract, task, cost_rules.indifferent_probability(contract.costs))
-        return PolicyChoice(policy, 0.0, windows.match(windows.alarms(policy, p, judge.crew).onset))
-    chosen = judge.cheapest(plain)
+        return PolicyChoice(policy, 0.0, windows.match(windows.alarms(policy, p, comparison.crew).onset))
+    chosen = comparison.cheapest(plain)
     cuts = cost_rules.candidate_thresholds(p, _CUTS)
     for word, values in (("release", _RELEASES), ("confirm", _CONFIRMS)):
-        chosen = _refined(judge, chosen, word, values, cuts)
+        chosen = _refined(comparison, chosen, word, values, cuts)
     return chosen
 
 
-def _refined(judge: Judge, old: PolicyChoice, word: str, values: Sequence[float], cuts: np.ndarray) -> PolicyChoice:
+def _refined(comparison: PolicyComparison, old: PolicyChoice, word: str, values: Sequence[float], cuts: np.ndarray
+             ) -> PolicyChoice:
     """The cheapest policy with one of `values`, with a new threshold; `old` if it saves no more than noise."""
-    tried = [judge.cheapest([_with(old.policy, word, value).at(float(cut)) for cut in cuts]) for value in values]
+    tried = [comparison.cheapest([_with(old.policy, word, value).at(float(cut)) for cut in cuts]) for value in values]
     new = min(tried, key=lambda choice: choice.cost)                            # of equals the first: the simplest
-    gain, noise = judge.gain(old.policy, new.policy)
+    gain, noise = comparison.gain(old.policy, new.policy)
     is_better = gain > noise
     step = {"step": word, "tried": getattr(new.policy, word), "threshold": new.policy.threshold, "gain_eur": gain,
             "noise_eur": noise, "kept": is_better}

@@ -50,7 +50,7 @@ class TrainingData:
 
 
 @dataclass(frozen=True)
-class Grown:
+class GrownTrees:
     """Trees of one target, their output on validation rows, and their quality on training rows.
 
     `train_quality` is average precision for events, root mean squared error for remaining life. `out_of_fold` is the

@@ -110,7 +110,7 @@ def _tables(guess: Guess) -> Iterator[str]:
             yield f"    test_files: [{', '.join(_patterns(group.test_files, guess))}]"
         marks = sorted({mark for look in group.looks.values() for mark in (*look.marks, *look.words)})
         thousands = next((look.thousands for look in group.looks.values() if look.thousands), None)
-        said = {"format": first.format if first.format != "csv" else "",
+        entries = {"format": first.format if first.format != "csv" else "",
                 "separator": quoted(first.separator) if first.separator != "," else "",
                 "decimal": quoted(first.decimal) if first.decimal != "." else "",
                 "thousands": quoted(thousands) if thousands else "",
@@ -122,7 +122,7 @@ def _tables(guess: Guess) -> Iterator[str]:
                 "all_machines": _all_machines(name, group, guess),
                 "encoding": first.encoding if first.encoding != "utf-8" else "",
                 "missing": f"[{', '.join(quoted(mark) for mark in ['', *marks])}]" if marks else ""}
-        yield from (f"    {word}: {value}" for word, value in said.items() if value)
+        yield from (f"    {word}: {value}" for word, value in entries.items() if value)
         if group.joined:
             yield "    join:"
             yield from (f"      {line}" for line in join_lines(group))
@@ -137,8 +137,8 @@ def _all_machines(name: TableName, group: Group, guess: Guess) -> str:
     telemetry = guess.tables["telemetry"]
     if name == "telemetry" or group.machine is None or telemetry.machine is None:
         return ""
-    strangers = set(group.id_values()) - set(telemetry.id_values())
-    words = sorted(text for text in strangers if text.strip().lower() in _ALL)
+    unknown = set(group.id_values()) - set(telemetry.id_values())
+    words = sorted(text for text in unknown if text.strip().lower() in _ALL)
     return f"[{', '.join(map(quoted, words))}]  # guessed" if words else ""
 
 

@@ -31,7 +31,7 @@ def mark_failures(cleaned: Cleaned, columns: dict[str, pd.Series], contract: Con
     source = contract.failures.source
     if source not in {"flag", "end_of_life"} or TIME not in columns:
         return
-    placed = cleaned.fate.alive & columns[MACHINE].notna().to_numpy() & columns[TIME].notna().to_numpy()
+    placed = cleaned.verdicts.kept & columns[MACHINE].notna().to_numpy() & columns[TIME].notna().to_numpy()
     if cleaned.owner is not None:                   # of a long table: one raw record stands for its row
         placed &= cleaned.owner == np.arange(len(placed))
     if source == "end_of_life":
@@ -39,13 +39,13 @@ def mark_failures(cleaned: Cleaned, columns: dict[str, pd.Series], contract: Con
         return
     flag = columns[str(contract.failures.column)]
     is_up = flag.fillna(False).to_numpy(dtype=bool)
-    lost = int((is_up & cleaned.fate.alive & ~placed).sum())
+    lost = int((is_up & cleaned.verdicts.kept & ~placed).sum())
     if lost:
         cleaned.problems.append(
             f"{lost:,} rows whose {contract.failures.column} is true have no valid machine or time, so their failures "
             f"would be lost; fix the rows, or leave them out with `exclude`")
     edges, down = rising_edges(columns[MACHINE], columns[TIME], is_up, placed & flag.notna().to_numpy())
-    cleaned.fate.decide(down if cleaned.owner is None else down[cleaned.owner], "excluded", DOWN)
+    cleaned.verdicts.decide(down if cleaned.owner is None else down[cleaned.owner], "excluded", DOWN)
     cleaned.failed_at = edges
 
 

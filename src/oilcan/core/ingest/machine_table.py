@@ -19,7 +19,7 @@ def part_unknown(table: Cleaned, seen: pd.Index, known: pd.Index) -> None:
     table.decide((silent & is_listed).to_numpy(), "excluded", "machine without telemetry")
     unknown = ~table.frame[MACHINE].isin(seen)
     kind: Kind = "refused" if table.spec.unknown_machines == "refuse" else "excluded"
-    table.strangers = sorted(table.frame.loc[unknown, MACHINE].unique()) if kind == "refused" else []
+    table.unknown_machines = sorted(table.frame.loc[unknown, MACHINE].unique()) if kind == "refused" else []
     table.decide(unknown.to_numpy(), kind, "unknown machine")
 
 

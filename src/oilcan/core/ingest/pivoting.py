@@ -11,6 +11,7 @@ import pandas as pd
 
 from oilcan.core.ingest.cells.casting import cast, tidy
 from oilcan.core.ingest.cleaned import Cleaned
+from oilcan.core.ingest.rows.row_outcomes import CONFLICTING_DUPLICATE, IDENTICAL_DUPLICATE
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def _judge_tags(cleaned: Cleaned, tag: pd.Series) -> None:
         shown = ", ".join(repr(name) for name in names[:12]) + (f", ... ({len(names)})" if len(names) > 12 else "")
         cleaned.problems.append(f"tags {shown} are not listed; give each a column with `from_tag`, or say "
                                 f"`unlisted: ignore`")
-    cleaned.fate.decide(unlisted, "excluded", "tag not listed")
+    cleaned.verdicts.decide(unlisted, "excluded", "tag not listed")
     cleaned.refuse(tag.isna().to_numpy(), "tag: missing")
 
 
@@ -71,26 +72,26 @@ def pivot_rows(cleaned: Cleaned, columns: dict[str, pd.Series], tagged: list[Tag
     key
         Columns that name a row.
     """
-    n = len(cleaned.fate.alive)
+    n = len(cleaned.verdicts.kept)
     owner = np.arange(n)
-    alive = np.flatnonzero(cleaned.fate.alive)
-    row = pd.DataFrame({name: columns[name].iloc[alive] for name in key}).groupby(key, sort=False).ngroup().to_numpy()
+    kept = np.flatnonzero(cleaned.verdicts.kept)
+    row = pd.DataFrame({name: columns[name].iloc[kept] for name in key}).groupby(key, sort=False).ngroup().to_numpy()
     _, first, of_row = np.unique(row, return_index=True, return_inverse=True)
-    owner[alive] = alive[first[of_row]]
+    owner[kept] = kept[first[of_row]]
     cleaned.owner = owner
     for part in tagged:
-        lives = cleaned.fate.alive[part.at]
-        at, values = part.at[lives], part.values[lives].reset_index(drop=True)
+        is_kept = cleaned.verdicts.kept[part.at]
+        at, values = part.at[is_kept], part.values[is_kept].reset_index(drop=True)
         _, first, again = np.unique(owner[at], return_index=True, return_inverse=True)
         is_later = first[again] != np.arange(len(at))
-        kept = values.iloc[first[again]].reset_index(drop=True)
-        same = (values.eq(kept).fillna(False).astype(bool) | (values.isna() & kept.isna())).to_numpy()
-        cleaned.fate.decide(_mask(n, at[is_later & same]), "identical", "duplicate, identical")
-        cleaned.fate.decide(_mask(n, at[is_later & ~same]), "refused", "duplicate key, other content")
+        earlier = values.iloc[first[again]].reset_index(drop=True)
+        same = (values.eq(earlier).fillna(False).astype(bool) | (values.isna() & earlier.isna())).to_numpy()
+        cleaned.verdicts.decide(_mask(n, at[is_later & same]), "identical", IDENTICAL_DUPLICATE)
+        cleaned.verdicts.decide(_mask(n, at[is_later & ~same]), "refused", CONFLICTING_DUPLICATE)
         columns[part.name] = values[~is_later].set_axis(owner[at[~is_later]]).reindex(range(n))
         if not cleaned.spec.columns[part.name].may_be_missing():
-            is_missing = columns[part.name].isna().to_numpy()[owner] & cleaned.fate.alive
-            cleaned.fate.decide(is_missing, "refused", f"{part.name}: missing")
+            is_missing = columns[part.name].isna().to_numpy()[owner] & cleaned.verdicts.kept
+            cleaned.verdicts.decide(is_missing, "refused", f"{part.name}: missing")
 
 
 def _mask(n: int, at: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from oilcan.core.ingest.joining import joined_columns
 from oilcan.core.ingest.pivoting import Tagged, pivot_rows, tagged_values
 from oilcan.core.ingest.rows.duplicates import find_duplicates
 from oilcan.core.ingest.rows.row_filters import left_out
-from oilcan.core.ingest.rows.row_outcomes import Fate
+from oilcan.core.ingest.rows.row_outcomes import CONFLICTING_DUPLICATE, IDENTICAL_DUPLICATE, RowVerdicts
 from oilcan.ground.columns import KEY, MACHINE, TIME, UNTIL
 
 TEST_PREFIX: Final = "test-"
@@ -32,19 +32,19 @@ def clean_table(
     The columns of the frame are those of the contract but for dropped and ignored ones.
     """
     spec, pieces = contract.tables[name], raw[name]  # type: ignore[index]  # the caller goes through its keys
-    cleaned = Cleaned(name, spec, pieces, Fate(sum(len(piece.frame) for piece in pieces)))
+    cleaned = Cleaned(name, spec, pieces, RowVerdicts(sum(len(piece.frame) for piece in pieces)))
     columns, tagged = _columns(cleaned, raw, contract.time.zone)
     for column in {TIME, UNTIL} & set(columns) if contract.time.kind == "elapsed" else ():
         columns[column] = from_elapsed(columns[column], contract.time.unit)
     for where, reason in left_out(spec, columns, contract.time.zone):
-        cleaned.fate.decide(where, "excluded", reason)
-    cleaned.fate.decide(empty_rows(pieces, spec, columns[MACHINE]), "excluded", "no cell is filled")
+        cleaned.verdicts.decide(where, "excluded", reason)
+    cleaned.verdicts.decide(empty_rows(pieces, spec, columns[MACHINE]), "excluded", "no cell is filled")
     if UNTIL in columns and TIME in columns:
         cleaned.refuse((columns[UNTIL] < columns[TIME]).to_numpy(), f"{UNTIL}: lies before {TIME}")
     if name == "telemetry" and not tagged:
         mark_failures(cleaned, columns, contract)
     for wrong, reason in cleaned.refusals:
-        cleaned.fate.decide(wrong, "refused", reason)
+        cleaned.verdicts.decide(wrong, "refused", reason)
     if tagged:
         pivot_rows(cleaned, columns, tagged, list(key))
         mark_failures(cleaned, columns, contract)
@@ -63,9 +63,9 @@ def clean_table(
         cleaned.failed = pd.DataFrame({column: columns[column].iloc[cleaned.failed_at] for column in KEY})
     _sort(cleaned, columns, key)
     cleaned.is_test = is_test[cleaned.position]
-    twins = find_duplicates(cleaned.frame, key)
-    cleaned.decide(twins.identical, "identical", "duplicate, identical")
-    cleaned.decide(twins.other_content[~twins.identical], "refused", "duplicate key, other content")
+    repeated = find_duplicates(cleaned.frame, key)
+    cleaned.decide(repeated.identical, "identical", IDENTICAL_DUPLICATE)
+    cleaned.decide(repeated.other_content[~repeated.identical], "refused", CONFLICTING_DUPLICATE)
     return cleaned
 
 
@@ -81,17 +81,17 @@ def _columns(cleaned: Cleaned, raw: RawTables, zone: str) -> tuple[dict[str, pd.
 
 
 def _sort(cleaned: Cleaned, columns: dict[str, pd.Series], key: Sequence[str]) -> None:
-    """Fill `frame` with the rows alive, sorted by key and, among equal keys, as they stood in the files."""
+    """Fill `frame` with the kept rows, sorted by key and, among equal keys, in the order of the files."""
     stands = True if cleaned.owner is None else cleaned.owner == np.arange(len(cleaned.owner))
-    alive = np.flatnonzero(cleaned.fate.alive & stands)
-    keys = [columns[name].iloc[alive].reset_index(drop=True) for name in key]
+    kept = np.flatnonzero(cleaned.verdicts.kept & stands)
+    keys = [columns[name].iloc[kept].reset_index(drop=True) for name in key]
     codes = [_codes(values) for values in keys]
     is_sorted = _is_sorted(codes)                   # as most files are: then nothing is moved, nothing copied
-    cleaned.position = alive if is_sorted else alive[np.lexsort(codes[::-1])]       # stable
+    cleaned.position = kept if is_sorted else kept[np.lexsort(codes[::-1])]       # stable
     if TIME in key and not is_sorted:
         cleaned.out_of_order = _backward_steps(codes[list(key).index(MACHINE)], codes[list(key).index(TIME)])
     del codes, keys
-    whole = is_sorted and len(alive) == len(cleaned.fate.alive)
+    whole = is_sorted and len(kept) == len(cleaned.verdicts.kept)
     names = [name for name in cleaned.spec.columns if name in columns]
     taken = {}
     for name in names:

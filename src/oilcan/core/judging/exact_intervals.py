@@ -1,8 +1,8 @@
-"""How sure is a share of few events? Exact binomial intervals.
+"""Exact binomial intervals for shares of few events.
 
-Resampling three machines whose three failures were all announced gives 100 % to 100 %; the exact interval is 29 % to
-100 %. Clopper and Pearson 1934, "The use of confidence or fiducial limits illustrated in the case of the binomial",
-Biometrika 26(4).
+If three machines fail and all three failures are announced, resampling gives 100 % to 100 %. The exact interval is
+29 % to 100 %. Clopper and Pearson 1934, "The use of confidence or fiducial limits illustrated in the case of the
+binomial", Biometrika 26(4).
 """
 
 from collections.abc import Sequence
@@ -29,21 +29,21 @@ def clopper_pearson(hits: int, events: int, level: float = 0.95) -> list[float]:
     return [low, high]
 
 
-def of_few(drawn: Sequence[float] | None, hits: int, events: int) -> list[float] | None:
-    """The interval of a share: as resampled, and where events are few, wide enough to hold the exact one too.
+def share_of_events(drawn: Sequence[float] | None, hits: int, events: int) -> list[float] | None:
+    """The resampled interval of a share of events; with few events, the hull of it and the exact interval.
 
     Parameters
     ----------
     drawn
         Interval from resampling machines; None where there is none.
     hits, events
-        The share is hits / events; events are as independent as can be had (failures, machines).
+        The share is hits / events. Events should be as independent as possible: failures or machines.
 
     Examples
     --------
-    >>> of_few([0.6, 0.7], 65, 100)
+    >>> share_of_events([0.6, 0.7], 65, 100)
     [0.6, 0.7]
-    >>> [round(end, 2) for end in of_few([1.0, 1.0], 3, 3)]
+    >>> [round(end, 2) for end in share_of_events([1.0, 1.0], 3, 3)]
     [0.29, 1.0]
     """
     if events == 0:
@@ -54,14 +54,15 @@ def of_few(drawn: Sequence[float] | None, hits: int, events: int) -> list[float]
     return exact if drawn is None else [min(exact[0], drawn[0]), max(exact[1], drawn[1])]
 
 
-def of_all_or_none(drawn: Sequence[float] | None, share: float | None, machines: int) -> list[float] | None:
-    """The interval of a share of rows: as resampled, unless the share is 0 or 1, where resampling sees no doubt at all.
+def share_of_rows(drawn: Sequence[float] | None, share: float | None, machines: int) -> list[float] | None:
+    """The resampled interval of a share of rows; the exact one if the share is 0 or 1.
 
-    Rows of one machine resemble each other, so each of the `machines` then counts as one event.
+    Resampling gives an interval of width 0 there. Rows of one machine resemble each other, so each machine then counts
+    as one event.
 
     Examples
     --------
-    >>> of_all_or_none([0.8, 0.9], 0.85, 5), [round(end, 2) for end in of_all_or_none([1.0, 1.0], 1.0, 5)]
+    >>> share_of_rows([0.8, 0.9], 0.85, 5), [round(end, 2) for end in share_of_rows([1.0, 1.0], 1.0, 5)]
     ([0.8, 0.9], [0.48, 1.0])
     """
     if share in (0.0, 1.0) and machines:

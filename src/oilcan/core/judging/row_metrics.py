@@ -1,8 +1,8 @@
-"""How good are the forecasts, row by row? One function per number, NaN-free inputs.
+"""Metrics of forecasts row by row: one function per number, inputs without NaN.
 
 Metrics that need both classes, or at least one row, return None without them, so that a report can
-leave them out; nothing here returns NaN. Events stand in `events.py`, money in `costs.py`, intervals in
-`bootstrap.py`.
+leave them out; nothing here returns NaN. Events are matched in `event_matching.py`, costs are in `costs.py`, intervals
+in `bootstrap.py`.
 """
 
 from typing import Final

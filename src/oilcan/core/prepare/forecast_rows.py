@@ -1,7 +1,7 @@
-"""At which rows is a forecast made, and what came true after them?
+"""The rows at which forecasts are made, with their targets and parts.
 
-Brings labels and splits together: rows every stride, targets as each part may know them, parts
-that can carry the task.
+Combines labels and splits: rows every stride, targets as each part may know them, and a check that each part has
+enough outcomes for its tasks.
 """
 
 from typing import Final
@@ -17,7 +17,7 @@ from oilcan.core.timeline.groups import exact, first_rows, units_per_tick
 from oilcan.ground.columns import GROUP, MACHINE, MODE, PART, PARTITION, TARGET, TIME
 from oilcan.ground.errors import DataError, bullet_list
 
-_QUARTERS: Final = 3            # ends of the quarters of a number, by which rows are drawn
+_RANK_STEPS: Final = 3          # ranks of a number are rounded to thirds: strata of 1/6, 1/3, 1/3, 1/6 of the rows
 _USUAL_SILENCE: Final = 3.0     # periods without a reading that are nothing special, where no max_gap is stated
 
 
@@ -84,9 +84,9 @@ def part_rows(
 
 
 def _strata(label: pd.Series) -> pd.Series:
-    """What the draw of independent rows keeps in proportion: the flag, the class, the quarter of the number."""
+    """Stratum of each independent row: its flag, its class, or the rank of its number in four bins."""
     if pd.api.types.is_numeric_dtype(label.dtype) and not pd.api.types.is_bool_dtype(label.dtype):
-        return (label.rank(pct=True, method="first") * _QUARTERS).round().fillna(-1.0)
+        return (label.rank(pct=True, method="first") * _RANK_STEPS).round().fillna(-1.0)
     if pd.api.types.is_bool_dtype(label.dtype):
         return label.astype("float64").fillna(-1.0)
     return label.fillna("")

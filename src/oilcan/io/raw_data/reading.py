@@ -35,8 +35,8 @@ def read_raw(contract: Contract, folder: Path) -> dict[str, list[RawPiece]]:
     Raises
     ------
     DataError
-        If a file is missing, truncated or unreadable, or a column is missing or not listed. All
-        problems of all files are told at once.
+        If a file is missing, truncated or unreadable, or a column is missing or not listed. The message
+        lists the problems of all files.
     """
     problems: list[str] = []
     if not folder.is_dir():

@@ -11,7 +11,7 @@ from oilcan.core.features.signals.health_index import NAME
 
 
 def propose(facts: Facts) -> Iterator[Feature]:
-    """One feature per sensor that is read, and of the index; the index alone where it stands for the sensors."""
+    """One feature for each sensor and for the health index; for the index alone if the plan is lean."""
     for sensor in facts.sensors():
         if sensor.rhythm == "residual" or (facts.is_lean and sensor.name != NAME):
             continue

@@ -71,7 +71,7 @@ def build_plan(
     values = _normalised(learned.sample, sensors, regimes)
     conditions = sensor_values(learned.sample, list(regimes.conditions) if regimes else [], ())
     health = compound.learn_index(contract, params, learned.sample, values, conditions, regimes)
-    residuals = compound.learn_beyond(contract, params, learned.sample, values)
+    residuals = compound.learn_cross_sensor_residuals(contract, params, learned.sample, values)
     facts = Facts(
         time=contract.time.kind, params=params,
         windows=tuple(sorted({window.ticks for window in contract.rows.windows})),

@@ -1,6 +1,6 @@
 """Sensors that are computed from several sensors: residuals and the health index.
 
-Learned from the training sample here; `processing` adds them to any readings.
+They are learned here from the training sample; `readings_to_signals` adds them to any readings.
 """
 
 from typing import Final
@@ -51,10 +51,12 @@ def learn_index(
     )  # fmt: skip
 
 
-def learn_beyond(
+def learn_cross_sensor_residuals(
     contract: Contract, params: FeaturizeParams, sample: pd.DataFrame, values: dict[str, np.ndarray]
 ) -> Residuals | None:
-    """The residuals, learned where no failure is known to be nearer than the cap, or else three longest windows.
+    """Cross-sensor residuals, learned from healthy readings.
+
+    A reading is healthy if no failure is known to follow within the cap or, without a cap, three longest windows.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ def breaches(tables: dict[str, Cleaned], max_share: float | None, contract: Cont
     telemetry, unlisted = tables["telemetry"], 0
     judged = with_joins(tables.values() if len(telemetry.frame) else [telemetry])   # without it no machine is known
     lines = [f"{table.name}: {problem}" for table in judged for problem in table.problems]
-    machines = sorted(telemetry.frame[MACHINE].unique()) if any(table.strangers for table in judged) else []
+    machines = sorted(telemetry.frame[MACHINE].unique()) if any(table.unknown_machines for table in judged) else []
     if "failures" in tables and contract.failures.source == "table" and len(telemetry.frame):
         lines += lost_failures(tables["failures"])
     general = contract.limits.max_rejected_share if max_share is None else max_share

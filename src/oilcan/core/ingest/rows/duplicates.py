@@ -1,4 +1,4 @@
-"""Rows that share a key: twins to be counted, and rows that contradict an earlier one."""
+"""Rows that share a key with an earlier row: identical ones, and ones with other content."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,7 +15,7 @@ class Duplicates(NamedTuple):
 
 
 def find_duplicates(table: pd.DataFrame, key: Sequence[str]) -> Duplicates:
-    """Later rows of a key, told apart by whether they say the same as its first row.
+    """Later rows of a key: those identical to its first row, and those with other content.
 
     Parameters
     ----------
@@ -27,8 +27,8 @@ def find_duplicates(table: pd.DataFrame, key: Sequence[str]) -> Duplicates:
     Examples
     --------
     >>> rows = pd.DataFrame({"machine_id": ["a", "a", "a", "b"], "volt": [1.0, 1.0, 2.0, 3.0]})
-    >>> twins = find_duplicates(rows, ["machine_id"])
-    >>> twins.identical.tolist(), twins.other_content.tolist()
+    >>> repeated = find_duplicates(rows, ["machine_id"])
+    >>> repeated.identical.tolist(), repeated.other_content.tolist()
     ([False, True, False, False], [False, False, True, False])
     """
     later = np.zeros(len(table), dtype=bool)

@@ -1,4 +1,4 @@
-"""Refused rows: kept aside with their content, counted, and too many of them told in one message."""
+"""Refused rows: stored with their content and counted; one message reports them if there are too many."""
 
 import json
 import re
@@ -12,11 +12,12 @@ import pandas as pd
 from oilcan.contract import Table
 from oilcan.contract.table_words import Label
 from oilcan.core.ingest.cleaned import Cleaned
+from oilcan.core.ingest.rows.row_outcomes import CONFLICTING_DUPLICATE
 
 COLUMNS: Final = ["table", "file", "row", "reason", "content"]
-TWINS: Final = "duplicate key, other content"
+
 _BLANKED: Final = "(personal)"
-_NO_FAILURE_LOST: Final = frozenset({"unknown machine", TWINS})
+_NO_FAILURE_LOST: Final = frozenset({"unknown machine", CONFLICTING_DUPLICATE})
 
 
 def counts_of(cleaned: Cleaned) -> dict[str, Any]:
@@ -27,15 +28,15 @@ def counts_of(cleaned: Cleaned) -> dict[str, Any]:
     counts for the records of each join.
     """
     malformed = [bad for piece in cleaned.pieces for bad in piece.malformed]
-    refused = cleaned.fate.reasons("refused")
+    refused = cleaned.verdicts.reasons("refused")
     for bad in malformed:
         refused[bad.reason] = refused.get(bad.reason, 0) + 1
     counts: dict[str, Any] = {
-        "read": len(cleaned.fate.alive) + len(malformed),
-        "kept": int(cleaned.fate.alive.sum()),
-        "excluded": cleaned.fate.reasons("excluded"),
+        "read": len(cleaned.verdicts.kept) + len(malformed),
+        "kept": int(cleaned.verdicts.kept.sum()),
+        "excluded": cleaned.verdicts.reasons("excluded"),
         "refused": refused,
-        "duplicates_identical": cleaned.fate.count("identical"),
+        "duplicates_identical": cleaned.verdicts.count("identical"),
         "out_of_order": cleaned.out_of_order,
     }
     further = {"absent_columns": cleaned.absent, "copied_to_all_machines": cleaned.copies,
@@ -49,7 +50,7 @@ def rejected_rows(tables: Sequence[Cleaned]) -> pd.DataFrame:
     lines = [
         line
         for cleaned in tables
-        for line in [*_malformed(cleaned), *(_line(cleaned, at) for at in cleaned.fate.positions("refused"))]
+        for line in [*_malformed(cleaned), *(_line(cleaned, at) for at in cleaned.verdicts.positions("refused"))]
     ]
     return pd.DataFrame(lines, columns=COLUMNS).astype({name: "int64" if name == "row" else "str" for name in COLUMNS})
 
@@ -70,7 +71,7 @@ def lost_failures(cleaned: Cleaned) -> list[str]:
 
 def _first_example(cleaned: Cleaned, reason: str) -> str:
     examples = [line for line in _malformed(cleaned) if line[3] == reason]
-    _, file, row, _, content = examples[0] if examples else _line(cleaned, cleaned.fate.first(reason))
+    _, file, row, _, content = examples[0] if examples else _line(cleaned, cleaned.verdicts.first(reason))
     return f"{file} row {row}: {content if len(content) <= 160 else content[:157] + '...'}"
 
 
@@ -87,33 +88,33 @@ def too_many_refused(cleaned: Cleaned, max_rejected_share: float, machines: Sequ
              f"{max_rejected_share:.1%}), of which"]
     for reason, number in counts["refused"].items():
         lines.append(f"{cleaned.name}: {number:,} for {reason!r}, first in {_first_example(cleaned, reason)}")
-    if cleaned.strangers:
-        lines.append(f"{cleaned.name}: {strangers_hint(cleaned.strangers, machines)}")
-    if TWINS in counts["refused"]:
+    if cleaned.unknown_machines:
+        lines.append(f"{cleaned.name}: {unknown_machines_hint(cleaned.unknown_machines, machines)}")
+    if CONFLICTING_DUPLICATE in counts["refused"]:
         lines.append(f"{cleaned.name}: several rows of a machine have the same time; does the clock stand in another "
                      f"column (`from: [Date, Clock]`), or is each tag a row of its own (`pivot`)?")
     return lines
 
 
-def strangers_hint(strangers: Sequence[str], machines: Sequence[str]) -> str:
+def unknown_machines_hint(unknown: Sequence[str], machines: Sequence[str]) -> str:
     """What to do about machines that no other table knows, and which of them differ from a known one in form alone.
 
     Examples
     --------
-    >>> strangers_hint(["p-07", "X1"], ["P-07", "P-08"])
+    >>> unknown_machines_hint(["p-07", "X1"], ["P-07", "P-08"])
     "unknown are 'p-07', 'X1', the telemetry has 'P-07', 'P-08'; 'p-07' differs from 'P-07' only in case, blanks, \
 zeros in front or form of its letters: write identifiers alike in all files, or say `map`"
     """
     known = {_plain_name(name): name for name in machines}
-    alike = [(name, known[_plain_name(name)]) for name in strangers if _plain_name(name) in known]
+    alike = [(name, known[_plain_name(name)]) for name in unknown if _plain_name(name) in known]
     form = "".join(f"{name!r} differs from {other!r} only in case, blanks, zeros in front or form of its letters: "
                    for name, other in alike[:1])
-    return (f"unknown are {_some(strangers)}, the telemetry has {_some(machines)}; {form}write identifiers alike "
+    return (f"unknown are {_some(unknown)}, the telemetry has {_some(machines)}; {form}write identifiers alike "
             f"in all files, or say `map`")
 
 
 def _plain_name(name: str) -> str:
-    """A name without what programs change in it: case, blanks, marks, zeros in front, a fraction of nothing."""
+    """A name without what programs tend to change: case, blanks, marks, leading zeros, a trailing `.0`."""
     letters = "".join(unicodedata.normalize("NFKD", name).casefold().split())
     return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"\.0+$", "", letters))
 
@@ -136,7 +137,7 @@ def _line(cleaned: Cleaned, position: int) -> tuple[str, str, int, str, str]:
     at = int(np.searchsorted(starts, position, side="right")) - 1
     piece, row = cleaned.pieces[at], int(position - starts[at])
     content = json.dumps(_content(piece.frame, row, _personal_labels(cleaned.spec)), ensure_ascii=False)
-    return cleaned.name, piece.file, int(piece.rows[row]), cleaned.fate.reason_at(position), content
+    return cleaned.name, piece.file, int(piece.rows[row]), cleaned.verdicts.reason_at(position), content
 
 
 def _personal_labels(spec: Table) -> set[Label]:

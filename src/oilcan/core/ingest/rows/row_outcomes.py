@@ -1,4 +1,4 @@
-"""What became of every raw row of a table: kept, left out by the contract, refused, or a twin."""
+"""What became of every raw row of a table: kept, excluded, refused, or an identical duplicate."""
 
 from typing import Final, Literal
 
@@ -6,9 +6,11 @@ import numpy as np
 
 Kind = Literal["excluded", "refused", "identical"]
 KEPT: Final = 0
+IDENTICAL_DUPLICATE: Final = "duplicate, identical"
+CONFLICTING_DUPLICATE: Final = "duplicate key, other content"
 
 
-class Fate:
+class RowVerdicts:
     """One verdict per row, the first one given; the counts therefore add up to the rows read.
 
     Parameters
@@ -18,10 +20,10 @@ class Fate:
 
     Examples
     --------
-    >>> fate = Fate(3)
-    >>> fate.decide([False, True, True], "refused", "volt: not a number")
-    >>> fate.decide([False, False, True], "excluded", "known artefact")
-    >>> fate.alive.tolist(), fate.reasons("refused"), fate.reasons("excluded")
+    >>> verdicts = RowVerdicts(3)
+    >>> verdicts.decide([False, True, True], "refused", "volt: not a number")
+    >>> verdicts.decide([False, False, True], "excluded", "known artefact")
+    >>> verdicts.kept.tolist(), verdicts.reasons("refused"), verdicts.reasons("excluded")
     ([True, False, False], {'volt: not a number': 2}, {})
     """
 
@@ -38,7 +40,7 @@ class Fate:
             self._code[mask] = self._verdicts.index((kind, reason)) + 1
 
     @property
-    def alive(self) -> np.ndarray:
+    def kept(self) -> np.ndarray:
         """Rows without a verdict, as a mask."""
         return self._code == KEPT
 

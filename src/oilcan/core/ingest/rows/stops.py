@@ -1,4 +1,4 @@
-"""Rows of a machine that stands: inside a failure or a maintenance job that lasts `until` an instant."""
+"""Telemetry rows of a stopped machine: those inside a failure or a maintenance job that has an end (`until`)."""
 
 from collections.abc import Sequence
 
