@@ -63,7 +63,7 @@ summary: install  ## the forecast's quality, what it saves, where to look
 	@oilcan summary
 
 lock:  ## renew the lock files
-	for name in bootstrap core serve tune excel sql test bench rival-mlflow rival-bentoml; do \
+	for name in bootstrap core serve tune excel sql test bench rival-mlflow rival-bentoml rival-evidently rival-nannyml; do \
 	  (cd requirements && $(CURDIR)/$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header --upgrade $$name.in -o $$name.txt); done
 

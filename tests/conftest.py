@@ -17,7 +17,8 @@ _LEFT_OUT = pytest.StashKey[str]()
 _NO_PARAMETERS = SimpleNamespace(params={})
 PROGRAMS = {"postgres": ("initdb", "postgresql"), "browser": ("chromium", "chromium"),     # fixture: program, package
             "certificate": ("openssl", "openssl"), "systemd": ("systemd-analyze", "systemd"),
-            "curl": ("curl", "curl")}
+            "curl": ("curl", "curl"), "prometheus": ("promtool", "prometheus"),
+            "alertmanager": ("amtool", "prometheus-alertmanager")}
 
 SMALL = {
     "simulate": {"machines": 24, "days": 150},

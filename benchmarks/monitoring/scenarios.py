@@ -1,7 +1,8 @@
-"""Changes with known truth on simulated fleets: false alerts, detection and delay, ours and (where told) the rivals'.
+"""Changes with known truth on simulated fleets: false alerts, detection and delay.
 
 Each seed is one fleet of 30 machines: a year to learn, a year to watch. A scenario begins in week 8 of the year that is
-watched. Writes benchmarks/monitoring/scenarios.json and prints the table of docs/results.md.
+watched. Writes benchmarks/monitoring/scenarios.jsonl, one line a fleet and scenario, as soon as it is known: a run that
+was cut goes on where it was. Prints the table of docs/results.md. `rivals.py` does the same for Evidently and NannyML.
 
     python benchmarks/monitoring/scenarios.py [--seeds 20] [--first 1] [--scenarios none sensor_drift ...] [--jobs 2]
 
@@ -22,7 +23,7 @@ import fleets
 
 from oilcan.monitoring.alerts.alert_book import AlertBook
 
-RESULTS: Final = Path(__file__).with_name("scenarios.json")
+RESULTS: Final = Path(__file__).with_name("scenarios.jsonl")
 CLEAN: Final = ("none", "hot_season", "holiday", "growing_fleet")
 CHANGED: Final = {                      # scenario -> weeks in which it should be detected, and what may detect it
     "sensor_offset": 1, "stuck_sensor": 1, "new_model": 1, "unit_changed": 1, "sensor_drift": 8,
@@ -30,10 +31,24 @@ CHANGED: Final = {                      # scenario -> weeks in which it should b
 }  # fmt: skip
 
 
-def one_seed(seed: int, names: tuple[str, ...]) -> dict[str, Any]:
-    """What the rules say of every scenario of one fleet."""
-    accepted = fleets.accept(fleets.draw("none", seed))
-    return {name: watch(fleets.draw(name, seed), accepted) for name in names}
+def one_seed(seed: int, names: tuple[str, ...]) -> list[str]:
+    """Judge scenarios of one fleet; each is written as soon as it is known, so that a run can be resumed."""
+    accepted, lines = fleets.accept(fleets.draw("none", seed)), []
+    for name in names:
+        line = json.dumps({"seed": seed, "scenario": name, **watch(fleets.draw(name, seed), accepted)})
+        with RESULTS.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")            # one short write in append mode: processes do not mix
+        lines.append(line)
+    return lines
+
+
+def read_results() -> dict[int, dict[str, Any]]:
+    """What is known already: seed -> scenario -> alerts."""
+    results: dict[int, dict[str, Any]] = {}
+    for line in RESULTS.read_text(encoding="utf-8").splitlines() if RESULTS.is_file() else ():
+        run = json.loads(line)
+        results.setdefault(run["seed"], {})[run["scenario"]] = run
+    return results
 
 
 def watch(company: fleets.Company, accepted: fleets.Accepting) -> dict[str, Any]:
@@ -48,13 +63,13 @@ def watch(company: fleets.Company, accepted: fleets.Accepting) -> dict[str, Any]
     return {"alerts": alerts, "unknown": unknown, "weeks": last - first + 1}
 
 
-def summarise(found: dict[str, dict[str, Any]]) -> list[str]:
+def summarise(results: dict[int, dict[str, Any]]) -> list[str]:
     """The table, one line a scenario."""
     lines = ["| scenario | fleets | false alerts a fleet and year (95 %) | detected in time | median delay (weeks) |",
              "|---|---:|---|---|---:|"]
     rng = np.random.default_rng(1)
     for name in (*CLEAN, *CHANGED):
-        runs = [of_seed[name] for of_seed in found.values() if name in of_seed]
+        runs = [of_seed[name] for of_seed in results.values() if name in of_seed]
         if not runs:
             continue
         begin = 0 if name in CLEAN else fleets.CHANGE_WEEK
@@ -83,16 +98,16 @@ def main() -> None:
     parser.add_argument("--scenarios", nargs="*", default=[*CLEAN, *CHANGED])
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
-    found = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
-    wanted = [seed for seed in range(args.first, args.first + args.seeds)
-              if not set(args.scenarios) <= set(found.get(str(seed), {}))]
+    seeds = range(args.first, args.first + args.seeds)
+    known = read_results()
+    missing = {seed: tuple(name for name in args.scenarios if name not in known.get(seed, {})) for seed in seeds}
+    wanted = {seed: names for seed, names in missing.items() if names}
     with ProcessPoolExecutor(args.jobs) as pool:
-        for seed, result in zip(wanted, pool.map(one_seed, wanted, [tuple(args.scenarios)] * len(wanted)), strict=True):
-            found[str(seed)] = found.get(str(seed), {}) | result
-            RESULTS.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-            print(f"seed {seed}: " + ", ".join(f"{name} {len(run['alerts'])}" for name, run in result.items()),
+        for lines in pool.map(one_seed, wanted, wanted.values()):
+            runs = [json.loads(line) for line in lines]
+            print(f"seed {runs[0]['seed']}: " + ", ".join(f"{run['scenario']} {len(run['alerts'])}" for run in runs),
                   flush=True)
-    print("\n".join(summarise(found)))
+    print("\n".join(summarise({seed: runs for seed, runs in read_results().items() if seed in seeds})))
 
 
 if __name__ == "__main__":

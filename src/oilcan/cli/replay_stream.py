@@ -19,6 +19,12 @@ def register(commands: Any) -> None:
     parser.add_argument("--speed", type=_speed, default=3600.0,
                         help="seconds of the fleet in a second, cycles likewise, or `max` (3600: an hour a second)")
     parser.add_argument("--data", type=Path, help="folder of canonical tables (data/canonical of this clone)")
+    parser.add_argument("--drift", metavar="CHANGE", help="change readings that are played at speed, to see what "
+                        "monitoring says of it: COLUMN+SIZE, COLUMN-SIZE, COLUMN*FACTOR or COLUMN=missing")
+    parser.add_argument("--drift-machines", type=float, default=1.0, metavar="SHARE",
+                        help="share of the machines that are changed (%(default)g)")
+    parser.add_argument("--drift-while", type=Path, metavar="FILE",
+                        help="change readings only while this file exists: create and remove it as the replay runs")
     parser.set_defaults(run=run)
 
 
@@ -34,9 +40,11 @@ def run(args: argparse.Namespace) -> int:
     from oilcan.io.http.client import Api
     from oilcan.io.repository.repository_root import find_root
     from oilcan.operations.fleet_replay import chosen_fleet, play
+    from oilcan.operations.injected_drift import InjectedDrift
 
+    drift = None if args.drift is None else InjectedDrift.parse(args.drift, args.drift_machines, args.drift_while)
     fleet = chosen_fleet(find_root(), args.data)
     with contextlib.closing(Api(args.url, os.environ.get("OILCAN_KEY"))) as api:
-        played = play(fleet, api, days=args.days, speed=args.speed)
+        played = play(fleet, api, days=args.days, speed=args.speed, drift=drift)
     print(f"played {played.readings:,} readings of {played.machines:,} machines: {played.new:,} new to {args.url}")
     return 0

@@ -2,19 +2,21 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from oilcan.ground.columns import TIME
+from oilcan.ground.columns import MACHINE, TIME
 from oilcan.ground.errors import DataError
 from oilcan.io.batches.progress import Progress
 from oilcan.io.http.client import Api
 from oilcan.io.http.replay import Fleet
 from oilcan.io.repository import whole_params
 from oilcan.io.stage import stage_inputs
+from oilcan.operations.injected_drift import InjectedDrift
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def chosen_fleet(root: Path, folder: Path | None) -> Fleet:
     return fleet
 
 
-def play(fleet: Fleet, api: Api, *, days: float, speed: float) -> Played:
+def play(fleet: Fleet, api: Api, *, days: float, speed: float, drift: InjectedDrift | None = None) -> Played:
     """Describe the machines, send the past in one go, then the last days at the speed asked for.
 
     Parameters
@@ -51,26 +53,31 @@ def play(fleet: Fleet, api: Api, *, days: float, speed: float) -> Played:
         How much to play at that speed; cycles where the data set counts them.
     speed
         Seconds of the fleet in one second, cycles likewise; infinite sends everything in one go.
+    drift
+        How readings that are played at that speed are changed; None leaves them as they are.
 
     Raises
     ------
     OilcanError
-        If the service refuses a request or cannot be reached.
+        If the service refuses a request or cannot be reached, or there is no column to change.
     """
+    if drift is not None:
+        drift.check([name for name in fleet.telemetry if name not in (MACHINE, TIME)])
     with Progress("replay-stream", len(fleet.telemetry), unit="readings") as bar:
         for body in fleet.descriptions():
             api.post("/v1/machines", body)
-        new = _send(fleet, api, days, speed, bar)
+        new = _send(fleet, api, days, speed, bar, drift)
     return Played(len(fleet.telemetry), len(fleet.machines), new)
 
 
-def _send(fleet: Fleet, api: Api, days: float, speed: float, bar: Progress) -> int:
+def _send(fleet: Fleet, api: Api, days: float, speed: float, bar: Progress, drift: InjectedDrift | None) -> int:
     start, stops = _stops(fleet, days, speed)
+    edit = _edit(fleet, drift)
     new, before, began = 0, None, time.monotonic()
     for stop in stops:
         if before is not None:
             time.sleep(max(0.0, _seconds(start, stop) / speed - (time.monotonic() - began)))
-        for path, body, rows in fleet.bodies(before, stop):
+        for path, body, rows in fleet.bodies(before, stop, _unchanged if before is None else edit):
             answer = api.post(path, body)
             new += answer["accepted"] if rows else 0
             bar.advance(rows)
@@ -78,6 +85,17 @@ def _send(fleet: Fleet, api: Api, days: float, speed: float, bar: Progress) -> i
             began = time.monotonic()        # the past takes as long as it takes; only then the clock starts
         before = stop
     return new
+
+
+def _edit(fleet: Fleet, drift: InjectedDrift | None) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    if drift is None:
+        return _unchanged
+    chosen = drift.chosen(fleet.machines[MACHINE].astype(str).tolist())
+    return lambda rows: drift.apply(rows, chosen) if drift.is_on else rows
+
+
+def _unchanged(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows
 
 
 def _stops(fleet: Fleet, days: float, speed: float) -> tuple[Any, list[Any]]:

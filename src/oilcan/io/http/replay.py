@@ -1,6 +1,6 @@
 """A fleet's canonical tables played into a running service, oldest first, as its machines would have sent them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -44,12 +44,16 @@ class Fleet:
         kept = [MACHINE, *(name for name in machines if name in listed and name != MACHINE)]
         return cls(machines[kept], telemetry.sort_values([TIME, MACHINE], ignore_index=True), records)
 
-    def bodies(self, after: Any, until: Any) -> Iterator[tuple[str, dict[str, Any], int]]:
-        """Path, content and number of readings of the requests for (after, until], each at most 10,000 rows."""
+    def bodies(self, after: Any, until: Any, edit: Callable[[pd.DataFrame], pd.DataFrame] = lambda rows: rows
+               ) -> Iterator[tuple[str, dict[str, Any], int]]:
+        """Path, content and number of readings of the requests for (after, until], each at most 10,000 rows.
+
+        `edit` may change the readings before they are sent.
+        """
         for name, table in self.records.items():
             for rows in _pieces(_between(table, after, until)):
                 yield f"/v1/{name}", {"records": _as_rows(rows)}, 0
-        for rows in _pieces(_between(self.telemetry, after, until)):
+        for rows in map(edit, _pieces(_between(self.telemetry, after, until))):
             cells = {name: rows[name] for name in rows if name not in (MACHINE, TIME)}
             yield "/v1/telemetry", {"machine_id": rows[MACHINE].tolist(), "time": _moments(rows[TIME]),
                                     "columns": {name: _cells(column) for name, column in cells.items()}}, len(rows)
