@@ -1,6 +1,7 @@
 """Raw files -> canonical tables: renamed, cast, in the contract's units; refused rows kept aside.
 
-Reads   the data-set contract, data/raw/<name>/; the environment's OILCAN_HASH_KEY where columns are hashed
+Reads   the data-set contract, data/raw/<name>/, data/live/<name>/ where it exists; the environment's OILCAN_HASH_KEY
+        where columns are hashed
 Params  ingest
 Writes  telemetry/part-*.parquet, errors, maintenance, failures, machines, truth (if the contract has
         it), rejected.parquet, ingest.json
@@ -17,10 +18,10 @@ from oilcan.params.ingest import IngestParams
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the stage."""
-    args = stage.parse(__doc__, "contract", "raw", "out", argv=argv)
+    args = stage.parse(__doc__, "contract", "raw", "live", "out", argv=argv)
     p = stage_inputs.read_params(IngestParams, args.params, "ingest")
     contract = stage_inputs.read_contract(args.contract)
-    pieces = reading.read_raw(contract, args.raw)
+    pieces = reading.read_raw(contract, args.raw, args.live / contract.name)
 
     hash_key = os.environ.get("OILCAN_HASH_KEY", "").encode()
     canonical = ingest(pieces, contract, hash_key=hash_key)

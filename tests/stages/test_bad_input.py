@@ -86,7 +86,7 @@ MACHINES, HOURS = 6, 360
 
 # what each stage reads and writes, in the order of its arguments
 READS = {
-    "ingest": ("raw",),
+    "ingest": ("raw", "live"),
     "validate": ("canonical",),
     "prepare": ("canonical", "quarantine.parquet"),
     "featurize": ("prepared",),

@@ -27,7 +27,7 @@ def fleet(tmp_path_factory):
 
 
 def ingest(fleet, raw, out):
-    run_stage("ingest", fleet / "demo_fleet.yaml", raw, out, params=fleet / "params.yaml")
+    run_stage("ingest", fleet / "demo_fleet.yaml", raw, fleet / "live", out, params=fleet / "params.yaml")
 
 
 def test_the_demo_fleet_becomes_canonical(fleet, tmp_path):
@@ -79,7 +79,7 @@ def test_the_key_of_hashes_comes_from_the_environment(fleet, tmp_path, monkeypat
     text = (fleet / "demo_fleet.yaml").read_text(encoding="utf-8")
     hashed = text.replace("role: ignore, personal: drop", "role: static, personal: hash")
     (tmp_path / "demo_fleet.yaml").write_text(hashed, encoding="utf-8")
-    paths = (tmp_path / "demo_fleet.yaml", fleet / "raw", tmp_path / "canonical")
+    paths = (tmp_path / "demo_fleet.yaml", fleet / "raw", fleet / "live", tmp_path / "canonical")
     monkeypatch.delenv("OILCAN_HASH_KEY", raising=False)
     with pytest.raises(DataError, match="OILCAN_HASH_KEY: not set"):
         run_stage("ingest", *paths, params=fleet / "params.yaml")

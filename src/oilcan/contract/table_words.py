@@ -74,6 +74,19 @@ class Column(Part):
         """The same column, taken from another raw column."""
         return self.model_copy(update={"source": label, "from_path": None, "from_cells": None})
 
+    def as_canonical(self) -> "Column":
+        """The same column where names, units and spellings are the contract's already.
+
+        Examples
+        --------
+        >>> Column(type="number", unit="bar", description="Oil", **{"from": "kPa"}, factor=0.01).as_canonical().factor
+        1.0
+        """
+        return self.model_copy(update={
+            "source": None, "join": None, "from_path": None, "from_tag": None, "from_cells": None, "map": {},
+            "factor": 1.0, "offset": 0.0, "format": None, "zone": None, "locale": None, "thousands": None,
+            "shift": None})
+
     def raw_labels(self, name: str) -> list[Label]:
         """Labels of the raw columns that the column called `name` is made from.
 
@@ -172,6 +185,11 @@ class Table(Reading):
     max_rejected_share: float | None = pydantic.Field(default=None, ge=0, le=1)     # absent: limits.max_rejected_share
     unknown_machines: Literal["refuse", "ignore"] = "refuse"  # rows of machines that no other table knows
     columns: dict[str, Column]
+
+    def as_canonical(self) -> "Table":
+        """The table's words where its cells are typed: no mark of a missing value, no spelling of numbers."""
+        return self.model_copy(update={"missing": [""], "decimal": ".", "thousands": None, "zone": None,
+                                       "locale": None, "pivot": None})
 
     def view(self, join: str | None) -> "Table":
         """What the table's own files hold (`join` is None), or those of one join: their words and columns."""

@@ -24,6 +24,7 @@ GROUP: Final = "group"                              # rows of one group are neve
 PARTITION: Final = "partition"    # number of the file that holds the machine
 TARGET: Final = "target_"         # begins the column of each target in rows.parquet
 KEY: Final = [MACHINE, TIME]
+ALARMS: Final = "alarms"           # table of the alarms that a service raised, and what the crew found
 IDENTIFIERS: Final = frozenset({MACHINE, CODE, COMPONENT, MODE})     # text, whatever they look like
 
 EVENT_KEYS: Final[dict[str, list[str]]] = {

@@ -69,7 +69,7 @@ def _true_rul(pieces: Sequence[RawPiece]) -> np.ndarray:
     wrong = lives.isna() | (lives < 0)
     if wrong.any():
         raise DataError(
-            f"{', '.join(piece.file for piece in pieces)}: {int(wrong.sum())} of {len(cells)} lines hold no remaining "
+            f"{', '.join(piece.place for piece in pieces)}: {int(wrong.sum())} of {len(cells)} lines hold no remaining "
             f"life (found {cells[wrong].iloc[0]!r}, wanted a number >= 0). Fix the file."
         )
     return lives.to_numpy(dtype=np.float64)

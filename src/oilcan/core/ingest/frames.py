@@ -27,7 +27,7 @@ class RawPiece:
     Attributes
     ----------
     file
-        Path below data/raw/<name>/.
+        Path below data/raw/<name>/, or below the part of a month.
     frame
         The listed columns; the index is not used.
     rows
@@ -38,6 +38,10 @@ class RawPiece:
         Rows that are not in `frame` because their cells could not be told apart.
     grouped
         Labels of typed number columns whose decimal mark may separate thousands.
+    part
+        Part of a month that holds the file, for instance `2026-01`; empty for the first files.
+    is_collected
+        Whether columns have the contract's names and units already, as `oilcan collect` writes them.
     """
 
     file: str
@@ -46,6 +50,19 @@ class RawPiece:
     is_test: bool = False
     malformed: tuple[Malformed, ...] = ()
     grouped: frozenset[str | int] = frozenset()
+    part: str = ""
+    is_collected: bool = False
+
+    @property
+    def place(self) -> str:
+        """The file as messages name it.
+
+        Examples
+        --------
+        >>> RawPiece("errors.csv", pd.DataFrame(), np.array([]), part="2026-01").place
+        '2026-01/errors.csv'
+        """
+        return f"{self.part}/{self.file}" if self.part else self.file
 
 
 RawTables = Mapping[str, Sequence[RawPiece]]        # by table name; `test_rul` holds the true RUL of test lives

@@ -90,4 +90,4 @@ def _numbers(cleaned: Cleaned) -> np.ndarray:
 
 
 def _counts(cleaned: Cleaned) -> str:
-    return ", ".join(f"{records(piece):,} in {piece.file}" for piece in cleaned.pieces[:6])
+    return ", ".join(f"{records(piece):,} in {piece.place}" for piece in cleaned.pieces[:6])

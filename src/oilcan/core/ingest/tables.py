@@ -64,9 +64,17 @@ def clean_table(
     _sort(cleaned, columns, key)
     cleaned.is_test = is_test[cleaned.position]
     repeated = find_duplicates(cleaned.frame, key)
+    listed = repeated.other_content & _is_collected(cleaned)[cleaned.position] & (name == "machines")
+    refused = repeated.other_content & ~listed
     cleaned.decide(repeated.identical, "identical", IDENTICAL_DUPLICATE)
-    cleaned.decide(repeated.other_content[~repeated.identical], "refused", CONFLICTING_DUPLICATE)
+    cleaned.decide(listed[~repeated.identical], "excluded", "listed before")
+    cleaned.decide(refused[~(repeated.identical | listed)], "refused", CONFLICTING_DUPLICATE)
     return cleaned
+
+
+def _is_collected(cleaned: Cleaned) -> np.ndarray:
+    """Raw rows that `oilcan collect` wrote: a service may know less of a machine than the files that list it."""
+    return np.repeat([piece.is_collected for piece in cleaned.pieces], [len(piece.frame) for piece in cleaned.pieces])
 
 
 def _columns(cleaned: Cleaned, raw: RawTables, zone: str) -> tuple[dict[str, pd.Series], list[Tagged]]:

@@ -1,6 +1,7 @@
 """Raw files of a data set, read as its contract says; cells are judged later, by `core.ingest`."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -10,14 +11,15 @@ import pyarrow.parquet
 
 from oilcan.contract import Contract, Table
 from oilcan.core.ingest.frames import RawPiece
+from oilcan.ground.columns import ALARMS
 from oilcan.ground.errors import DataError, bullet_list
-from oilcan.io.raw_data import delimited, sheets
+from oilcan.io.raw_data import delimited, later_months, sheets
 from oilcan.io.raw_data.wanted import text_labels, wanted_columns
 
 _REST: Final = Table(grain="one line per test life", files=["-"], header=False, separator="blank", columns={})
 
 
-def read_raw(contract: Contract, folder: Path) -> dict[str, list[RawPiece]]:
+def read_raw(contract: Contract, folder: Path, live: Path | None = None) -> dict[str, list[RawPiece]]:
     """Every raw table of a contract.
 
     Parameters
@@ -26,11 +28,13 @@ def read_raw(contract: Contract, folder: Path) -> dict[str, list[RawPiece]]:
         Says which files there are and how they are written.
     folder
         data/raw/<name>/.
+    live
+        data/live/<name>/, with the parts of later months; None, or a folder that does not exist, for none.
 
     Returns
     -------
-    By table the pieces, one per file, in the order of file names, lives of `test_files` last; listed
-    columns only. `test_rul` holds the files of true remaining lives, if the contract has them.
+    By table the pieces, one per file, in the order of file names, lives of `test_files` last, then those
+    of later months; listed columns only. `test_rul` holds the files of true remaining lives, if the contract has them.
 
     Raises
     ------
@@ -42,6 +46,7 @@ def read_raw(contract: Contract, folder: Path) -> dict[str, list[RawPiece]]:
     if not folder.is_dir():
         raise DataError(f"{folder}: does not exist. {_remedy(contract)}")
     tables: dict[str, list[RawPiece]] = {}
+    parts = later_months.month_parts(live)
     for name, table in contract.tables.items():
         tables[name] = list(_read_table(name, table.view(None), folder, problems))
         for join in table.join:
@@ -49,6 +54,10 @@ def read_raw(contract: Contract, folder: Path) -> dict[str, list[RawPiece]]:
     if contract.failures.test_rul_files:
         files = _matches("failures.test_rul_files", contract.failures.test_rul_files, folder, problems)
         tables["test_rul"] = list(_read_pieces("test_rul", _REST, folder, files, [], problems))
+    for name in contract.tables if parts else ():
+        _add_months(name, contract, parts, tables, problems)
+    for part in parts:
+        problems += later_months.unread(part, _readable(contract, part))
     if problems:
         raise DataError(bullet_list(
             f"{folder}: the files do not fit datasets/{contract.name}.yaml v{contract.version}. {_remedy(contract)} "
@@ -65,6 +74,33 @@ def _read_table(name: str, table: Table, folder: Path, problems: list[str]) -> I
     tests = _matches(f"tables.{name}.test_files", table.test_files, folder, problems)
     files = _matches(f"tables.{name}.files", table.files, folder, problems)
     yield from _read_pieces(name, table, folder, [file for file in files if file not in tests], tests, problems)
+
+
+def _add_months(name: str, contract: Contract, parts: list[Path], tables: dict[str, list[RawPiece]],
+                problems: list[str]) -> None:
+    """Add what later months hold of a table and of its joins: files as the first ones, then collected ones."""
+    table = contract.tables[name]  # type: ignore[index]  # the caller goes through its keys
+    for join in (None, *table.join):
+        view, pieces = table.view(join), tables[name if join is None else f"{name}.{join}"]
+        for part in parts:
+            found = later_months.plain_files(part, view.files)
+            pieces += [replace(piece, part=part.name)
+                       for piece in _read_pieces(f"{part.name}: {name}", view, part, found, [], problems)]
+        for part in parts:
+            try:
+                collected = later_months.read_collected(part, name, view)
+            except DataError as err:
+                problems += [f"{name}: {err}"] if join is None else []
+            else:
+                pieces += [] if collected is None else [collected]
+
+
+def _readable(contract: Contract, part: Path) -> set[str]:
+    """Files of a part that a table or a join reads."""
+    views = [table.view(join) for table in contract.tables.values() for join in (None, *table.join)]
+    names = [*contract.tables, "failures", ALARMS]
+    return {file for view in views for file in later_months.plain_files(part, view.files)} | {
+        later_months.collected_file(name) for name in names}
 
 
 def _matches(where: str, patterns: list[str], folder: Path, problems: list[str]) -> list[str]:

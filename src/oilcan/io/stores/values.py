@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from oilcan.contract import Contract
+from oilcan.contract import Column, Contract
 from oilcan.ground.errors import StoreError
 from oilcan.ground.time_units import UNITS_PER_TICK
 
@@ -49,6 +49,13 @@ def layout_of(contract: Contract, columns: Sequence[str]) -> Layout:
     period = contract.time.period
     return Layout(contract.name, contract.version, contract.time.kind, tuple(columns), units,
                   0 if period is None else max(1, round(period.ticks * UNITS_PER_TICK[contract.time.kind])))
+
+
+def stored_columns(contract: Contract) -> dict[str, Column]:
+    """Telemetry columns that a service stores, as numbers: all that a feature may read."""
+    listed = contract.tables["telemetry"].columns
+    return {name: listed[name] for name in contract.telemetry_columns("sensor", "condition", "static")
+            if name in listed and listed[name].type != "instant"}
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ from oilcan.contract import Contract
 from oilcan.core.bundle.bundle import Bundle
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import EVENT_KEYS, MACHINE, TIME
-from oilcan.io.stores.values import RECORD_TABLES, Record, RecordTable
+from oilcan.io.stores.values import RECORD_TABLES, Record, RecordTable, stored_columns
 from oilcan.scoring.history import history_features
 from oilcan.serving.bodies.instants_json import Moments
 from oilcan.serving.bodies.json_rows import Row, known_keys
 from oilcan.serving.bodies.machine_body import INSTANTS, MachineReader, static_columns
 from oilcan.serving.bodies.record_body import RecordReader
-from oilcan.serving.bodies.telemetry_body import Batch, TelemetryReader, stored_columns
+from oilcan.serving.bodies.telemetry_body import Batch, TelemetryReader
 from oilcan.serving.ground.refusal import Refusal
 
 _PARTS: Final = ("telemetry", *RECORD_TABLES, "machines")

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from oilcan.contract import Column, Contract
-from oilcan.io.stores.values import Refused
+from oilcan.io.stores.values import Refused, stored_columns
 from oilcan.serving.bodies.instants_json import UNITS_PER_S, Moments
 from oilcan.serving.bodies.json_rows import NAME, Row, is_name, kind_of, known_keys, read_body, row_list, some
 from oilcan.serving.ground.refusal import Refusal, shown
@@ -172,13 +172,6 @@ def ahead(moment: Any, by: int, skew: int) -> Row:
     """What to say of a moment that has not come yet."""
     return {"found": f"{moment}, {by / UNITS_PER_S:.0f} s ahead of our clock",
             "wanted": f"at most {skew / UNITS_PER_S:g} s ahead; check the clocks"}
-
-
-def stored_columns(contract: Contract) -> dict[str, Column]:
-    """Telemetry columns that the service stores, as numbers: all that a feature may read."""
-    listed = contract.tables["telemetry"].columns
-    return {name: listed[name] for name in contract.telemetry_columns("sensor", "condition", "static")
-            if name in listed and listed[name].type in _TYPES}
 
 
 def _bad_ids(ids: list[Any]) -> dict[int, str]:

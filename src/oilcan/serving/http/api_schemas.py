@@ -4,10 +4,9 @@ from typing import Any, Final
 
 from oilcan.contract import Column, Contract
 from oilcan.ground.columns import EVENT_KEYS
-from oilcan.io.stores.values import RECORD_TABLES, RecordTable
+from oilcan.io.stores.values import RECORD_TABLES, RecordTable, stored_columns
 from oilcan.serving.bodies.machine_body import static_columns
 from oilcan.serving.bodies.record_body import extra_columns
-from oilcan.serving.bodies.telemetry_body import stored_columns
 from oilcan.serving.model.loaded_bundle import Served
 
 Schema = dict[str, Any]

@@ -9,12 +9,12 @@ from typing import Any, Final, TypeVar
 
 from oilcan.ground.errors import StoreError
 from oilcan.io.stores import Store
-from oilcan.io.stores.values import RECORD_TABLES, Cursor, Entry, RecordTable, layout_of
+from oilcan.io.stores.values import RECORD_TABLES, Cursor, Entry, RecordTable, layout_of, stored_columns
 from oilcan.serving.bodies.instants_json import UNITS_PER_S, Moments
 from oilcan.serving.bodies.json_rows import Row
 from oilcan.serving.bodies.machine_body import MachineReader
 from oilcan.serving.bodies.record_body import RecordReader
-from oilcan.serving.bodies.telemetry_body import TelemetryReader, stored_columns
+from oilcan.serving.bodies.telemetry_body import TelemetryReader
 from oilcan.serving.ground.memory import give_back
 from oilcan.serving.ground.refusal import Refusal
 from oilcan.serving.ground.service_metrics import Metrics

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 from oilcan.ground.errors import IntegrityError, OilcanError, ParamsError, StoreUnavailable
 from oilcan.io.registry import bundle_store
 from oilcan.io.stores import Store
-from oilcan.serving.bodies.telemetry_body import stored_columns
+from oilcan.io.stores.values import stored_columns
 from oilcan.serving.ground.refusal import Refusal
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.ground.settings import ServiceSettings

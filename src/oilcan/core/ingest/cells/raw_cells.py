@@ -44,6 +44,9 @@ def raw_cells(piece: RawPiece, name: str, spec: Column, table: Table) -> Cells:
     ['7', '7']
     """
     wrong = np.zeros(len(piece.frame), dtype=bool)
+    if piece.is_collected:
+        is_there = name in piece.frame.columns
+        return Cells(piece.frame[name] if is_there else _repeated(None, piece), wrong, is_absent=not is_there)
     if spec.source == ROW_NUMBER:
         return Cells(pd.Series(piece.rows), wrong)
     if spec.source == FILE_NAME:

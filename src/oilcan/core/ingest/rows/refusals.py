@@ -126,7 +126,7 @@ def _some(names: Sequence[str]) -> str:
 def _malformed(cleaned: Cleaned) -> list[tuple[str, str, int, str, str]]:
     hidden = bool(_personal_labels(cleaned.spec))
     return [
-        (cleaned.name, piece.file, bad.row, bad.reason, json.dumps({"text": _BLANKED if hidden else bad.text}))
+        (cleaned.name, piece.place, bad.row, bad.reason, json.dumps({"text": _BLANKED if hidden else bad.text}))
         for piece in cleaned.pieces
         for bad in piece.malformed
     ]
@@ -137,12 +137,12 @@ def _line(cleaned: Cleaned, position: int) -> tuple[str, str, int, str, str]:
     at = int(np.searchsorted(starts, position, side="right")) - 1
     piece, row = cleaned.pieces[at], int(position - starts[at])
     content = json.dumps(_content(piece.frame, row, _personal_labels(cleaned.spec)), ensure_ascii=False)
-    return cleaned.name, piece.file, int(piece.rows[row]), cleaned.verdicts.reason_at(position), content
+    return cleaned.name, piece.place, int(piece.rows[row]), cleaned.verdicts.reason_at(position), content
 
 
 def _personal_labels(spec: Table) -> set[Label]:
     return {label for name, column in spec.columns.items() if column.personal is not None
-            for label in column.raw_labels(name)}  # fmt: skip
+            for label in (name, *column.raw_labels(name))}  # fmt: skip
 
 
 def _content(frame: pd.DataFrame, row: int, hidden: set[Label]) -> dict[str, Any]:

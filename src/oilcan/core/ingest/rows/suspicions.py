@@ -23,7 +23,7 @@ def _thousands(table: Cleaned) -> Iterator[str]:
         if column.type not in {"number", "integer"} or len(labels) != 1 or column.thousands or table.spec.thousands:
             continue
         mark = table.spec.decimal
-        files = [piece.file for piece in table.pieces if labels[0] in piece.grouped or (
+        files = [piece.place for piece in table.pieces if labels[0] in piece.grouped or (
             labels[0] in piece.frame and not is_typed_number(piece.frame[labels[0]])
             and looks_grouped(tidy(piece.frame[labels[0]], table.spec.missing), mark))]
         if files:

@@ -116,7 +116,12 @@ CREATE TABLE policy_states (
     is_on {big} NOT NULL, last {real}, held {real}, held_back {big} NOT NULL, PRIMARY KEY (bundle, machine));
 """
 
-MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH)
+_FIFTH: Final = """
+ALTER TABLE alarms ADD COLUMN finding TEXT;
+ALTER TABLE alarms ADD COLUMN found_at {big};
+"""
+
+MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
 _PAGE: Final = 10_000           # readings of one entry of the log, where they were stored before there was one
 
 _LEDGER: Final = "CREATE TABLE IF NOT EXISTS migrations (number {big} PRIMARY KEY, applied_at {big} NOT NULL)"

@@ -3,11 +3,15 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 from oilcan.io.stores.databases.database import Transaction
 from oilcan.io.stores.databases.text_limits import clamped, plain
 from oilcan.io.stores.tables.machine_slots import MachinesPart
+
+
+Finding = Literal["worn", "sound", "not_looked"]
+FINDINGS: Final[tuple[Finding, ...]] = get_args(Finding)
 
 
 @dataclass(frozen=True)
@@ -51,10 +55,12 @@ class Alarm(NewAlarm):
     acknowledged_by: str | None = None
     closed_at: int | None = None
     comments: tuple[Comment, ...] = ()
+    finding: Finding | None = None      # what the crew found at the machine
+    found_at: int | None = None
 
 
 _SELECT: Final = ("SELECT id, machine, task, time, opened_at, p, threshold, reasons, forecast, acknowledged_at, "
-                  "acknowledged_by, closed_at FROM alarms")
+                  "acknowledged_by, closed_at, finding, found_at FROM alarms")
 
 
 class AlarmsPart(MachinesPart):
@@ -81,8 +87,11 @@ class AlarmsPart(MachinesPart):
 
         return self.database.write(work)
 
-    def acknowledge(self, alarm_id: int, by: str, now: int, comment: str = "") -> Alarm | None:
+    def acknowledge(self, alarm_id: int, by: str, now: int, comment: str = "", finding: Finding | None = None
+                    ) -> Alarm | None:
         """Say that somebody has seen an alarm; the first one counts, a comment is added each time.
+
+        A finding replaces the one before: who says first "not looked" may look later.
 
         Returns
         -------
@@ -91,6 +100,9 @@ class AlarmsPart(MachinesPart):
         def work(tx: Transaction) -> None:
             tx.run("UPDATE alarms SET acknowledged_at = ?, acknowledged_by = ? WHERE id = ? AND acknowledged_at IS "
                    "NULL", (now, by, alarm_id))
+            if finding:
+                tx.run("UPDATE alarms SET finding = ?, found_at = ? WHERE id = ? AND (finding IS NULL OR finding <> ?)",
+                       (finding, now, alarm_id, finding))
             if comment:
                 _say(tx, alarm_id, by, comment, now)
 
@@ -129,9 +141,9 @@ class AlarmsPart(MachinesPart):
             return [
                 Alarm(name, task, time, p, threshold, json.loads(reasons), forecast, key, opened, seen, seen_by, closed,
                       tuple(Comment(*said) for said in tx.rows(
-                          "SELECT at, said_by, said FROM comments WHERE alarm = ? ORDER BY id", (key,))))
-                for name, (key, _, task, time, opened, p, threshold, reasons, forecast, seen, seen_by, closed)
-                in zip(names, found, strict=True)
+                          "SELECT at, said_by, said FROM comments WHERE alarm = ? ORDER BY id", (key,))), *found_out)
+                for name, (key, _, task, time, opened, p, threshold, reasons, forecast, seen, seen_by, closed,
+                           *found_out) in zip(names, found, strict=True)
             ]
 
         return self.database.read(work)

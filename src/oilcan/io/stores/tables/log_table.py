@@ -89,6 +89,14 @@ class LogPart(MachinesPart):
 
         return self.database.read(work)
 
+    def extent(self) -> tuple[Cursor, int, int]:
+        """The log's last entry, and the last `seq` of the readings and records in the log up to there."""
+        def work(tx: Transaction) -> tuple[Cursor, int, int]:
+            cursor = last_entry(tx)
+            return cursor, *ends_at(tx, cursor.number)
+
+        return self.database.read(work)
+
     def let_in(self, writing: Writing, names: Iterable[str], admission: Admission, *, all_or_none: bool = False
                ) -> set[str]:
         """Make unknown machines known as far as that is allowed; those that are not let in."""
