@@ -31,7 +31,7 @@ def canonical(section, folder):
     whole = REST | yaml.safe_load(words)
     contract = parse_contract(yaml.safe_dump(whole, allow_unicode=True, sort_keys=False), "example")
     table, wanted = next((name, text) for kind, name, text in blocks if kind == "text")
-    return wanted, ingest(reading.read_raw(contract, folder), contract).tables[table]
+    return wanted, ingest(reading.read_raw(contract, folder, folder / "live"), contract).tables[table]
 
 
 @pytest.mark.parametrize("title", SECTIONS)

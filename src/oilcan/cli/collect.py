@@ -38,15 +38,5 @@ def run(args: argparse.Namespace) -> int:
     with closing(open_store(args.store or os.environ.get("OILCAN_STORE", DEFAULT_URL))) as store:
         done = collect(root, contract, store, schedule, write=args.yes,
                        record=audited(root, contract.name, by=getpass.getuser(), now=schedule.now))
-    for part in done.parts:
-        rows = ", ".join(f"{count:,} {name}" for name, count in sorted(part.rows.items()))
-        print(f"data/live/{contract.name}/{part.name}: {rows}{'' if args.yes else ' (would be written)'}")
-    if done.waiting:
-        print(f"{done.waiting:,} rows wait for the end of their month (--running takes them now)")
-    if not done.parts:
-        print("nothing new to collect")
-    elif args.yes:
-        print(f"Commit data/live/{contract.name}, then `dvc push`.")
-    else:
-        print("Nothing was written. Add --yes to write.")
+    print("\n".join(done.lines(contract.name, was_written=args.yes)))
     return 0

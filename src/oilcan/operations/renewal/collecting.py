@@ -19,6 +19,7 @@ from oilcan.ground.errors import ContractError, DataError, IntegrityError, bulle
 from oilcan.io.raw_data.later_months import NOTE, collected_file, month_parts, read_alarms
 from oilcan.io.repository.dvc_command import add
 from oilcan.io.repository.one_at_a_time import one_at_a_time
+from oilcan.io.repository.repository_root import short
 from oilcan.io.stage import files, table_files
 from oilcan.io.stage.digests import dvc_md5
 from oilcan.io.stage.dvc_files import load_yaml
@@ -43,6 +44,23 @@ class Collected:
 
     parts: tuple[MonthPart, ...]
     waiting: int
+
+    def lines(self, dataset: str, *, was_written: bool) -> list[str]:
+        """What a person wants to read, and what to do next.
+
+        Examples
+        --------
+        >>> Collected((), 12).lines("demo_fleet", was_written=True)
+        ['12 rows wait for the end of their month (--running takes them now)', 'nothing new to collect']
+        """
+        lines = [f"data/live/{dataset}/{part.name}: "
+                 + ", ".join(f"{count:,} {name}" for name, count in sorted(part.rows.items())) for part in self.parts]
+        if self.waiting:
+            lines.append(f"{self.waiting:,} rows wait for the end of their month (--running takes them now)")
+        if not self.parts:
+            return [*lines, "nothing new to collect"]
+        return [*lines, f"Commit data/live/{dataset}, then `dvc push`." if was_written else
+                "Nothing was written. Add --yes to write."]
 
 
 @dataclass(frozen=True)
@@ -266,9 +284,10 @@ def _check_parts(folder: Path) -> None:
     for file in sorted(folder.glob("*.dvc")):
         part, recorded = file.with_suffix(""), load_yaml(file)["outs"][0]["md5"]
         if not part.is_dir():
-            wrong.append(f"{part.name}: is not here. Run `dvc pull {file}`")
+            wrong.append(f"{part.name}: is not here. Run `dvc pull {short(file)}`")
         elif (found := dvc_md5(part)) != recorded:
-            wrong.append(f"{part.name}: changed (found {found}, recorded {recorded}). Run `dvc checkout -f {file}`")
+            wrong.append(f"{part.name}: changed (found {found}, recorded {recorded}). Run "
+                         f"`dvc checkout -f {short(file)}`")
     if wrong:
         raise IntegrityError(bullet_list(f"{folder}: parts of months are not as they were recorded", wrong))
 

@@ -9,7 +9,6 @@ from oilcan.io.stores.databases.database import Transaction
 from oilcan.io.stores.databases.text_limits import clamped, plain
 from oilcan.io.stores.tables.machine_slots import MachinesPart
 
-
 Finding = Literal["worn", "sound", "not_looked"]
 FINDINGS: Final[tuple[Finding, ...]] = get_args(Finding)
 
