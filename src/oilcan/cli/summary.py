@@ -9,6 +9,7 @@ from typing import Any, Final
 from oilcan.core.phrasing.policy_names import name_of
 from oilcan.core.phrasing.quantities import between, number, percent
 from oilcan.ground.errors import DataError
+from oilcan.ground.nested import value_at
 from oilcan.io.repository.repository_root import find_root
 
 _FILES: Final = {
@@ -137,10 +138,10 @@ def _tested_on(test: Mapping[str, Any], *, has_time: bool) -> str:
 def _quality(evaluate: Mapping[str, Any], wanted: Sequence[tuple[str, str, Form]]) -> list[list[str]]:
     rows = []
     for words, name, form in wanted:
-        value = _get(evaluate, name)
+        value = value_at(evaluate, name)
         if value is None:
             continue
-        pair = _get(evaluate, f"{name}_ci95")
+        pair = value_at(evaluate, f"{name}_ci95")
         rows.append([words, form(value), between(pair, form) if pair else ""])
     return rows
 
@@ -152,10 +153,10 @@ def _further_tasks(evaluate: Mapping[str, Any]) -> list[list[str]]:
 
 def _policies(evaluate: Mapping[str, Any]) -> list[list[str]]:
     """The model and each simple policy, one a line; columns that none has are left out."""
-    model = {"cost": _get(evaluate, "costs.model")}
-    model |= {name: _get(evaluate, f"events.{name}") for _, name, _ in _POLICIES
-              if _get(evaluate, f"events.{name}") is not None}
-    model |= {name: _get(evaluate, f"test.{name}") for name in ("rmse", "rmse_capped")}
+    model = {"cost": value_at(evaluate, "costs.model")}
+    model |= {name: value_at(evaluate, f"events.{name}") for _, name, _ in _POLICIES
+              if value_at(evaluate, f"events.{name}") is not None}
+    model |= {name: value_at(evaluate, f"test.{name}") for name in ("rmse", "rmse_capped")}
     table = {name_of("model"): model} | {name_of(name): rule for name, rule in evaluate.get("baselines", {}).items()}
     costs = evaluate.get("costs", {})
     table |= {name_of(name): {"cost": costs[name]} for name in ("periodic", "perfect") if name in costs}
@@ -192,11 +193,6 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         for row in rows
     ]
 
-
-def _get(values: Any, dotted: str) -> Any:
-    for step in dotted.split("."):
-        values = values.get(step) if isinstance(values, Mapping) else None
-    return values
 
 
 def _read(path: Path) -> Mapping[str, Any]:

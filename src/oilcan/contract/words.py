@@ -26,6 +26,11 @@ class Time(Part):
     period: PositiveDuration | None = None          # usual step between readings; absent: each machine has its own
     max_gap: PositiveDuration | None = None         # a longer step is a gap, not a rhythm
 
+    @property
+    def tick_unit(self) -> str:
+        """What a tick is, as names of durations end: `h` or `cycles`."""
+        return "cycles" if self.kind == "cycle" else "h"
+
     def plain(self, moment: Any) -> str | float | int:
         """A canonical time for a JSON file: ISO 8601, running time in its unit, or the cycle."""
         if self.kind == "elapsed":

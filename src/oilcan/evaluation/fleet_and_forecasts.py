@@ -43,7 +43,7 @@ class Fleet:
     @property
     def unit(self) -> str:
         """Ending of names that hold durations: `h` or `cycles`."""
-        return "cycles" if self.contract.time.kind == "cycle" else "h"
+        return self.contract.time.tick_unit
 
     def trained_on(self) -> np.ndarray:
         """Ids of the machines that training knew, of either of its parts."""

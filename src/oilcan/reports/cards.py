@@ -11,7 +11,7 @@ from typing import Any
 from oilcan.contract import Column, Contract, Task
 from oilcan.core.phrasing.quantities import between, money, number
 from oilcan.governance.gate import Verdict
-from oilcan.reports.rendering import markdown
+from oilcan.reports.rendering import cell, markdown
 
 
 def model_card(contract: Contract, verdict: Verdict, metrics: Mapping[str, Any], slices: Mapping[str, Any],
@@ -30,7 +30,7 @@ def model_card(contract: Contract, verdict: Verdict, metrics: Mapping[str, Any],
 
 def data_sheet(contract: Contract, data_quality: Mapping[str, Any]) -> str:
     """The data sheet as Markdown; `data_quality` is the content of metrics/detail/data_quality.json."""
-    quality = [(key, _shown(value)) for key, value in sorted(_flat(data_quality).items())]
+    quality = [(key, cell(value)) for key, value in sorted(_flat(data_quality).items())]
     return markdown("data_sheet.md", contract=contract, quality=quality, span=_span, label=_label)
 
 
@@ -38,7 +38,7 @@ def _facts(contract: Contract, model: Mapping[str, Any]) -> dict[str, str]:
     trained, libraries = model["trained_on"], model["libraries"]
     span = f", {trained['first']} to {trained['last']}" if "first" in trained else ""
     machines = "" if contract.time.kind == "none" else f" of {number(trained['machines'])} machines"
-    thresholds = ", ".join(f"{name}: {_shown(cut)}" for name, cut in sorted(model["thresholds"].items()))
+    thresholds = ", ".join(f"{name}: {cell(cut)}" for name, cut in sorted(model["thresholds"].items()))
     return {
         "model": model["model"].replace("_", " "),
         "hyper-parameters": ", ".join(f"{name} {value}" for name, value in model["hyper_parameters"].items()),
@@ -69,7 +69,7 @@ def _words(task: Task) -> str:
 def _figures(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     tasks = {name: _blocks(block) for name, block in metrics.get("tasks", {}).items()}
     flat = _flat(_blocks(metrics) | {"tasks": tasks})
-    return [(name, _shown(value), _interval(flat.get(f"{name}_ci95")))
+    return [(name, cell(value), _interval(flat.get(f"{name}_ci95")))
             for name, value in flat.items() if not name.endswith("_ci95") and not isinstance(value, list)]
 
 
@@ -87,7 +87,7 @@ def _slice_rows(slices: Mapping[str, Any]) -> list[dict[str, Any]]:
                 value = values.get("pr_auc", values.get("rmse"))
                 rows.append({"name": f"{column} = {name}", "machines": values.get("machines", "-"),
                              "n": values.get("n", "-"),
-                             "value": "too few machines" if value is None else _shown(value)})
+                             "value": "too few machines" if value is None else cell(value)})
     return rows
 
 
@@ -101,10 +101,6 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
             flat[name] = value
     return flat
 
-
-def _shown(value: Any) -> str:
-    """A value of a table: numbers to four digits, words as they are."""
-    return number(value, 4) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
 def _interval(pair: list[float] | None) -> str:

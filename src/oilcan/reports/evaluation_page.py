@@ -19,7 +19,7 @@ from oilcan.ground.durations import Duration
 from oilcan.reports import sentences
 from oilcan.reports.drawing.charts import charts
 from oilcan.reports.drawing.policy_styles import STYLES
-from oilcan.reports.rendering import html
+from oilcan.reports.rendering import cell, html
 from oilcan.reports.stated_sentences import stated_sentences
 from oilcan.reports.weaknesses import weaknesses
 
@@ -37,7 +37,7 @@ def page(contract: Contract, found: Evaluation, explained: Mapping[str, Any], ve
     explained
         Content of metrics/detail/explain.json; may be empty.
     """
-    metrics, unit = found.metrics, "cycles" if contract.time.kind == "cycle" else "h"
+    metrics, unit = found.metrics, contract.time.tick_unit
     has_time = contract.time.kind != "none"
     headline, *more = [*sentences.verdict(metrics, unit), *stated_sentences(metrics, contract)]
     return html(
@@ -145,27 +145,23 @@ def _blocks(metrics: Numbers) -> list[tuple[str, list[tuple[str, str, str, str]]
     blocks = []
     for block in ("test", "events", "costs", "per_machine", "achievable"):
         values = metrics.get(block, {})
-        lines = [(key, _shown(value), _pair(values.get(f"{key}{_HIDDEN}")),
-                  _shown(before[key]) if block not in {"achievable", "per_machine"} and key in before else "")
+        lines = [(key, cell(value), _pair(values.get(f"{key}{_HIDDEN}")),
+                  cell(before[key]) if block not in {"achievable", "per_machine"} and key in before else "")
                  for key, value in sorted(values.items()) if not key.endswith(_HIDDEN)]
         if lines:
             blocks.append((block, lines))
     return blocks
 
 
-def _shown(value: Any) -> str:
-    """A value of a table: numbers to four digits, words as they are."""
-    return str(value) if isinstance(value, str | bool) else number(value, 4)
-
 
 def _pair(pair: list[float] | None) -> str:
-    return between(pair, _shown).replace(" ", "\u00a0") if pair else ""
+    return between(pair, cell).replace(" ", "\u00a0") if pair else ""
 
 
 def _table(lines: Mapping[str, Mapping[str, Any]], columns: list[str]) -> dict[str, Any]:
     """A table with the columns that any line has."""
     kept = [column for column in columns if any(column in values for values in lines.values())]
-    body = [(name, [_shown(values[column]) if column in values else "" for column in kept],
+    body = [(name, [cell(values[column]) if column in values else "" for column in kept],
              bool(values.get("too_few"))) for name, values in lines.items()]
     return {"columns": [column.replace("_", " ") for column in kept], "lines": body}
 

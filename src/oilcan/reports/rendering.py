@@ -1,4 +1,4 @@
-"""Templates of this room, filled: one look for every page.
+"""Rendering of the templates of this package.
 
 `page.html` is the frame and `page.css` the style of every HTML page; a page is a template that extends the frame.
 Markdown is not escaped.
@@ -8,10 +8,23 @@ from typing import Any, Final
 
 import jinja2
 
+from oilcan.core.phrasing.quantities import number
+
 _HTML: Final = jinja2.Environment(loader=jinja2.PackageLoader("oilcan.reports"), autoescape=True, trim_blocks=True,
                                   lstrip_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
 _MARKDOWN: Final = jinja2.Environment(loader=jinja2.PackageLoader("oilcan.reports"), autoescape=False,  # noqa: S701
                                       undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+
+
+def cell(value: Any) -> str:
+    """A value in a table: numbers to four digits, other values as text.
+
+    Examples
+    --------
+    >>> cell(0.123456), cell("promote"), cell(True)
+    ('0.1235', 'promote', 'True')
+    """
+    return number(value, 4) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
 def unbroken(text: str) -> str:

@@ -1,15 +1,8 @@
-"""From probabilities to alarms: the policy between a forecast and the crew.
+"""The alarm policy: at which rows do probabilities raise an alarm for the crew?
 
-Three rules, one after the other, each looking back only:
-
-1. *On or off*: a machine turns on at the `confirm`-th row in a row with p >= threshold, and off at the first row with
-   p < release (a Schmitt trigger: between release and threshold it stays what it was).
-2. *Silence*: a machine that is on alarms, then is silent for the refractory time; if it is on then, it alarms again.
-3. *Budget*: a crew gets at most `per_week` alarms in any trailing 7 days, of one instant those with the highest p. What
-   is over is held back: it is counted, and tried again at every row at which the machine is still on.
-
-`step` takes one row of each machine, or years of them, and gives the same alarms either way: the service and the
-evaluation call the same code.
+Three rules follow each other: on or off (threshold, release, rows to confirm), silence (refractory time) and budget
+(alarms per week). docs/alarms.md explains them. `step` takes one row of each machine or years of rows and returns the
+same alarms either way; the service and the evaluation both call it.
 """
 
 import bisect

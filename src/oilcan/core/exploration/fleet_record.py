@@ -11,6 +11,7 @@ from scipy import special, stats
 from oilcan.contract import Contract
 from oilcan.core.features.signals.regimes import Clusters, learn_regimes
 from oilcan.core.features.signals.surface import Surface
+from oilcan.core.timeline.groups import minus_group_mean
 from oilcan.ground.columns import MACHINE, PART, TIME, ticks
 
 MAX_REGIMES: Final = 12
@@ -45,17 +46,21 @@ class FleetRecord:
     @property
     def unit(self) -> str:
         """What a tick is: `h` or `cycles`."""
-        return "cycles" if self.contract.time.kind == "cycle" else "h"
+        return self.contract.time.tick_unit
 
     @property
     def period(self) -> float:
         """Usual ticks between readings of a machine: as the contract states, else the median step."""
         if self.contract.time.period is not None:
             return self.contract.time.period.ticks
-        step = pd.Series(ticks(self.readings[TIME])).diff()[
-            (self.readings[MACHINE] == self.readings[MACHINE].shift()).to_numpy()
-        ]
-        return float(step[step > 0].median()) if (step > 0).any() else 1.0
+        steps = self.steps()
+        return float(np.median(steps)) if len(steps) else 1.0
+
+    def steps(self) -> np.ndarray:
+        """Ticks between consecutive readings of a machine, those above 0, shape (k,)."""
+        machine = self.readings[MACHINE].to_numpy()
+        step = np.diff(ticks(self.readings[TIME]))[machine[1:] == machine[:-1]]
+        return np.asarray(step[step > 0])
 
     def columns(self, *roles: str) -> list[str]:
         """Numeric telemetry columns of these roles that the readings hold."""
@@ -193,23 +198,17 @@ def _explained(raw: np.ndarray, left: np.ndarray, code: np.ndarray, corrected: b
     if not corrected:
         return 0.0
     with np.errstate(all="ignore"):
-        whole = np.nanvar(_within(np.log(np.where(raw > 0, raw, np.nan)) * 100.0 if relative else raw, code))
-        rest = np.nanvar(_within(left, code))
+        values = np.log(np.where(raw > 0, raw, np.nan)) * 100.0 if relative else raw
+        whole = np.nanvar(minus_group_mean(values, code))
+        rest = np.nanvar(minus_group_mean(left, code))
     return float(np.clip(1.0 - rest / whole, 0.0, 1.0)) if whole > 0 else 0.0
 
-
-def _within(column: np.ndarray, code: np.ndarray) -> np.ndarray:
-    """A column minus its machine's mean over what is there."""
-    there = ~np.isnan(column)
-    count = np.bincount(code[there], minlength=code.max(initial=0) + 1)
-    total = np.bincount(code[there], column[there], minlength=len(count))
-    return np.asarray(column - (total / np.maximum(count, 1))[code])
 
 
 def _standardised(values: np.ndarray, code: np.ndarray) -> np.ndarray:
     out = np.empty_like(values)
     for at in range(values.shape[1]):
-        centred = _within(values[:, at], code)
+        centred = minus_group_mean(values[:, at], code)
         spread = float(np.nanstd(centred)) if (~np.isnan(centred)).any() else 0.0
         out[:, at] = centred / spread if spread > 0 else np.where(np.isnan(centred), np.nan, 0.0)
     return out

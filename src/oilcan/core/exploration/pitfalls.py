@@ -8,6 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from oilcan.core.exploration.fleet_record import FleetRecord
+from oilcan.core.judging.robust_statistics import stability_index
 from oilcan.core.phrasing.quantities import number, percent
 from oilcan.ground.columns import CODE, COMPONENT, MACHINE, PART, TIME, ticks
 
@@ -115,7 +116,7 @@ def _compare(what: str, training: pd.Series, test: pd.Series) -> list[Pitfall]:
     shares = pd.concat([training.value_counts(normalize=True), test.value_counts(normalize=True)], axis=1).fillna(0.0)
     shares.columns = ["training", "test"]
     low = shares.clip(lower=0.0005)
-    index = float(((low["test"] - low["training"]) * np.log(low["test"] / low["training"])).sum())
+    index = float(stability_index(low["test"].to_numpy(), low["training"].to_numpy()))
     if index < MOVED:
         return []
     most = (shares["test"] - shares["training"]).abs().sort_values(ascending=False).index[0]

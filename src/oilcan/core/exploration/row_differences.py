@@ -9,7 +9,7 @@ from scipy import stats
 from oilcan.core.exploration.fleet_record import FleetRecord
 
 PAIRS: Final = ("product", "ratio", "difference")
-CAUGHT: Final = 0.1  # share of positive rows in the region that best tells a column
+
 
 
 def label_differences(fleet: FleetRecord, positive: np.ndarray) -> list[dict[str, Any]]:

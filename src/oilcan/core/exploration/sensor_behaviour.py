@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from oilcan.core.exploration.fleet_record import FleetRecord, Signals
+from oilcan.core.judging.robust_statistics import MAD_TO_SD
 from oilcan.ground.columns import MACHINE, TIME, ticks
 
 SAME: Final = 0.98  # correlation within machines from which on two sensors say the same
@@ -151,7 +152,7 @@ def fleet_changes(fleet: FleetRecord, sensors: Signals) -> list[dict[str, Any]]:
         if len(weeks) < 12:
             continue
         step = np.array([np.median(mean[k : k + 4]) - np.median(mean[k - 4 : k]) for k in range(4, len(mean) - 3)])
-        noise = 1.4826 * float(np.median(np.abs(np.diff(mean) - np.median(np.diff(mean)))))
+        noise = MAD_TO_SD * float(np.median(np.abs(np.diff(mean) - np.median(np.diff(mean)))))
         best = int(np.abs(step).argmax())
         if abs(step[best]) > max(JUMP * noise, 0.5):
             monday = pd.Timestamp(weeks[best + 4] * 168 * 3600, unit="s", tz="UTC").date()
@@ -163,10 +164,7 @@ def sampling(fleet: FleetRecord) -> dict[str, float] | None:
     """Usual step between readings, the share of steps that are it, and the share of the time that is in gaps."""
     if TIME not in fleet.readings or len(fleet.readings) < 2:
         return None
-    step = np.diff(ticks(fleet.readings[TIME]))[
-        (fleet.readings[MACHINE].to_numpy()[1:] == fleet.readings[MACHINE].to_numpy()[:-1])
-    ]
-    step = step[step > 0]
+    step = fleet.steps()
     if not len(step):
         return None
     usual = float(np.median(step))

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from oilcan.core.judging.robust_statistics import MAD_TO_SD
 from oilcan.core.quality.readings import Readings, moving_sensors, runs
 from oilcan.core.quality.scope import Scope
 
@@ -137,6 +138,6 @@ def learn_habits(profiles: Sequence[Profile], scope: Scope) -> Habits:
             name: frozenset(value for value, times in counts.long_values.items() if times >= RESTING_RUNS)
             for name, counts in total.items()
         },
-        step={name: 1.4826 * float(middle[name]) if middle[name] > 0 else 0.0 for name in steps},
+        step={name: MAD_TO_SD * float(middle[name]) if middle[name] > 0 else 0.0 for name in steps},
         quantiles=sample.quantile(list(QUANTILES)).T,
     )

@@ -47,6 +47,20 @@ def group_numbers(first: np.ndarray, rows: int) -> np.ndarray:
     return np.repeat(np.arange(len(first)), np.diff(first, append=rows))
 
 
+def minus_group_mean(column: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """A column minus the mean of its group over the values that are not NaN, shape (n,).
+
+    Examples
+    --------
+    >>> minus_group_mean(np.array([1.0, 3.0, np.nan, 5.0]), np.array([0, 0, 0, 1])).tolist()
+    [-1.0, 1.0, nan, 0.0]
+    """
+    known = ~np.isnan(column)
+    count = np.bincount(group[known], minlength=group.max(initial=0) + 1)
+    total = np.bincount(group[known], column[known], minlength=len(count))
+    return np.asarray(column - (total / np.maximum(count, 1))[group])
+
+
 def exact(time: "pd.Series") -> np.ndarray:
     """Time as whole numbers, so that borders of intervals are exact: microseconds, or cycles.
 

@@ -41,20 +41,13 @@ class _Event(_Entry):
         return EventForecast(self.task, self.mode, trees, self.calibrator, self.policy)
 
 
-class _Life(_Entry):
-    kind: Literal["life"]
+class _WithInterval(_Entry):
+    kind: Literal["life", "number"]
     interval: Interval
 
     def forecast(self, trees: TreeModel) -> Forecast:
-        return LifeForecast(self.task, trees, self.interval)
-
-
-class _Number(_Entry):
-    kind: Literal["number"]
-    interval: Interval
-
-    def forecast(self, trees: TreeModel) -> Forecast:
-        return NumberForecast(self.task, trees, self.interval)
+        made = LifeForecast if self.kind == "life" else NumberForecast
+        return made(self.task, trees, self.interval)
 
 
 class _Outlook(_Entry):
@@ -73,7 +66,7 @@ class _Written(pydantic.BaseModel):
 
     features: tuple[str, ...]
     plan_hash: str
-    forecasts: tuple[Annotated[_Event | _Life | _Number | _Outlook, pydantic.Field(discriminator="kind")], ...]
+    forecasts: tuple[Annotated[_Event | _WithInterval | _Outlook, pydantic.Field(discriminator="kind")], ...]
 
 
 def write_forecasts(fitted: Fitted, folder: Path) -> None:
@@ -154,10 +147,9 @@ def _as_json(fitted: Fitted) -> dict[str, Any]:
 
 
 def _entry(forecast: Forecast) -> dict[str, Any]:
-    if isinstance(forecast, LifeForecast):
-        return {"kind": "life", "task": forecast.task, "interval": forecast.interval.as_json()}
-    if isinstance(forecast, NumberForecast):
-        return {"kind": "number", "task": forecast.task, "interval": forecast.interval.as_json()}
+    if isinstance(forecast, LifeForecast | NumberForecast):
+        kind = "life" if isinstance(forecast, LifeForecast) else "number"
+        return {"kind": kind, "task": forecast.task, "interval": forecast.interval.as_json()}
     if isinstance(forecast, OutlookForecast):
         return {"kind": "outlook", "task": forecast.task, "horizons": list(forecast.horizons), "own": forecast.own,
                 "counts_cycles": forecast.counts_cycles, "calibrator": forecast.calibrator.as_json()}

@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from oilcan.ground.errors import IntegrityError, OilcanError, bullet_list, disk_trouble
+from oilcan.ground.nested import value_at
 from oilcan.ground.processes import end_with_parent
 from oilcan.io.stage.digests import dvc_md5
 from oilcan.io.stage.dvc_files import StageEntry, find_stage, recorded_outputs
@@ -124,7 +125,7 @@ class _Guard:
             return {}
         digests: dict[str, Any] = {dep: dvc_md5(self._root / dep) for dep in self._entry.deps}
         values = yaml.safe_load((self._root / "params.yaml").read_text(encoding="utf-8"))
-        digests |= {f"params.yaml: {name}": _dig(values, name) for name in self._entry.params}
+        digests |= {f"params.yaml: {name}": value_at(values, name) for name in self._entry.params}
         return digests
 
     def _check_recorded(self) -> None:
@@ -147,8 +148,3 @@ class _Guard:
                 "inputs changed while the stage was running; its outputs are not recorded. Run `dvc repro` again",
                 changed))
 
-
-def _dig(values: Any, dotted: str) -> Any:
-    for step in dotted.split("."):
-        values = values.get(step) if isinstance(values, dict) else None
-    return values

@@ -17,6 +17,7 @@ from typing import Final
 
 import numpy as np
 
+from oilcan.core.judging.robust_statistics import MAD_TO_SD, stability_index
 from oilcan.monitoring.statistics.cells import UNIT, Cells
 
 STATISTICS: Final = ("shift", "together", "largest", "psi", "wasserstein")
@@ -140,7 +141,7 @@ def usual_deviation(deviation: np.ndarray) -> np.ndarray:
     out = np.ones(deviation.shape[-1])
     for at in range(len(out)):
         known = deviation[..., at][~np.isnan(deviation[..., at])]
-        out[at] = max(1.4826 * float(np.median(np.abs(known))), 1e-3) if len(known) else 1.0
+        out[at] = max(MAD_TO_SD * float(np.median(np.abs(known))), 1e-3) if len(known) else 1.0
     return out
 
 
@@ -235,8 +236,7 @@ def psi(counts: np.ndarray, shares: np.ndarray) -> np.ndarray:
     half = _HALF_ROW / np.maximum(n, 1)
     current = np.maximum(counts / np.maximum(n, 1), half)
     reference = np.maximum(shares, half)
-    value = ((current - reference) * np.log(current / reference)).sum(axis=-1)
-    return np.where(n[..., 0] > 0, value, np.nan)
+    return np.where(n[..., 0] > 0, stability_index(current, reference), np.nan)
 
 
 def wasserstein(counts: np.ndarray, edges: np.ndarray, shares: np.ndarray) -> np.ndarray:

@@ -47,7 +47,7 @@ def learn_index(
     return learn_health(
         np.column_stack(list(values.values())), regime_of(regimes, conditions),
         sample[LIFE_LEFT].clip(upper=_cap(contract)).to_numpy(), decay,
-        sensors=list(values), unit="cycles" if contract.time.kind == "cycle" else "h",
+        sensors=list(values), unit=contract.time.tick_unit,
     )  # fmt: skip
 
 

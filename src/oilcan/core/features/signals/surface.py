@@ -13,6 +13,8 @@ from typing import Final
 
 import numpy as np
 
+from oilcan.core.timeline.groups import minus_group_mean
+
 EXPLAINS: Final = 0.02      # least share of variance that conditions must explain for a sensor to be corrected
 FEW: Final = 30             # with fewer training readings nothing is learned
 LEAST: Final = 0.5          # of the lowest training reading: below it, readings of a logarithmic sensor count as that
@@ -139,8 +141,7 @@ def _fit(terms: np.ndarray, values: np.ndarray, machine: np.ndarray) -> tuple[np
 
 def _within(values: np.ndarray, machine: np.ndarray) -> np.ndarray:
     """Columns minus their machine's mean."""
-    count = np.maximum(np.bincount(machine), 1)
-    return np.stack([column - (np.bincount(machine, column) / count)[machine] for column in values.T], axis=1)
+    return np.stack([minus_group_mean(column, machine) for column in values.T], axis=1)
 
 
 def rounded(values: np.ndarray) -> tuple[float, ...]:
