@@ -14,8 +14,8 @@ from typing import Final
 from oilcan import __version__
 from oilcan.ground.errors import OilcanError, disk_trouble
 
-GROUPS: Final = ("summary", "dataset", "explore", "verify", "ready", "fresh", "promote", "audit", "keys", "serve",
-                 "bundle_commands", "score", "monitor", "decide", "collect", "tune", "replay_stream")
+GROUPS: Final = ("summary", "dataset", "explore", "verify", "ready", "fresh", "promote", "audit", "report", "keys",
+                 "serve", "bundle_commands", "score", "monitor", "decide", "collect", "tune", "replay_stream")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -91,5 +91,9 @@ def _params(root: Path) -> dict[str, Any]:
 
 def load_yaml(path: Path) -> Any:
     """Content of a YAML file, by the fast parser where there is one."""
-    with path.open(encoding="utf-8") as stream:
-        return yaml.load(stream, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # both are safe
+    return parse_yaml(path.read_text(encoding="utf-8"))
+
+
+def parse_yaml(text: str) -> Any:
+    """The same of a text."""
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # both are safe
