@@ -36,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     accepted = accepted_data(contract, args.canonical, args.prepared, args.features, judged,
                              rows_per_batch=p.rows_per_batch)
     md5 = {name: digests.dvc_md5(getattr(args, name)) for name in inputs}
-    reference, material = assemble(contract, plan, accepted, rules.fitting(contract.time.kind), md5)
+    fitting = rules.fitting(contract.time.kind, contract.shortest_look_back())
+    reference, material = assemble(contract, plan, accepted, fitting, md5)
 
     with files.fresh_folder(args.out) as draft:
         (draft / bundle_folder.WATCH).write_bytes(reference.to_bytes())

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 OILCAN = str(Path(sys.executable).with_name("oilcan"))
 
@@ -149,3 +150,15 @@ def serve(_small_repo, tmp_path: Path) -> Iterator[Serve]:
 def serve_all(_small_repo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """The same for all tests of a file, which leave nothing behind in it."""
     yield from _serving(_small_repo.path / "models/bundle", tmp_path_factory.mktemp("serve"))
+
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        yield browser
+        browser.close()

@@ -159,3 +159,18 @@ class TestSharedSets:
         for pattern, answer in ANSWERS:
             text = re.sub(pattern, answer, text)
         parse_contract(text, "draft.yaml")
+
+
+@pytest.mark.parametrize(("column", "unit"), [("t_s", "s"), ("Time [min]", "min"), ("operating_hours", "h")])
+def test_running_time_is_told_from_cycles_by_its_unit(column, unit, tmp_path):
+    rows = [f"{run},{step / 2},{20 + step / 3:.2f}" for run in (1, 2, 3) for step in range(1, 40 + run)]
+    paths = written(tmp_path, {"runs.csv": "\n".join([f"run,{column},heat", *rows, ""])})
+    text = draft_contract("rig", look_at(paths))
+    assert text.partition("\n")[2].count(UNKNOWN) <= MOST_MARKS, text
+    contract = parse_contract(re.sub(r"(_eur): FILL_IN", r"\1: 100", text.replace("cap: FILL_IN", f"cap: 15{unit}")),
+                              "draft.yaml")
+    assert (contract.time.kind, contract.time.unit, contract.failures.source) == ("elapsed", unit, "end_of_life")
+    assert contract.time.period.words == f"0.5 {unit}"
+    done = examine(read_raw(contract, tmp_path), contract)
+    assert done.breaches == []
+    assert contract.time.plain(done.canonical.tables["telemetry"]["time"].max()) == 21.0

@@ -10,6 +10,7 @@ from oilcan.core.phrasing.policy_names import name_of
 from oilcan.core.phrasing.quantities import between, number, percent
 from oilcan.ground.errors import DataError
 from oilcan.ground.nested import value_at
+from oilcan.ground.time_units import COUNTED
 from oilcan.io.repository.repository_root import find_root
 
 _FILES: Final = {
@@ -42,10 +43,9 @@ _ROWS: Final[tuple[tuple[str, str, Form], ...]] = (
     ("RUL 90 % interval covers", "test.coverage_90", percent),
     ("  of lives below the cap", "test.coverage_90_below_cap", percent),
     ("failures announced in time", "events.detected_share", percent),
-    ("median lead time [h]", "events.median_lead_time_h", number),
-    ("median lead time [cycles]", "events.median_lead_time_cycles", number),
+    *((f"median lead time [{unit}]", f"events.median_lead_time_{unit}", number) for unit in ("h", *COUNTED)),
     ("false alarms per machine-month", "events.false_alarms_per_machine_month", number),
-    ("false alarms per 1000 cycles", "events.false_alarms_per_1000_cycles", number),
+    *((f"false alarms per 1000 {unit}", f"events.false_alarms_per_1000_{unit}", number) for unit in COUNTED),
     ("cost of acting on it [EUR]", "costs.model", number),
     ("saved over the cheapest simple policy [EUR]", "costs.saving", number),
     ("share of the possible saving", "costs.saving_captured", percent),
@@ -53,7 +53,7 @@ _ROWS: Final[tuple[tuple[str, str, Form], ...]] = (
 _POLICIES: Final[tuple[tuple[str, str, Form], ...]] = (
     ("announced", "detected_share", percent),
     ("false alarms/month", "false_alarms_per_machine_month", number),
-    ("/1000 cycles", "false_alarms_per_1000_cycles", number),
+    *((f"/1000 {unit}", f"false_alarms_per_1000_{unit}", number) for unit in COUNTED),
     ("cost [EUR]", "cost", number),
     ("RMSE", "rmse", _to(4)),
     ("RMSE capped", "rmse_capped", _to(4)),

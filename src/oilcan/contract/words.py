@@ -14,7 +14,7 @@ from oilcan.contract.source_words import Source
 from oilcan.contract.table_words import Column, Table
 from oilcan.ground.durations import Duration, PositiveDuration
 from oilcan.ground.errors import ContractError
-from oilcan.ground.time_units import elapsed
+from oilcan.ground.time_units import elapsed, length_unit
 
 
 class Time(Part):
@@ -27,9 +27,9 @@ class Time(Part):
     max_gap: PositiveDuration | None = None         # a longer step is a gap, not a rhythm
 
     @property
-    def tick_unit(self) -> str:
-        """What a tick is, as names of durations end: `h` or `cycles`."""
-        return "cycles" if self.kind == "cycle" else "h"
+    def lengths(self) -> str:
+        """Unit in which lengths of time are shown and named: `h`, `cycles`, `s`, `min` or `hours`."""
+        return length_unit(self.kind, self.unit)
 
     def plain(self, moment: Any) -> str | float | int:
         """A canonical time for a JSON file: ISO 8601, running time in its unit, or the cycle."""
@@ -161,6 +161,10 @@ class Contract(Part):
         """Classes of a `class` task, in the order of its column's `values`."""
         column = self.stated(str(self.tasks[task].column))
         return list(column.values or []) if column is not None else []
+
+    def shortest_look_back(self) -> float:
+        """Ticks of the shortest window of features; 1 without windows."""
+        return min((window.ticks for window in self.rows.windows), default=1.0)
 
     def longest_look_ahead(self) -> float:
         """Ticks after a row until the last of its targets is decided; 0 for remaining life and without time."""

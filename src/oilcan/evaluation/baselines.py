@@ -26,6 +26,7 @@ from oilcan.evaluation.event_rows import EventRows
 from oilcan.evaluation.fleet_and_forecasts import Fleet, identity
 from oilcan.ground import columns
 from oilcan.ground.columns import CODE, MACHINE, PART, TARGET, TIME
+from oilcan.ground.time_units import in_unit
 
 _MOST_CODES = 30        # the most frequent error codes; rarer ones cannot be judged
 
@@ -89,7 +90,8 @@ def _lives_before(fleet: Fleet, *parts: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _age_rule(fleet: Fleet, validation: EventRows, test: EventRows) -> SimpleRule:
     limit = validation.cheapest(_ages(fleet, validation.frame))[0]
-    return SimpleRule(_ages(fleet, test.frame), limit, {f"limit_{fleet.unit}": limit} if np.isfinite(limit) else {})
+    return SimpleRule(_ages(fleet, test.frame), limit,
+                      {f"limit_{fleet.unit}": in_unit(limit, fleet.unit)} if np.isfinite(limit) else {})
 
 
 def _ages(fleet: Fleet, frame: pd.DataFrame) -> np.ndarray:
@@ -157,6 +159,8 @@ def life_baseline(fleet: Fleet, name: str, test: pd.DataFrame) -> dict[str, Any]
     rows = life_quality.LifeRows.of(fleet, name, test)
     known = test[test[f"{TARGET}{name}"].notna()]
     ages = age(known[MACHINE].to_numpy(), columns.ticks(known[TIME]), fleet.started(), fleet.failures)
-    numbers = life_quality.life_numbers(rows.with_forecast(rows.capped(np.maximum(middle - ages, 0.0))))
+    left = in_unit(1.0, fleet.unit) * np.maximum(middle - ages, 0.0)
+    numbers = life_quality.life_numbers(rows.with_forecast(rows.capped(left)))
     kept = ("rmse", "mae", "phm_score", "rmse_capped", "phm_score_capped")
-    return {"median_life": {f"median_{fleet.unit}": middle} | {key: numbers[key] for key in kept if key in numbers}}
+    return {"median_life": {f"median_{fleet.unit}": in_unit(middle, fleet.unit)} | {
+        key: numbers[key] for key in kept if key in numbers}}

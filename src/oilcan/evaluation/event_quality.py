@@ -14,6 +14,7 @@ from oilcan.core.judging.event_matching import Tally
 from oilcan.core.judging.exact_intervals import share_of_events, share_of_rows
 from oilcan.evaluation.event_rows import EventRows
 from oilcan.evaluation.results import false_alarm_rate
+from oilcan.ground.time_units import in_unit
 
 Numbers = dict[str, Any]
 
@@ -78,10 +79,10 @@ def event_numbers(tally: Tally, unit: str) -> Numbers:
         "false_alarms": false,
         "alarm_precision": true / (true + false) if true + false else None,
         rate: false / (exposure / scale) if exposure else None,
-        f"exposure_{unit}": exposure,
+        f"exposure_{unit}": in_unit(exposure, unit),
     }
     if len(tally.lead_times):
-        low, middle, high = np.percentile(tally.lead_times, [25, 50, 75])
+        low, middle, high = np.percentile(in_unit(1.0, unit) * np.asarray(tally.lead_times), [25, 50, 75])
         numbers |= {f"median_lead_time_{unit}": float(middle), f"lead_time_q25_{unit}": float(low),
                     f"lead_time_q75_{unit}": float(high)}
     return numbers
@@ -133,7 +134,7 @@ def cost_numbers(tally: Tally, prices: Costs, simple: SimplePolicies, unit: str)
         "saving_captured": costs.saving_captured(model, cheapest, perfect),
     }
     if simple.periodic and simple.periodic.interval is not None:
-        numbers[f"periodic_interval_{unit}"] = simple.periodic.interval
+        numbers[f"periodic_interval_{unit}"] = in_unit(simple.periodic.interval, unit)
     return numbers
 
 
@@ -191,7 +192,8 @@ def _event_draws(tally: Tally, weights: np.ndarray, unit: str) -> dict[str, np.n
         "detected_share": bootstrap.ratio(weights @ tally.detected, weights @ tally.n_failures),
         "alarm_precision": bootstrap.ratio(true, true + false),
         rate: bootstrap.ratio(false, weights @ tally.exposure / scale),
-        f"median_lead_time_{unit}": bootstrap.median(tally.lead_machine, tally.lead_times, weights),
+        f"median_lead_time_{unit}": bootstrap.median(
+            tally.lead_machine, in_unit(1.0, unit) * np.asarray(tally.lead_times), weights),
     }
 
 

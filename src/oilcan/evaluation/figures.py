@@ -100,7 +100,7 @@ def _event_task(fleet: Fleet, forecasts: Forecasts, task: str, params: EvaluateP
     numbers["achievable"] = achievable(test, p)
     did = {name: rule.counts(test) for name, rule in rules.items()}
     drawn = plots.event_tables(validation, test, p_validation, p, policy, period_at, did, fleet.unit)
-    numbers["outlook"], drawn["outlook"] = hazard_quality.outlook(test.frame, task)
+    numbers["outlook"], drawn["outlook"] = hazard_quality.outlook(test.frame, task, fleet.unit)
     if test.windows is not None:
         per_machine = machine_ranking.per_machine(test, p, rules.get("limits"), weights)
         numbers["per_machine"], drawn["machines_pr"] = per_machine

@@ -42,8 +42,8 @@ class Fleet:
 
     @property
     def unit(self) -> str:
-        """Ending of names that hold durations: `h` or `cycles`."""
-        return self.contract.time.tick_unit
+        """Unit in which lengths of time stand in results, and the ending of their names: `h`, `cycles`, `s`, ..."""
+        return self.contract.time.lengths
 
     def trained_on(self) -> np.ndarray:
         """Ids of the machines that training knew, of either of its parts."""

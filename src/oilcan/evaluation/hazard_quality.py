@@ -12,12 +12,13 @@ import pandas as pd
 
 from oilcan.core.judging import row_metrics
 from oilcan.core.model.hazards import PREFIX, outcome
+from oilcan.ground.time_units import in_unit
 
 COLUMNS: Final = ["horizon", "forecast", "observed", "forecast_top", "observed_top", "brier", "ece", "n"]
 _TOP: Final = 0.1               # share of the rows, riskiest by the task's own forecast, shown apart
 
 
-def outlook(frame: pd.DataFrame, task: str) -> tuple[dict[str, Any], pd.DataFrame]:
+def outlook(frame: pd.DataFrame, task: str, unit: str) -> tuple[dict[str, Any], pd.DataFrame]:
     """Numbers by horizon (`24h`, `30cycles`), and what was forecast beside what came, of all rows and of the riskiest.
 
     Both are empty where the task has no outlook.
@@ -26,6 +27,8 @@ def outlook(frame: pd.DataFrame, task: str) -> tuple[dict[str, Any], pd.DataFram
     ----------
     frame
         Predictions of one part, with `wait_<task>` and `seen_<task>`.
+    unit
+        In which the horizons are named.
     """
     numbers: dict[str, Any] = {}
     lines = []
@@ -39,18 +42,20 @@ def outlook(frame: pd.DataFrame, task: str) -> tuple[dict[str, Any], pd.DataFram
         own = frame[f"p_{task}"].to_numpy(dtype=np.float64)[known]
         top = own >= np.quantile(own, 1.0 - _TOP)
         prevalence = float(target.mean())
-        numbers[suffix] = {
+        length = in_unit(horizon, unit)
+        name = suffix if length == horizon else f"{length:.6g}{unit}"
+        numbers[name] = {
             "n": len(p), "prevalence": prevalence,
             "brier": row_metrics.brier(target, p), "ece": row_metrics.ece(target, p),
             "brier_of_prevalence": prevalence * (1.0 - prevalence), "roc_auc": row_metrics.roc_auc(target, p),
             "pr_auc": row_metrics.pr_auc(target, p)}
-        lines.append((horizon, p.mean(), prevalence, p[top].mean(), target[top].mean(), numbers[suffix]["brier"],
-                      numbers[suffix]["ece"], len(p)))
+        lines.append((length, p.mean(), prevalence, p[top].mean(), target[top].mean(), numbers[name]["brier"],
+                      numbers[name]["ece"], len(p)))
     return numbers, pd.DataFrame(lines, columns=COLUMNS, dtype="float64")
 
 
 def _horizons(frame: pd.DataFrame, task: str) -> list[tuple[float, str]]:
     """Ticks and suffix of each horizon, ascending."""
-    ending = re.compile(rf"{PREFIX}{re.escape(task)}_(([0-9.e+]+)(?:h|cycles))")
+    ending = re.compile(rf"{PREFIX}{re.escape(task)}_(([0-9.e+-]+)(?:h|cycles))")
     found = [match for name in frame if (match := ending.fullmatch(str(name)))]
     return sorted((float(match[2]), match[1]) for match in found)

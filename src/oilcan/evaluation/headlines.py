@@ -7,11 +7,14 @@ file holds all of them. DVC prints a row for each, so the list is kept short.
 from collections.abc import Mapping
 from typing import Any, Final
 
+from oilcan.ground.time_units import COUNTED
+
 # DVC prints the names in alphabetical order, which here is the order of importance too
 HEADLINES: Final = (
     "costs.model", "costs.saving", "costs.saving_captured",
-    "events.detected_share", "events.false_alarms_per_machine_month", "events.false_alarms_per_1000_cycles",
-    "events.median_lead_time_h", "events.median_lead_time_cycles",
+    "events.detected_share", "events.false_alarms_per_machine_month",
+    *(f"events.false_alarms_per_1000_{unit}" for unit in COUNTED),
+    *(f"events.median_lead_time_{unit}" for unit in ("h", *COUNTED)),
     "test.brier", "test.coverage_90", "test.ece", "test.pr_auc", "test.rmse", "test.rmse_capped",
 )  # fmt: skip
 # of each further task

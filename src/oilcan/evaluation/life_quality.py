@@ -10,16 +10,17 @@ from oilcan.core.judging import bootstrap, row_metrics
 from oilcan.core.judging.exact_intervals import share_of_rows
 from oilcan.evaluation.fleet_and_forecasts import Fleet
 from oilcan.ground.columns import MACHINE, TARGET
+from oilcan.ground.time_units import in_unit
 
 _HOURS_PER_DAY = 24.0
 
 
 @dataclass(frozen=True)
 class LifeRows:
-    """Rows with a known remaining life.
+    """Rows with a known remaining life, in the unit in which the contract counts time.
 
-    `cap` is None where the contract has none; `phm_scale` is the ticks that count as one cycle in the
-    PHM08 score: a cycle, or a day.
+    `cap` is None where the contract has none; `phm_scale` is what counts as one cycle in the PHM08 score: a cycle,
+    a day of the calendar, or one unit of running time.
     """
 
     target: np.ndarray              # (n,)
@@ -39,10 +40,10 @@ class LifeRows:
         known = frame[frame[f"{TARGET}{name}"].notna()]
         code, machines = pd.factorize(known[MACHINE])
         target, forecast, low, high = (
-            known[column].to_numpy(dtype=np.float64)
+            in_unit(1.0, fleet.unit) * known[column].to_numpy(dtype=np.float64)
             for column in (f"{TARGET}{name}", f"rul_{name}", f"rul_{name}_low", f"rul_{name}_high"))
         return cls(target, forecast, low, high, known[MACHINE].to_numpy(), np.asarray(code), len(machines),
-                   cap.ticks if cap else None, 1.0 if fleet.unit == "cycles" else _HOURS_PER_DAY)
+                   in_unit(cap.ticks, fleet.unit) if cap else None, _HOURS_PER_DAY if fleet.unit == "h" else 1.0)
 
     def with_forecast(self, forecast: np.ndarray) -> "LifeRows":
         """The same rows with another forecast, which is its own interval."""

@@ -19,6 +19,7 @@ from oilcan.evaluation import hazard_quality, machine_ranking
 from oilcan.evaluation.event_rows import EventRows
 from oilcan.evaluation.life_quality import LifeRows
 from oilcan.evaluation.results import false_alarm_rate
+from oilcan.ground.time_units import in_unit
 
 RULES: Final = ("always", "age", "error_codes", "limits")
 POLICIES: Final = ("run_to_failure", "periodic", *RULES, "perfect")
@@ -87,7 +88,7 @@ def event_tables(validation: EventRows, test: EventRows, p_validation: np.ndarra
     }
     if test.windows is not None:
         tables["alarms_curve"] = _alarms_curve(cuts, counts, unit)
-        tables["lead_time"] = _lead_time(test.counts(p, policy).lead_times, test)
+        tables["lead_time"] = _lead_time(test.counts(p, policy).lead_times, test, unit)
     if (target == 1).any() and (target == 0).any():
         tables |= _ranking(target, known)
     return {name: table[COLUMNS[name]] for name, table in tables.items()}
@@ -146,10 +147,10 @@ def _alarms_curve(cuts: np.ndarray, counts: list[EventCounts], unit: str) -> pd.
     return pd.DataFrame(lines, columns=COLUMNS["alarms_curve"], dtype="float64")
 
 
-def _lead_time(lead_times: np.ndarray, rows: EventRows) -> pd.DataFrame:
+def _lead_time(lead_times: np.ndarray, rows: EventRows, unit: str) -> pd.DataFrame:
     edges = np.linspace(rows.lead_time, rows.lead_time + rows.horizon, _BINS + 1)
     failures = np.histogram(np.clip(lead_times, edges[0], edges[-1]), edges)[0]
-    return pd.DataFrame({"lead_time": (edges[1:] + edges[:-1]) / 2, "failures": failures})
+    return pd.DataFrame({"lead_time": in_unit(0.5, unit) * (edges[1:] + edges[:-1]), "failures": failures})
 
 
 def _score_histogram(target: np.ndarray, p: np.ndarray) -> pd.DataFrame:

@@ -114,7 +114,7 @@ class Watcher:
     def __init__(self, contract: Contract, reference: WatchReference, drift: DriftReference, rules: MonitoringParams,
                  material: Material | None = None) -> None:
         self.contract, self.reference, self.rules = contract, reference, rules
-        self.axis = WindowAxis.parse(reference.window, counts_cycles=contract.time.kind == "cycle")
+        self.axis = WindowAxis.of(reference.window, contract.time)
         self._material = material
         self._limits: dict[tuple[int, ...], Limits | None] = {}
         self._rates = {kind: Rate.from_json(values) for kind, values in reference.facts["rates"].items()}

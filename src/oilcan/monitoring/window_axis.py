@@ -10,9 +10,12 @@ from typing import Final
 
 import numpy as np
 
+from oilcan.contract import Time
 from oilcan.ground.durations import Duration
+from oilcan.ground.time_units import UNITS_PER_TICK, elapsed
 
 DAY_US: Final = 86_400_000_000
+_RUNNING_SLOTS: Final = 20
 _FIRST_MONDAY: Final = 4                # days after 1970-01-01
 _DAYS_A_YEAR: Final = 365.25
 
@@ -28,12 +31,33 @@ class WindowAxis:
     slots
         Slots in a window; 0 for calendar months.
     counts_cycles
-        Whether a machine counts its own cycles; then windows are those of its own life.
+        Whether a machine counts its own cycles or running time; then windows are those of its own life.
+    unit
+        Of running time: `s`, `min` or `h`.
     """
 
     slot: int
     slots: int
     counts_cycles: bool = False
+    unit: str = ""
+
+    @classmethod
+    def of(cls, text: str, time: Time) -> "WindowAxis":
+        """The axis of a window as a contract counts time; a window of running time is any duration, of twenty slots.
+
+        Examples
+        --------
+        >>> axis = WindowAxis.of("40s", Time(kind="elapsed", unit="s"))
+        >>> axis.slot, axis.slots, axis.name(2)
+        (2000000, 20, '80-120 s')
+        """
+        if time.kind != "elapsed":
+            return cls.parse(text, counts_cycles=time.kind == "cycle")
+        length = Duration.parse(text)
+        if length.counts_cycles:
+            raise ValueError(f"window: {text!r} does not fit a data set that counts running time")
+        slot = round(length.ticks * UNITS_PER_TICK[time.kind] / _RUNNING_SLOTS)
+        return cls(max(slot, 1), _RUNNING_SLOTS, True, time.unit)
 
     @classmethod
     def parse(cls, text: str, *, counts_cycles: bool = False) -> "WindowAxis":
@@ -95,6 +119,9 @@ class WindowAxis:
         >>> axis.name(int(axis.window_of(axis.slot_of(np.array([0])))[0]))
         '1969-12-29'
         """
+        if self.unit:
+            ends = (f"{elapsed(self.start(each), self.unit):,.10g}" for each in (window, window + 1))
+            return f"{'-'.join(ends)} {self.unit}"
         if self.counts_cycles:
             return f"cycles {self.start(window)}-{self.start(window + 1) - 1}"
         return str(np.datetime64(self.start(window), "us").astype("datetime64[D]"))

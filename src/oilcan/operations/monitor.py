@@ -16,7 +16,7 @@ from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import MACHINE, TIME
 from oilcan.ground.errors import DataError, IntegrityError
-from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
+from oilcan.ground.time_units import ELAPSED_UNITS, MICROSECONDS_PER_HOUR
 from oilcan.io.bundle import bundle_folder
 from oilcan.io.repository.repository_root import find_root
 from oilcan.io.stage import stage_inputs
@@ -55,7 +55,7 @@ class Watch:
     @property
     def axis(self) -> WindowAxis:
         """Slots and windows."""
-        return WindowAxis.parse(self.reference.window, counts_cycles=self.bundle.contract.time.kind == "cycle")
+        return WindowAxis.of(self.reference.window, self.bundle.contract.time)
 
     @property
     def judges(self) -> Judges:
@@ -86,7 +86,7 @@ def paths(args: argparse.Namespace) -> Paths:
 
 
 def moment(text: str | None, contract: Contract, option: str) -> int | None:
-    """Exact time of an ISO 8601 text (UTC unless it says otherwise), or a number of cycles.
+    """Exact time of an ISO 8601 text (UTC unless it says otherwise), or a number of cycles or of running time.
 
     Raises
     ------
@@ -98,12 +98,16 @@ def moment(text: str | None, contract: Contract, option: str) -> int | None:
     try:
         return exact_time(text, contract)
     except ValueError as err:
-        raise DataError(f"{option} {text}: is no {'cycle' if contract.time.kind == 'cycle' else 'moment'} ({err}). "
-                        f"Give it for example 2024-12-31, or a number of cycles where machines count them.") from err
+        wanted = {"cycle": "a number of cycles", "elapsed": f"a number of {contract.time.unit}"}.get(
+            contract.time.kind, "a moment such as 2024-12-31")
+        raise DataError(f"{option}: is no time of this data set (found {text!r}: {err}; wanted {wanted}). "
+                        f"Give it so.") from err
 
 
 def exact_time(text: str, contract: Contract) -> int:
     """The exact time of a text of the contract or of a command."""
+    if contract.time.kind == "elapsed":
+        return round(float(text) * ELAPSED_UNITS[contract.time.unit])
     return int(text) if contract.time.kind == "cycle" else int(exact(pd.to_datetime(pd.Series([text]), utc=True))[0])
 
 
@@ -140,9 +144,8 @@ def for_window(watch: Watch, window: str) -> Watch:
     if watch.material is None:
         raise DataError(f"--window {window}: the reference has limits for {watch.reference.window!r} only, and there "
                         f"is no models/reference/{MATERIAL} to draw others from. Run `dvc repro reference`.")
-    cycles = watch.bundle.contract.time.kind == "cycle"
     try:
-        axis = WindowAxis.parse(window, counts_cycles=cycles)
+        axis = WindowAxis.of(window, watch.bundle.contract.time)
     except ValueError as err:
         raise DataError(f"--{err}. Give it day, week, month, or a duration such as 14d.") from err
     facts = merged(watch.reference.facts, step_facts(watch.material, axis, watch.rules))

@@ -90,9 +90,16 @@ class MonitoringParams(Section):
     retention_windows: int = pydantic.Field(ge=1)   # of counts by machine that are kept
     sensors: dict[str, SensorRules] = pydantic.Field(default_factory=dict)
 
-    def fitting(self, time_kind: str) -> "MonitoringParams":
-        """The same with a window that fits a data set: where machines count cycles, `cycles_window`."""
-        return self.model_copy(update={"window": self.cycles_window}) if time_kind == "cycle" else self
+    def fitting(self, time_kind: str, look_back_h: float) -> "MonitoringParams":
+        """The same with a window that fits a data set: `cycles_window` for cycles, a look-back for running time.
+
+        Parameters
+        ----------
+        look_back_h
+            Shortest look-back of the contract [ticks].
+        """
+        fitting = {"cycle": self.cycles_window, "elapsed": f"{look_back_h * 3600:.6f}s"}.get(time_kind, self.window)
+        return self.model_copy(update={"window": fitting})
 
     @pydantic.model_validator(mode="after")
     def _adds_up(self) -> "MonitoringParams":

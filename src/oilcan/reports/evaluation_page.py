@@ -12,7 +12,7 @@ from oilcan.contract import Contract
 from oilcan.core.phrasing.policy_names import name_of
 from oilcan.core.phrasing.quantities import between, money, number, percent, span
 from oilcan.evaluation.plots import headline_of
-from oilcan.evaluation.results import Evaluation, false_alarm_rate
+from oilcan.evaluation.results import Evaluation, false_alarm_rate, false_alarm_words
 from oilcan.governance.gate import Verdict, simple_costs
 from oilcan.governance.task_numbers import of_each_task
 from oilcan.ground.durations import Duration
@@ -37,7 +37,7 @@ def page(contract: Contract, found: Evaluation, explained: Mapping[str, Any], ve
     explained
         Content of metrics/detail/explain.json; may be empty.
     """
-    metrics, unit = found.metrics, contract.time.tick_unit
+    metrics, unit = found.metrics, contract.time.lengths
     has_time = contract.time.kind != "none"
     headline, *more = [*sentences.verdict(metrics, unit), *stated_sentences(metrics, contract)]
     return html(
@@ -85,7 +85,7 @@ def _tiles(metrics: Numbers, unit: str) -> list[tuple[str, str, str, bool]]:
     """Value, what it is, its interval, and whether it is bad news."""
     events, costs, test = (metrics.get(block, {}) for block in ("events", "costs", "test"))
     rate = false_alarm_rate(unit)[0]
-    per = "1000 cycles" if unit == "cycles" else "machine and month"
+    per = false_alarm_words(unit)
     wanted: list[tuple[Numbers, str, str, Callable[[float], str]]] = [
         (events, "detected_share", "of failures announced", percent),
         (events, f"median_lead_time_{unit}", "typical warning time", lambda ticks: span(ticks, unit)),

@@ -7,12 +7,14 @@ import vl_convert
 
 from oilcan.core.exploration.fleet_findings import Exploration, Lives
 from oilcan.core.exploration.holdings import SHOWN
-from oilcan.core.phrasing.quantities import number, percent, span
+from oilcan.core.phrasing.quantities import number, percent
 from oilcan.ground.columns import MACHINE
+from oilcan.ground.time_units import in_unit
 from oilcan.reports import exploration_tables as tables
 from oilcan.reports import rendering
 from oilcan.reports.drawing import exploration_charts as charts
 
+_HOURS_PER_YEAR: Final = 8766.0
 _GLOBALS: Final = "window.vegaEmbed = vegaEmbed;"
 _CAUSES: Final = {
     "wear": "wear (the failure rate grows with age)",
@@ -21,9 +23,9 @@ _CAUSES: Final = {
 }
 
 _WARNING_NOTE: Final = (
-    "Each failure is compared with up to five matched times: the same machine at the same hour of the day, with no "
-    "such failure near, or machines alike, where a machine fails only once. A difference counts if chance makes one as "
-    "large at any sensor and lead in one of twenty fleets."
+    "Each failure is compared with up to five matched times: the same machine at other times (on the calendar, at the "
+    "same hour of the day) with no such failure near, or machines alike, where a machine fails only once. A "
+    "difference counts if chance makes one as large at any sensor and lead in one of twenty fleets."
 )
 
 
@@ -87,7 +89,7 @@ def _headline(found: Exploration) -> str:
     lead = max(max((s.lead for s in m.sensors), default=0.0) for m in warned)
     return (
         f"{len(warned)} of {len(found.modes)} failure mode{'s' if len(found.modes) != 1 else ''} give"
-        f"{'' if len(warned) != 1 else 's'} warning, the earliest {span(lead, found.fleet.unit)} ahead"
+        f"{'' if len(warned) != 1 else 's'} warning, the earliest {found.fleet.length(lead)} ahead"
     )
 
 
@@ -106,9 +108,11 @@ def _tiles(found: Exploration) -> list[tuple[str, str]]:
     tiles = [(f"{have['machines']:,}", "rows" if found.labels else "machines"), (f"{have['readings']:,}", "readings")]
     if found.labels:
         return tiles[:1]
-    hours = have["observed"]
+    observed = have["observed"]
     tiles.append(
-        (f"{hours / 8766:,.0f}" if unit == "h" else f"{hours:,.0f}", "machine-years" if unit == "h" else "cycles")
+        (number(observed / _HOURS_PER_YEAR, 2), "machine-years")
+        if unit == "h"
+        else (f"{in_unit(observed, unit):,.0f}", f"{found.fleet.grain_words} of all machines together")
     )
     return [
         *tiles,
@@ -133,7 +137,7 @@ def _have(found: Exploration) -> list[str]:
     if "machines_that_failed" in have:
         censored = have["machines_with_labels"] - have["machines_that_failed"]
         lines.append(
-            f"Observed from {have['first'][:16]} to {have['last'][:16]}. {have['machines_that_failed']:,} machines "
+            f"Observed from {have['first']} to {have['last']}. {have['machines_that_failed']:,} machines "
             f"failed at least once; {censored:,} did not while one looked (censored)."
         )
     for word in ("failures", "errors", "maintenance"):
@@ -163,7 +167,7 @@ def _life_lines(found: Exploration, whole: list[Lives]) -> list[str]:
         if lives.renewal:
             text += _renewal(lives.renewal)
         if lives.repair_median is not None:
-            text += f" A repair takes {span(lives.repair_median, found.fleet.unit)} (median)."
+            text += f" A repair takes {found.fleet.length(lives.repair_median)} (median)."
         lines.append(text)
     return lines
 
@@ -205,7 +209,7 @@ def _sensor_lines(found: Exploration) -> list[str]:
     if found.sampling:
         beat = found.sampling
         lines.append(
-            f"Readings come every {span(beat['step'], fleet.unit)}; {percent(beat['regular_share'])} of the steps are "
+            f"Readings come every {fleet.length(beat['step'])}; {percent(beat['regular_share'])} of the steps are "
             f"that long, {percent(beat['gap_share'])} of the time lies in gaps."
         )
     silent = [

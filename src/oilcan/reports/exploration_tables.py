@@ -8,7 +8,7 @@ import numpy as np
 
 from oilcan.core.exploration.fleet_findings import Exploration
 from oilcan.core.exploration.warning_signs import FEWEST, ModeSigns
-from oilcan.core.phrasing.quantities import between, number, percent, span
+from oilcan.core.phrasing.quantities import between, number, percent
 
 
 def picture_id(mode: ModeSigns) -> str:
@@ -28,11 +28,7 @@ class Table:
 
 def lives_table(found: Exploration) -> Table:
     """Fitted lives by component and kind of machine."""
-    unit = found.fleet.unit
-
-    def length(ticks: float) -> str:
-        return span(ticks, unit)
-
+    length = found.fleet.length
     lines = []
     shown = [lives for lives in found.lives if lives.kind == "all"]
     by_kind = [lives for lives in found.lives if lives.kind != "all" and lives.failed >= FEWEST]
@@ -52,7 +48,7 @@ def lives_table(found: Exploration) -> Table:
 
 def mode_block(found: Exploration, mode: ModeSigns) -> dict[str, Any]:
     """What warns of one failure mode: sentences, and its error codes."""
-    unit = found.fleet.unit
+    length = found.fleet.length
     if mode.failures < FEWEST:
         return {
             "name": mode.mode,
@@ -68,12 +64,12 @@ def mode_block(found: Exploration, mode: ModeSigns) -> dict[str, Any]:
     ]
     whole = float(mode.aligned.edges[-1])
     for sign in signs[:6]:
-        interval = f" ({between(sign.half_lead_ci95, lambda lead: span(lead, unit))})" if sign.half_lead_ci95 else ""
+        interval = f" ({between(sign.half_lead_ci95, length)})" if sign.half_lead_ci95 else ""
         reach = "as far as one looked, " if sign.lead >= whole else ""
-        half = f"; half of the change is there {span(sign.half_lead, unit)} ahead{interval}" if sign.half_lead else ""
+        half = f"; half of the change is there {length(sign.half_lead)} ahead{interval}" if sign.half_lead else ""
         lines.append(
             f"{found.fleet.describe(sign.sensor)[0]} {'rises' if np.nan_to_num(sign.difference[0]) > 0 else 'falls'} "
-            f"from {reach}{span(sign.lead, unit)} before{half}."
+            f"from {reach}{length(sign.lead)} before{half}."
         )
     silent = [found.fleet.describe(s.sensor)[0] for s in mode.sensors if s.lead == 0]
     if silent:
@@ -81,7 +77,7 @@ def mode_block(found: Exploration, mode: ModeSigns) -> dict[str, Any]:
     telling = sorted(mode.codes, key=lambda code: code.lead == 0)
     rows = [[code.code, f"{code.before_failures:,}", number(code.expected),
              number(code.lift) if np.isfinite(code.lift) else f"above {number(code.lift_ci95[0])}",
-             span(code.lead, unit) if code.lead else "no warning"] for code in telling]  # fmt: skip
+             length(code.lead) if code.lead else "no warning"] for code in telling]  # fmt: skip
     heads = ["error code", "before failures", "at matched times", "times as often", "warns"]
     silent_codes = sum(code.lead == 0 for code in telling)
     codes = Table(heads, rows, frozenset({1, 2, 3}), silent_codes) if rows else None
@@ -92,7 +88,7 @@ def lengths(found: Exploration, value: float | list[float] | None) -> list[str]:
     """One length or several for people; `not stated` for None."""
     if value is None:
         return ["not stated"]
-    return [span(one, found.fleet.unit) for one in (value if isinstance(value, list) else [value])]
+    return [found.fleet.length(one) for one in (value if isinstance(value, list) else [value])]
 
 
 def recommendations_table(found: Exploration) -> Table | None:

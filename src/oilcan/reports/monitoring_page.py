@@ -5,7 +5,8 @@ from typing import Any, Final
 import numpy as np
 
 from oilcan.contract import Contract
-from oilcan.core.phrasing.quantities import number
+from oilcan.core.phrasing.quantities import number, span
+from oilcan.ground.time_units import in_unit
 from oilcan.monitoring.statistics.input_statistics import STATISTICS
 from oilcan.monitoring.statistics.label_free import SENTENCE
 from oilcan.monitoring.watch_report import Explained, WatchReport
@@ -35,7 +36,7 @@ def render(report: WatchReport | None, contract: Contract) -> str:
     last, reference = report.windows[-1], report.reference
     estimate = last.forecasts.get("estimate", {})
     words = {column.name: column.description for column in reference.columns}
-    delay = report.outcomes.get("delay_ticks", 0)
+    delay, lengths = report.outcomes.get("delay_ticks", 0), contract.time.lengths
     return html(
         "monitoring.html", name=contract.name, state=report.state, verdict=report.verdict,
         open=[_alert(each, report) for each in report.open],
@@ -43,7 +44,7 @@ def render(report: WatchReport | None, contract: Contract) -> str:
                  "what": each.diagnosis.what, "cause": each.diagnosis.cause} for each in report.closed],
         unknown=last.unknown, outcomes=_named(_OUTCOMES, report.outcomes),
         outcomes_windows=report.outcomes.get("windows", 0),
-        delay=f"An outcome is known {delay:g} {'cycles' if report.axis.counts_cycles else 'hours'} after its forecast; "
+        delay=f"An outcome is known {span(in_unit(delay, lengths), lengths)} after its forecast; "
               f"until then it counts neither as a hit nor as a false alarm.",
         estimates=_named(_ESTIMATES, estimate), estimates_say=SENTENCE, statistics=STATISTICS,
         columns=[{"words": words[name], "scores": [_short(values[each]) for each in STATISTICS]}

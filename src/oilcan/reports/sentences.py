@@ -5,7 +5,7 @@ from typing import Any
 
 from oilcan.core.phrasing.policy_names import name_of
 from oilcan.core.phrasing.quantities import between, money, number, percent, span
-from oilcan.evaluation.results import false_alarm_rate
+from oilcan.evaluation.results import false_alarm_rate, false_alarm_words
 
 Numbers = dict[str, Any]
 
@@ -39,10 +39,10 @@ def _announced(metrics: Numbers, unit: str) -> list[str]:
         lines.append(f"Half of the announced failures were known {span(median, unit)} ahead or more.")
     rate = false_alarm_rate(unit)[0]
     if events.get(rate) is not None:
-        per = "per 1000 cycles" if unit == "cycles" else "per machine and month"
         right = events.get("alarm_precision")
         share = f"; {percent(right)} of the alarms were right" if right is not None else ""
-        lines.append(f"The price was {number(events[rate], 2)} false alarms {per}{share}.")
+        lines.append(f"The price was {number(events[rate], 2)} false alarms per "
+                     f"{false_alarm_words(unit)}{share}.")
     return lines
 
 

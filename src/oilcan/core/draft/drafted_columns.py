@@ -38,7 +38,7 @@ def quoted(value: Name) -> str:
     return value if plain else json.dumps(value, ensure_ascii=False)
 
 
-def column_lines(table: TableName, group: Group) -> Iterator[str]:
+def column_lines(table: TableName, group: Group, running: str | None = None) -> Iterator[str]:
     """One line per column of a table: what was seen, what is guessed, and what is to be filled in."""
     names = _canonical_names(table, group)
     needed = [MACHINE, TIME] if group.time is not None and table != "machines" else [MACHINE]
@@ -54,7 +54,8 @@ def column_lines(table: TableName, group: Group) -> Iterator[str]:
         source = {} if key == name else {"from": quoted(name)}
         if name == group.time and group.clock is not None:
             source = {"from": f"[{quoted(name)}, {quoted(group.clock)}]"}
-        entries, notes = _key_entries(key, look) if key in {*needed, UNTIL} else _entries(table, group, name, flags)
+        is_key = key in {*needed, UNTIL}
+        entries, notes = _key_entries(key, look, running) if is_key else _entries(table, group, name, flags)
         if name in group.optional:
             entries["optional"] = "true"
             notes = [*notes, "not in every file"]
@@ -151,11 +152,13 @@ def _unique(name: str, taken: Iterable[str]) -> str:
     return candidate
 
 
-def _key_entries(key: str, look: Look) -> tuple[dict[str, str], list[str]]:
+def _key_entries(key: str, look: Look, running: str | None) -> tuple[dict[str, str], list[str]]:
     if key in {TIME, UNTIL} and look.type == "instant":
         entries = {"type": "instant", "unit": "UTC", "description": _DESCRIPTIONS[key]} | _how_written(look)
         entries |= {"nullable": "true"} if key == UNTIL else {}
         return entries, [f"seen {look.values.min():%Y-%m-%d %H:%M} .. {look.values.max():%Y-%m-%d %H:%M}"]
+    if key in {TIME, UNTIL} and running:
+        return {"type": "number", "unit": running, "description": _DESCRIPTIONS[key]}, [_seen(look.values)]
     if key in {TIME, UNTIL}:
         entries = {"type": "integer", "unit": "cycles", "description": "Cycles since the start of the record"}
         return entries, [_seen(look.values)]

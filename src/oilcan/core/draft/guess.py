@@ -30,7 +30,12 @@ _TIME: Final = re.compile(
 _START: Final = re.compile(r"(start|begin|from|beginn|von|down|opened)(_.*)?|.*_(start|begin|from)")
 _END: Final = re.compile(r"(end|until|to|stop|finish(ed)?|closed|ende|bis|up)(_(time|date|at))?|(time|date)_(end|to)")
 _CYCLE: Final = re.compile(
-    r"(time_?(in_)?)?(cycles?|operating_hours|hours|time(_?stamp)?|t|step|tick|index)(_nr|_number|_step)?")
+    r"(time_?(in_)?|elapsed_?|run(ning)?_?)?(cycles?|operating_hours|betriebsstunden|hours|minutes|seconds|elapsed|time"
+    r"(_?stamp)?|t|step|tick|index)(_nr|_number|_step|_s|_sec|_min|_h|_hours)?")
+_RUNNING: Final[dict[str, frozenset[str]]] = {
+    "s": frozenset({"s", "sec", "secs", "second", "seconds", "sekunden"}),
+    "min": frozenset({"min", "mins", "minute", "minutes", "minuten"}),
+    "h": frozenset({"h", "hr", "hrs", "hour", "hours", "stunden", "betriebsstunden"})}
 _TAG: Final = re.compile(r"tag|signal|sensor|channel|variable|item|point|parameter|measure|name|kanal|messstelle")
 _VALUE: Final = re.compile(r"value|val|reading|wert|messwert")
 _FEWEST_STEPS: Final = 20            # between readings, before their rhythm tells formats apart
@@ -78,7 +83,8 @@ class Guess:
     tables: dict[TableName, Group]
     unused: list[SeenFile]
     empty: list[SeenFile]
-    kind: Literal["instant", "cycle", "none"]
+    kind: Literal["instant", "cycle", "elapsed", "none"]
+    unit: str = "h"                                 # of elapsed time: s, min or h
 
 
 def canonical(name: Name) -> str:
@@ -133,7 +139,8 @@ def recognise(files: Sequence[SeenFile]) -> Guess:
         tables[name] = _lasting(tables[name])
     taken = [id(file) for group in tables.values() for file in [*group.files, *group.test_files, *group.joined]]
     unused = [file for file in files if id(file) not in taken and not file.frame.empty]
-    return Guess(tables, unused, empty, _time_kind(tables["telemetry"]))
+    kind, unit = _time_kind(tables["telemetry"])
+    return Guess(tables, unused, empty, kind, unit)
 
 
 def _with_lacking(forms: list[list[SeenFile]]) -> list[list[SeenFile]]:
@@ -279,7 +286,8 @@ def _time(looks: Mapping[Name, Look], machine: Name | None, ids: pd.Series, head
     for name in whole:
         if header and _TIME.fullmatch(canonical(name)) and as_epoch(looks[name]) is not None:
             return name
-    for name in whole:
+    fractions = [name for name, look in looks.items() if look.type == "number" and header and running_unit(name)]
+    for name in [*whole, *fractions]:
         if header and not _CYCLE.fullmatch(canonical(name)):
             continue
         steps = looks[name].values.groupby(ids).diff().dropna()
@@ -301,7 +309,24 @@ def _role(group: Group) -> TableName | None:
     return None
 
 
-def _time_kind(telemetry: Group) -> Literal["instant", "cycle", "none"]:
+def _time_kind(telemetry: Group) -> tuple[Literal["instant", "cycle", "elapsed", "none"], str]:
+    """How time is counted, and the unit of running time: told by the column's name, or by a row of units."""
     if telemetry.time is None:
-        return "none"
-    return "instant" if telemetry.looks[telemetry.time].type == "instant" else "cycle"
+        return "none", "h"
+    if telemetry.looks[telemetry.time].type == "instant":
+        return "instant", "h"
+    unit = running_unit(telemetry.time, telemetry.files[0].units.get(telemetry.time, ""))
+    return ("elapsed", unit) if unit else ("cycle", "h")
+
+
+def running_unit(name: Name, unit: str = "") -> str | None:
+    """Unit of running time that a column's name or its unit tells: `s`, `min` or `h`; None if it tells none.
+
+    Examples
+    --------
+    >>> [running_unit(name) for name in ("t_s", "Time [min]", "operating_hours", "cycle", "step", "time_in_cycles")]
+    ['s', 'min', 'h', None, None, None]
+    """
+    bracket = re.search(r"[\[(]\s*(\w+)\s*[\])]", name) if isinstance(name, str) else None
+    said = [unit.lower(), bracket[1].lower() if bracket else "", *canonical(name).split("_")]
+    return next((short for short, words in _RUNNING.items() for word in said if word in words), None)

@@ -57,6 +57,19 @@ def duration(seconds: float) -> str:
     return f"{seconds:g}s"
 
 
+def step_of(guess_kind: str, step: float, unit: str) -> str:
+    """A step between readings as the contract writes it: cycles, or a duration with its unit.
+
+    Examples
+    --------
+    >>> step_of("cycle", 5.0, "h"), step_of("elapsed", 0.5, "s"), step_of("elapsed", 90.0, "min")
+    ('5 cycles', '0.5s', '90min')
+    """
+    if guess_kind == "cycle":
+        return f"{step:g} cycles"
+    return f"{step:g}{unit}" if guess_kind == "elapsed" else duration(step)
+
+
 def failure_flags(group: Group) -> list[FailureFlag]:
     """Flags named like failures, or true in hardly any row but machines' last ones; the likeliest first."""
     found = []

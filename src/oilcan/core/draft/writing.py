@@ -9,7 +9,7 @@ from typing import Final
 from oilcan.contract import UNKNOWN
 from oilcan.core.draft.drafted_columns import column_lines, join_lines, names_of, quoted
 from oilcan.core.draft.guess import Group, Guess, TableName, recognise
-from oilcan.core.draft.rhythm import duration, failure_flags, rhythm
+from oilcan.core.draft.rhythm import duration, failure_flags, rhythm, step_of
 from oilcan.core.draft.seen import SeenFile
 from oilcan.core.draft.units import described
 from oilcan.ground.errors import DataError
@@ -77,6 +77,12 @@ def _time(guess: Guess) -> str:
     if guess.kind == "cycle":
         step = f"{usual.step:g} cycles" if usual else UNKNOWN
         return f"time: {{kind: cycle, period: {step}, max_gap: {step}}}{_share(guess)}"
+    if guess.kind == "elapsed":
+        if usual is None:
+            return f"time: {{kind: elapsed, unit: {guess.unit}}}  # no usual step between readings was seen"
+        period, gap = (step_of("elapsed", times * usual.step, guess.unit) for times in (1, 6))
+        return (f"time: {{kind: elapsed, unit: {guess.unit}, period: {period}, max_gap: {gap}}}{_share(guess)}"
+                f"; running time, no calendar time")
     zone = "UTC" if _all_zoned(guess) else UNKNOWN
     if usual is None:
         return f"time: {{kind: instant, zone: {zone}}}  # no usual step between readings was seen"
@@ -127,7 +133,8 @@ def _tables(guess: Guess) -> Iterator[str]:
             yield "    join:"
             yield from (f"      {line}" for line in join_lines(group))
         yield "    columns:"
-        yield from (f"      {line}" for line in column_lines(name, group))
+        running = guess.unit if guess.kind == "elapsed" else None
+        yield from (f"      {line}" for line in column_lines(name, group, running))
     for file in guess.unused:
         yield f"# not used, guess which table it is: {file.path} (columns {', '.join(map(str, file.frame.columns))})"
 
@@ -146,6 +153,7 @@ def _grain(name: TableName, guess: Guess) -> str:
     if name != "telemetry":
         return _GRAINS[name]
     return {"none": "one independent row", "cycle": "one row per machine and cycle",
+            "elapsed": "one row per machine and moment of its running time",
             "instant": "one row per machine and instant"}[guess.kind]
 
 
@@ -194,7 +202,7 @@ def _failures(guess: Guess) -> str:
         column = names_of("telemetry", telemetry)[flags[0].name]
         return (f"failures: {{from: flag, column: {column}, mode: failure}}  # guessed: true {flags[0].count:,} times, "
                 f"{flags[0].share_last:.0%} of them in the last row of a machine")
-    if guess.kind == "cycle":
+    if guess.kind in {"cycle", "elapsed"}:
         rul = guess.tables.get("test_rul")
         files = f", test_rul_files: [{', '.join(_patterns(rul.files + rul.test_files, guess))}]" if rul else ""
         if telemetry.test_files and not rul:
@@ -212,6 +220,8 @@ def _task(guess: Guess) -> str:
         return f"  failure: {{kind: label, column: {column}}}" + ("" if flags else "  # a flag with `role: label`")
     if guess.kind == "cycle":
         return f"  rul: {{kind: rul, cap: {UNKNOWN}}}  # longest life worth telling, e.g. 125 cycles"
+    if guess.kind == "elapsed" and "failures" not in guess.tables and not failure_flags(telemetry):
+        return f"  rul: {{kind: rul, cap: {UNKNOWN}}}  # longest life worth telling, e.g. 500{guess.unit}"
     modes = ", modes: true" if _has_modes(guess) else ""
     return (f"  failure: {{kind: failure_within, horizon: {UNKNOWN}, lead_time: {_lead_time(guess)}{modes}}}"
             f"  # e.g. 72h ahead; lead_time guessed: the shortest warning that helps")
@@ -219,7 +229,7 @@ def _task(guess: Guess) -> str:
 
 def _lead_time(guess: Guess) -> str:
     usual = rhythm(guess.tables["telemetry"])
-    return duration(usual.step) if usual else "0h"
+    return step_of(guess.kind, usual.step, guess.unit) if usual else "0h"
 
 
 def _has_modes(guess: Guess) -> bool:
@@ -236,8 +246,9 @@ def _rows(guess: Guess) -> Iterator[str]:
         return
     if usual is None:
         yield "rows: {windows: [1d, 7d]}  # guessed"
-    elif guess.kind == "cycle":
-        yield f"rows: {{windows: [{', '.join(f'{step * usual.step:g} cycles' for step in (5, 15, 30))}]}}  # guessed"
+    elif guess.kind in {"cycle", "elapsed"}:
+        windows = ", ".join(step_of(guess.kind, times * usual.step, guess.unit) for times in (5, 15, 30))
+        yield f"rows: {{windows: [{windows}]}}  # guessed"
     else:
         yield f"rows: {{windows: [{', '.join(duration(step * usual.step) for step in (8, 24, 168))}]}}  # guessed"
 
@@ -247,7 +258,7 @@ def _split(guess: Guess) -> str:
         return "split: {by: row, validation: 0.2, test: 0.2}"
     if guess.tables["telemetry"].test_files:
         return "split: {by: given, validation: 0.2}"
-    if guess.kind == "cycle":
+    if guess.kind in {"cycle", "elapsed"}:
         return "split: {by: machine, validation: 0.2, test: 0.2}"
     return "split: {by: time, validation: 0.15, test: 0.2}"
 

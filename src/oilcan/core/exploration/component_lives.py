@@ -104,7 +104,7 @@ def clusters(fleet: FleetRecord) -> dict[str, Any]:
     """Whether failures come together: the instants at which many machines fail, and the months with most failures."""
     failures = fleet.failures
     if not len(failures) or fleet.contract.time.kind != "instant":
-        return {"failures": 0, "same_instant": []}
+        return {"failures": len(failures), "same_instant": []}
     per_instant = failures.groupby(TIME)[MACHINE].nunique().sort_values(ascending=False)
     many = per_instant[per_instant >= max(3, 0.02 * len(failures))]
     per_month = failures[TIME].dt.strftime("%Y-%m").value_counts().sort_index()
@@ -127,7 +127,7 @@ def maintenance_rhythm(fleet: FleetRecord) -> dict[str, float] | None:
     tick = pd.DataFrame({"who": work[MACHINE].to_numpy(), "tick": ticks(work[TIME])}).drop_duplicates()
     tick = tick.sort_values(["who", "tick"], kind="stable")
     step = tick.groupby("who")["tick"].diff().dropna().to_numpy()
-    grain = 24.0 if fleet.unit == "h" else 1.0
+    grain = fleet.grain
     intervals, counts = np.unique(np.round(step / grain), return_counts=True)
     if not len(intervals):
         return None

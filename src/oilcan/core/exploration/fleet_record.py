@@ -11,9 +11,12 @@ from scipy import special, stats
 from oilcan.contract import Contract
 from oilcan.core.features.signals.regimes import Clusters, learn_regimes
 from oilcan.core.features.signals.surface import Surface
+from oilcan.core.phrasing.quantities import span
 from oilcan.core.timeline.groups import minus_group_mean
 from oilcan.ground.columns import MACHINE, PART, TIME, ticks
+from oilcan.ground.time_units import in_ticks, in_unit
 
+HOURS_PER_DAY: Final = 24.0
 MAX_REGIMES: Final = 12
 _NUMERIC: Final = frozenset({"number", "integer", "flag"})
 
@@ -45,8 +48,22 @@ class FleetRecord:
 
     @property
     def unit(self) -> str:
-        """What a tick is: `h` or `cycles`."""
-        return self.contract.time.tick_unit
+        """Unit in which lengths of time are shown: `h` of the calendar, `cycles`, or running time in its own."""
+        return self.contract.time.lengths
+
+    @property
+    def grain(self) -> float:
+        """Ticks of the unit of pictures and rhythms: a day of the calendar, a cycle, a unit of running time."""
+        return HOURS_PER_DAY if self.unit == "h" else in_ticks(1.0, self.unit)
+
+    @property
+    def grain_words(self) -> str:
+        """The same in words: `days`, `cycles`, `s`, `min` or `h`."""
+        return {"h": "days", "hours": "h"}.get(self.unit, self.unit)
+
+    def length(self, ticks: float) -> str:
+        """A length of time for people."""
+        return span(in_unit(ticks, self.unit), self.unit)
 
     @property
     def period(self) -> float:

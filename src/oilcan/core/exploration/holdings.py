@@ -7,6 +7,7 @@ import pandas as pd
 
 from oilcan.core.exploration.fleet_record import FleetRecord
 from oilcan.ground.columns import CODE, COMPONENT, MACHINE, MODE, TIME, ticks
+from oilcan.ground.time_units import elapsed_words
 
 SHOWN: Final = 150  # machines on the time line; of more, those with most failures, then evenly
 
@@ -45,8 +46,8 @@ def holdings(fleet: FleetRecord) -> dict[str, Any]:
     failing = set(fleet.failures[MACHINE])
     labelled = fleet.known_until.index
     return counts | {
-        "first": str(machines["first_time"].min()),
-        "last": str(machines["last_time"].max()),
+        "first": _moment(machines["first_time"].min(), fleet),
+        "last": _moment(machines["last_time"].max(), fleet),
         "observed": float((last - first).sum()),
         "machines_with_labels": len(labelled),
         "machines_that_failed": len(failing & set(labelled)),
@@ -55,6 +56,14 @@ def holdings(fleet: FleetRecord) -> dict[str, Any]:
         "failures": _by(fleet.failures, MODE),
         "ages_years": _ages(machines),
     }
+
+
+def _moment(moment: Any, fleet: FleetRecord) -> str:
+    """A time for people: of the calendar to the minute, the cycle, or running time in its unit."""
+    time = fleet.contract.time
+    if time.kind == "elapsed":
+        return elapsed_words(moment.value // 1000, time.unit)
+    return str(moment)[:16] if time.kind == "instant" else f"cycle {moment}"
 
 
 def _by(table: pd.DataFrame, column: str) -> dict[str, int]:

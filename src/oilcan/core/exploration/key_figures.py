@@ -8,6 +8,7 @@ import pandas as pd
 
 from oilcan.core.exploration.fleet_findings import Exploration
 from oilcan.core.exploration.warning_signs import ModeSigns, announceable
+from oilcan.ground.time_units import in_unit
 
 
 def headlines(found: Exploration) -> dict[str, Any]:
@@ -18,7 +19,7 @@ def headlines(found: Exploration) -> dict[str, Any]:
     figures: dict[str, Any] = {
         "failures": found.clusters["failures"],
         "modes_with_warning": sum(earliest(mode) > 0 for mode in found.modes),
-        f"earliest_warning_{unit}": max((earliest(mode) for mode in found.modes), default=0.0),
+        f"earliest_warning_{unit}": in_unit(max((earliest(mode) for mode in found.modes), default=0.0), unit),
         "pitfalls": len(found.pitfalls),
     }
     if shares and sum(weights):
@@ -71,8 +72,8 @@ def _plain(value: Any) -> Any:
 
 
 def plots(found: Exploration) -> dict[str, pd.DataFrame]:
-    """Survival curves by component, and the share of failures with a sign by lead, in days or cycles."""
-    scale = 24.0 if found.fleet.unit == "h" else 1.0
+    """Survival curves by component, and the share of failures with a sign by lead, in days, cycles or running time."""
+    scale = found.fleet.grain
     curves = [
         pd.DataFrame(lives.curve).assign(component=lives.mode)
         for lives in found.lives

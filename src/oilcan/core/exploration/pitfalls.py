@@ -153,12 +153,11 @@ def calendar(fleet: FleetRecord, same_instant: list[dict[str, Any]], rhythm: dic
             )
         )
     if rhythm:
-        unit = "days" if fleet.unit == "h" else "cycles"
-        size = rhythm["interval"] / (24.0 if fleet.unit == "h" else 1.0)
+        size = rhythm["interval"] / fleet.grain
         found.append(
             Pitfall(
                 "maintenance at a fixed rhythm",
-                f"every {size:g} {unit}",
+                f"every {size:g} {fleet.grain_words}",
                 f"{percent(rhythm['share'])} of {rhythm['intervals']:.0f} intervals are this long or a multiple",
                 "A model can learn the plan instead of the wear; compare with the policy `periodic`.",
             )

@@ -7,7 +7,9 @@ import numpy as np
 
 from oilcan.core.exploration.warning_signs import ModeSigns, announceable
 from oilcan.core.phrasing.quantities import span
+from oilcan.ground.time_units import in_ticks, in_unit
 
+_ROUND: Final = np.outer(10.0 ** np.arange(-3, 7), [1, 1.5, 2, 3, 4, 5, 7.5]).ravel()
 KEPT: Final = 0.9  # a longer lead time is fine while this share of what is announceable stays so
 
 
@@ -38,6 +40,10 @@ def recommend(
     if not warned or not halves:
         return []
     usual = float(np.median([max(_leads(m)) for m in modes if _leads(m)]))
+
+    def words(ticks: float) -> str:
+        return span(in_unit(ticks, unit), unit)
+
     horizon = _nice(usual, unit)
     lead = _lead(modes, horizon, period, unit)
     windows = sorted({_nice(max(usual * share, 3 * period), unit) for share in (1 / 3, 1.0, 2.5)})
@@ -47,19 +53,19 @@ def recommend(
             "horizon",
             horizon,
             current.get("horizon"),
-            f"half of the final deviation is there about {span(usual, unit)} before failures",
+            f"half of the final deviation is there about {words(usual)} before failures",
         ),
         Recommendation(
             "lead_time",
             lead,
             current.get("lead_time"),
-            f"of what can be announced at all, nine tenths still can with {span(lead, unit)} of lead",
+            f"of what can be announced at all, nine tenths still can with {words(lead)} of lead",
         ),
         Recommendation(
             "windows",
             list(windows),
             current.get("windows"),
-            f"signs build up over {span(min(halves), unit)} to {span(max(halves), unit)}",
+            f"signs build up over {words(min(halves))} to {words(max(halves))}",
         ),
         Recommendation(
             "refractory", horizon + lead, current.get("refractory"), "one failure should not be announced twice"
@@ -69,7 +75,7 @@ def recommend(
         cap = _nice(min(max(3 * warned[longest], 2 * horizon), median_life), unit)
         found.append(
             Recommendation(
-                "cap", cap, current.get("cap"), f"no sign is older than {span(warned[longest], unit)} ({longest})"
+                "cap", cap, current.get("cap"), f"no sign is older than {words(warned[longest])} ({longest})"
             )
         )
     return found
@@ -97,11 +103,17 @@ def _lead(modes: list[ModeSigns], horizon: float, period: float, unit: str) -> f
 def _nice(value: float, unit: str, *, down: bool = False) -> float:
     """A length people would choose: whole days from two days on, else one of 1, 2, 3, 4, 6, 8, 12, 24, 36 hours.
 
+    Of running time one of 1, 1.5, 2, 3, 4, 5, 7.5, 10, ... of its unit.
+
     Examples
     --------
     >>> _nice(70.3, "h"), _nice(10.5, "h", down=True), _nice(33.4, "cycles")
     (72.0, 8.0, 30.0)
+    >>> round(_nice(55 / 3600, "s") * 3600)         # ticks of running time are hours
+    50
     """
+    if unit not in {"h", "cycles"}:
+        return in_ticks(_nearest(in_unit(value, unit), _ROUND, down=down), unit)
     if unit == "h" and value >= 48:
         days = value / 24
         return 24.0 * (np.floor(days) if down else max(2.0, round(days)))
@@ -111,6 +123,10 @@ def _nice(value: float, unit: str, *, down: bool = False) -> float:
         else [1, 2, 3, 5, 10, 15, 20, 30, 40, 50, 75, 100, 125, 150, 200, 300],
         dtype=np.float64,
     )
+    return _nearest(value, steps, down=down)
+
+
+def _nearest(value: float, steps: np.ndarray, *, down: bool) -> float:
     if down:
         return float(max(steps[steps <= value], default=steps[0]))
     return float(steps[int(np.abs(np.log(steps / max(value, 1e-9))).argmin())])

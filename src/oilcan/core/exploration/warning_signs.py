@@ -141,10 +141,10 @@ def _sensor_signs(
     found = []
     for at, name in enumerate(names):
         lead = _unbroken(beyond[at], aligned.edges)
-        half = _half_lead(mean[at], aligned.edges) if lead > 0 else None
+        half = half_lead(mean[at], aligned.edges) if lead > 0 else None
         interval = None
         if half is not None:
-            halves = [h for h in (_half_lead(curve, aligned.edges) for curve in drawn[:, at]) if h is not None]
+            halves = [h for h in (half_lead(curve, aligned.edges) for curve in drawn[:, at]) if h is not None]
             interval = (float(np.quantile(halves, 0.025)), float(np.quantile(halves, 0.975)))
         found.append(SensorSign(name, mean[at], low[at], high[at], beyond[at], lead, half, interval))
     return found
@@ -167,8 +167,21 @@ def _first_run(beyond: np.ndarray, edges: np.ndarray) -> float:
     return float(edges[first + int(np.argmin(np.append(beyond[first:], False)))])
 
 
-def _half_lead(curve: np.ndarray, edges: np.ndarray) -> float | None:
-    """Lead at which the curve first reaches half of what it is at the failure, seen from far to near, interpolated."""
+def half_lead(curve: np.ndarray, edges: np.ndarray) -> float | None:
+    """Lead at which a deviation reaches half of what it is at the failure; None where it is not known there.
+
+    Parameters
+    ----------
+    curve
+        Mean deviation per bin of lead, nearest first, shape (bins,).
+    edges
+        Of the bins [ticks], ascending from 0, shape (bins + 1,).
+
+    Examples
+    --------
+    >>> half_lead(np.array([4.0, 3.0, 1.0, 0.0]), np.array([0.0, 10.0, 20.0, 30.0, 40.0]))
+    20.0
+    """
     final = np.nanmean(curve[: max(1, len(curve) // 30)]) if not np.isnan(curve[:1]).all() else np.nan
     if not np.isfinite(final) or final == 0:
         return None

@@ -8,6 +8,7 @@ from typing import Final
 from oilcan.core.features.plan import Category, Feature, FleetReference, Sensor
 from oilcan.core.features.signals.health_index import NAME
 from oilcan.ground.durations import Duration
+from oilcan.ground.time_units import in_unit, length_unit
 from oilcan.params.featurize import FeaturizeParams
 
 # Statistics a sensor gets beside its level, by its rhythm; plain sensors get all, over all windows.
@@ -68,16 +69,23 @@ class Facts:
 
     @property
     def tick(self) -> str:
-        """Unit of time."""
+        """What rates are per, and in what values are that are lengths of time."""
         return "cycle" if self.time == "cycle" else "h"
 
+    @property
+    def lengths(self) -> str:
+        """Unit in which lengths of time are named."""
+        return length_unit(*self.time.split())
+
     def suffix(self, window: float) -> str:
-        """Window as in names: `24h`, `30cycles`."""
+        """Window as in names: `24h`, `30cycles`, `90s`."""
+        if self.time.startswith("elapsed"):
+            return f"{in_unit(window, self.lengths):.10g}{self.lengths}"
         return Duration(window, counts_cycles=self.time == "cycle").suffix
 
     def words(self, window: float) -> str:
-        """Window as in prose: `24 h`, `30 cycles`."""
-        return f"{window:g} {'cycles' if self.time == 'cycle' else 'h'}"
+        """Window as in prose: `24 h`, `30 cycles`, `90 s`."""
+        return f"{in_unit(window, self.lengths):g} {'h' if self.lengths == 'hours' else self.lengths}"
 
     def sensors(self, *rhythms: str) -> Iterator[Sensor]:
         """Sensors of these rhythms; all without any."""

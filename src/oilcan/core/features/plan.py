@@ -109,7 +109,8 @@ class FeaturePlan:
     Parameters
     ----------
     time
-        `instant` (ticks are hours), `cycle` (ticks are cycles) or `none`.
+        `instant` (ticks are hours), `cycle` (ticks are cycles), running time with its unit (`elapsed s`; ticks are
+        hours) or `none`.
     reference
         Length of the early-life reference period [ticks].
     regimes
@@ -123,7 +124,7 @@ class FeaturePlan:
 
     dataset: str
     contract_version: int
-    time: Literal["instant", "cycle", "elapsed", "none"]
+    time: str
     features: tuple[Feature, ...]
     sensors: tuple[Sensor, ...]
     regimes: Clusters | Surface | None = None

@@ -38,7 +38,7 @@ class Parts:
     @classmethod
     def of(cls, plan: FeaturePlan, contract: Contract, *, fill_periods: int) -> "Parts":
         """The parts for a plan."""
-        per_tick = UNITS_PER_TICK[plan.time]
+        per_tick = UNITS_PER_TICK[plan.time.split()[0]]
         sensors = plan.columns
         inputs = Inputs(plan, contract, fill_periods=fill_periods, per_tick=per_tick)
         by_kind = {kind: [f for f in plan.features if f.kind == kind] for kind in ("ewm", "early_life", "events")}

@@ -87,23 +87,27 @@ def money(amount: float) -> str:
     return f"EUR {number(amount, 2)}"
 
 
-def span(ticks: float, unit: str) -> str:
-    """A length of time: hours, from three days on days; or cycles.
+def span(length: float, unit: str) -> str:
+    """A length of time: hours, from three days on days; cycles; or running time in its own unit, never in days.
 
     Parameters
     ----------
     unit
-        `h` or `cycles`: what a tick is.
+        Of `length`: `h`, `cycles`, `s`, `min` or `hours`, as `length_unit` gives it.
 
     Examples
     --------
     >>> span(5.0, "h"), span(300.0, "h"), span(1.0, "cycles"), span(0.0, "h")
     ('5 h', '12.5 days', '1 cycle', '0 h')
+    >>> span(300.0, "hours"), span(90.0, "s")
+    ('300 h', '90 s')
     """
     if unit == "cycles":
-        text = number(ticks)
+        text = number(length)
         return f"{text} cycle{'' if text == '1' else 's'}"
-    return f"{number(ticks)} {unit}" if unit != "h" or abs(ticks) < _DAYS else f"{number(ticks / 24)} days"
+    if unit == "h" and abs(length) >= _DAYS:
+        return f"{number(length / 24)} days"
+    return f"{number(length)} {'h' if unit == 'hours' else unit}"
 
 
 def between(pair: Sequence[float], form: Callable[[float], str] = number) -> str:

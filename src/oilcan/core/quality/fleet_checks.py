@@ -10,6 +10,7 @@ from oilcan.contract import Contract
 from oilcan.core.prepare.forecast_rows import silence
 from oilcan.core.timeline.groups import exact, units_per_tick
 from oilcan.ground.columns import MACHINE, TIME
+from oilcan.ground.time_units import in_unit
 
 LEAST_MACHINES: Final = 5           # fewer say nothing about where the fleet ends
 HARMFUL_SHARE: Final = 0.1          # of the fleet's span: a clock ahead by more would move the split
@@ -95,14 +96,15 @@ def task_breaches(tables: Mapping[str, pd.DataFrame], contract: Contract) -> lis
         names = ", ".join(of_failures)
         breaches.append(f"failures: none at all (found 0, wanted at least 1) for {names}. Check failures.from in the "
                         f"contract and the raw failure records; without failures nothing can be learned")
-    unit = units_per_tick(machines["last_time"])
+    per_tick, unit = units_per_tick(machines["last_time"]), contract.time.lengths
     first, last = exact(machines["first_time"]), exact(machines["last_time"])
     is_instant = contract.time.kind == "instant"
-    span = (last.max() - first.min() if is_instant else (last - first).max()) / unit
-    word = "h" if is_instant else "cycles"
+    watched = (last.max() - first.min() if is_instant else (last - first).max()) / per_tick
+    word = "h" if unit == "hours" else unit
     for name, task in contract.tasks.items():
-        if task.horizon and task.lead_time and task.horizon.ticks + task.lead_time.ticks >= span:
-            needed = task.horizon.ticks + task.lead_time.ticks
-            breaches.append(f"tasks.{name}: horizon + lead time = {needed:g} {word} is not shorter than the data "
-                            f"({span:g} {word}); no label could be known. Shorten tasks.{name}.horizon")
+        if task.horizon and task.lead_time and task.horizon.ticks + task.lead_time.ticks >= watched:
+            needed, there = (f"{in_unit(ticks, unit):g} {word}"
+                             for ticks in (task.horizon.ticks + task.lead_time.ticks, watched))
+            breaches.append(f"tasks.{name}: horizon + lead time = {needed} is not shorter than the data "
+                            f"({there}); no label could be known. Shorten tasks.{name}.horizon")
     return breaches

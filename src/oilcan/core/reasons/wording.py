@@ -7,6 +7,7 @@ from typing import Final
 from oilcan.core.features.plan import Feature, FeaturePlan
 from oilcan.core.features.signals.surface import Surface
 from oilcan.core.phrasing.quantities import number, span, unit_words
+from oilcan.ground.time_units import in_ticks, in_unit, length_unit
 
 _FLAT: Final = 0.005                        # share of the larger number below which two numbers count as equal
 _SMALL: Final = 0.1                         # share of the value below which the normal of a difference counts as zero
@@ -53,6 +54,9 @@ def sentence(plan: FeaturePlan, feature: Feature, value: float | None, normal: f
     No failure on record; usually 29.2 days ago
     >>> show("events", "elapsed", 8766.0, 4383.0, ("the machine's first reading",), None, "h", "telemetry")
     Watched for 365 days; usually 183 days
+    >>> running = FeaturePlan("rigs", 1, "elapsed s", (), ())
+    >>> sentence(running, Feature("f", "events", "failures", "since", None, "h", "", "failure", ""), 0.025, 0.5)
+    'Failure last 90 s ago; usually 1,800 s'
     >>> show("static", "code", 1.0, 0.0, ("Machine model",), None, "code", "model")
     Machine model: P200
     """
@@ -67,11 +71,25 @@ def sentence(plan: FeaturePlan, feature: Feature, value: float | None, normal: f
         value, normal = _share(value), None if normal is None else _share(normal)
     if feature.statistic in {"slope", "trend"}:
         base, _, tick = feature.unit.rpartition("/")
+        lengths = _lengths(plan)
+        if plan.time.startswith("elapsed"):         # rates are per hour in all plans with time
+            value, normal = in_ticks(value, lengths), None if normal is None else in_ticks(normal, lengths)
+            tick = "h" if lengths == "hours" else lengths
         return f"{subject}: {_trend(value, f'{unit_words(base)} per {tick}')}{_normally(value, normal, _trend)}"
     unit = unit_words(feature.unit)
     if feature.reference is not None:
         return f"{subject}: {_side(value, unit, feature.reference)}{_normally(value, normal, _side)}"
     return f"{subject}: {number(value)}{unit}{_gap(value, normal)}"
+
+
+def _lengths(plan: FeaturePlan) -> str:
+    """Unit in which lengths of time are shown."""
+    return length_unit(*plan.time.split())
+
+
+def _plain(ticks: float, lengths: str) -> str:
+    """A window as its feature is named: `72 h`, never in days."""
+    return f"{in_unit(ticks, lengths):g} {'h' if lengths == 'hours' else lengths}"
 
 
 def _share(hundredths: float) -> float:
@@ -111,8 +129,10 @@ def _side(value: float, unit: str = "", other: str = "") -> str:
 
 
 def _events(plan: FeaturePlan, feature: Feature, value: float | None, normal: float | None) -> str:
+    lengths = _lengths(plan)
+
     def long(ticks: float) -> str:
-        return span(ticks, "cycles" if plan.time == "cycle" else "h")
+        return span(in_unit(ticks, lengths), lengths)
 
     usually = "" if normal is None else f"; usually {long(normal)}"
     if feature.statistic == "elapsed":
@@ -123,9 +143,8 @@ def _events(plan: FeaturePlan, feature: Feature, value: float | None, normal: fl
     event = "Any error" if any_error else feature.subject[:1].upper() + feature.subject[1:]
     if feature.statistic == "since":
         return f"{event} last {long(value or 0.0)} ago{usually}"
-    ticks = "cycles" if plan.time == "cycle" else "h"
     times = f"{number(value or 0.0)} time{'' if value == 1 else 's'}"
-    when = "so far" if feature.window is None else f"in the last {feature.window:g} {ticks}"
+    when = "so far" if feature.window is None else f"in the last {_plain(feature.window, lengths)}"
     return f"{event} {times} {when}{'' if normal is None else f'; usually {number(normal)}'}"
 
 

@@ -82,7 +82,7 @@ def assemble(contract: Contract, plan: FeaturePlan, accepted: Accepted, rules: M
     """
     if contract.time.kind == "none":
         raise DataError(f"datasets/{contract.name}.yaml: independent rows have no windows, so they cannot be watched.")
-    axis = WindowAxis.parse(rules.window, counts_cycles=contract.time.kind == "cycle")
+    axis = WindowAxis.of(rules.window, contract.time)
     span = Span(*(int(slot) for slot in axis.slot_of(np.array([accepted.first, accepted.until + axis.slot - 1]))))
     columns = watched_columns(contract, plan)
     every = max(1, accepted.readings // _SAMPLE)

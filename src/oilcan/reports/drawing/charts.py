@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from oilcan.core.phrasing.policy_names import name_of
-from oilcan.evaluation.results import Evaluation, false_alarm_rate
+from oilcan.evaluation.results import Evaluation, false_alarm_rate, false_alarm_words
 from oilcan.reports.drawing.policy_styles import STYLES
 from oilcan.reports.drawing.quality_charts import quality_charts
 from oilcan.reports.drawing.svg import Axis, Chart, Drawing, Series
@@ -17,7 +17,7 @@ _DRAWN = ("run_to_failure", "periodic", "age", "error_codes", "limits", "always"
 def charts(found: Evaluation, unit: str, *, has_time: bool) -> dict[str, list[Chart]]:
     """Pictures for the crew and manager (`decisions`) and for the data scientist (`quality`)."""
     tables, metrics = found.tables, found.metrics
-    time = "cycles" if unit == "cycles" else "hours"
+    time = {"h": "hours", "s": "seconds", "min": "minutes"}.get(unit, unit)
     makers = {
         "decisions": [_alarms(tables, metrics, unit), _lead_time(tables, time), _cost_curve(tables, metrics),
                       _cost_ratio(tables)],
@@ -41,7 +41,7 @@ def _alarms(tables: dict[str, pd.DataFrame], metrics: dict[str, Any], unit: str)
         if rule.get("detected_share") is not None and rule.get(rate) is not None:
             series.append(Series(name_of(name), np.array([rule[rate]]), np.array([rule["detected_share"]]),
                                  f"{STYLES[name]} big", "points"))
-    across = "false alarms per 1000 cycles" if unit == "cycles" else "false alarms per machine and month"
+    across = f"false alarms per {false_alarm_words(unit)}"
     drawing = Drawing("Failures announced against false alarms", Axis(across, low=0.0),
                       Axis("failures announced", 0.0, 1.0, percent=True), series)
     return Chart("Announced failures against false alarms",

@@ -61,10 +61,10 @@ def survival(found: Exploration) -> Spec | None:
         curve = pd.DataFrame(lives.curve)
         if len(curve) > 300:
             curve = curve.iloc[np.unique(np.linspace(0, len(curve) - 1, 300).astype(int))]
-        rows += _rows(curve.assign(life=curve["life"] / _scale(found), component=lives.mode))
+        rows += _rows(curve.assign(life=curve["life"] / found.fleet.grain, component=lives.mode))
     if not rows:
         return None
-    x = {"field": "life", "type": "quantitative", "title": f"life [{_unit(found)}]"}
+    x = {"field": "life", "type": "quantitative", "title": f"life [{found.fleet.grain_words}]"}
     colour = {"field": "component", "type": "nominal", "legend": {"orient": "top", "title": None}}
     return {
         "height": 280, "width": "container", "data": {"values": rows},
@@ -85,7 +85,7 @@ def survival(found: Exploration) -> Spec | None:
 
 def before_failures(found: Exploration, mode: ModeSigns) -> Spec | None:
     """Sensors that warn of one failure mode: mean difference from matched times by lead, with bands over machines."""
-    lead = mode.aligned.lead / _scale(found)
+    lead = mode.aligned.lead / found.fleet.grain
     rows = []
     shown = sorted((s for s in mode.sensors if s.lead > 0), key=lambda s: -np.nanmax(np.abs(s.difference)))[:6]
     for sign in shown:
@@ -96,7 +96,7 @@ def before_failures(found: Exploration, mode: ModeSigns) -> Spec | None:
     x = {
         "field": "lead",
         "type": "quantitative",
-        "title": f"before the failure [{_unit(found)}]",
+        "title": f"before the failure [{found.fleet.grain_words}]",
         "scale": {"reverse": True},
     }
     colour = {"field": "sensor", "type": "nominal", "legend": {"orient": "top", "title": None, "columns": 2}}
@@ -123,13 +123,14 @@ def announced_by_lead(found: Exploration) -> Spec | None:
         whole = float(mode.aligned.edges[-1])
         for lead in mode.aligned.edges[:-1]:
             share = announceable(mode, lead=float(lead), horizon=whole)
-            rows.append({"mode": mode.mode, "lead": round(float(lead) / _scale(found), 3), "share": share})
+            rows.append({"mode": mode.mode, "lead": round(float(lead) / found.fleet.grain, 3), "share": share})
     if not rows:
         return None
     colour = {"field": "mode", "type": "nominal", "legend": {"orient": "top", "title": None}}
     return {
         "height": 240, "width": "container", "data": {"values": rows}, "mark": {"type": "line", "point": False},
-        "encoding": {"x": {"field": "lead", "type": "quantitative", "title": f"lead time asked for [{_unit(found)}]"},
+        "encoding": {"x": {"field": "lead", "type": "quantitative",
+                           "title": f"lead time asked for [{found.fleet.grain_words}]"},
                      "y": {"field": "share", "type": "quantitative", "title": "failures with a sign",
                            "axis": {"format": "%"}, "scale": {"domain": [0, 1]}},
                      "color": colour, "strokeDash": {"field": "mode", "type": "nominal", "legend": None},
@@ -224,15 +225,6 @@ def fleet_course(found: Exploration) -> Spec | None:
             "y": {"field": "mean", "type": "quantitative", "title": None},
             "tooltip": [{"field": "week", "type": "temporal"}, {"field": "mean"}]}},
     }  # fmt: skip
-
-
-def _scale(found: Exploration) -> float:
-    """Ticks in the unit of the pictures: days for calendar time, cycles else."""
-    return 24.0 if found.fleet.unit == "h" else 1.0
-
-
-def _unit(found: Exploration) -> str:
-    return "days" if found.fleet.unit == "h" else "cycles"
 
 
 def _when(column: pd.Series, time: Time) -> pd.Series:

@@ -12,7 +12,7 @@ _STYLES: Final = ("s0", "s1", "s2", "s3", "s4", "s5")
 
 def quality_charts(tables: dict[str, pd.DataFrame], metrics: dict[str, Any], slices: dict[str, Any], time: str,
                    *, has_time: bool) -> list[Chart | None]:
-    """Everything that can be drawn, None where a table has no rows; `time` is `hours` or `cycles`."""
+    """Everything that can be drawn, None where a table has no rows; `time` is its unit in words, as `seconds`."""
     return [_calibration(tables), *_by_slice(slices), _outlook(tables, time), _machines(tables),
             _histogram(tables, metrics, has_time=has_time), _pr(tables), _roc(tables), _life_scatter(tables, time),
             _life_error(tables, time)]

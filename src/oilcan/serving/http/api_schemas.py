@@ -90,13 +90,15 @@ def _common() -> dict[str, Schema]:
             "previous": TEXT_OR_NULL, "shadow": TEXT_OR_NULL,
             "dataset": TEXT, "lineage": ANY, "libraries": ANY, "review": ANY, "headline": TEXT, "plan_hash": TEXT,
             "forecasts": listed(record({
-                "name": TEXT, "kind": {"enum": ["event", "life", "outlook"]}, "task": TEXT, "mode": TEXT_OR_NULL,
-                "threshold": NUMBER_OR_NULL, "policy": ANY_OR_NULL, "horizons": {"type": ["array", "null"]}})),
+                "name": TEXT, "kind": {"enum": ["event", "life", "number", "outlook"]}, "task": TEXT,
+                "mode": TEXT_OR_NULL, "threshold": NUMBER_OR_NULL, "policy": ANY_OR_NULL,
+                "horizons": {"type": ["array", "null"]}})),
             "features": listed(record({"name": TEXT, "unit": TEXT, "description": TEXT})),
             "time": record({"kind": {"enum": ["instant", "cycle", "elapsed", "none"]}, "unit": TEXT,
                              "max_gap_s": NUMBER_OR_NULL}),
             "tasks": mapping(record({"kind": TEXT, "horizon": TEXT_OR_NULL, "lead_time": TEXT_OR_NULL,
-                                     "cap": NUMBER_OR_NULL})),
+                                     "cap": NUMBER_OR_NULL, "unit": TEXT_OR_NULL, "description": TEXT_OR_NULL,
+                                     "classes": listed(TEXT)})),
             "sensors": mapping(record({"unit": TEXT, "description": TEXT})), "statics": mapping(TEXT)}),
     }
 

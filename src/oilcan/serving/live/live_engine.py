@@ -225,7 +225,7 @@ class Engine:
         slots = np.array([board.slot[name] for name in names], dtype=np.int64)
         times = np.array([newest[name] for name in names], dtype=np.int64)
         matrix = self.active.matrix(names)
-        columns = served.score(matrix, None if len(names) <= _WHOLE else (served.headline.name,))
+        columns = served.score(matrix, None if len(names) <= _WHOLE else served.headline_names)
         ids, is_new = self._ids(names, times, columns)
         judged = self.alarming.judge(slots, times, columns, matrix, ids) if entry is not None and names else None
         challenged = self.shadow.forecast(names, times, matrix, columns, self.active)

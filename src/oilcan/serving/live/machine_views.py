@@ -42,7 +42,7 @@ class Views:
             keep &= np.fromiter((str(static.get(column)) == value for static in board.static), bool, n)
         risk = board.values[served.headline_column][:n]
         if not isinstance(served.headline, LifeForecast):
-            risk = -risk                                        # short lives first, or high probabilities
+            risk = -risk                                        # short lives first, or high probabilities and numbers
         at = np.flatnonzero(keep)
         return at[np.lexsort((at, np.where(np.isnan(risk[at]), np.inf, risk[at])))]
 

@@ -17,13 +17,22 @@ def described(contract: Contract) -> dict[str, Any]:
     return {
         "time": {"kind": time.kind, "unit": time.unit,
                  "max_gap_s": time.max_gap.ticks * 3600 if time.kind == "instant" and time.max_gap else None},
-        "tasks": {name: {"kind": task.kind, "horizon": _text(task.horizon), "lead_time": _text(task.lead_time),
-                         "cap": task.cap.ticks if task.cap else None} for name, task in contract.tasks.items()},
+        "tasks": {name: _task(contract, name) for name in contract.tasks},
         "sensors": {name: {"unit": column.unit, "description": column.description} for name, column in sensors.items()},
         "statics": {name: column.description for name, column in statics.items()
                     if name != MACHINE and column.type == "text" and column.personal is None
                     and column.role not in {"label", "ignore"}},
     }
+
+
+def _task(contract: Contract, name: str) -> dict[str, Any]:
+    task = contract.tasks[name]
+    column = contract.stated(task.column) if task.column is not None else None
+    is_class = task.kind == "class"
+    return {"kind": task.kind, "horizon": _text(task.horizon), "lead_time": _text(task.lead_time),
+            "cap": task.cap.ticks if task.cap else None, "unit": column.unit if column else None,
+            "description": column.description if column else None,
+            "classes": contract.classes(name) if is_class else []}
 
 
 def _text(duration: Duration | None) -> str | None:

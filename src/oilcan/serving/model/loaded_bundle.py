@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from oilcan.core.bundle.bundle import Bundle
-from oilcan.core.model.fitted import EventForecast, Forecast, OutlookForecast, prefix
+from oilcan.core.model.fitted import EventForecast, Forecast, NumberForecast, OutlookForecast, prefix
 from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
 from oilcan.io.bundle.bundle_folder import load_bundle
 from oilcan.io.bundle.forecast_files import part_named
@@ -35,6 +35,8 @@ class Served:
         Cut on the probability by forecast; names of all columns of forecasts.
     headline, headline_column
         The forecast that machines are sorted by and alarms are raised on, and its column.
+    headline_names, headline_columns
+        The forecasts that the list of machines shows, and their columns: the headline, or each class of its task.
     per_tick
         Whole units of time in a tick.
     """
@@ -51,7 +53,10 @@ class Served:
         self.headline_column = f"{prefix(self.headline)}{self.headline.name}"
         self.per_tick = 1 if bundle.contract.time.kind == "cycle" else MICROSECONDS_PER_HOUR
         self.thresholds = bundle.fitted.thresholds()
-        self.headline_columns = tuple(columns([self.headline], np.zeros((0, len(self.features)), np.float32)))
+        is_class = bundle.contract.tasks[name].kind == "class"
+        self.headline_names = tuple(forecast.name for forecast in bundle.fitted.forecasts
+                                    if forecast.task == name and (is_class or forecast is self.headline))
+        self.headline_columns = tuple(self.score(np.zeros((0, len(self.features)), np.float32), self.headline_names))
         self._explainer: Explainer | None = None
         self.columns = tuple(self.score(np.zeros((0, len(self.features)), np.float32)))
 
@@ -146,4 +151,4 @@ def _described(forecast: Forecast) -> dict[str, Any]:
         return entry | {"kind": "event", "mode": forecast.mode, "threshold": forecast.threshold, "policy": policy}
     if isinstance(forecast, OutlookForecast):
         return entry | {"kind": "outlook", "horizons": list(forecast.suffixes)}
-    return entry
+    return entry | {"kind": "number"} if isinstance(forecast, NumberForecast) else entry

@@ -45,13 +45,18 @@ export async function model() {
   const of = (kind) => card.forecasts.filter((forecast) => forecast.kind === kind && forecast.task === headline.task);
   return {
     ...card,
-    column: `${headline.kind === "life" ? "rul" : "p"}_${headline.name}`,
+    column: `${{ life: "rul", number: "number" }[headline.kind] ?? "p"}_${headline.name}`,
     saysLife: headline.kind === "life",
+    // tasks that state a class or a number, the headline task first if it is one
+    stated: Object.entries(card.tasks)
+      .filter(([, { kind }]) => kind === "class" || kind === "number")
+      .map(([task, facts]) => ({ task, ...facts, leads: task === headline.task }))
+      .sort((a, b) => b.leads - a.leads),
     threshold: headline.threshold,
     horizon: card.tasks[headline.task].horizon,
     leadTime: card.tasks[headline.task].lead_time,
     life: life ? { column: `rul_${life.name}`, cap: card.tasks[life.task].cap } : null,
-    modes: of("event").filter((forecast) => forecast.mode),
+    modes: card.tasks[headline.task].kind === "class" ? [] : of("event").filter((forecast) => forecast.mode),
     outlook: of("outlook")[0] ?? null,
   };
 }
@@ -63,8 +68,24 @@ function lifeOf(entry, card) {
   return { value, low, high, capped: card.life.cap !== null && value >= card.life.cap };
 }
 
+// What a task states of a machine: its classes, the likeliest first, or a number with its interval; null if unknown.
+function statedBy(entry, { task, kind, classes, ...facts }) {
+  const about = { task, kind, ...facts };
+  if (kind === "number") {
+    const [value, low, high] = ["", "_low", "_high"].map((end) => entry[`number_${task}${end}`] ?? null);
+    return value === null ? null : { ...about, value, low, high };
+  }
+  const each = classes.map((name) => ({ name, p: entry[`p_${task}__${name}`] ?? 0 }));
+  const whole = each.reduce((sum, { p }) => sum + p, 0);
+  if (!whole) return null;
+  const sorted = each.map(({ name, p }, order) => ({ name, p: p / whole, order })).sort((a, b) => b.p - a.p);
+  return { ...about, classes: sorted, order: sorted[0].order };
+}
+
 function shaped(entry, card, alarm) {
-  const p = entry[`p_${card.headline}`] ?? null;
+  const stated = card.stated.map((facts) => statedBy(entry, facts)).filter(Boolean);
+  const leading = stated.find(({ leads }) => leads) ?? null;
+  const p = leading ? null : (entry[`p_${card.headline}`] ?? null);
   const age = entry.data_age_s === null ? null : Math.max(0, entry.data_age_s) / 3600;
   return {
     id: entry.machine_id,
@@ -74,7 +95,9 @@ function shaped(entry, card, alarm) {
     stale: age !== null && card.time.max_gap_s !== null && age * 3600 > card.time.max_gap_s,
     p,
     above: p !== null && card.threshold !== null && p >= card.threshold,
-    component: entry.component,
+    component: leading ? null : entry.component,
+    stated,
+    leading,
     life: lifeOf(entry, card),
     alarm: alarm ? { id: alarm.id, acknowledged: alarm.acknowledged_at !== null } : null,
   };

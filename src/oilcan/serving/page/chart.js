@@ -1,7 +1,7 @@
 // Line charts drawn as SVG: one of the risk with its threshold, one of a sensor, on the same axis of time.
 
 import { h, s } from "./dom.js";
-import { at, isCycle, number, place, tick } from "./words.js";
+import { at, number, place, spacing, tick } from "./words.js";
 
 const W = 720;
 const H = 190;
@@ -59,7 +59,7 @@ function steps(low, high, n, sizes = [1, 2, 2.5, 5, 10]) {
 }
 
 function axes(to, domain, shape) {
-  const per = isCycle() ? 1 : 24;
+  const per = spacing();
   const days = steps(domain[0] / per, domain[1] / per, 8, [1, 2, 5, 10]).map((day) => day * per);
   const beside = { x: EDGE.left - 6, "text-anchor": "end" };
   return [

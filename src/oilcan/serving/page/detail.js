@@ -4,7 +4,7 @@ import { alarmBox, strip } from "./alarm.js";
 import { byId, h, replace } from "./dom.js";
 import { history, log } from "./history.js";
 import { badge, stateOf } from "./list.js";
-import { isCycle, moment, percent, range, span, title } from "./words.js";
+import { horizon, moment, percent, quantity, range, span, title } from "./words.js";
 
 export function showNothing(said) {
   replace(byId("detail"), h("p", { class: "empty" }, said));
@@ -29,7 +29,7 @@ export function show(machine, card, { acknowledge, back }) {
       age(machine),
     ),
     machine.alarms.map(strip),
-    h("div", { class: "cards" }, riskCard(machine, card), lifeCard(machine), componentCard(machine)),
+    h("div", { class: "cards" }, riskCard(machine, card), lifeCard(machine), componentCard(machine), machine.stated.map(statedCard)),
     why(machine),
     machine.alarms.map((alarm) => alarmBox(alarm, acknowledge)),
     outlook(machine),
@@ -39,7 +39,7 @@ export function show(machine, card, { acknowledge, back }) {
 }
 
 function age(machine) {
-  const ago = isCycle() ? "" : machine.age < 1 / 60 ? ", just now" : `, ${span(machine.age)} ago`;
+  const ago = machine.age === null ? "" : machine.age < 1 / 60 ? ", just now" : `, ${span(machine.age)} ago`;
   const said = machine.newest === null ? "No reading yet." : `Newest reading ${moment(machine.newest)}${ago}.`;
   return h(
     "p",
@@ -100,23 +100,32 @@ function lifeCard(machine) {
 
 function componentCard(machine) {
   const parts = [...machine.components].sort((a, b) => b.p - a.p);
-  if (!parts.length) return null;
-  return box(
-    "Which component",
-    h(
-      "ul",
-      { class: "parts" },
-      parts.map((part, i) =>
-        h(
-          "li",
-          { class: i ? "" : "first" },
-          h("span", {}, title(part.name)),
-          meter(part.p, null, percent(part.p)),
-          h("span", { class: "figures" }, percent(part.p)),
-        ),
+  return parts.length ? box("Which component", likeliest(parts)) : null;
+}
+
+// Names with their probabilities, the likeliest first.
+function likeliest(parts) {
+  return h(
+    "ul",
+    { class: "parts" },
+    parts.map((part, i) =>
+      h(
+        "li",
+        { class: i ? "" : "first" },
+        h("span", {}, title(part.name)),
+        meter(part.p, null, percent(part.p)),
+        h("span", { class: "figures" }, percent(part.p)),
       ),
     ),
   );
+}
+
+// What a task of kind class or number states, called as the contract describes its column.
+function statedCard({ task, kind, description, classes, value, low, high, unit }) {
+  const name = description || title(task);
+  if (kind === "class") return box(name, likeliest(classes));
+  const interval = `${quantity(low, "none")} to ${quantity(high, unit)} in 9 cases of 10`;
+  return box(name, h("p", { class: "big" }, quantity(value, unit)), h("p", { class: "muted" }, interval));
 }
 
 function why(machine) {
@@ -181,7 +190,7 @@ function outlook(machine) {
             h("span", { class: "bar", style: { height: `${Math.max(2, step.p * 100)}%` } }),
           ),
           h("strong", {}, percent(step.p)),
-          h("span", { class: "muted" }, step.by.replace(/(\d)([a-z])/, "$1\u00a0$2")),
+          h("span", { class: "muted" }, horizon(step.by)),
         ),
       ),
     ),

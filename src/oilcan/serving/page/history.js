@@ -2,16 +2,10 @@
 
 import { chart, crossings } from "./chart.js";
 import { h, replace } from "./dom.js";
-import { at, moment, percent, place, span, title } from "./words.js";
+import { at, moment, percent, place, quantity, span, title, unitWords } from "./words.js";
 
 const WORDS = { maintenance: "Maintenance", errors: "Error", failures: "Failure" };
-const UNITS = { degC: "°C", "m3/h": "m³/h", none: "" };
 let sensor = null; // the one last looked at, kept from machine to machine
-
-function unitWords(unit) {
-  const word = UNITS[unit] ?? unit;
-  return word ? ` ${word}` : "";
-}
 
 export function history(machine, card) {
   const past = machine.history;
@@ -37,8 +31,11 @@ export function history(machine, card) {
 }
 
 function headlinePart({ times, values }, card, common) {
-  const label = card.saysLife ? "Life left" : "Risk";
-  const line = { label, times, values, threshold: card.threshold, from: 0, shape: card.saysLife ? span : percent };
+  const facts = card.stated.find(({ leads }) => leads);
+  if (facts?.kind === "class") return null; // the chances of one class alone say little
+  const label = facts ? facts.description || title(facts.task) : card.saysLife ? "Life left" : "Risk";
+  const shape = facts ? (value) => quantity(value, facts.unit) : card.saysLife ? span : percent;
+  const line = { label, times, values, threshold: card.threshold, shape, ...(facts ? {} : { from: 0 }) };
   return [h("h4", {}, label), chart({ ...line, ...common })];
 }
 

@@ -1,7 +1,7 @@
 // The list of machines: only the rows in sight are in the page, so 2,000 machines are as quick as 20.
 
 import { byId, h, replace, s } from "./dom.js";
-import { percent, range, span, title } from "./words.js";
+import { percent, quantity, range, span, title } from "./words.js";
 
 const EXTRA = 6; // rows drawn above and below what is in sight
 const SHAPES = {
@@ -24,7 +24,7 @@ let open = () => {};
 
 export function stateOf(machine) {
   if (machine.alarm) return machine.alarm.acknowledged ? "seen" : "alarm";
-  if (machine.stale || (machine.p === null && !machine.life)) return "stale";
+  if (machine.stale || (machine.p === null && !machine.life && !machine.leading)) return "stale";
   return machine.above ? "silenced" : "calm";
 }
 
@@ -70,11 +70,14 @@ export function setMachines(all, said) {
 const last = (value) => value ?? Infinity;
 const compare = (a, b) => (a < b ? -1 : Number(a > b));
 const ORDERS = {
-  risk: (a, b) => Boolean(b.alarm) - Boolean(a.alarm) || (b.p ?? -1) - (a.p ?? -1) || ORDERS.life(a, b),
+  risk: (a, b) => Boolean(b.alarm) - Boolean(a.alarm) || (b.p ?? -1) - (a.p ?? -1) || ORDERS.life(a, b) || ORDERS.stated(a, b),
+  // the classes as the contract lists them, the last first: usually the worst; the greatest number first
+  stated: (a, b) => (b.leading ? rank(b.leading) : -Infinity) - (a.leading ? rank(a.leading) : -Infinity) || 0,
   life: (a, b) => compare(last(a.life?.value), last(b.life?.value)),
   machine_id: () => 0,
   age: (a, b) => compare(last(b.age), last(a.age)),
 };
+const rank = ({ kind, value, order }) => (kind === "number" ? value : order);
 const NAMES = new Intl.Collator("en", { numeric: true });
 
 export function filter({ q, statics, alarms, sort }) {
@@ -170,8 +173,14 @@ function row(machine, at) {
           life.capped ? `over ${span(life.value)} left` : `${range(life.low, life.high)} left`,
         ),
     ),
-    h("span", { class: "risk" }, machine.p === null && life ? span(life.value) : percent(machine.p)),
+    h("span", { class: "risk" }, headline(machine)),
   );
+}
+
+// The one figure of a machine: its risk, its life left, its likeliest class or its number.
+function headline({ p, life, leading }) {
+  if (leading) return leading.kind === "number" ? quantity(leading.value, leading.unit) : title(leading.classes[0].name);
+  return p === null && life ? span(life.value) : percent(p);
 }
 
 function onKey(event) {

@@ -18,7 +18,9 @@ export function countBy(kind, elapsedUnit = "h") {
 }
 const isElapsed = () => counts === "elapsed";
 const running = (hours) => `${number(hours / HOURS[unit])} ${unit}`;
-export const isCycle = () => counts === "cycle";
+// ticks between which the marks of an axis may stand: a cycle, a day, or the unit of running time
+export const spacing = () => (isElapsed() ? HOURS[unit] : isCycle() ? 1 : 24);
+const isCycle = () => counts === "cycle";
 
 export function percent(p) {
   if (p === null || p === undefined) return "?";
@@ -35,9 +37,18 @@ export function number(value) {
   return size < 1e-6 ? "0" : String(Number(value.toPrecision(3)));
 }
 
+const UNITS = { degC: "°C", "m3/h": "m³/h", none: "", 1: "" };
+// a unit of the contract as the crew writes it, with the blank before it
+export function unitWords(name) {
+  const word = UNITS[name] ?? name;
+  return word ? ` ${word}` : "";
+}
+export const quantity = (value, name) => `${number(value)}${unitWords(name)}`;
+
 // ticks: hours or cycles
 export function span(ticks) {
   if (ticks === null || ticks === undefined) return "?";
+  if (isElapsed()) return running(ticks);
   if (isCycle()) return `${Math.round(ticks)} ${Math.round(ticks) === 1 ? "cycle" : "cycles"}`;
   if (ticks < 1 / 60) return "now";
   if (ticks < 1) return `${Math.round(ticks * 60)} min`;
@@ -46,6 +57,7 @@ export function span(ticks) {
 }
 
 export function range(low, high) {
+  if (isElapsed()) return `${number(low / HOURS[unit])} to ${running(high)}`;
   if (low < 0.5) return `up to ${span(high)}`;
   if (isCycle()) return `${Math.round(low)} to ${span(high)}`;
   if (high < 72) return `${Math.round(low)} to ${Math.round(high)} h`;
@@ -73,4 +85,9 @@ export const at = (where) => {
   if (isElapsed()) return running(where);
   return isCycle() ? `cycle ${Math.round(where)}` : CLOCK.format(new Date(where * 3.6e6));
 };
+// a horizon as forecasts name it: "24h", "30cycles"; of running time in hours too
+export function horizon(by) {
+  if (isElapsed()) return running(Number.parseFloat(by));
+  return by.replace(/(\d)([a-z])/, "$1\u00a0$2");
+}
 export const title = (name) => (name ? name[0].toUpperCase() + name.slice(1).replaceAll("_", " ") : name);

@@ -31,6 +31,7 @@ from oilcan.core.features.signals.regimes import Clusters, learn_regimes
 from oilcan.core.features.signals.surface import Surface
 from oilcan.ground.columns import MACHINE
 from oilcan.ground.errors import DataError
+from oilcan.ground.time_units import plan_time
 from oilcan.params.featurize import FeaturizeParams
 
 ARBITRARY_ZERO: Final = frozenset({"degc", "degf", "°c", "°f", "celsius", "fahrenheit"})    # units without per cents
@@ -73,7 +74,7 @@ def build_plan(
     health = compound.learn_index(contract, params, learned.sample, values, conditions, regimes)
     residuals = compound.learn_cross_sensor_residuals(contract, params, learned.sample, values)
     facts = Facts(
-        time=contract.time.kind, params=params,
+        time=plan_time(contract.time.kind, contract.time.unit), params=params,
         windows=tuple(sorted({window.ticks for window in contract.rows.windows})),
         plan_sensors=(*sensors, *compound.as_sensors(sensors, residuals, health)),
         normalised=frozenset(regimes.sensors if regimes else ()),
@@ -89,7 +90,7 @@ def build_plan(
         raise DataError("featurize: no feature is left (every sensor constant or missing in training). "
                         "Look at metrics/detail/data_quality.json, or add families in params.yaml.")
     return FeaturePlan(
-        dataset=contract.name, contract_version=contract.version, time=contract.time.kind,
+        dataset=contract.name, contract_version=contract.version, time=facts.time,
         features=tuple(proposed), sensors=sensors, regimes=regimes, categories=categories, fleet=facts.fleet,
         health=health, residuals=residuals, reference=max(facts.windows, default=0.0),
     )  # fmt: skip

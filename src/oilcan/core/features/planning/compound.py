@@ -16,6 +16,7 @@ from oilcan.core.features.signals.regimes import Clusters
 from oilcan.core.features.signals.residuals import Residuals, learn_residuals
 from oilcan.core.features.signals.surface import Surface
 from oilcan.ground.columns import MACHINE
+from oilcan.ground.time_units import in_unit
 from oilcan.params.featurize import FeaturizeParams
 
 MOSTLY_THERE: Final = 0.5       # a sensor missing in a larger share of the sample takes no part
@@ -46,8 +47,8 @@ def learn_index(
     decay = np.where(goes_on, np.exp2(-np.where(goes_on, step, 0.0) / (windows[len(windows) // 2] / 2)), 0.0)
     return learn_health(
         np.column_stack(list(values.values())), regime_of(regimes, conditions),
-        sample[LIFE_LEFT].clip(upper=_cap(contract)).to_numpy(), decay,
-        sensors=list(values), unit=contract.time.tick_unit,
+        in_unit(1.0, contract.time.lengths) * sample[LIFE_LEFT].clip(upper=_cap(contract)).to_numpy(), decay,
+        sensors=list(values), unit=contract.time.lengths,
     )  # fmt: skip
 
 
