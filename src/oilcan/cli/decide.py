@@ -22,6 +22,7 @@ def register(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Judge, decide, write down, say."""
     from oilcan.ground.errors import DataError, IntegrityError, StoreError
+    from oilcan.io.stores import open_store
     from oilcan.operations import deciding, monitor
 
     rules = monitor.read_rules(monitor.paths(args).rules)
@@ -30,9 +31,18 @@ def run(args: argparse.Namespace) -> int:
     except (DataError, IntegrityError, StoreError) as err:
         print(f"cannot tell: {err}", file=sys.stderr)
         report = None
-    done = deciding.decide_on(report, rules.decision, store=args.store, by=getpass.getuser(),
-                              now=time.time_ns() // 1000)
-    print(f"{done.decision.action}: " + "; ".join(done.decision.reasons))
-    if not done.is_recorded:
-        print("not written down: name the store of a service with --store")
-    return monitor.EXIT["unknown"] if done.decision.action == "cannot_tell" else 0
+    now, store, last = time.time_ns() // 1000, None, None
+    try:
+        store = open_store(args.store) if args.store else None
+        last = store.decisions.last_action() if store is not None else None
+    except StoreError as err:
+        print(f"cannot tell: {err}", file=sys.stderr)
+        report, store = None, None              # without the last action nothing may be decided
+    decision = deciding.decide_on(report, rules.decision, last_action=last, now=now)
+    print(f"{decision.action}: " + "; ".join(decision.reasons))
+    if store is None:
+        print("not written down: name the store of a service with --store" if not args.store else "not written down")
+    else:
+        deciding.write_down(store, decision, report, by=getpass.getuser(), now=now)
+        store.close()
+    return monitor.EXIT["unknown"] if decision.action == "cannot_tell" else 0

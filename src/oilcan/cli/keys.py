@@ -14,7 +14,7 @@ def register(commands: Any) -> None:
         metavar="COMMAND", required=True)
     create = _command(group, "create", "create a key and print its token, once", run_create)
     create.add_argument("--name", metavar="NAME", required=True, help="who or what will use it; never used twice")
-    create.add_argument("--scope", choices=("read", "write", "admin"), required=True, metavar="SCOPE",
+    create.add_argument("--scope", choices=("read", "write", "admin", "alerts"), required=True, metavar="SCOPE",
                         help="`read`; `write`, which sends readings and acknowledges alarms; `admin`, which changes "
                              "models")
     _command(group, "list", "names, scopes, and when each was created, used and revoked", run_list)

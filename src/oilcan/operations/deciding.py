@@ -1,24 +1,14 @@
 """From a report of the monitoring to a decision, and one record of it in the store of the service."""
 
-from dataclasses import dataclass
 from typing import Any, Final
 
-from oilcan.io.stores import open_store
+from oilcan.io.stores import Store
+from oilcan.io.stores.tables.decision_table import NewDecision, StoredDecision
 from oilcan.monitoring.alerts.decision import Decision, Signals, decide
 from oilcan.monitoring.watch_report import WatchReport
 from oilcan.params.monitoring import DecisionRules
 
-ACTION: Final = "decide"                # of its entries in the audit of the store
-_ACTING: Final = ("recalibrate", "retrain")
 _US_PER_DAY: Final = 86_400_000_000
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """A decision, and whether it was written down."""
-
-    decision: Decision
-    is_recorded: bool
 
 
 def signals_of(report: WatchReport | None, days_since_action: float | None) -> Signals:
@@ -36,33 +26,30 @@ def signals_of(report: WatchReport | None, days_since_action: float | None) -> S
                    loss, outcomes_known=cost is not None, days_since_action=days_since_action)
 
 
-def decide_on(report: WatchReport | None, rules: DecisionRules, *, store: str | None, by: str, now: int) -> Recorded:
-    """Decide, and write the decision into the store's audit where there is one.
+def decide_on(report: WatchReport | None, rules: DecisionRules, *, last_action: int | None, now: int) -> Decision:
+    """Decide from a report.
 
     Parameters
     ----------
-    store
-        Address of the service's store; None records nothing.
+    last_action
+        Moment of the last decision to act; None if there was none.
     now
         Microseconds UTC.
     """
-    opened = None if store is None else open_store(store)
-    last = None
-    if opened is not None:
-        last = next((entry.at for entry in opened.audit.entries(10_000)
-                     if entry.action == ACTION and entry.detail["action"] in _ACTING), None)
-    days = None if last is None else (now - last) / _US_PER_DAY
-    decision = decide(signals_of(report, days), rules)
-    if opened is not None:
-        opened.audit.add(by, ACTION, record(decision, report), now)
-        opened.close()
-    return Recorded(decision, opened is not None)
+    days = None if last_action is None else (now - last_action) / _US_PER_DAY
+    return decide(signals_of(report, days), rules)
 
 
-def record(decision: Decision, report: WatchReport | None) -> dict[str, Any]:
-    """What is written down: the action, its reasons, and what they rest on."""
+def write_down(store: Store, decision: Decision, report: WatchReport | None, *, by: str, now: int, cause: str = "",
+               again_us: int = 0) -> StoredDecision:
+    """One record of a decision, with what it rests on; see `Decisions.add`."""
+    return store.decisions.add(NewDecision(by, decision.action, decision.reasons, cause, detail_of(report)), now,
+                               again_us=again_us)
+
+
+def detail_of(report: WatchReport | None) -> dict[str, Any]:
+    """What a decision rests on: alerts, verdict, window; nothing where nothing could be read."""
     if report is None:
-        return decision.as_json()
-    return decision.as_json() | {"alerts": [alert.key for alert in report.standing], "state": report.state,
-                                 "window": report.axis.name(report.windows[-1].window),
-                                 "plan": report.reference.plan_hash[:12]}
+        return {}
+    return {"alerts": [alert.key for alert in report.standing], "state": report.state, "verdict": report.verdict,
+            "window": report.axis.name(report.windows[-1].window), "plan": report.reference.plan_hash[:12]}

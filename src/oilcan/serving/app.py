@@ -22,7 +22,7 @@ from oilcan.serving.ground.refusal import Refusal, answer, answer_refusal
 from oilcan.serving.http import api_schemas
 from oilcan.serving.http.door import Door
 from oilcan.serving.live.live_service import wall_clock
-from oilcan.serving.routes import health, machines, model, page, predict, telemetry
+from oilcan.serving.routes import decisions, health, machines, model, page, predict, telemetry
 from oilcan.serving.service.service import Service
 
 
@@ -43,7 +43,7 @@ def create_app(service: Service) -> FastAPI:
     app = FastAPI(title="Oilcan", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
                   redirect_slashes=False, telemetry={"tracing": False, "metrics": False, "logs": False})
     app.state.service = service
-    for module in (predict, telemetry, health, machines, model, page):         # the most often asked first
+    for module in (predict, telemetry, health, machines, model, decisions, page):         # the most often asked first
         app.router.routes.extend(module.ROUTES)
     app.add_exception_handler(Refusal, answer_refusal)
     app.add_exception_handler(RequestValidationError, _wrong_parameter)

@@ -4,6 +4,7 @@ A schedule is a list of steps; each fault happens at one of the transactions tha
 or after its commit. `OILCAN_TEST_SCHEDULES` sets how many are tried.
 """
 
+import json
 import os
 import shutil
 import tempfile
@@ -13,6 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.service.faults.faulty_service import FAULTS, FaultyService, shown
+
+from oilcan.serving.bodies.alertmanager_body import read_alerts
+from oilcan.serving.watch.alert_decision import decide_for
 
 FEW = int(os.environ.get("OILCAN_TEST_SCHEDULES", "25"))
 MANY = 800
@@ -31,6 +35,10 @@ STEP = st.one_of(
     st.sampled_from([("save", None), ("kill", None), ("follow", None), ("retain", None)]),
 )
 SCHEDULE = st.lists(STEP, min_size=3, max_size=14)
+GROUP = {"version": "4", "groupKey": "all", "status": "firing", "receiver": "decision", "groupLabels": {},
+         "commonLabels": {}, "commonAnnotations": {}, "alerts": [{
+             "status": "firing", "labels": {"decides": "yes"}, "annotations": {}, "startsAt": "2026-01-01T00:00:00Z",
+             "endsAt": "0001-01-01T00:00:00Z"}]}
 KINDS = {"errors": ("code", "E7"), "maintenance": ("component", "bearing"), "failures": ("mode", "bearing")}
 
 
@@ -67,6 +75,9 @@ def do(service: FaultyService, step: str, content: object) -> None:
         service.quietly(service.service.live.follow)
     elif step == "watch":
         service.quietly(service.service.watch.judge_now)
+    elif step == "alert":
+        asked = read_alerts(json.dumps(GROUP).encode())
+        service.quietly(lambda: decide_for(asked, service.service.watch, service.store, "alertmanager", content))
     elif step == "retain":
         service.quietly(lambda: service.store.retain(2_000_000_000_000_000, 10**15, 10**15))
     else:

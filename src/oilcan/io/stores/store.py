@@ -4,6 +4,7 @@ from oilcan.io.stores.databases.database import Database, Health
 from oilcan.io.stores.tables.alarm_table import AlarmsPart
 from oilcan.io.stores.tables.audit_table import Audit
 from oilcan.io.stores.tables.bundle_table import Bundles
+from oilcan.io.stores.tables.decision_table import Decisions
 from oilcan.io.stores.tables.forecast_table import ForecastsPart
 from oilcan.io.stores.tables.key_table import Keys
 from oilcan.io.stores.tables.record_table import RecordsPart
@@ -17,7 +18,7 @@ class Store(RecordsPart, ForecastsPart, AlarmsPart, RefusedPart, RetentionPart):
 
     Attributes
     ----------
-    snapshots, keys, settings, bundles, audit
+    snapshots, keys, settings, bundles, audit, decisions
         The smaller rooms of the store.
     """
 
@@ -28,6 +29,7 @@ class Store(RecordsPart, ForecastsPart, AlarmsPart, RefusedPart, RetentionPart):
         self.settings = Settings(database)
         self.bundles = Bundles(database)
         self.audit = Audit(database)
+        self.decisions = Decisions(database)
 
     @property
     def health(self) -> Health:

@@ -16,8 +16,23 @@ from oilcan.ground.time_units import UNITS_PER_TICK
 
 RecordTable = Literal["errors", "maintenance", "failures"]
 RECORD_TABLES: Final[tuple[RecordTable, ...]] = get_args(RecordTable)
-Scope = Literal["read", "write", "admin"]
-SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)     # each may do what the ones before it may
+Scope = Literal["read", "write", "admin", "alerts"]
+SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
+_INCLUDES: Final[Mapping[Scope, frozenset[Scope]]] = {
+    "read": frozenset({"read"}), "write": frozenset({"read", "write"}), "admin": frozenset(SCOPES),
+    "alerts": frozenset({"alerts"}),            # Alertmanager may send alerts, and see nothing
+}
+
+
+def includes(scope: str, wanted: str) -> bool:
+    """Whether a key of one scope may do what another one is for.
+
+    Examples
+    --------
+    >>> includes("write", "read"), includes("write", "alerts"), includes("admin", "alerts")
+    (True, False, True)
+    """
+    return wanted in _INCLUDES.get(scope, frozenset())  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)

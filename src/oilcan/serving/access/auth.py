@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from oilcan.io.stores.values import SCOPES
+from oilcan.io.stores.values import includes
 from oilcan.serving.access.key_ring import Caller, KeyRing
 from oilcan.serving.ground.refusal import Refusal
 
@@ -20,11 +20,15 @@ def needed_scope(method: str, path: str) -> str | None:
     ('read', 'write')
     >>> needed_scope("POST", "/v1/predict"), needed_scope("POST", "/v1/model/rollback"), needed_scope("GET", "/healthz")
     ('read', 'admin', None)
+    >>> needed_scope("POST", "/v1/alerts")
+    'alerts'
     """
     if path in PUBLIC or path.startswith("/static/"):
         return None
     if method in {"GET", "HEAD"} or path == "/v1/predict":
         return "read"
+    if path == "/v1/alerts":
+        return "alerts"
     return "admin" if path.startswith("/v1/model/") else "write"
 
 
@@ -58,7 +62,7 @@ class Auth:
             _refuse_foreign_name(host)
             return OPEN
         caller = await self._caller(authorization or "")
-        if SCOPES.index(caller.scope) < SCOPES.index(scope):
+        if not includes(caller.scope, scope):
             raise Refusal(403, "header Authorization", found=f"a key of scope {caller.scope!r}",
                           wanted=f"scope {scope!r}", do="Use a key of that scope (`oilcan keys create`).")
         return caller

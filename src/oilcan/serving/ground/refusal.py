@@ -1,6 +1,6 @@
 """A refused request and its answer: {error: {where, found, wanted, do}}, never a stack trace."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -10,6 +10,7 @@ from starlette.responses import Response
 from oilcan.ground.errors import OilcanError
 
 JSON: Final = "application/json"
+_MOST: Final = 100              # breaches listed in one answer
 
 
 class Refusal(OilcanError):  # noqa: N818 - what it is: a request refused
@@ -25,13 +26,18 @@ class Refusal(OilcanError):  # noqa: N818 - what it is: a request refused
         The remedy.
     headers
         Of the answer, e.g. Retry-After.
+    breaches
+        Everything that is wrong, one line each, where there may be more than the first.
     """
 
     def __init__(self, status: int, where: str, *, found: str, wanted: str, do: str,
-                 headers: Mapping[str, str] | None = None) -> None:
+                 headers: Mapping[str, str] | None = None, breaches: Sequence[str] = ()) -> None:
         super().__init__(f"{where}: found {found}, wanted {wanted}. {do}")
         self.status, self.headers = status, dict(headers or {})
-        self.content = {"error": {"where": where, "found": shown(found), "wanted": wanted, "do": do}}
+        error: dict[str, Any] = {"where": where, "found": shown(found), "wanted": wanted, "do": do}
+        if breaches:
+            error["breaches"] = [shown(breach) for breach in breaches[:_MOST]]
+        self.content = {"error": error}
 
 
 def shown(found: str, longest: int = 200) -> str:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from oilcan.contract import Column, Contract
 from oilcan.ground.columns import EVENT_KEYS
 from oilcan.io.stores.values import RECORD_TABLES, RecordTable, stored_columns
+from oilcan.serving.bodies.alertmanager_body import alert_group
 from oilcan.serving.bodies.machine_body import static_columns
 from oilcan.serving.bodies.record_body import extra_columns
 from oilcan.serving.model.loaded_bundle import Served
@@ -48,6 +49,10 @@ STAMP: Final[dict[str, Schema]] = {
 }
 
 
+_DECISION: Final = record({"id": WHOLE, "at": TEXT, "by": TEXT, "action": {
+    "enum": ["nothing", "collect", "recalibrate", "retrain", "cannot_tell"]}, "reasons": listed(TEXT), "detail": ANY})
+
+
 def time_schema(contract: Contract) -> Schema:
     """A moment: ISO 8601 with its offset, or a number of cycles."""
     if contract.time.kind == "cycle":
@@ -77,7 +82,8 @@ def components(served: Served, max_rows: int) -> dict[str, Schema]:
 
 
 def _common() -> dict[str, Schema]:
-    error = record({"where": TEXT, "found": TEXT, "wanted": TEXT, "do": TEXT})
+    error = record({"where": TEXT, "found": TEXT, "wanted": TEXT, "do": TEXT, "breaches": listed(TEXT)},
+                   optional=("breaches",))
     return {
         "refusal": record({"error": error}),
         "health": record({"status": {"const": "alive"}}),
@@ -86,6 +92,12 @@ def _common() -> dict[str, Schema]:
                                record({"digest": DIGEST, "revision": TEXT_OR_NULL}, optional=("revision",))]},
         "watch": record({"bundle": {"anyOf": [BUNDLE, {"type": "null"}]}}),
         "nothing": record({}),
+        "alert_group": alert_group(),
+        "decided": record(STAMP | {"decision": {"anyOf": [_DECISION, {"type": "null"}]}, "calling": WHOLE}),
+        "decisions": record(STAMP | {
+            "state": {"enum": ["calm", "alert", "unknown"]}, "verdict": TEXT,
+            "alerts": listed(record({"severity": TEXT, "rule": TEXT, "subject": TEXT, "text": TEXT})),
+            "decisions": listed(_DECISION)}),
         "model": record(STAMP | {
             "previous": TEXT_OR_NULL, "shadow": TEXT_OR_NULL,
             "dataset": TEXT, "lineage": ANY, "libraries": ANY, "review": ANY, "headline": TEXT, "plan_hash": TEXT,
@@ -180,6 +192,8 @@ def _of_machines(served: Served, max_rows: int) -> dict[str, Schema]:
                                  "machines": listed(listed_risk)}),
         "machine": record(STAMP | listed_risk["properties"] | {
             "reasons": listed(ANY), "history": ANY, "sensors": ANY, "alarms": listed(alarm),
+            "faults": listed(record({"sensor": TEXT, "fault": {"enum": ["silent", "stuck", "unit"]}, "since": TEXT,
+                                     "text": TEXT})),
             "records": record(dict.fromkeys(RECORD_TABLES, listed(entry))),
             "last_maintenance": {"anyOf": [record({"time": time, "component": TEXT}), {"type": "null"}]},
         }, optional=tuple(columns)),

@@ -134,6 +134,7 @@ export async function machine(id, card, since) {
       alarms.find((alarm) => alarm.id === entry.alarm),
     ),
     alarms: alarms.filter((alarm) => !alarm.closed_at),
+    faults: (entry.faults ?? []).map((fault) => fault.text),
     reasons: entry.reasons ?? [],
     components: card.modes
       .map(({ name, mode }) => ({ name: mode, p: entry[`p_${name}`] }))
@@ -152,6 +153,12 @@ export async function machine(id, card, since) {
       .flatMap(([table, records]) => records.map((record) => ({ table, ...record })))
       .sort((a, b) => (a.time < b.time ? 1 : -1)),
   };
+}
+
+// What the monitoring says of the model, and what was decided last.
+export async function watch() {
+  const found = await ask("/v1/decisions?limit=1");
+  return { ...found, decision: found.decisions[0] ?? null };
 }
 
 export const acknowledge = (id, comment) =>

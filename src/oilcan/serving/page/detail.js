@@ -6,8 +6,32 @@ import { history, log } from "./history.js";
 import { badge, stateOf } from "./list.js";
 import { horizon, moment, percent, quantity, range, span, title } from "./words.js";
 
-export function showNothing(said) {
-  replace(byId("detail"), h("p", { class: "empty" }, said));
+export function showNothing(said, watch = null) {
+  replace(byId("detail"), h("p", { class: "empty" }, said), watch && model(watch));
+}
+
+// Whether the forecasts may still be believed: the verdict of the monitoring, and what was decided last.
+function model(watch) {
+  const decision = watch.decision;
+  return box(
+    "The model",
+    h("p", { class: watch.state === "calm" ? "muted" : "old" }, watch.verdict),
+    watch.alerts.length
+      ? h(
+          "ul",
+          {},
+          watch.alerts.map((alert) => h("li", {}, alert.text)),
+        )
+      : null,
+    h(
+      "p",
+      { class: "muted" },
+      decision === null
+        ? "No decision yet."
+        : `Decided on ${new Date(decision.at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}: ` +
+            `${title(decision.action)}, because ${decision.reasons.join("; ")}.`,
+    ),
+  );
 }
 
 // card: what GET /v1/model says (horizon, leadTime, threshold)
@@ -28,6 +52,7 @@ export function show(machine, card, { acknowledge, back }) {
       ),
       age(machine),
     ),
+    machine.faults.map((text) => h("p", { class: "old fault" }, text)),
     machine.alarms.map(strip),
     h("div", { class: "cards" }, riskCard(machine, card), lifeCard(machine), componentCard(machine), machine.stated.map(statedCard)),
     why(machine),

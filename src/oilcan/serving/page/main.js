@@ -11,6 +11,7 @@ const PAST_MS = 14 * 24 * 3600 * 1000;
 const THEMES = ["auto", "light", "dark"];
 let card = null; // what the model is
 let fleet = null; // the last good answer of GET /v1/machines
+let watch = null; // what the monitoring says of the model
 let asked = ""; // when that was, by the clock on the wall
 
 function banner(said) {
@@ -35,6 +36,7 @@ async function refresh() {
   const found = await guarded(() => api.machines(card));
   if (!found) return;
   fleet = found;
+  watch = await guarded(api.watch);
   list.setMachines(found.machines, newest(found.machines));
   asked = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   facts();
@@ -109,7 +111,7 @@ async function openFromAddress({ keep = false } = {}) {
   document.body.classList.toggle("one", Boolean(id));
   list.mark(id);
   if (!id) {
-    showNothing("Choose a machine to see why.");
+    showNothing("Choose a machine to see why.", watch);
     return;
   }
   if (keep && typing()) return;

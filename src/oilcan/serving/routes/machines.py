@@ -16,6 +16,7 @@ from oilcan.serving.http.door import BODY, CALLER
 from oilcan.serving.live.live_service import wall_clock
 from oilcan.serving.live.machine_views import shown_alarm
 from oilcan.serving.routes.services import DirectRoute, service_of
+from oilcan.serving.watch.fault_words import shown_faults
 
 _COMMENT = 2_000            # characters at most
 _LARGEST = 2**63 - 1        # id
@@ -68,7 +69,8 @@ async def machine(request: Request, machine_id: str, asked: Annotated[PastAsked,
                       do="GET /v1/machines lists them.")
     since = live.moments.parse(asked.since, "query.since")
     await service.ask(service.log.flush)          # so that the newest forecast is in the history
-    return answer(await live.machine(machine_id, since))
+    faults = shown_faults(service.watch.known.faults.get(machine_id, ()), service.served.bundle.contract)
+    return answer(await live.machine(machine_id, since) | {"faults": faults})
 
 
 async def alarms(request: Request, asked: Annotated[AlarmsAsked, Query()]) -> Response:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from oilcan.ground.errors import OilcanError, StoreError, StoreUnavailable
 from oilcan.io.stores import Store
+from oilcan.io.stores.tables.decision_table import StoredDecision
 from oilcan.serving.ground.watched_threads import WatchedThread
 from oilcan.serving.model.loaded_bundle import Served
 from oilcan.serving.watch.entry_queue import EntryQueue
@@ -21,6 +22,7 @@ from oilcan.serving.watch.watch_metrics import Samples, unknown
 
 if TYPE_CHECKING:
     from oilcan.monitoring.watch_report import WatchReport
+    from oilcan.params.monitoring import MonitoringParams
     from oilcan.serving.watch.live_counts import LiveCounts, Verdict
     from oilcan.serving.watch.machine_faults import MachineFault
 
@@ -70,6 +72,7 @@ class LiveWatch:
         self.queue = EntryQueue()
         self.known = Known(unknown("monitoring"))
         self.errors, self.seconds, self.behind = 0, 0.0, 0
+        self.decision: StoredDecision | None = None
         self._counts: LiveCounts | None = None
         self._next, self._latest, self._judged_upto = 0.0, time.monotonic(), -1
         self._stop = threading.Event()
@@ -90,6 +93,11 @@ class LiveWatch:
         """Whether no round has ended for so long that what is published cannot be believed."""
         return time.monotonic() - self._latest > _STALE_S
 
+    @property
+    def rules(self) -> "MonitoringParams | None":
+        """The rules that it judges by; None while it judges nothing."""
+        return None if self._counts is None else self._counts.watch.rules
+
     def judge_now(self) -> Known:
         """What is known when all that is in the log now has been judged.
 
@@ -100,7 +108,13 @@ class LiveWatch:
         """
         with self._lock:
             self._next, self._judged_upto = 0.0, -1
-            self._look()
+            try:
+                self._look()
+            except StoreUnavailable:
+                raise
+            except Exception:
+                self._counts = None             # nobody knows what is in them
+                raise
             return self.known
 
     def _round(self) -> bool:
@@ -119,6 +133,7 @@ class LiveWatch:
     def _look(self) -> None:
         """One round: count what is new, and judge if it is time."""
         began = time.thread_time()
+        self.decision = next(iter(self._store.decisions.newest(1)), None)
         counts = self._watched()
         if counts is not None:
             self._follow(counts)
@@ -174,8 +189,9 @@ class LiveWatch:
         began, (_, shadow) = time.monotonic(), self._in_service()
         verdict: Verdict = counts.verdict(shadow.bundle if shadow else None)
         samples = samples_of(verdict, counts.watch, self._clock())
-        faults = ({} if verdict.counted is None else
-                  faults_now(verdict.counted.counts.cells, counts.watch.reference, counts.watch.axis))
+        faults = {} if verdict.counted is None else faults_now(
+            verdict.counted.counts.cells, counts.watch.reference, counts.watch.axis,
+            verdict.report.windows[-1] if verdict.report else None)
         why = "" if verdict.report is not None else "there is no whole window with readings yet"
         self.known = Known(samples, verdict.report, faults, why)
         self._judged_upto = verdict.upto.number

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from oilcan.serving.bodies.instants_json import NO_TIME
 from oilcan.serving.live.live_service import Live, wall_clock
 from oilcan.serving.watch.live_watch import LiveWatch
-from oilcan.serving.watch.watch_metrics import SILENT_FOR, families, unknown
+from oilcan.serving.watch.watch_metrics import ACTIONS, SILENT_FOR, families, unknown
 
 _US: Final = 1_000_000
 _SQLITE: Final = "sqlite:///"
@@ -44,6 +44,11 @@ class Scraped(Collector):
         samples["oilcan_monitoring_behind_entries"] = {(): float(watch.behind)}
         samples["oilcan_monitoring_errors_total"] = {(): float(watch.errors)}
         samples["oilcan_monitoring_seconds_total"] = {(): watch.seconds}
+        decision = watch.decision
+        samples["oilcan_decision_info"] = {(action,): float(decision is not None and decision.action == action)
+                                           for action in ACTIONS}
+        if decision is not None:
+            samples["oilcan_decision_timestamp_seconds"] = {(): decision.at / _US}
         return {name: dict(values) for name, values in samples.items()}
 
     def _service(self) -> dict[str, dict[tuple[str, ...], float]]:

@@ -18,7 +18,7 @@ RULES: Final = ("missing", "outside", "resting", "unit", "silent", "late", "conf
                 "new_kind", "shift", "together", "psi", "wasserstein", "rate")
 SEVERITIES: Final = ("warning", "alert")
 STATES: Final = ("calm", "alert", "unknown")
-WINDOWS: Final = ("last", "current")
+ACTIONS: Final = ("nothing", "collect", "recalibrate", "retrain", "cannot_tell")
 SILENT_FOR: Final = {"1h": 3_600, "6h": 21_600, "1d": 86_400, "7d": 604_800}
 MOST_OPEN: Final = 50                   # open alerts that are listed one by one
 
@@ -157,7 +157,7 @@ TABLE: Final = (
 
     Shown("oilcan_decision_info", "Decision", "gauge", "1 for the action of the newest decision in the store, 0 for "
           "the others; all 0 before the first.", ("action",),
-          ("`nothing`, `collect`, `recalibrate`, `retrain`, `cannot_tell`",)),
+          (", ".join(f"`{action}`" for action in ACTIONS),)),
     Shown("oilcan_decision_timestamp_seconds", "Decision", "gauge", "Moment of the newest decision."),
 )  # fmt: skip
 _BY_NAME: Final = {shown.name: shown for shown in TABLE}

@@ -121,7 +121,13 @@ ALTER TABLE alarms ADD COLUMN finding TEXT;
 ALTER TABLE alarms ADD COLUMN found_at {big};
 """
 
-MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
+_SIXTH: Final = """
+CREATE TABLE decisions (
+    id {serial}, at {big} NOT NULL, decided_by TEXT NOT NULL, action TEXT NOT NULL, reasons TEXT NOT NULL,
+    cause TEXT NOT NULL, detail TEXT NOT NULL);
+"""
+
+MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
 _PAGE: Final = 10_000           # readings of one entry of the log, where they were stored before there was one
 
 _LEDGER: Final = "CREATE TABLE IF NOT EXISTS migrations (number {big} PRIMARY KEY, applied_at {big} NOT NULL)"

@@ -10,7 +10,7 @@ from typing import Final
 from oilcan.ground.errors import StoreError
 from oilcan.io.stores.databases.database import Database, Transaction
 from oilcan.io.stores.tables.audit_table import write_down
-from oilcan.io.stores.values import SCOPES, Scope
+from oilcan.io.stores.values import SCOPES, Scope, includes
 
 _BYTES: Final = 32
 _PREFIX: Final = "oilcan_"              # lets a scanner of leaked secrets know what it has found
@@ -34,7 +34,7 @@ class Key:
         >>> Key("press-line", "write", 0, None, None).allows("read")
         True
         """
-        return self.revoked_at is None and SCOPES.index(self.scope) >= SCOPES.index(scope)
+        return self.revoked_at is None and includes(self.scope, scope)
 
 
 def token_hash(token: str) -> bytes:
