@@ -180,10 +180,9 @@ def test_a_decision_is_written_into_the_store_with_its_reasons(
     assert main(asked) == 0
     said = capsys.readouterr().out
     store = open_store(url)
-    entry = store.audit.entries()[0]
+    decision = store.decisions.newest()[0]
     store.close()
-    assert entry.action == "decide"
-    assert said.startswith(f"{entry.detail['action']}: {entry.detail['reasons'][0]}")
+    assert said.startswith(f"{decision.action}: {decision.reasons[0]}")
 
 
 def test_a_store_that_cannot_be_read_is_cannot_tell(
