@@ -2,10 +2,12 @@
 
 import dataclasses
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from oilcan.contract import Contract, parse_contract
 from oilcan.core.alarms.policy import AlarmPolicy
@@ -14,7 +16,8 @@ from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts
 from oilcan.evaluation.results import Evaluation
 from oilcan.governance import gate
 from oilcan.params.evaluate import EvaluateParams
-from oilcan.params.review import ReviewParams
+from oilcan.params.gate_policy import GatePolicy
+from oilcan.params.section import section
 from oilcan.reports import evaluation_page
 
 START = pd.Timestamp("2024-01-01", tz="UTC")
@@ -88,8 +91,19 @@ EXPLAINED: dict[str, Any] = {"failure": {"metric": "pr_auc", "whole": 0.8, "n": 
     "age": {"loss": 0.02, "spread": 0.01, "words": "Age of the machine"},
     "heat": {"loss": 0.4, "spread": 0.02, "words": "Heat"}}}}
 PARAMS = EvaluateParams(seed=7, bootstrap=40, min_slice_machines=3)
-GATE = ReviewParams(seed=7, bootstrap=40, tolerance_share=0.02, slice_tolerance_share=0.15, min_slice_machines=3,
-                    max_ece=0.5)
+
+
+def gate_policy(*, fewest_machines: int = 5, max_ece: float = 0.05, failures: int = 8) -> GatePolicy:
+    """The committed policy with other limits."""
+    values = yaml.safe_load((Path(__file__).parents[1] / "gate.yaml").read_text(encoding="utf-8"))
+    values["slices"]["fewest_machines"], values["evidence"]["failures"] = fewest_machines, failures
+    for line in values["metrics"]:
+        if line["metric"] == "ece":
+            line["floor"] = max_ece
+    return section(GatePolicy, values, "gate.yaml")
+
+
+GATE = gate_policy(fewest_machines=3, max_ece=0.5)
 
 
 @dataclasses.dataclass(frozen=True)

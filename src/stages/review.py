@@ -2,7 +2,7 @@
 
 Reads   the data-set contract, data/prepared, data/predictions, metrics of evaluate, explain and validate, plots,
         models/model.json, models/bundle, models/champion.json (and the champion's bundle beside it, proven by the
-        digest named there)
+        digest named there), gate.yaml
 Params  review (and compute, which changes no byte)
 Writes  metrics/review.json, metrics/detail/review.json, models/bundle.verdict.json, reports/evaluation.html,
         reports/model_card.md, reports/data_sheet.md
@@ -11,12 +11,15 @@ Writes  metrics/review.json, metrics/detail/review.json, models/bundle.verdict.j
 from collections.abc import Sequence
 
 from oilcan.evaluation.results import Evaluation
-from oilcan.governance import compare, fair_comparison, gate
+from oilcan.governance import gate
 from oilcan.io.bundle import bundle_folder, champion, verdict_file
 from oilcan.io.stage import files, stage, stage_inputs, table_files
-from oilcan.operations.partitioned.champion_forecasts import champion_forecasts
+from oilcan.operations.partitioned.behaviour import behaviour
+from oilcan.operations.partitioned.champion_comparison import compared
 from oilcan.params.compute import ComputeParams
+from oilcan.params.gate_policy import GatePolicy
 from oilcan.params.review import ReviewParams
+from oilcan.params.section import section
 from oilcan.reports import cards, evaluation_page
 
 FIGURES = ("metrics", "data_quality", "slices", "explained", "model")
@@ -25,21 +28,18 @@ FIGURES = ("metrics", "data_quality", "slices", "explained", "model")
 def main(argv: Sequence[str] | None = None) -> None:
     """Review what the arguments name."""
     args = stage.parse(__doc__, "contract", "prepared", "predictions", *FIGURES, "plots", "bundle", "champion",
-                       "decision", "detail", "verdict", "page", "card", "sheet", argv=argv)
+                       "policy", "decision", "detail", "verdict", "page", "card", "sheet", argv=argv)
     p = stage_inputs.read_params(ReviewParams, args.params, "review")
     compute = stage_inputs.read_params(ComputeParams, args.params, "compute")
     contract = stage_inputs.read_contract(args.contract)
     figures = {name: files.read_json(getattr(args, name)) for name in FIGURES}
     predictions = table_files.read_table(args.predictions / "predictions.parquet")
-    machines = table_files.read_table(args.prepared / "machines.parquet")
-    reigning = champion.read_champion(args.champion)
-    judged = bundle_folder.load_bundle(args.bundle)
-    fairness = fair_comparison.fairness(reigning, contract, predictions) if reigning else []
-    is_fair = reigning is not None and all(check.passed for check in fairness)
-    rescored = champion_forecasts(reigning, args.prepared, compute) if reigning and is_fair else None
+    reigning, judged = champion.read_champion(args.champion), bundle_folder.load_bundle(args.bundle)
+    policy = section(GatePolicy, stage_inputs.read_yaml(args.policy), str(args.policy))
 
-    comparisons = compare.against_champion(contract, predictions, machines, rescored, p)
-    verdict = gate.judge(figures["metrics"], figures["data_quality"], comparisons, p, contract.tasks, fairness)
+    both = compared(contract, judged, reigning, args.prepared, predictions, policy=policy, params=p, compute=compute)
+    verdict = gate.judge(figures["metrics"], figures["data_quality"], both.comparisons, policy, contract.tasks,
+                         (*both.fairness, *behaviour(judged, figures["model"].get("monotone", {}))))
     found = Evaluation(figures["metrics"], figures["slices"], table_files.read_csvs(args.plots))
 
     files.write_json({"decision": verdict.decision}, args.decision)

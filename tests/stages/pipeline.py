@@ -38,7 +38,8 @@ def place(folder: Path, name: str, contract: str, files: dict[str, str | bytes])
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     (folder / "models").mkdir()
     shutil.copy(ROOT / "models/champion.json", folder / "models/champion.json")
-    shutil.copy(ROOT / "monitoring.yaml", folder / "monitoring.yaml")
+    for rules in ("monitoring.yaml", "gate.yaml"):
+        shutil.copy(ROOT / rules, folder / rules)
 
 
 def run_stages(folder: Path, name: str, stages: Sequence[str] = STAGES) -> None:

@@ -97,7 +97,7 @@ READS = {
     "reference": ("canonical", "prepared", "features", "model", "monitoring.yaml"),
     "package": ("prepared", "features", "model", "model.json", "reference"),
     "review": ("prepared", "predictions", "detail/evaluate.json", "detail/data_quality.json", "slices.json",
-               "explain.json", "model.json", "plots", "bundle", "champion.json"),
+               "explain.json", "model.json", "plots", "bundle", "champion.json", "gate.yaml"),
     "monitor": ("canonical", "bundle", "reference", "monitoring.yaml"),
 }
 WRITES = {
@@ -223,7 +223,8 @@ def found(plant: Plant, contract: str) -> Plant:
     (plant.folder / "plant.yaml").write_text(contract, encoding="utf-8")
     shutil.copy(ROOT / "params.yaml", plant.folder)
     (plant.folder / "champion.json").write_text('{"bundle": null}\n', encoding="utf-8")
-    shutil.copy(ROOT / "monitoring.yaml", plant.folder / "monitoring.yaml")
+    for rules in ("monitoring.yaml", "gate.yaml"):
+        shutil.copy(ROOT / rules, plant.folder / rules)
     for name, values in SMALL.items():
         plant.params(name, **values)
     values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["train"]

@@ -8,13 +8,15 @@ if TYPE_CHECKING:
 
 
 def register(commands: Any) -> None:
-    """Add `oilcan promote|rollback|status|champion`."""
+    """Add the commands about what is in service."""
     promote = _command(commands, "promote", "approve the model of a commit, tag it, and have the services follow", run)
     promote.add_argument("--approver", required=True, help="your name; audit log and tags keep it")
     promote.add_argument("--reason", required=True, help="why this model goes into service")
     promote.add_argument("--revision", default="HEAD", metavar="COMMIT", help="commit of the model (%(default)s)")
     promote.add_argument("--to", default="production", choices=("reviewed", "approved", "production"),
                          help="last stage to enter (%(default)s)")
+    promote.add_argument("--no-server-check", action="store_true",
+                         help="do not start the real server with the bundle first")
     promote.add_argument("--override", action="store_true", help="promote although the gate said hold or reject")
     back = _command(commands, "rollback", "put the version before into service again, in every service", run_rollback)
     back.add_argument("--approver", required=True, help="your name; audit log and tag keep it")
@@ -44,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
     return _answer(promote(find_root(), approver=args.approver, reason=args.reason, at=datetime.now(UTC),
                            revision=args.revision, to=args.to, override=args.override,
-                           key=os.environ.get("OILCAN_KEY"), say=_say))
+                           server_check=not args.no_server_check, key=os.environ.get("OILCAN_KEY"), say=_say))
 
 
 def run_rollback(args: argparse.Namespace) -> int:

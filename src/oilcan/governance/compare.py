@@ -13,9 +13,12 @@ from oilcan.contract import Contract
 from oilcan.core.judging import bootstrap
 from oilcan.core.judging.class_probabilities import class_probabilities
 from oilcan.core.model.fitted import NUMBER
+from oilcan.governance.event_comparison import Alarms, of_alarms
+from oilcan.governance.gains import gain
 from oilcan.governance.gate import Comparison, NotCompared
 from oilcan.ground.columns import KEY, MACHINE, PART
 from oilcan.ground.errors import DataError
+from oilcan.params.gate_policy import GatePolicy, MetricLine, MetricName
 from oilcan.params.review import ReviewParams
 
 
@@ -30,9 +33,9 @@ class Rival:
     is_event: bool              # average precision; else RMSE
 
     @property
-    def metric(self) -> str:
-        """Name of the metric compared."""
-        return "pr_auc" if self.is_event else "rmse"
+    def metrics(self) -> tuple[MetricName, ...]:
+        """Names of the metrics that can be compared, the headline first."""
+        return ("pr_auc", "brier") if self.is_event else ("rmse",)
 
     def of_rows(self, kept: np.ndarray) -> "Rival":
         """The same for some of the rows."""
@@ -40,8 +43,8 @@ class Rival:
                      self.is_event)
 
 
-def compare(rival: Rival, where: str, *, draws: int, seed: int) -> Comparison | None:
-    """Gain of the challenger as a share of the champion's value, with a 95 % interval.
+def compare(rival: Rival, where: str, line: MetricLine, *, draws: int, seed: int) -> Comparison | None:
+    """Gain of the challenger in one figure, with a 95 % interval.
 
     Returns
     -------
@@ -53,7 +56,9 @@ def compare(rival: Rival, where: str, *, draws: int, seed: int) -> Comparison | 
     >>> target = (rng.random(400) < 0.2).astype(float)
     >>> good, poor = target + rng.normal(0, 0.3, 400), target + rng.normal(0, 3.0, 400)
     >>> machines = np.repeat(np.arange(40), 10)
-    >>> compare(Rival(machines, target, good, poor, True), "test part", draws=50, seed=1).gain_low > 0
+    >>> line = MetricLine(metric="pr_auc", better="higher", floor=None, tolerated=0.02, measure="share", by="interval",
+    ...                   reason="an example of a line")
+    >>> compare(Rival(machines, target, good, poor, True), "test part", line, draws=50, seed=1).gain_low > 0
     True
     """
     known = ~np.isnan(rival.target)
@@ -62,22 +67,22 @@ def compare(rival: Rival, where: str, *, draws: int, seed: int) -> Comparison | 
         return None
     machines, code = np.unique(rival.machine_id, return_inverse=True)
     weights = np.vstack([np.ones(len(machines)), bootstrap.multiplicities(len(machines), draws, seed)])
-    new, old = (_values(rival, forecast, code, weights) for forecast in (rival.challenger, rival.champion))
-    sign = 1.0 if rival.is_event else -1.0
-    gains = sign * (new - old) / np.where(old == 0, np.nan, np.abs(old))
-    low, high = bootstrap.interval(gains[1:]) or (gains[0], gains[0])
-    return Comparison(rival.metric, where, float(old[0]), float(new[0]), float(gains[0]), float(low), float(high))
+    new, old = (_values(rival, forecast, line.metric, code, weights)
+                for forecast in (rival.challenger, rival.champion))
+    return gain(line, new, old, where)
 
 
-def _values(rival: Rival, forecast: np.ndarray, code: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    if rival.is_event:
+def _values(rival: Rival, forecast: np.ndarray, metric: str, code: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    if metric == "pr_auc":
         ranking = bootstrap.Ranking.of(code, rival.target, forecast)
         return np.array([ranking.auc_ap(draw)[1] for draw in weights])
-    return np.sqrt(bootstrap.mean(code, (forecast - rival.target) ** 2, weights))
+    squared = bootstrap.mean(code, (forecast - rival.target) ** 2, weights)
+    return squared if metric == "brier" else np.sqrt(squared)
 
 
 def against_champion(contract: Contract, predictions: pd.DataFrame, machines: pd.DataFrame,
-                     champion: pd.DataFrame | None, params: ReviewParams) -> list[Comparison | NotCompared]:
+                     champion: pd.DataFrame | None, params: ReviewParams, policy: GatePolicy,
+                     alarms: Alarms | None = None) -> list[Comparison | NotCompared]:
     """Comparison of every task on the test part and on its slices, the headline task first.
 
     Parameters
@@ -88,11 +93,15 @@ def against_champion(contract: Contract, predictions: pd.DataFrame, machines: pd
         Canonical table; its columns named by the contract's `slices` divide the rows.
     champion
         Key and forecasts of the champion for the same test rows in the same order; None without a champion.
+    policy
+        Of gate.yaml.
+    alarms
+        What both models' alarms are replayed with; None compares no alarms.
 
     Raises
     ------
     DataError
-        If the rows differ, the champion does not forecast the headline task, or nothing failed in the test part.
+        If the rows differ, or the champion does not forecast the headline task.
     """
     if champion is None:
         return []
@@ -105,11 +114,13 @@ def against_champion(contract: Contract, predictions: pd.DataFrame, machines: pd
             continue
         ending = "" if task == headline else f", task {task}"
         compared = [replace(each, where=each.where + ending, task=task)
-                    for each in everywhere(both, slices_of(contract, machines, both), params)]
-        if not compared and task == headline:
-            raise DataError("review: no failure in the test part, so champion and challenger cannot be compared. "
-                            "Choose a longer test part in the contract (split.test).")
-        done += compared or [NotCompared(task, "nothing to forecast came true in the test part")]
+                    for each in everywhere(both, _slices(contract, task, machines, predictions, both, policy), policy,
+                                           params)]
+        if compared and alarms is not None:
+            compared += [replace(each, where=each.where + ending, task=task)
+                         for each in of_alarms(contract, task, predictions, champion, alarms, policy, params)]
+        done += compared or [NotCompared(task, "nothing to forecast came true in the test part",
+                                        is_deciding=task == headline)]
     return done
 
 
@@ -165,15 +176,34 @@ def slices_of(contract: Contract, machines: pd.DataFrame, of: Rival) -> dict[str
     return rows
 
 
-def everywhere(of: Rival, slices: dict[str, np.ndarray], params: ReviewParams) -> list[Comparison]:
-    """The whole test part first, then each slice with enough machines and a failure; empty if nothing failed."""
-    whole = compare(of, "test part", draws=params.bootstrap, seed=params.seed)
-    if whole is None:
-        return []
+def _slices(contract: Contract, task: str, machines: pd.DataFrame, predictions: pd.DataFrame, of: Rival,
+            policy: GatePolicy) -> dict[str, np.ndarray]:
+    """Rows of the contract's slices, and of each failure mode: its own failures among rows without any."""
+    rows = slices_of(contract, machines, of)
+    if not policy.slices.modes or not of.is_event:
+        return rows
+    test, prefix = predictions[predictions[PART] == "test"].reset_index(drop=True), f"target_{task}__"
+    for column in (str(name) for name in test if str(name).startswith(prefix)):
+        failing = test[column].to_numpy(np.float64) == 1
+        if len(np.unique(of.machine_id[failing])) >= policy.slices.fewest_failures:
+            rows[f"failure mode = {column.removeprefix(prefix)}"] = failing | (of.target == 0)
+    return rows
+
+
+def everywhere(of: Rival, slices: dict[str, np.ndarray], policy: GatePolicy, params: ReviewParams) -> list[Comparison]:
+    """The whole test part first, then each slice with enough machines and a failure; empty if nothing failed.
+
+    Slices are compared by the headline metric alone.
+    """
+    lines = [line for name in of.metrics if (line := policy.line(name)) is not None and line.tolerated is not None]
+    whole = [compare(of, "test part", line, draws=params.bootstrap, seed=params.seed) for line in lines]
+    done = [comparison for comparison in whole if comparison is not None]
+    if not done or lines[0].metric != of.metrics[0]:
+        return done
     parts = {name: of.of_rows(rows) for name, rows in sorted(slices.items())}
     found = [
-        compare(part, name, draws=params.bootstrap, seed=params.seed)
+        compare(part, name, lines[0], draws=params.bootstrap, seed=params.seed)
         for name, part in parts.items()
-        if len(np.unique(part.machine_id)) >= params.min_slice_machines
+        if len(np.unique(part.machine_id)) >= policy.slices.fewest_machines
     ]
-    return [whole, *(replace(comparison, is_slice=True) for comparison in found if comparison is not None)]
+    return [*done, *(replace(comparison, is_slice=True) for comparison in found if comparison is not None)]

@@ -28,6 +28,7 @@ def describe(contract: Contract, training: Training, data: TrainingData, params:
         "hyper_parameters": headline.hyper_parameters,
         "calibration": params.calibration,
         "seed": params.seed,
+        "monotone": dict(params.monotone or {}),
         "plan_hash": data.plan_hash,
         "features": list(data.features),
         "forecasts": [_forecast(done.forecast, training.recipe(done.forecast)) for done in training.finished],

@@ -24,6 +24,7 @@ from oilcan.operations.governing import audit_log
 from oilcan.operations.governing.audit_log import Act
 from oilcan.operations.governing.candidate import Candidate, candidate_at, publish
 from oilcan.operations.governing.rollout import Serving, laggards, listed_services, switch
+from oilcan.operations.governing.server_check import check_server
 
 Say = Callable[[str], None]
 _VERDICT: Final = "models/bundle.verdict.json"
@@ -49,7 +50,8 @@ class Decided:
 
 
 def promote(root: Path, *, approver: str, reason: str, at: datetime, revision: str = "HEAD", to: Stage = "production",
-            override: bool = False, key: str | None = None, say: Say = lambda _: None) -> Decided:
+            override: bool = False, server_check: bool = False, key: str | None = None,
+            say: Say = lambda _: None) -> Decided:
     """Approve the model of a commit, tag it, and have the services follow.
 
     Parameters
@@ -64,6 +66,8 @@ def promote(root: Path, *, approver: str, reason: str, at: datetime, revision: s
         Last stage to enter; the stages before it are entered first.
     override
         Promote although the gate said hold or reject, or compared with another champion.
+    server_check
+        Start the real server with the bundle first, and compare its answers with the batch.
     key
         Of scope `admin`, for the services.
     say
@@ -80,7 +84,11 @@ def promote(root: Path, *, approver: str, reason: str, at: datetime, revision: s
     tags = model_tags.model_tags(root, [candidate.dataset])
     refuse(candidate, tags, root, approver=approver, override=override)
     say("prove the bundle")
-    publish(root, candidate)
+    folder = publish(root, candidate)
+    server = "not checked"
+    if server_check:
+        say("start the server with it")
+        server = check_server(folder)
     say("record the verdict")
     record_verdict(root, revision, at=at)
     say("record the approval")
@@ -88,7 +96,7 @@ def promote(root: Path, *, approver: str, reason: str, at: datetime, revision: s
     log = audit_log.entries(root)
     announced = stage_order.unfinished(log, candidate.dataset)
     if announced is None or announced.kind != "approval" or announced.commit != candidate.commit:
-        more = {"verdict": candidate.verdict.decision, "override": override}
+        more = {"verdict": candidate.verdict.decision, "override": override, "server": server}
         announced = _announce(root, "approval", candidate.dataset, candidate.commit, candidate.bundle, names, approver,
                               reason, at, more) if names else None
     return _carry_out(root, candidate.dataset, announced, candidate.commit, at, key, approver, say)
@@ -108,9 +116,9 @@ def roll_back(root: Path, *, dataset: str, by: str, reason: str, at: datetime, t
     OilcanError
         If there is nothing to go back to.
     """
+    say("record the rollback")
     announced = stage_order.unfinished(audit_log.entries(root), dataset)
     if announced is None or announced.kind != "rollback":
-        say("record the rollback")
         tags = model_tags.model_tags(root, [dataset])
         goal, now = _goal(tags, dataset, to), stage_order.in_service(tags)
         if now is None or goal.commit != now.commit:

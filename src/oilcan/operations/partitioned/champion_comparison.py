@@ -1,0 +1,49 @@
+"""The champion re-scored on a new model's test rows, and compared with it, if that is fair."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from oilcan.contract import Contract
+from oilcan.core.bundle.bundle import Bundle
+from oilcan.governance.compare import against_champion
+from oilcan.governance.event_comparison import Alarms
+from oilcan.governance.fair_comparison import fairness
+from oilcan.governance.gate import Check, Comparison, NotCompared
+from oilcan.io.stage import table_files
+from oilcan.operations.partitioned.champion_forecasts import champion_forecasts
+from oilcan.params.compute import ComputeParams
+from oilcan.params.gate_policy import GatePolicy
+from oilcan.params.review import ReviewParams
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Whether champion and challenger may be compared on these rows, and by how much they differ."""
+
+    fairness: Sequence[Check]
+    comparisons: Sequence[Comparison | NotCompared]
+
+
+def compared(contract: Contract, judged: Bundle, champion: Bundle | None, prepared: Path, predictions: pd.DataFrame, *,
+             policy: GatePolicy, params: ReviewParams, compute: ComputeParams) -> Compared:
+    """Every comparison that the policy asks for; none without a champion, or where it would not be fair.
+
+    Parameters
+    ----------
+    judged
+        The challenger's bundle.
+    prepared, predictions
+        Folder of the pipeline, and the challenger's forecasts.
+    """
+    if champion is None:
+        return Compared((), ())
+    conditions = fairness(champion, contract, predictions)
+    if not all(check.passed for check in conditions):
+        return Compared(conditions, ())
+    rescored = champion_forecasts(champion, prepared, compute)
+    machines, failures = (table_files.read_table(prepared / f"{name}.parquet") for name in ("machines", "failures"))
+    alarms = Alarms(failures, machines, judged.fitted.policies(), champion.fitted.policies())
+    return Compared(conditions, against_champion(contract, predictions, machines, rescored, params, policy, alarms))
