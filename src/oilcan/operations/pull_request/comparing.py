@@ -17,9 +17,12 @@ from oilcan.ground.columns import KEY, PART
 from oilcan.ground.errors import DataError, OilcanError
 from oilcan.io.repository.dvc_command import call_dvc, printed
 from oilcan.io.repository.git_plumbing import git
+from oilcan.io.stage.dvc_files import parse_yaml
 from oilcan.operations.governing import audit_log
 from oilcan.operations.pull_request.revisions import Commit
+from oilcan.params.gate_policy import GatePolicy
 from oilcan.params.review import ReviewParams
+from oilcan.params.section import section
 
 METRICS: Final = "metrics/evaluate.json"
 _OUTPUTS: Final = ("data/raw", "data/canonical", "data/prepared", "data/features", "data/predictions", "models/model",
@@ -129,7 +132,7 @@ def _compare_forecasts(base: Commit, head: Commit, review: ReviewParams
                 for each, table in zip((base, head), sides, strict=True) if table is not None)
     fleet = _fleet(head, contract)
     paired = differences(fleet, old, new, draws=review.bootstrap, seed=review.seed)
-    return paired, _worse_slices(contract, fleet.machines, old, new, review)
+    return paired, _worse_slices(contract, fleet.machines, old, new, review, _policy(head))
 
 
 def _fleet(commit: Commit, contract: Contract) -> Fleet:
@@ -143,15 +146,21 @@ def _fleet(commit: Commit, contract: Contract) -> Fleet:
     return Fleet(contract=contract, readings=pd.DataFrame(), **tables)
 
 
-def _worse_slices(contract: Contract, machines: pd.DataFrame, old: Forecasts, new: Forecasts, review: ReviewParams
-                  ) -> list[Comparison]:
+def _policy(commit: Commit) -> GatePolicy:
+    """The policy of the gate; that of the checkout for commits that are older than the file."""
+    text = commit.text("gate.yaml") or (commit.root / "gate.yaml").read_text(encoding="utf-8")
+    return section(GatePolicy, parse_yaml(text), "gate.yaml")
+
+
+def _worse_slices(contract: Contract, machines: pd.DataFrame, old: Forecasts, new: Forecasts, review: ReviewParams,
+                  policy: GatePolicy) -> list[Comparison]:
     test = old.predictions[old.predictions[PART] == "test"].reset_index(drop=True)
     champion = test[[name for name in test if name in KEY or str(name).startswith(("p_", "rul_", "value_"))]]
     task = contract.headline()[0]
     both = compare.rival(contract, task, new.predictions, champion)
     if both is None:
         return []
-    found = compare.everywhere(both, compare.slices_of(contract, machines, both), review)
+    found = compare.everywhere(both, compare.slices_of(contract, machines, both), policy, review)
     return [each for each in found if each.is_slice and each.gain_high < 0]
 
 
@@ -167,7 +176,7 @@ def _params(root: Path, base: Commit, head: Commit) -> dict[str, tuple[Any, Any]
 
 
 def _files(root: Path, base: Commit, head: Commit) -> dict[str, list[str]]:
-    kinds = {"contracts": ("datasets/",), "pipeline": ("dvc.yaml", "data/dvc.yaml", "params.yaml", "monitoring.yaml"),
+    kinds = {"contracts": ("datasets/",), "pipeline": ("dvc.yaml", "data/dvc.yaml", "params.yaml", "monitoring.yaml", "gate.yaml"),
              "code": ("src/",), "environment": ("requirements/", "pyproject.toml")}
     paths = git(root, "diff", "--name-only", base.digest, head.digest).splitlines()
     return {kind: [path for path in paths if path.startswith(starts)] for kind, starts in kinds.items()}
