@@ -8,7 +8,8 @@ from typing import Final
 import pandas as pd
 
 from oilcan.contract import UNKNOWN
-from oilcan.core.draft.guess import Group, Name, TableName, about_people, canonical
+from oilcan.core.draft.column_names import Name, about_people, canonical
+from oilcan.core.draft.file_groups import Group, TableName
 from oilcan.core.draft.rhythm import failure_flags, implied
 from oilcan.core.draft.seen import Look, SeenFile, look_at_column
 from oilcan.core.draft.units import described, unit_of
@@ -221,7 +222,7 @@ def _role(table: TableName, group: Group, name: Name, flags: list[Name]) -> tupl
     elif flags and name == flags[0]:
         return "", "guessed: the failure flag"
     elif name in flags:
-        return "ignore", "guessed: tells the failure itself"
+        return "ignore", "guessed: states the failure itself"
     if look.type == "instant" or (look.type == "text" and look.values.nunique() > 50):
         return "ignore", "guessed: left out"
     return ("static", "guessed: never changes within a machine") if _is_static(group, look) else ("", "")

@@ -6,7 +6,8 @@ from typing import Final
 
 import pandas as pd
 
-from oilcan.core.draft.guess import Group, Name, canonical
+from oilcan.core.draft.column_names import Name, canonical
+from oilcan.core.draft.file_groups import Group
 
 _FAILURE: Final = re.compile(r"fail|breakdown|broken|outage|ausfall|stillstand|(^|_)(down|stopped|tripped)(_|$)")
 

@@ -8,9 +8,10 @@ from typing import Final
 
 from oilcan.contract import UNKNOWN
 from oilcan.core.draft.drafted_columns import column_lines, join_lines, names_of, quoted
-from oilcan.core.draft.guess import Group, Guess, TableName, recognise
+from oilcan.core.draft.file_groups import Group, Guess, TableName
 from oilcan.core.draft.rhythm import duration, failure_flags, rhythm, step_of
 from oilcan.core.draft.seen import SeenFile
+from oilcan.core.draft.table_recognition import recognise
 from oilcan.core.draft.units import described
 from oilcan.ground.errors import DataError
 
