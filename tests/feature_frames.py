@@ -1,16 +1,21 @@
 """Small fleets drawn from a seed, a contract for them, and features computed the slow way, by definition."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+from scipy.stats import multivariate_normal
 
 from oilcan.contract import Contract, parse_contract
 from oilcan.core.features.arrays import FLEET_TABLES, Arrays, Tables
+from oilcan.core.features.drift.drift_model import DriftModel
+from oilcan.core.features.families import drift
 from oilcan.core.features.families.registry import FAMILIES
 from oilcan.core.features.learning import learn, merge
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.features.planning.build import build_plan
+from oilcan.core.features.signals.hidden_state import HiddenState
 from oilcan.core.features.signals.regimes import Clusters
 from oilcan.params.featurize import FeaturizeParams
 
@@ -60,6 +65,12 @@ costs: {missed_failure_eur: 9, false_alarm_eur: 1, planned_repair_eur: 2}
 """
 PARAMS = FeaturizeParams(families=[*FAMILIES, "health", "residual"], stats=["mean", "std", "min", "max"], regimes=True,
                          max_regimes=8, lean=True, drop_constant=True)
+
+DRIFT = DriftModel(
+    time_constants=(5.0, 20.0, 80.0), remaining=(2.0, 8.0, 25.0, 70.0), width=(4.0, 9.0, 25.0, 60.0),
+    mean=((0.0, 10.0), (5.0, -20.0)), slope=(((1.0, 0.5), (0.0, 2.0)), ((0.0, 0.0), (-1.0, 3.0))),
+    covariance=(((30.0, 2.0), (2.0, 5.0)), ((90.0, -9.0), (-9.0, 400.0))), log_mean=(3.0, 4.0),
+    log_covariance=((0.5, 0.1), (0.1, 0.8)), cap=40.0)
 
 
 def contract(windows: str = "3h, 10h, 30h") -> Contract:
@@ -114,7 +125,18 @@ def plan_for(tables: Tables, windows: str = "3h, 10h, 30h", **changes: object) -
     known = contract(windows)
     learned = learn(known, tables.telemetry, tables.rows, keep_every=1)
     everything = {name: getattr(tables, name) for name in FLEET_TABLES}
-    return build_plan(known, PARAMS.model_copy(update=changes), merge([learned]), everything)
+    return with_drift(build_plan(known, PARAMS.model_copy(update=changes), merge([learned]), everything))
+
+
+def with_drift(plan: FeaturePlan) -> FeaturePlan:
+    """The plan with a drift model written by hand: four machines have too few lives to learn one."""
+    assert "lives" in plan.without_drift
+    assert plan.health is not None
+    turned = tuple(tuple(weight * (-1) ** at for at, weight in enumerate(row)) for row in plan.health.weight)
+    state = HiddenState(plan.health.sensors, plan.health.offset, tuple(zip(plan.health.weight, turned, strict=True)),
+                        tuple(1.0 + at for at in range(len(plan.health.weight))))
+    facts = SimpleNamespace(has_drift=True, time=plan.time)
+    return replace(plan, state=state, drift=DRIFT, features=(*plan.features, *drift.propose(facts)))
 
 
 def only(plan: FeaturePlan, kind: str) -> FeaturePlan:
@@ -135,6 +157,8 @@ def by_definition(plan: FeaturePlan, kind: str, tables: Tables) -> np.ndarray:
     if isinstance(plan.regimes, Clusters) and plan.health:
         regime = plan.regimes.regime(readings[list(plan.regimes.conditions)].to_numpy())
         counts["health_index"] = np.array(plan.health.precision)[regime]
+        if plan.state:
+            counts["state_1"] = np.array(plan.state.precision)[regime]
     out = []
     for machine, now in tables.rows[["machine_id", "time"]].itertuples(index=False):
         past = (readings["machine_id"] == machine) & (readings["time"] <= now)
@@ -199,6 +223,41 @@ class _Past:
         moved = mean(now.x, now.w) - mean(normal.x, normal.w)
         lived = (self.now - all_times.min()) / pd.Timedelta("1h")
         return moved / max(lived, feature.window) if feature.statistic == "rate" else moved
+
+    def drift(self, feature):
+        """The posterior by the whole joint normal distribution of the readings, cell by cell of the grid."""
+        all_times = self.tables.telemetry.loc[self.tables.telemetry["machine_id"] == self.machine, "time"]
+        begun = max([all_times.min() - pd.Timedelta(microseconds=1), *self._records("maintenance", None),
+                     *self._records("failures", None)])
+        table = pd.DataFrame({"a": self.values["state_1"], "b": self.values["state_2"], "w": self.counts["state_1"],
+                              "s": (self.times - begun) / pd.Timedelta("1h")})[self.times > begun]
+        if feature.statistic == "margin" and len(table.dropna()):
+            table = table.dropna()
+            fade = table.w * np.exp(-((self.now - begun) / pd.Timedelta("1h") - table.s) / 5.0)
+            return DRIFT.mean[0][1] - mean(table.a, fade)
+        table = table.dropna()
+        if not len(table):
+            return np.nan
+        age = (self.now - begun) / pd.Timedelta("1h")
+        cells = [(tau, r, self._log_cell(table, age, tau, r) + np.log(width)) for tau in DRIFT.time_constants
+                 for r, width in zip(DRIFT.remaining, DRIFT.width, strict=True)]
+        tau, r, log = (np.array(each) for each in zip(*cells, strict=True))
+        weight = np.exp(log - log.max()) / np.exp(log - log.max()).sum()
+        r = np.minimum(r, DRIFT.cap)
+        return {"remaining": weight @ r, "doubt": np.sqrt(weight @ r**2 - (weight @ r) ** 2),
+                "constant": np.exp(weight @ np.log(tau))}[feature.statistic]
+
+    @staticmethod
+    def _log_cell(table: pd.DataFrame, age: float, tau: float, r: float) -> float:
+        z = np.array([np.log(tau), np.log(age + r)]) - DRIFT.log_mean
+        log = multivariate_normal.logpdf(z, cov=DRIFT.log_covariance) - z[1]
+        g = np.exp(-(age + r - table.s.to_numpy()) / tau)
+        design = np.column_stack([1 - g, g])
+        for at, column in enumerate(("a", "b")):
+            ends = np.array(DRIFT.mean[at]) + np.array(DRIFT.slope[at]) @ z
+            spread = design @ np.array(DRIFT.covariance[at]) @ design.T + np.diag(1.5 / table.w)
+            log += multivariate_normal.logpdf(table[column], design @ ends, spread)
+        return log
 
     def fleet(self, feature):
         reference = next(r for r in self.plan.fleet if r.sensor == feature.sensor)

@@ -7,7 +7,7 @@ import pydantic
 from oilcan.params.section import Section
 
 FeatureFamily = Literal[
-    "level", "trailing", "ewm", "slope", "early_life", "fleet", "events", "static", "health", "residual"]
+    "level", "trailing", "ewm", "slope", "early_life", "fleet", "events", "static", "health", "residual", "drift"]
 
 
 class FeaturizeParams(Section):

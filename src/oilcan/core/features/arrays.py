@@ -95,10 +95,11 @@ class Arrays:
     def values(self) -> np.ndarray:
         """Readings as the families see them, shape (readings, columns of the plan)."""
         raw = sensor_values(self.readings, [s.name for s in self.plan.sensors], self.plan.categories)
-        return processed(self.plan, raw, self._conditions)
+        return processed(self.plan, raw, self.conditions)
 
     @cached_property
-    def _conditions(self) -> np.ndarray:
+    def conditions(self) -> np.ndarray:
+        """Operating conditions of the regimes at the readings, shape (readings, conditions)."""
         regimes = self.plan.regimes
         return sensor_values(self.readings, list(regimes.conditions) if regimes else [], ())
 
@@ -108,7 +109,7 @@ class Arrays:
         if health is None or health.is_even or self.column(NAME) not in columns:
             return None
         out = np.ones((len(self.machine), len(columns)))
-        regime = regime_of(self.plan.regimes, self._conditions)
+        regime = regime_of(self.plan.regimes, self.conditions)
         out[:, columns.index(self.column(NAME))] = np.array(health.precision)[regime]
         return out
 

@@ -46,6 +46,8 @@ class Facts:
         Event table -> codes, components or modes seen before the end of training.
     only_life
         Whether remaining life is the only forecast.
+    has_drift
+        Whether the drift of the hidden state is part of the plan.
     regular_start
         Whether machines started together, so that elapsed time is only a date.
     """
@@ -61,6 +63,7 @@ class Facts:
     fleet: tuple[FleetReference, ...]
     regular_start: bool
     only_life: bool
+    has_drift: bool = False
 
     @property
     def is_wide(self) -> bool:

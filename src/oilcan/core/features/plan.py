@@ -11,13 +11,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from oilcan.core.features.drift.drift_model import DriftModel
 from oilcan.core.features.signals.health_index import NAME, Health
+from oilcan.core.features.signals.hidden_state import HiddenState
 from oilcan.core.features.signals.regimes import Clusters
 from oilcan.core.features.signals.residuals import Residuals
 from oilcan.core.features.signals.surface import Surface
 from oilcan.ground.errors import IntegrityError
 
-VERSION: Final = 4            # 3 had no words by field, only descriptions
+VERSION: Final = 5            # 4 had no hidden state
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,9 @@ class FeaturePlan:
     residuals
         Differences between normalised sensors and their prediction from the others, as further sensors; None for not
         at all.
+    state, drift
+        How the normalised sensors become the hidden state, and what its drift says about the remaining life; None
+        where `without_drift` says why not.
     """
 
     dataset: str
@@ -132,6 +137,9 @@ class FeaturePlan:
     fleet: tuple[FleetReference, ...] = ()
     health: Health | None = None
     residuals: Residuals | None = None
+    state: HiddenState | None = None
+    drift: DriftModel | None = None
+    without_drift: str = ""
     reference: float = 0.0
     version: int = VERSION
 
@@ -142,9 +150,10 @@ class FeaturePlan:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the sensors that families see: those read, then residuals, last the health index."""
+        """Names of the sensors that families see: those read, residuals, the hidden state, last the health index."""
         residuals = self.residuals.names if self.residuals else ()
-        return (*(sensor.name for sensor in self.sensors), *residuals, *([NAME] if self.health else []))
+        states = self.state.names if self.state else ()
+        return (*(sensor.name for sensor in self.sensors), *residuals, *states, *([NAME] if self.health else []))
 
     @property
     def hash(self) -> str:
@@ -191,6 +200,9 @@ def _read(values: Any) -> FeaturePlan:
         fleet=tuple(FleetReference(**_frozen(entry)) for entry in values["fleet"]),
         health=None if values["health"] is None else Health(**_frozen(values["health"])),
         residuals=None if values["residuals"] is None else Residuals(**_frozen(values["residuals"])),
+        state=None if values["state"] is None else HiddenState(**_frozen(values["state"])),
+        drift=None if values["drift"] is None else DriftModel(**_frozen(values["drift"])),
+        without_drift=values["without_drift"],
         reference=values["reference"],
     )  # fmt: skip
     if plan.hash != values.get("hash"):

@@ -7,7 +7,7 @@ from oilcan.core.features.signals.health_index import regime_of
 
 
 def processed(plan: FeaturePlan, raw: np.ndarray, conditions: np.ndarray) -> np.ndarray:
-    """Readings as the families use them: normalised, with residuals and the health index; row by row.
+    """Readings as the families use them: normalised, with residuals, hidden state and health index; row by row.
 
     Parameters
     ----------
@@ -36,6 +36,9 @@ def processed(plan: FeaturePlan, raw: np.ndarray, conditions: np.ndarray) -> np.
     more = [out]
     if plan.residuals is not None:
         more.append(plan.residuals.of(out[:, [place[name] for name in plan.residuals.inputs]]))
+    if plan.state is not None:
+        more.append(plan.state.of(out[:, [place[name] for name in plan.state.sensors]],
+                                  regime_of(plan.regimes, conditions)))
     if plan.health is not None:
         values = out[:, [place[name] for name in plan.health.sensors]]
         more.append(plan.health.index(values, regime_of(plan.regimes, conditions))[:, None])

@@ -10,6 +10,7 @@ from oilcan.core.online.state.averages import Averages
 from oilcan.core.online.state.life_normals import Lives, periods_of
 from oilcan.core.online.state.record_log import Records
 from oilcan.core.online.state.static_values import Statics
+from oilcan.core.online.state.wear_sums import WearSums
 from oilcan.core.online.state.window_groups import Sliding
 from oilcan.core.timeline.lookup import window_units
 from oilcan.ground.time_units import UNITS_PER_TICK
@@ -33,6 +34,7 @@ class Parts:
     averages: Averages
     lives: Lives
     records: Records
+    wear: WearSums
     statics: Statics
 
     @classmethod
@@ -44,13 +46,16 @@ class Parts:
         by_kind = {kind: [f for f in plan.features if f.kind == kind] for kind in ("ewm", "early_life", "events")}
         even = plan.health is None or plan.health.is_even
         periods = periods_of(by_kind["early_life"], sensors.index, window_units(plan.reference, per_tick))
+        wear = WearSums(plan, per_tick)
         return cls(
             plan, sensors, per_tick, inputs,
             sliding=Sliding(plan.features, sensors.index, per_tick, None if even else NAME),
             averages=Averages([sensors.index(f.sensor) for f in by_kind["ewm"]],
                               [f.window or 0.0 for f in by_kind["ewm"]], per_tick),
             lives=Lives(periods, per_tick),
-            records=Records(by_kind["events"], restarts=any(period.name == "renewed" for period in periods)),
+            records=Records(by_kind["events"],
+                            restarts=wear.is_used or any(period.name == "renewed" for period in periods)),
+            wear=wear,
             statics=Statics(plan, inputs.static),
         )  # fmt: skip
 

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from oilcan.core.features.families.drift import statistics
 from oilcan.core.features.families.early_life import PERIODS, moved
 from oilcan.core.features.plan import Feature
 from oilcan.core.online.compiled_plan import Parts
@@ -63,6 +64,21 @@ def early_life(parts: Parts, features: list[Feature]) -> Columns:
         out[:, drifts] = moved(means[:, normal[drifts]], means[:, early])
         if trends:
             out[:, trends] = view.normals("slope")[:, normal[trends]]
+        return out
+
+    return columns
+
+
+def drift(parts: Parts, features: list[Feature]) -> Columns:
+    """What the drift of the hidden state says, where the present life has a reading."""
+    model, names = parts.plan.drift, [f.statistic for f in features]
+    assert model is not None        # noqa: S101 - else there is no such feature
+
+    def columns(view: View) -> np.ndarray:
+        out = np.full((len(view.slots), len(features)), np.nan)
+        at = np.flatnonzero((view.began == view.state["began"]) & (view.now != NONE))
+        sums = parts.wear.at({name: each[at] for name, each in view.state.items()}, view.now[at])
+        out[at] = statistics(model, view.since(view.began)[at], sums, names)
         return out
 
     return columns
@@ -123,6 +139,7 @@ ONLINE: Final[dict[str, Callable[[Parts, list[Feature]], Columns]]] = {
     "ewm": ewm,
     "slope": trailing,
     "early_life": early_life,
+    "drift": drift,
     "fleet": fleet,
     "events": events,
     "static": static,

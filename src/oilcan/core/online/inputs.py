@@ -107,9 +107,12 @@ class Inputs:
         raw, conditions = (np.array([found[name] for name in each]).reshape(len(each), len(values)).T
                            for each in ([s.name for s in self._plan.sensors], regimes.conditions if regimes else ()))
         out = processed(self._plan, raw, conditions)
-        if health is None or health.is_even:
+        state = self._plan.state
+        if (health is None or health.is_even) and state is None:
             return Processed(out)
-        return Processed(out, np.array(health.precision)[regime_of(regimes, conditions)])
+        regime = regime_of(regimes, conditions)
+        return Processed(out, None if health is None or health.is_even else np.array(health.precision)[regime],
+                         None if state is None else np.array(state.precision)[regime])
 
     def _ticks(self, time: np.ndarray) -> np.ndarray:
         return time.astype(np.float64) / self._per_tick

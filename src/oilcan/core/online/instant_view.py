@@ -37,13 +37,17 @@ class View:
         """Time of the last record of each key, shape (m, keys)."""
         return self.records.last()
 
+    @cached_property
+    def began(self) -> np.ndarray:
+        """The instant after which the present life began, shape (m,)."""
+        if LIVES not in self.parts.records.keys:
+            return self.state["began"]
+        renewed = self.last[:, self.parts.records.keys[LIVES]]
+        return np.where(renewed == NONE, self.state["first"] - 1, renewed)
+
     def normals(self, name: str) -> np.ndarray:
         """A statistic of every reference period, shape (m, places); see `Lives.place`."""
-        parts, began = self.parts, self.state["began"]
-        if LIVES in parts.records.keys:
-            renewed = self.last[:, parts.records.keys[LIVES]]
-            began = np.where(renewed == NONE, self.state["first"] - 1, renewed)
-        found = ((statistic(each, name), each.mean.shape) for each in parts.lives.at(self.state, began))
+        found = ((statistic(each, name), each.mean.shape) for each in self.parts.lives.at(self.state, self.began))
         return np.concatenate([np.broadcast_to(one, shape) for one, shape in found], axis=1)
 
     def static(self, column: str) -> np.ndarray:

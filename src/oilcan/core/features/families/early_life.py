@@ -130,24 +130,45 @@ def renewals(arrays: "Arrays", *tables: "pd.DataFrame") -> tuple[np.ndarray, np.
     return pairs[:, 0], pairs[:, 1]
 
 
-def _period(arrays: "Arrays", columns: list[int], stat: str) -> Moments:
-    """Moments of the reference period of the life that each row is in, as far as it has come."""
-    length = ENDLESS if stat == "life" else window_units(arrays.plan.reference, arrays.per_tick)
-    tables = (arrays.tables.maintenance, arrays.tables.failures) if stat == "renewed" else ()
+def lives(arrays: "Arrays", *tables: "pd.DataFrame") -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Number of the life of each reading and the instant after which it began, then both of each forecast row.
+
+    Parameters
+    ----------
+    tables
+        Records that begin a new life.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from oilcan.core.features.arrays import Arrays, Tables
+    >>> from oilcan.core.features.plan import FeaturePlan, Sensor
+    >>> table = pd.DataFrame({"machine_id": "m1", "time": [0, 1, 2, 3], "v": 1.0})
+    >>> plan = FeaturePlan("pumps", 1, "cycle", (), (Sensor("v", "bar", "Pressure", "plain"),))
+    >>> repairs = pd.DataFrame({"machine_id": ["m1"], "time": [1]})
+    >>> number, began, *_ = lives(Arrays(plan, Tables(table, table, *[table.iloc[:0]] * 4)), repairs)
+    >>> number, began
+    (array([0, 0, 1, 1]), array([-1, -1,  1,  1]))
+    """
     machine, time = renewals(arrays, *tables) if tables else (np.zeros(0, np.int64), np.zeros(0, np.int64))
-    lives = Timeline(machine, time)
+    timeline = Timeline(machine, time)
     before = np.searchsorted(machine, np.arange(len(arrays.ids)))
     origin = arrays.time[arrays.first] - 1
 
     def life(codes: np.ndarray, instants: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Number of the life, over all machines, and the instant after which it began."""
-        seen = lives.until(codes, instants, inclusive=False)
+        seen = timeline.until(codes, instants, inclusive=False)
         begun = np.append(time, 0)[np.maximum(seen - 1, 0)] if len(time) else np.zeros(len(codes), np.int64)
         return seen + codes, np.where(seen > before[codes], begun, origin[codes])
 
-    number, began = life(arrays.machine, arrays.time)
+    return *life(arrays.machine, arrays.time), *life(arrays.row_machine, arrays.row_time)
+
+
+def _period(arrays: "Arrays", columns: list[int], stat: str) -> Moments:
+    """Moments of the reference period of the life that each row is in, as far as it has come."""
+    length = ENDLESS if stat == "life" else window_units(arrays.plan.reference, arrays.per_tick)
+    tables = (arrays.tables.maintenance, arrays.tables.failures) if stat == "renewed" else ()
+    number, began, row_number, row_began = lives(arrays, *tables)
     inside = np.flatnonzero(arrays.time <= began + length)
-    row_number, row_began = life(arrays.row_machine, arrays.row_time)
     until = np.minimum(arrays.row_time, row_began + length)
     last = arrays.timeline.until(arrays.row_machine, until, inclusive=True) - 1
     valid = (arrays.end >= 0) & (last >= 0)

@@ -12,7 +12,7 @@ import numpy as np
 
 from oilcan.core.features.arrays import Arrays
 from oilcan.core.features.facts import Facts
-from oilcan.core.features.families import early_life, events, ewm, fleet, level, slope, static, trailing
+from oilcan.core.features.families import drift, early_life, events, ewm, fleet, level, slope, static, trailing
 from oilcan.core.features.plan import Feature
 
 
@@ -31,6 +31,7 @@ FAMILIES: Final[dict[str, FeatureFamily]] = {
     "ewm": FeatureFamily(ewm.propose, ewm.compute),
     "slope": FeatureFamily(slope.propose, slope.compute),
     "early_life": FeatureFamily(early_life.propose, early_life.compute),
+    "drift": FeatureFamily(drift.propose, drift.compute),
     "fleet": FeatureFamily(fleet.propose, fleet.compute),
     "events": FeatureFamily(events.propose, events.compute),
     "static": FeatureFamily(static.propose, static.compute, timeless=True),

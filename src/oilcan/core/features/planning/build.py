@@ -27,6 +27,7 @@ from oilcan.core.features.planning.usable import (
     static_columns,
     text_columns,
 )
+from oilcan.core.features.planning.wear import learn_wear
 from oilcan.core.features.signals.regimes import Clusters, learn_regimes
 from oilcan.core.features.signals.surface import Surface
 from oilcan.ground.columns import MACHINE
@@ -73,6 +74,7 @@ def build_plan(
     conditions = sensor_values(learned.sample, list(regimes.conditions) if regimes else [], ())
     health = compound.learn_index(contract, params, learned.sample, values, conditions, regimes)
     residuals = compound.learn_cross_sensor_residuals(contract, params, learned.sample, values)
+    state, drift, without_drift = learn_wear(contract, params, learned, fleet, values, conditions, regimes, health)
     facts = Facts(
         time=plan_time(contract.time.kind, contract.time.unit), params=params,
         windows=tuple(sorted({window.ticks for window in contract.rows.windows})),
@@ -81,7 +83,7 @@ def build_plan(
         statics=statics, kinds=event_kinds(fleet, learned), categories=categories,
         fleet=_fleet(params, learned.sample, machines, values, categories, statics),
         regular_start=starts_together(contract, learned),
-        only_life=all(task.kind == "rul" for task in contract.tasks.values()),
+        only_life=all(task.kind == "rul" for task in contract.tasks.values()), has_drift=drift is not None,
     )  # fmt: skip
     timed = contract.time.kind != "none"
     proposed = [feature for kind, family in FAMILIES.items() if kind in params.families and (timed or family.timeless)
@@ -92,7 +94,8 @@ def build_plan(
     return FeaturePlan(
         dataset=contract.name, contract_version=contract.version, time=facts.time,
         features=tuple(proposed), sensors=sensors, regimes=regimes, categories=categories, fleet=facts.fleet,
-        health=health, residuals=residuals, reference=max(facts.windows, default=0.0),
+        health=health, residuals=residuals, state=state, drift=drift, without_drift=without_drift,
+        reference=max(facts.windows, default=0.0),
     )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ def learn_index(
     conditions
         Of the sample, those of the regimes.
     """
-    values = _mostly_there(values)
+    values = mostly_there(values)
     if "health" not in params.families or not values or sample[LIFE_LEFT].isna().all():
         return None
     windows = sorted(window.ticks for window in contract.rows.windows)
@@ -47,7 +47,7 @@ def learn_index(
     decay = np.where(goes_on, np.exp2(-np.where(goes_on, step, 0.0) / (windows[len(windows) // 2] / 2)), 0.0)
     return learn_health(
         np.column_stack(list(values.values())), regime_of(regimes, conditions),
-        in_unit(1.0, contract.time.lengths) * sample[LIFE_LEFT].clip(upper=_cap(contract)).to_numpy(), decay,
+        in_unit(1.0, contract.time.lengths) * sample[LIFE_LEFT].clip(upper=cap_of(contract)).to_numpy(), decay,
         sensors=list(values), unit=contract.time.lengths,
     )  # fmt: skip
 
@@ -64,10 +64,10 @@ def learn_cross_sensor_residuals(
     sample, values
         As for `learn_index`.
     """
-    values = _mostly_there(values)
+    values = mostly_there(values)
     if "residual" not in params.families or not values or contract.time.kind == "none":
         return None
-    near = _cap(contract) or NEAR * max(window.ticks for window in contract.rows.windows)
+    near = cap_of(contract) or NEAR * max(window.ticks for window in contract.rows.windows)
     return learn_residuals(np.column_stack(list(values.values())), ~(sample[LIFE_LEFT].to_numpy() < near),
                            sensors=list(values))
 
@@ -104,12 +104,13 @@ def spread(column: np.ndarray) -> float:
     return float(there.std()) if len(there) else 0.0
 
 
-def _mostly_there(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def mostly_there(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Sensors that vary and are missing in less than half of the sample."""
     return {name: column for name, column in values.items()
             if spread(column) > 0 and np.isnan(column).mean() < MOSTLY_THERE}
 
 
-def _cap(contract: Contract) -> float | None:
+def cap_of(contract: Contract) -> float | None:
     """Of the remaining life that the index is learned from [ticks]."""
     cap = next((task.cap for task in contract.tasks.values() if task.kind == "rul"), None)
     return cap.ticks if cap else None

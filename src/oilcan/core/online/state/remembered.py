@@ -21,7 +21,8 @@ class Recursion:
     def rows(self) -> Rows:
         """State of no machines."""
         return Rows(first=np.array(NONE), newest=np.array(NONE), level=np.full(len(self._parts.sensors), np.nan),
-                    **self._parts.inputs.empty, **self._parts.averages.empty, **self._parts.lives.empty)
+                    **self._parts.inputs.empty, **self._parts.averages.empty, **self._parts.lives.empty,
+                    **self._parts.wear.empty)
 
     def absorb(self, state: Taken, block: Block) -> tuple[Taken, Processed]:
         """State after the readings, and the readings processed.
@@ -36,7 +37,9 @@ class Recursion:
         began = self._parts.records.lives(block.slots, block.newest)
         after = {"first": first, "newest": block.newest, "level": processed.values[block.ends - 1], **held}
         after |= self._parts.averages.absorb(state, block, processed)
-        after |= self._parts.lives.absorb(state, block, processed, first, np.where(began == NONE, first - 1, began))
+        began = np.where(began == NONE, first - 1, began)
+        after |= self._parts.lives.absorb(state, block, processed, first, began)
+        after |= self._parts.wear.absorb(state, block, processed, began)
         return after, processed
 
     def process(self, state: Taken, block: Block) -> tuple[Processed, Taken]:

@@ -16,10 +16,13 @@ class Processed:
         Shape (n, sensors), NaN where missing.
     precision
         What a reading of the health index counts, shape (n,); None where all count 1, as other sensors do.
+    state_precision
+        What a reading of the hidden state counts, shape (n,); None where all count 1.
     """
 
     values: np.ndarray
     precision: np.ndarray | None = None
+    state_precision: np.ndarray | None = None
 
     def weights(self, columns: Sequence[int]) -> np.ndarray | None:
         """What readings of some columns count, shape (n, columns); None where all count 1."""
@@ -30,7 +33,8 @@ class Processed:
 
     def where(self, kept: np.ndarray) -> "Processed":
         """Some of the readings; `kept` has shape (n,), bool."""
-        return Processed(self.values[kept], None if self.precision is None else self.precision[kept])
+        return Processed(self.values[kept], *(None if each is None else each[kept]
+                                              for each in (self.precision, self.state_precision)))
 
 
 def weights_of(precision: np.ndarray, is_health: Sequence[bool]) -> np.ndarray:

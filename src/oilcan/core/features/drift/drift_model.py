@@ -1,0 +1,218 @@
+"""How long will it still run? The posterior of the remaining life, given all readings of a life so far.
+
+Towards a failure at age T the hidden state follows
+
+    x(s) = start (1 - g) + end g + noise / sqrt(precision),      g = exp(-(T - s) / tau)
+
+with one time constant tau per life. Over lives, `start` and `end` of each direction have a joint normal
+distribution whose mean is linear in log tau and log T; log tau and log T are jointly normal. For each pair of tau
+and remaining life r on a grid the likelihood of the readings so far is that of a linear model with two unknowns per
+direction. It needs only sums over the readings that are updated one reading at a time (`DriftSums`).
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+TEMPER: Final = 1.5     # the likelihood is divided by this: real lives follow the curve only roughly
+AT_ONCE: Final = 64     # rows whose grids are computed together: they stay in the processor's cache
+
+Vector = tuple[float, ...]
+Matrix = tuple[Vector, ...]
+
+
+@dataclass(frozen=True)
+class DriftModel:
+    """The population of lives, and the grid on which the posterior is computed; k directions.
+
+    Parameters
+    ----------
+    time_constants, remaining, width
+        Grid: tau, remaining life r and the width of the cell of each r [ticks].
+    mean, slope, covariance
+        Of (start, end) per direction, shapes (k, 2), (k, 2, 2), (k, 2, 2); `slope` is by log tau and log T, from
+        `log_mean`. The first direction is the one in which ends differ least: the failure margin.
+    log_mean, log_covariance
+        Of (log tau, log T), shapes (2,), (2, 2).
+    cap
+        Remaining life counts as at most this [ticks]; None for no cap.
+    """
+
+    time_constants: Vector
+    remaining: Vector
+    width: Vector
+    mean: Matrix
+    slope: tuple[Matrix, ...]
+    covariance: tuple[Matrix, ...]
+    log_mean: Vector
+    log_covariance: Matrix
+    cap: float | None
+
+
+@dataclass(frozen=True)
+class DriftSums:
+    """What the posterior needs of the readings of a life so far, for m lives.
+
+    Parameters
+    ----------
+    count, level
+        Sums of the precision w and of w x, shapes (m,), (m, k).
+    near, near_square, near_level
+        Sums of w d, w d^2 and w d x, where d = exp(-(now - time) / tau) fades with the age of a reading; shapes
+        (m, taus), (m, taus), (m, taus, k).
+    """
+
+    count: np.ndarray
+    level: np.ndarray
+    near: np.ndarray
+    near_square: np.ndarray
+    near_level: np.ndarray
+
+    @property
+    def state(self) -> np.ndarray:
+        """The state at the end, shape (m, k): the mean that fades with the shortest time constant."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(self.near_level[:, 0] / self.near[:, :1])
+
+    def of(self, at: np.ndarray | slice) -> "DriftSums":
+        """Of some lives."""
+        return DriftSums(self.count[at], self.level[at], self.near[at], self.near_square[at], self.near_level[at])
+
+    def aged(self, gap: np.ndarray, time_constants: Vector | np.ndarray) -> "DriftSums":
+        """The same readings, some ticks later; shape of `gap` (m,)."""
+        left = np.exp(-gap[:, None] / np.asarray(time_constants))
+        return DriftSums(self.count, self.level, self.near * left, self.near_square * left * left,
+                         self.near_level * left[:, :, None])
+
+
+def posterior(model: DriftModel, age: np.ndarray, sums: DriftSums) -> np.ndarray:
+    """Mean and standard deviation of the remaining life, and the time constant (geometric mean) [ticks].
+
+    Parameters
+    ----------
+    age
+        Of each life [ticks], shape (m,), above 0.
+
+    Returns
+    -------
+    Shape (m, 3); NaN for a life without a reading.
+
+    Examples
+    --------
+    A life of 200 ticks whose state grows with a time constant of 40; 30 ticks before its end:
+
+    >>> model = DriftModel((20.0, 40.0, 80.0), (10.0, 30.0, 60.0, 100.0), (20.0, 25.0, 35.0, 45.0), ((0.0, 50.0),),
+    ...                    (((0.0, 0.0), (0.0, 0.0)),), (((4.0, 0.0), (0.0, 9.0)),), (3.7, 5.3),
+    ...                    ((0.3, 0.0), (0.0, 0.1)), None)
+    >>> age, tau = np.arange(1.0, 171.0), np.array(model.time_constants)
+    >>> state = 50 * np.exp(-(200 - age) / 40)
+    >>> fade = np.exp(-(170 - age)[:, None] / tau)
+    >>> sums = DriftSums(np.array([170.0]), np.array([[state.sum()]]), fade.sum(0)[None], (fade**2).sum(0)[None],
+    ...                  (fade * state[:, None]).sum(0)[None, :, None])
+    >>> posterior(model, np.array([170.0]), sums).round(1)
+    array([[30.,  0., 40.]])
+    """
+    out = np.empty((len(age), 3))
+    for begin in range(0, len(age), AT_ONCE):
+        some = slice(begin, begin + AT_ONCE)
+        out[some] = _few(model, age[some], sums.of(some))
+    out[~(sums.count > 0)] = np.nan
+    return out
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What the readings say about (start, end) of one direction, at each cell of a grid; shapes of the grid.
+
+    Parameters
+    ----------
+    log_evidence
+        Logarithm of the likelihood, up to what no cell changes.
+    start, end
+        Means.
+    start_variance, both_covariance, end_variance
+        Of their error.
+    """
+
+    log_evidence: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+    start_variance: np.ndarray
+    both_covariance: np.ndarray
+    end_variance: np.ndarray
+
+
+def ends_of(model: DriftModel, z: tuple[np.ndarray, np.ndarray], moments: "Moments", at: int) -> Ends:
+    """Start and end of one direction given tau and T.
+
+    Parameters
+    ----------
+    z
+        log tau and log T, less their means, to be broadcast to the grid.
+    moments
+        Of the readings at each cell of the grid.
+    at
+        Which direction.
+    """
+    precision = np.linalg.inv(np.array(model.covariance[at]))
+    (l00, l01), l11 = precision[0], precision[1, 1]
+    (a, b), slope = model.mean[at], model.slope[at]
+    start = a + slope[0][0] * z[0] + slope[0][1] * z[1]
+    end = b + slope[1][0] * z[0] + slope[1][1] * z[1]
+    p0, p1 = l00 * start + l01 * end, l01 * start + l11 * end
+    h0, h1 = p0 + moments.to_start[at], p1 + moments.to_end[at]
+    m00, m01, m11 = l00 + moments.start, l01 + moments.both, l11 + moments.end
+    determinant = m00 * m11 - m01 * m01
+    mean0, mean1 = (m11 * h0 - m01 * h1) / determinant, (m00 * h1 - m01 * h0) / determinant
+    evidence = 0.5 * (mean0 * h0 + mean1 * h1 - start * p0 - end * p1 - np.log(determinant))
+    return Ends(evidence, mean0, mean1, m11 / determinant, -m01 / determinant, m00 / determinant)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """The normal equations of (start, end) at each cell of a grid, tempered.
+
+    Parameters
+    ----------
+    start, both, end
+        Sums of w (1 - g)^2, w (1 - g) g and w g^2.
+    to_start, to_end
+        Per direction the sums of w (1 - g) x and w g x.
+    """
+
+    start: np.ndarray
+    both: np.ndarray
+    end: np.ndarray
+    to_start: list[np.ndarray]
+    to_end: list[np.ndarray]
+
+
+def moments_of(sums: DriftSums, fading: np.ndarray) -> Moments:
+    """At every tau and remaining life; `fading` is exp(-r / tau), shape (taus, remaining)."""
+    near = fading * sums.near[:, :, None]
+    square = fading * fading * sums.near_square[:, :, None]
+    levels = [fading * sums.near_level[:, :, None, at] / TEMPER for at in range(sums.level.shape[1])]
+    return Moments((sums.count[:, None, None] - 2 * near + square) / TEMPER, (near - square) / TEMPER, square / TEMPER,
+                   [sums.level[:, None, None, at] / TEMPER - level for at, level in enumerate(levels)], levels)
+
+
+def _few(model: DriftModel, age: np.ndarray, sums: DriftSums) -> np.ndarray:
+    taus, remaining = np.array(model.time_constants), np.array(model.remaining)
+    log_tau = (np.log(taus) - model.log_mean[0])[None, :, None]
+    log_life = (np.log(age[:, None] + remaining) - model.log_mean[1])[:, None, :]
+    prior = np.linalg.inv(np.array(model.log_covariance))
+    evidence = -0.5 * (prior[0, 0] * log_tau * log_tau + 2 * prior[0, 1] * log_tau * log_life
+                       + prior[1, 1] * log_life * log_life) - log_life + np.log(np.array(model.width))
+    moments = moments_of(sums, np.exp(-remaining / taus[:, None]))
+    for at in range(len(model.mean)):
+        evidence = evidence + ends_of(model, (log_tau, log_life), moments, at).log_evidence
+    flat = evidence.reshape(len(age), -1)
+    weight = np.exp(evidence - flat.max(axis=1)[:, None, None])
+    weight /= weight.sum(axis=(1, 2), keepdims=True)
+    by_life = weight.sum(axis=1)
+    capped = remaining if model.cap is None else np.minimum(remaining, model.cap)
+    mean = (by_life * capped).sum(axis=1)
+    variance = (by_life * capped * capped).sum(axis=1) - mean * mean
+    return np.column_stack([mean, np.sqrt(np.maximum(variance, 0.0)),
+                            np.exp((weight.sum(axis=2) * np.log(taus)).sum(axis=1))])
