@@ -63,6 +63,7 @@ def variants(params: Params) -> list[Variant]:
     return [
         Variant("committed"),
         Variant("all regimes count the same", even=True),
+        Variant("no drift of the hidden state", {"families": [name for name in families if name != "drift"]}),
         Variant("no health index", {"families": [name for name in families if name != "health"]}),
         Variant("no normalising by regime", {"regimes": False}),
         Variant("with cross-sensor residuals", {"families": [*families, "residual"]}),

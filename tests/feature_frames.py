@@ -121,11 +121,16 @@ def _events(rng: np.random.Generator, telemetry: pd.DataFrame, column: str, valu
 
 
 def plan_for(tables: Tables, windows: str = "3h, 10h, 30h", **changes: object) -> FeaturePlan:
-    """The plan learned from a fleet, all families on."""
+    """The plan learned from a fleet, all families on, with a drift model."""
+    return with_drift(build(tables, windows, **changes))
+
+
+def build(tables: Tables, windows: str = "3h, 10h, 30h", **changes: object) -> FeaturePlan:
+    """The plan as it is learned from a fleet."""
     known = contract(windows)
     learned = learn(known, tables.telemetry, tables.rows, keep_every=1)
     everything = {name: getattr(tables, name) for name in FLEET_TABLES}
-    return with_drift(build_plan(known, PARAMS.model_copy(update=changes), merge([learned]), everything))
+    return build_plan(known, PARAMS.model_copy(update=changes), merge([learned]), everything)
 
 
 def with_drift(plan: FeaturePlan) -> FeaturePlan:

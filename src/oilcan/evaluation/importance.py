@@ -27,7 +27,8 @@ _LISTED: Final = 12             # features shuffled alone: the most influential 
 _LIFE_SHARE: Final = 3          # rows of remaining life carry more information: a third of them is enough
 _WORDS: Final = {"errors": "Error codes logged", "maintenance": "Maintenance done", "failures": "Failures so far",
                  "renewals": "Time since it was last as new", "age": "Age of the machine",
-                 "health_index": "Health index over all sensors", "telemetry": "Time watched so far"}
+                 "health_index": "Health index over all sensors", "wear_drift": "Wear over all sensors and its drift",
+                 "telemetry": "Time watched so far"}
 
 
 @dataclass(frozen=True)
