@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
     """Write or print the report."""
     from oilcan.io.repository.repository_root import find_root
     from oilcan.io.stage.files import write_text
-    from oilcan.operations.pull_request.writing import report
+    from oilcan.operations.pull_request.report_text import report
 
     folder = args.out.with_suffix("") if args.out else None
     text, missing = report(find_root(), args.base, args.head, folder)
