@@ -140,7 +140,7 @@ def with_drift(plan: FeaturePlan) -> FeaturePlan:
     turned = tuple(tuple(weight * (-1) ** at for at, weight in enumerate(row)) for row in plan.health.weight)
     state = HiddenState(plan.health.sensors, plan.health.offset, tuple(zip(plan.health.weight, turned, strict=True)),
                         tuple(1.0 + at for at in range(len(plan.health.weight))))
-    facts = SimpleNamespace(has_drift=True, sensors=lambda: [SimpleNamespace(name="health_index", unit="h")])
+    facts = SimpleNamespace(has_drift=True, tick="h")
     return replace(plan, state=state, drift=DRIFT, features=(*plan.features, *drift.propose(facts)))
 
 

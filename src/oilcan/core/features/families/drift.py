@@ -16,7 +16,7 @@ from oilcan.core.features.drift.life_sums import life_sums
 from oilcan.core.features.facts import Facts
 from oilcan.core.features.families.early_life import lives
 from oilcan.core.features.plan import Feature
-from oilcan.core.features.signals import health_index
+from oilcan.core.features.signals.health_index import regime_of
 
 if TYPE_CHECKING:               # names for the reader; the service computes online features without waiting for pandas
     from oilcan.core.features.arrays import Arrays
@@ -34,9 +34,8 @@ STATISTICS: Final = {
 def propose(facts: Facts) -> Iterator[Feature]:
     """All four, where the plan has a drift model."""
     if facts.has_drift:
-        tick = next(sensor.unit for sensor in facts.sensors() if sensor.name == health_index.NAME)
         for name, measure in STATISTICS.items():
-            yield Feature(f"{NAME}_{name}", "drift", NAME, name, None, "1" if name == "margin" else tick,
+            yield Feature(f"{NAME}_{name}", "drift", NAME, name, None, "1" if name == "margin" else facts.tick,
                           f"{SUBJECT}, {measure}", SUBJECT, measure)
 
 
@@ -47,7 +46,7 @@ def compute(arrays: "Arrays", features: list[Feature]) -> np.ndarray:
     taus = np.array(plan.drift.time_constants)
     columns = [arrays.column(name) for name in plan.state.names]
     number, _, row_number, row_began = lives(arrays, arrays.tables.maintenance, arrays.tables.failures)
-    precision = np.array(plan.state.precision)[health_index.regime_of(plan.regimes, arrays.conditions)]
+    precision = np.array(plan.state.precision)[regime_of(plan.regimes, arrays.conditions)]
     end = np.maximum(arrays.end, 0)
     there = (arrays.end >= 0) & (number[end] == row_number)
     wanted, slot = np.unique(end[there], return_inverse=True)
