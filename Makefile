@@ -12,7 +12,7 @@ export PYTHONUTF8 := 1
 # One writer at a time: the kernel drops this lock even after kill -9.
 LOCKED := flock --nonblock --conflict-exit-code 75 .dvc/tmp/project.lock
 
-.PHONY: all help install install-test repro summary check test test-quick serve install-serve install-tune install-excel install-sql fresh verify results bench bench-serving bench-monitoring deps docs tables pictures readme lock clean
+.PHONY: audit-packages sbom wheel report all help install install-test repro summary check test test-quick serve install-serve install-tune install-excel install-sql install-remotes fresh verify results bench bench-serving bench-monitoring deps docs tables pictures readme lock clean
 
 all: install repro summary  ## environment, the whole pipeline, a short summary (the main job)
 
@@ -41,7 +41,7 @@ $(VENV)/.core: requirements/core.txt pyproject.toml | $(BIN)/python
 	$(BIN)/dvc config --local plots.html_template plots/page.html
 	touch $@
 
-# .test, .serve, .tune, .excel, .sql: further packages, each by the lock file of its name
+# .test, .serve, .tune, .excel, .sql, .remotes: further packages, each by the lock file of its name
 $(VENV)/.%: requirements/%.txt $(VENV)/.core
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $<
 	touch $@
@@ -54,16 +54,18 @@ install-excel: $(VENV)/.excel  ## the same with what reading Excel sheets needs
 
 install-sql: $(VENV)/.sql  ## the same with what reading from databases needs
 
+install-remotes: $(VENV)/.remotes  ## the same with what DVC needs for S3, Azure, Google Cloud and SSH
+
 repro: install  ## dvc repro, one at a time
 	@mkdir -p .dvc/tmp
-	@oilcan ready
+	@oilcan doctor start
 	$(LOCKED) dvc repro || { test $$? -ne 75 || echo 'error: another make is running the pipeline here. Wait for it.' >&2; exit 1; }
 
 summary: install  ## the forecast's quality, what it saves, where to look
 	@oilcan summary
 
 lock:  ## renew the lock files
-	for name in bootstrap core serve tune excel sql test bench rival-mlflow rival-bentoml rival-evidently rival-nannyml; do \
+	for name in bootstrap core serve tune excel sql remotes emulators supply test bench rival-mlflow rival-bentoml rival-evidently rival-nannyml; do \
 	  (cd requirements && $(CURDIR)/$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header --upgrade $$name.in -o $$name.txt); done
 
@@ -80,10 +82,37 @@ test-quick: install-test  ## the tests that need no run of the pipeline
 	pytest -n 2 --dist worksteal -m 'not slow'
 
 fresh: install  ## fail if `dvc repro` would run anything; list what and why
-	oilcan fresh
+	oilcan doctor lock
 
 verify: install  ## digests of the cache and of the outputs against dvc.lock
-	oilcan verify
+	oilcan doctor files
+
+BASE ?= origin/main
+report: install  ## what a reviewer needs to know of this change against BASE (origin/main)
+	oilcan report $(BASE) --out reports/pull_request.md
+
+# checkers of workflows and packages: an environment of their own
+SUPPLY := .oilcan/supply
+$(SUPPLY)/.done: requirements/supply.txt $(VENV)/.core
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(SUPPLY)
+	$(BIN)/uv pip install --quiet --python $(SUPPLY)/bin/python --require-hashes -r $<
+	touch $@
+
+# core and what is served; the tests' own packages go nowhere
+AUDITED := core serve tune excel sql remotes
+audit-packages: $(SUPPLY)/.done  ## known vulnerabilities of all that is locked, by osv.dev or the address OSV_URL
+	for name in $(AUDITED); do \
+	  $(SUPPLY)/bin/pip-audit --service osv $${OSV_URL:+--osv-url "$$OSV_URL"} --disable-pip --require-hashes \
+	    --progress-spinner off -r requirements/$$name.txt; done
+
+DIST ?= dist
+sbom: $(SUPPLY)/.done $(VENV)/.serve  ## what is installed, with licences, as CycloneDX: DIST/sbom.cdx.json
+	mkdir -p $(DIST)
+	$(SUPPLY)/bin/cyclonedx-py environment --output-reproducible --of JSON -o $(DIST)/sbom.cdx.json $(BIN)/python
+
+wheel: install  ## the package, the same bytes from the same commit: DIST/*.whl
+	mkdir -p $(DIST)
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m flit_core.wheel --outdir $(DIST)
 
 clean:  ## remove what can be made again (data, models and cache stay)
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dvc_plots build dist

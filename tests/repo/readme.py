@@ -19,7 +19,7 @@ IDEA = "train.hist_gradient_boosting.max_leaf_nodes=31"
 # block -> (what a reader types, which lines of its output are shown: a pattern, or all); `...` stands for the others
 BLOCKS: dict[str, list[tuple[str, str]]] = {
     "summary": [("oilcan summary", "")],
-    "fresh": [("dvc repro", "up to date"), ("oilcan fresh", "")],
+    "fresh": [("dvc repro", "up to date"), ("oilcan doctor lock", "")],
     "experiment": [
         (f"dvc exp run -n wider -S {IDEA}", r"^(Running stage|Ran experiment)"),
         ("dvc params diff", ""),

@@ -9,5 +9,5 @@ from tests.repo.closure import ROOT
 
 def test_nothing_would_run_on_a_clone_that_pulled():
     oilcan = Path(sys.executable).with_name("oilcan")
-    done = subprocess.run([oilcan, "fresh"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run([oilcan, "doctor", "lock"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"run `make repro` and commit what it changes:\n{done.stdout}{done.stderr}"

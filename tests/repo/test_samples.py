@@ -54,7 +54,7 @@ def test_licence_and_source_are_stated_beside_the_store(name):
 def test_a_fresh_clone_gets_the_samples_and_runs_on_them_without_any_remote_of_its_own(bare_checkout):
     clone = bare_checkout.clone(bare_checkout.path.with_name("clone"))
     (clone.path / "params.yaml").write_text((clone.path / "params.yaml").read_text().replace("demo_fleet", "ai4i2020"))
-    refused = clone.run("oilcan", "ready", check=False)
+    refused = clone.run("oilcan", "doctor", "start", check=False)
     assert "`dvc pull data/raw/ai4i2020`" in refused.stderr
     clone.run("git", "restore", "params.yaml")
     clone.run("dvc", "pull", *(f"data/raw/{name}" for name in SAMPLES))

@@ -74,9 +74,9 @@ def test_runs_killed_in_every_stage_go_on_at_the_next(small_repo):
     (small_repo.path / "dvc.lock").unlink()
     small_repo.run("rm", "-rf", ".dvc/cache/runs")
     for at, stage in enumerate(STAGES):
-        small_repo.run("oilcan", "ready")           # as `make repro` does: the kill may have cut DVC's own notes
+        small_repo.run("oilcan", "doctor", "start")     # as `make repro` does: the kill may have cut DVC's own notes
         _kill_in(small_repo, stage, after=0.4 + 0.3 * (at % 4))
-    small_repo.run("oilcan", "ready")
+    small_repo.run("oilcan", "doctor", "start")
     small_repo.run("dvc", "repro")
     # entries stand in the order in which stages first ended, which kills may change; nothing else may differ
     assert {name: yaml.safe_load(text) for name, text in small_repo.lock().items()} == {
@@ -92,8 +92,8 @@ def test_notes_that_a_killed_dvc_cut_off_are_mended(small_repo):
     assert "JSON structure is corrupted" in refused.stdout + refused.stderr
     for name, content in wanted.items():
         (small_repo.path / name).write_bytes(content[:content.rindex(b"cmd:") + 2])
-    said = small_repo.run("oilcan", "ready").stdout
-    assert [line.split(":")[1].strip() for line in said.splitlines() if line.startswith("fixed")] == [
+    said = small_repo.run("oilcan", "doctor", "start").stdout
+    assert [line.split(":")[1].strip() for line in said.splitlines() if "fixed: " in line] == [
         ".dvc/tmp/rwlock", "dvc.lock", "data/dvc.lock"]
     assert "up to date" in small_repo.run("dvc", "repro").stdout
     assert small_repo.lock() == wanted
@@ -168,26 +168,26 @@ def test_a_corrupt_cache_object_is_found_and_repaired(small_repo):
     refused = small_repo.run("dvc", "repro", check=False)
     assert refused.returncode != 0
     assert "models/model" in refused.stdout + refused.stderr
-    found = small_repo.run("oilcan", "verify", check=False)
+    found = small_repo.run("oilcan", "doctor", "files", check=False)
     assert found.returncode == 1
-    small_repo.run("oilcan", "verify", "--repair")
+    small_repo.run("oilcan", "doctor", "files", "--repair")
     small_repo.run("dvc", "repro")
-    assert small_repo.run("oilcan", "verify").returncode == 0
+    assert small_repo.run("oilcan", "doctor", "files").returncode == 0
 
 
 def test_fresh_says_what_would_run_and_fails(small_repo):
-    assert small_repo.run("oilcan", "fresh").returncode == 0
+    assert small_repo.run("oilcan", "doctor", "lock").returncode == 0
     small_repo.set_params(train={"seed": 9})
-    stale = small_repo.run("oilcan", "fresh", check=False)
+    stale = small_repo.run("oilcan", "doctor", "lock", check=False)
     assert stale.returncode == 1
     assert "train" in stale.stdout + stale.stderr
 
 
 def test_fresh_works_on_a_clone_without_data(small_repo, tmp_path):
     clone = small_repo.clone(tmp_path / "clone")
-    assert clone.run("oilcan", "fresh").returncode == 0
+    assert clone.run("oilcan", "doctor", "lock").returncode == 0
     clone.set_params(train={"seed": 9})
-    assert clone.run("oilcan", "fresh", check=False).returncode == 1
+    assert clone.run("oilcan", "doctor", "lock", check=False).returncode == 1
 
 
 def test_two_runs_at_once_are_refused_clearly(small_repo):

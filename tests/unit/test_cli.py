@@ -53,8 +53,8 @@ def test_what_the_outside_refuses_is_told_in_one_line(monkeypatch, capsys, raise
     def refuse(_args: object) -> int:
         raise raised
 
-    monkeypatch.setattr("oilcan.cli.fresh.run", refuse)
-    assert cli.main(["fresh"]) == 1
+    monkeypatch.setattr("oilcan.cli.doctor.run", refuse)
+    assert cli.main(["doctor", "lock"]) == 1
     assert capsys.readouterr().err == said
 
 
@@ -69,9 +69,9 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
     def break_(_args: object) -> int:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("oilcan.cli.fresh.run", break_)
+    monkeypatch.setattr("oilcan.cli.doctor.run", break_)
     with pytest.raises(ZeroDivisionError):
-        cli.main(["fresh"])
+        cli.main(["doctor", "lock"])
 
 
 # summary

@@ -1,4 +1,4 @@
-"""`oilcan ready` says in words what DVC would refuse in its own, before anything runs."""
+"""`oilcan doctor start` says in words what DVC would refuse in its own, before anything runs."""
 
 import os
 import shutil
@@ -84,5 +84,5 @@ def test_the_c_locale_without_utf8_is_announced_where_dvc_cannot_work(tmp_path):
 
 
 def test_it_waits_for_no_pandas():
-    code = "import sys, oilcan.cli.ready, oilcan.io.repository.preflight; sys.exit('pandas' in sys.modules)"
+    code = "import sys, oilcan.operations.doctor, oilcan.io.repository.preflight; sys.exit('pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""`oilcan verify`, `fresh` and the recording of raw data, on real DVC repositories."""
+"""`oilcan doctor files`, `lock` and the recording of raw data, on real DVC repositories."""
 
 import os
 import shutil
@@ -111,7 +111,7 @@ def kinds(root: Path) -> list[tuple[str, str]]:
 
 @pytest.mark.usefixtures("repo")
 def test_a_sound_repository_has_nothing_wrong(capsys):
-    assert cli.main(["verify"]) == 0
+    assert cli.main(["doctor", "files"]) == 0
     assert "5 objects of the cache, 4 outputs in place: nothing wrong" in capsys.readouterr().out
 
 
@@ -121,11 +121,11 @@ def test_a_corrupt_object_is_found_with_its_copy_and_restored(repo):
     shutil.rmtree(repo / "data/canonical")
     run(repo, "dvc", "checkout")            # DVC hands the corrupt bytes out and is content
     assert kinds(repo) == [("corrupt", corrupt.relative_to(repo).as_posix()), ("copy", "data/canonical/b.csv")]
-    assert cli.main(["verify"]) == 1
-    assert cli.main(["verify", "--repair"]) == 0
+    assert cli.main(["doctor", "files"]) == 1
+    assert cli.main(["doctor", "files", "--repair"]) == 0
     assert not corrupt.exists()
     run(repo, "dvc", "repro")
-    assert cli.main(["verify"]) == 0
+    assert cli.main(["doctor", "files"]) == 0
     assert (repo / "data/canonical/b.csv").read_text() == "b\n"
 
 
@@ -140,9 +140,9 @@ def test_a_corrupt_listing_of_a_folder_is_found_and_restored(repo):
     listing = next(repo.glob(".dvc/cache/files/md5/??/*.dir"))
     spoil(listing)
     assert ("corrupt", listing.relative_to(repo).as_posix()) in kinds(repo)
-    assert cli.main(["verify", "--repair"]) == 0
+    assert cli.main(["doctor", "files", "--repair"]) == 0
     run(repo, "dvc", "repro")
-    assert cli.main(["verify"]) == 0
+    assert cli.main(["doctor", "files"]) == 0
 
 
 def test_an_object_is_restored_from_a_remote(repo, tmp_path):
@@ -151,9 +151,9 @@ def test_an_object_is_restored_from_a_remote(repo, tmp_path):
     spoil(stored(repo, "model.txt"))
     (repo / "model.txt").unlink()
     run(repo, "dvc", "checkout")
-    assert cli.main(["verify", "--repair"]) == 0
+    assert cli.main(["doctor", "files", "--repair"]) == 0
     run(repo, "dvc", "pull")
-    assert cli.main(["verify"]) == 0
+    assert cli.main(["doctor", "files"]) == 0
     assert (repo / "model.txt").exists()
 
 
@@ -162,18 +162,18 @@ def test_a_leftover_of_a_killed_command_is_found_and_removed(repo):
     leftover.parent.mkdir()
     leftover.write_bytes(b"half")
     assert kinds(repo) == [("leftover", ".dvc/cache/files/md5/00/.abc.tmp")]
-    assert cli.main(["verify", "--repair"]) == 0
+    assert cli.main(["doctor", "files", "--repair"]) == 0
     assert not leftover.exists()
 
 
 def test_an_edited_output_is_set_aside_and_restored(repo, capsys):
     (repo / "model.txt").write_text("edited by hand")
     assert kinds(repo) == [("differs", "model.txt")]
-    assert cli.main(["verify", "--repair"]) == 0
+    assert cli.main(["doctor", "files", "--repair"]) == 0
     assert "set aside in .dvc/tmp/set-aside/model.txt" in capsys.readouterr().out
     assert (repo / ".dvc/tmp/set-aside/model.txt").read_text() == "edited by hand"
     run(repo, "dvc", "repro")
-    assert cli.main(["verify"]) == 0
+    assert cli.main(["doctor", "files"]) == 0
 
 
 @pytest.mark.parametrize("level", [(), ("--local",), ("--global",)], ids=str)
@@ -188,7 +188,7 @@ def test_the_cache_may_lie_elsewhere(repo, tmp_path, monkeypatch, level):
 
 @pytest.mark.usefixtures("repo")
 def test_fresh_passes_when_nothing_is_stale(capsys):
-    assert cli.main(["fresh"]) == 0
+    assert cli.main(["doctor", "lock"]) == 0
     assert "nothing to run" in capsys.readouterr().out
 
 
@@ -199,16 +199,16 @@ def test_fresh_names_the_stale_stages_their_reasons_and_what_follows(repo):
         dvc_command.Stale("ingest", ("params.yaml: ingest.a is 2, was 1",)),
         dvc_command.Stale("train", ("follows from ingest",)),
     ]
-    assert cli.main(["fresh"]) == 1
+    assert cli.main(["doctor", "lock"]) == 1
 
 
 def test_fresh_works_without_data(repo, capsys):
     for path in ("data/raw/demo", "data/canonical", ".dvc/cache"):
         shutil.rmtree(repo / path)
     (repo / "model.txt").unlink()
-    assert cli.main(["fresh"]) == 0
+    assert cli.main(["doctor", "lock"]) == 0
     (repo / "params.yaml").write_text((repo / "params.yaml").read_text().replace("seed: 1", "seed: 2"))
-    assert cli.main(["fresh"]) == 1
+    assert cli.main(["doctor", "lock"]) == 1
     said = capsys.readouterr().out
     assert "data/dvc.yaml:simulate\n      params.yaml: simulate.seed is 2, was 1" in said
     assert "train\n      follows from ingest" in said

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from oilcan.io.repository.dvc_command import call_dvc, printed
+from oilcan.io.repository.git_plumbing import git
 from oilcan.io.stage.dvc_files import load_yaml, tracked_raw
 
 SAMPLES: Final = "samples"                          # the read-only store that travels in git, data/samples
@@ -45,3 +46,35 @@ def recorded_raw(root: Path) -> set[str]:
     lock = root / "data/dvc.lock"
     stages = load_yaml(lock).get("stages") or {} if lock.exists() else {}
     return {stage.partition("@")[2] for stage in stages if stage.startswith("fetch@")} | set(tracked_raw(root))
+
+
+def unreachable(root: Path) -> list[str]:
+    """One line for each remote that does not answer, or refuses, with what to do; a folder counts if it can be made."""
+    from dvc.repo import Repo  # here: DVC takes a second to import
+
+    faults = []
+    with Repo(str(root)) as repo:
+        for name in remote_names(root):
+            try:
+                remote = repo.cloud.get_remote(name)
+                if remote.fs.protocol == "local" and not _nearest(Path(remote.path)).is_dir():
+                    faults.append(f"remote {name}: {remote.path} is not a folder. Correct it with `dvc remote modify`.")
+                remote.fs.exists(remote.fs.join(remote.path, "files", "md5"))
+            except Exception as err:  # each kind of storage has its own errors
+                why = " ".join(str(err).split()) or type(err).__name__
+                faults.append(f"remote {name}: no access ({type(err).__name__}: {why[:300]}). Check its address with "
+                              f"`dvc remote list`, and its credentials in .dvc/config.local or the environment.")
+    return faults
+
+
+def strangers_in_samples(root: Path) -> list[Path]:
+    """Objects of the sample store that git does not track: pushed there by mistake."""
+    store = root / "data/samples/files"
+    tracked = set(git(root, "ls-files", "data/samples/files").splitlines())
+    return [path for path in sorted(store.rglob("*")) if path.is_file()
+            and path.relative_to(root).as_posix() not in tracked]
+
+
+def _nearest(path: Path) -> Path:
+    """The path, or the first folder above it that exists."""
+    return next(place for place in (path, *path.parents) if place.exists())

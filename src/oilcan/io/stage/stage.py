@@ -138,7 +138,7 @@ class _Guard:
         if broken:
             raise IntegrityError(bullet_list(
                 "inputs are not what dvc.lock records for the stage that made them (a corrupt object in the "
-                "cache or remote, or an edit by hand). Run `oilcan verify --repair`, then `dvc repro`", broken))
+                "cache or remote, or an edit by hand). Run `oilcan doctor files --repair`, then `dvc repro`", broken))
 
     def check_unchanged(self) -> None:
         after = self._digests()
