@@ -101,7 +101,8 @@ def check_features(server, repo: Path, fleet: Fleet, contract) -> None:
     """What the next process knows is what batch computes of the readings and records in the store."""
     readings, records = stored(server.store, "readings"), stored(server.store, "records")
     tables = {name: table.reset_index(drop=True) for name, table in fleet.records.items()}
-    service = make_app(read_settings({}, bundle=repo / "models/bundle", store=server.store)).state.service
+    service = make_app(read_settings({}, bundle=repo / "models/bundle", store=server.store,
+                                     accept_rejected=True)).state.service
     try:
         while service.waiting_for():
             time.sleep(0.05)

@@ -8,7 +8,7 @@ import pytest
 
 from oilcan.ground.errors import DataError, StoreError
 from oilcan.io.stores import Store, open_store
-from oilcan.io.stores.tables.alarm_table import ClosedAlarm, NewAlarm
+from oilcan.io.stores.tables.alarm_table import ClosedAlarm, NewAlarm, RepeatedAlarm
 from oilcan.io.stores.tables.forecast_table import Forecasts
 from oilcan.io.stores.values import Cursor, Layout, Machine, Readings, Record, Refused
 
@@ -221,6 +221,21 @@ def test_a_machine_has_one_open_alarm_per_task_and_one_per_reading(store):
     assert [row.time for row in store.alarms(machine_id="a")] == [9, 7]
     assert [row.time for row in store.alarms(open_only=True)] == [9]
     assert store.alarms(machine_id="a")[1].reasons == [{"feature": "load"}]
+
+
+def test_a_store_says_which_alarms_were_open_at_a_reading_and_when_they_were_repeated(store):
+    store.change_alarms([NewAlarm(name, "failure", 7, 0.9, 0.5, [], crew="day") for name in ("a", "b")], NOW)
+    repeats = [RepeatedAlarm("a", "failure", 9, "night"), RepeatedAlarm("a", "failure", 9, "night")]
+    for _ in range(2):                                      # decided again after a restart, say
+        store.change_alarms([*repeats, RepeatedAlarm("c", "failure", 9), ClosedAlarm("a", "failure", 11)], NOW + 1)
+    first, second, repeat = store.raises("failure", 10)
+    assert (first.machine_id, first.crew, first.closed_time) == ("a", "day", 11)
+    assert [first.is_open_at(time) for time in (7, 10, 11)] == [True, True, False]
+    assert second.is_open_at(10**6)
+    assert (repeat.machine_id, repeat.time, repeat.crew, repeat.alarm) == ("a", 9, "night", 0)
+    assert not repeat.is_open_at(10)
+    assert [each.machine_id for each in store.raises("failure", 1)] == ["b", "a"]       # an alarm, and a repeat
+    assert store.raises("other", 10) == []
 
 
 def test_the_first_acknowledgement_counts_and_every_comment_is_kept(store):

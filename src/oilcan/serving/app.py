@@ -1,7 +1,6 @@
 """The application: routes around one service."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,14 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from oilcan import __version__
-from oilcan.ground.errors import OilcanError
 from oilcan.serving.access.auth import Auth
-from oilcan.serving.access.key_ring import KeyRing
 from oilcan.serving.access.limits import Rate
 from oilcan.serving.ground.refusal import Refusal, answer, answer_refusal
 from oilcan.serving.http import api_schemas
 from oilcan.serving.http.door import Door
-from oilcan.serving.live.live_service import wall_clock
 from oilcan.serving.routes import decisions, health, machines, model, page, predict, telemetry
 from oilcan.serving.service.service import Service
 
@@ -29,15 +25,11 @@ from oilcan.serving.service.service import Service
 def create_app(service: Service) -> FastAPI:
     """The service as an ASGI application; its lifespan begins and ends with the service's threads."""
     settings = service.settings
-    ring = KeyRing(service.store.keys, wall_clock)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        ring.start()
-        getting_ready = asyncio.create_task(_get_ready(service))
+        service.start()
         yield
-        await getting_ready
-        await asyncio.to_thread(ring.stop)
         await asyncio.to_thread(service.close)
 
     app = FastAPI(title="Oilcan", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
@@ -48,17 +40,10 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(Refusal, answer_refusal)
     app.add_exception_handler(RequestValidationError, _wrong_parameter)
     app.add_exception_handler(HTTPException, _no_such_route)
-    auth = Auth(ring, may_be_open=settings.is_loopback and not settings.require_keys)
+    auth = Auth(service.ring, may_be_open=settings.is_loopback and not settings.require_keys)
     app.add_middleware(Door, settings=settings, auth=auth, rate=Rate(settings.rate_per_s), metrics=service.metrics)
     app.openapi = lambda: _document(app, service)  # type: ignore[method-assign]
     return app
-
-
-async def _get_ready(service: Service) -> None:
-    try:
-        await service.ready()
-    except OilcanError as err:
-        logging.getLogger("oilcan").error("the service cannot start: %s", err)     # /readyz goes on saying so
 
 
 def _document(app: FastAPI, service: Service) -> dict[str, Any]:

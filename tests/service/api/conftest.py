@@ -1,9 +1,11 @@
 """The service around the bundle of the small fleet: in this process, or as a server of its own."""
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -139,13 +141,13 @@ def predicted(_small_repo) -> pd.DataFrame:
 
 
 def copied(store: str, used: set[str]) -> str:
-    """A copy of a SQLite store with what its log holds, as a kill would leave it; one in use is left alone."""
+    """A copy of a SQLite store with all that is committed, as a kill would leave it; one in use is left alone."""
     path = Path(store.removeprefix("sqlite:///"))
     target = path.with_name(f"{path.stem}_after.db")
-    if f"sqlite:///{target}" not in used:
-        for ending in ("", "-wal"):
-            if path.with_name(path.name + ending).exists():
-                shutil.copy(path.with_name(path.name + ending), target.with_name(target.name + ending))
+    if f"sqlite:///{target}" not in used and path.exists():
+        # not file by file: the service may write from one to the other meanwhile
+        with contextlib.closing(sqlite3.connect(path)) as source, contextlib.closing(sqlite3.connect(target)) as copy:
+            source.backup(copy)
     return f"sqlite:///{target}"
 
 

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from tests.waiting import wait_until
 
+from oilcan.ground.errors import StoreUnavailable
 from oilcan.io.stores.values import Cursor
 from oilcan.serving.live.bundle_track import Track
 from oilcan.serving.live.following import follow
@@ -61,3 +63,18 @@ def test_static_columns_told_after_the_last_snapshot_stand_after_a_kill(start):
     after = start(snapshot_every_s=3600, clock="data").service.live.engine.active.matrix(["m1"])
     assert not np.array_equal(*found, equal_nan=True)
     np.testing.assert_array_equal(after, found[1])
+
+
+def test_forecasts_are_forgotten_though_nothing_can_be_saved(start, monkeypatch):
+    client = start(snapshot_every_s=0.05, retention_days=1e-7)
+
+    def fail(*_: object) -> None:
+        raise StoreUnavailable("store: fails in this test.")
+
+    monkeypatch.setattr(client.service.store.snapshots, "save", fail)
+    assert client.post("/v1/telemetry", json=columns(24, "2025-01-01")).is_success
+    store = client.service.store
+    assert client.service.log.flush()
+    wait_until(lambda: store.forecasts("m1") == [], "forecasts stay, though they are older than asked")
+    assert store.snapshots.load(client.service.live.engine.active.engine) == {}
+    assert len(store.readings(limit=100)) == 24         # no snapshot has them

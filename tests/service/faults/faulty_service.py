@@ -279,10 +279,15 @@ class FaultyService:
             other.close()
 
 
-def shown(store: Store) -> list[tuple[str, str, int, float, bool]]:
-    """The alarms of a store, without what differs from one store to another."""
-    return sorted((each.machine_id, each.task, each.time, round(each.p, 4), each.closed_at is None)
-                  for each in store.alarms(limit=10**6))
+def shown(store: Store) -> list[tuple[Any, ...]]:
+    """The alarms of a store with their repeats, without what differs from one store to another."""
+    alarms = {each.id: each for each in store.alarms(limit=10**6)}
+    raises = store.raises(next(iter(alarms.values())).task, 10**6) if alarms else []
+    repeats = sorted((each.machine_id, each.time) for each in raises if not each.alarm)
+    assert len({each.id for each in alarms.values()}) + len(repeats) == len(raises)
+    assert all((each.closed_at is None) == (each.closed_time is None) for each in alarms.values())
+    return [*sorted((each.machine_id, each.time, round(each.p, 4), each.closed_time or 0)
+                    for each in alarms.values()), *repeats]
 
 
 async def _awaited(call: Any) -> Any:

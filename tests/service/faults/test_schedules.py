@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.service.faults.faulty_service import FAULTS, FaultyService, shown
 
@@ -107,6 +107,7 @@ def law(examples: int):
 
 @law(FEW)
 @given(schedule=SCHEDULE)
+@example(schedule=[("telemetry", [(0, 0, 0), (0, 1, 1)]), ("telemetry", [(0, 7, 1)]), ("telemetry", [(0, 10, 0)])])
 def test_after_random_faults_all_is_as_without_them(served, schedule):
     tried("", served, schedule)
 

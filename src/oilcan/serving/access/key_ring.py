@@ -16,6 +16,7 @@ from typing import Final
 
 from oilcan.io.stores.tables.key_table import Keys, token_hash
 from oilcan.serving.ground.refusal import Refusal
+from oilcan.serving.ground.watched_threads import WatchedThread
 
 _LOG: Final = logging.getLogger("oilcan")
 _EVERY_S: Final = 2.0           # between two readings
@@ -24,7 +25,6 @@ _WAIT_S: Final = 1.0            # an unknown key waits at most this long for the
 _PAUSE_S: Final = 0.05          # at least between two readings, however many unknown keys ask for one
 _PAUSE_AFTER_ERROR_S: Final = 0.5
 _USED_EVERY_S: Final = 60.0     # "last used" of a key is written at most this often
-_END_S: Final = 5.0             # how long `stop` waits for a store that does not answer
 
 
 @dataclass(frozen=True)
@@ -53,19 +53,18 @@ class KeyRing:
         self._written: dict[str, float] = {}                    # name -> monotonic clock
         self._waiting: list[Future[None]] = []
         self._lock, self._wake, self._is_ending = threading.Lock(), threading.Event(), False
-        self._thread = threading.Thread(target=self._run, name="key-ring", daemon=True)
+        self.thread = WatchedThread("key-ring", self._round)
         self._read()
 
     def start(self) -> None:
         """Begin to follow the store."""
-        self._thread.start()
+        self.thread.start()
 
-    def stop(self) -> None:
-        """Write the last uses and end the thread; a store that hangs is not waited for."""
+    def stop(self, wait_s: float) -> None:
+        """Write the last uses and end the thread; a store that hangs is waited for so long."""
         self._is_ending = True
         self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(_END_S)
+        self.thread.end(wait_s)
 
     def is_empty(self) -> bool:
         """Whether there is no key that is not revoked; Refusal 503 if the last reading is too old."""
@@ -98,24 +97,24 @@ class KeyRing:
         if time.monotonic() > self._valid_until:
             raise _no_answer()
 
-    def _run(self) -> None:
-        is_last = False
-        while not is_last:
-            self._wake.wait(_EVERY_S)
-            self._wake.clear()
-            is_last = self._is_ending
-            with self._lock:
-                waiting, self._waiting = self._waiting, []
-            try:
-                self._read()
-                for reading in waiting:
-                    if reading.set_running_or_notify_cancel():
-                        reading.set_result(None)
-                self._write_uses()
-            except Exception as err:        # of any kind: this thread must outlive whatever a store can do
-                _LOG.warning("keys: the store does not answer (%s); trying again", err)
-                time.sleep(_PAUSE_AFTER_ERROR_S)
-            time.sleep(_PAUSE_S)
+    def _round(self) -> bool:
+        """Read the keys when it is time or somebody waits for them; whether to go on."""
+        self._wake.wait(_EVERY_S)
+        self._wake.clear()
+        is_last = self._is_ending
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        try:
+            self._read()
+            for reading in waiting:
+                if reading.set_running_or_notify_cancel():
+                    reading.set_result(None)
+            self._write_uses()
+        except Exception as err:            # of any kind; the next attempt comes sooner than after an error elsewhere
+            _LOG.warning("keys: the store does not answer (%s); trying again", err)
+            time.sleep(0.0 if is_last else _PAUSE_AFTER_ERROR_S)
+        time.sleep(0.0 if is_last else _PAUSE_S)
+        return not is_last
 
     def _read(self) -> None:
         began = time.monotonic()

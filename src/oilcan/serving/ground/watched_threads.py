@@ -19,10 +19,12 @@ class WatchedThread:
     work
         One round; false ends the thread. An error is logged, and after a while the next round begins: the work must
         leave things so that it can be done again.
+    at_death
+        Called on the thread when it ends although its work is not done.
     """
 
-    def __init__(self, name: str, work: Callable[[], bool]) -> None:
-        self.name, self._work = name, work
+    def __init__(self, name: str, work: Callable[[], bool], at_death: Callable[[], object] = lambda: None) -> None:
+        self.name, self._work, self._at_death = name, work, at_death
         self._ended, self._errors, self._ends = False, 0, threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -43,6 +45,13 @@ class WatchedThread:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        try:
+            self._repeat()
+        finally:
+            if not self._ended:
+                self._at_death()
+
+    def _repeat(self) -> None:
         while True:
             try:
                 if not self._work():

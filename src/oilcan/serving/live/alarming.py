@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
@@ -10,14 +10,11 @@ from oilcan.core.alarms.policy import AlarmState, step
 from oilcan.core.model.fitted import EventForecast
 from oilcan.ground.columns import UNKNOWN_CREW
 from oilcan.io.stores import Store
-from oilcan.io.stores.tables.alarm_table import Alarm, ClosedAlarm, NewAlarm
+from oilcan.io.stores.tables.alarm_table import AlarmChange, ClosedAlarm, NewAlarm, Raise, RepeatedAlarm
 from oilcan.io.stores.tables.state_table import PolicyRow
 from oilcan.serving.bodies.instants_json import NO_TIME
 from oilcan.serving.live.forecast_board import ForecastBoard
 from oilcan.serving.model.loaded_bundle import Served, shown_reason
-
-if TYPE_CHECKING:
-    from oilcan.core.reasons.explainer import Reason
 
 _REMEMBERED: Final = 20_000         # newest alarms looked at after a start
 
@@ -31,14 +28,14 @@ class Judged:
     state, looked
         What the policy remembers afterwards; times of the newest reading looked at, by slot.
     changes
-        Alarms to be opened and closed, in order.
+        Alarms to be opened, repeated and closed, in order.
     opened, closed
         Slots of them.
     """
 
     state: AlarmState
     looked: np.ndarray
-    changes: Sequence[NewAlarm | ClosedAlarm]
+    changes: Sequence[AlarmChange]
     opened: np.ndarray
     closed: np.ndarray
 
@@ -47,8 +44,9 @@ class Alarming:
     """Decides which alarms to open and close; owned by the engine's thread.
 
     A decision follows from the log: `judge` changes nothing, `accept` only assigns, and what is to be written waits in
-    `unwritten` until the store has it. Decided again after a restart, an alarm has the same machine, task and time:
-    it is the one that is there.
+    `unwritten` until the store has it. When it is decided again after a restart, an alarm has the same machine, task
+    and time, so the store keeps the alarm it has. Whether an alarm is open, and so whether the policy opens one or
+    repeats one, is read from the state at that entry and never from the present content of the store.
 
     Attributes
     ----------
@@ -66,8 +64,8 @@ class Alarming:
         self._crew = contract.alarms.crew if contract.alarms else None
         self._state = AlarmState.of(len(board))
         self._looked = np.full(len(board), NO_TIME)
-        self._stored: dict[int, set[int]] = {}      # slot -> times of alarms that will be decided again
-        self.unwritten: list[NewAlarm | ClosedAlarm] = []
+        self._stored: dict[int, set[int]] = {}      # slot -> times of raises that will be decided again
+        self.unwritten: list[AlarmChange] = []
 
     def judge(self, slots: np.ndarray, times: np.ndarray, columns: Mapping[str, np.ndarray], features: np.ndarray,
               ids: np.ndarray) -> Judged | None:
@@ -93,16 +91,18 @@ class Alarming:
         state = self._state.copy()
         state.grow(max(len(self._board), len(state.run)))
         looked[slots] = times
-        raised = np.flatnonzero(self._step(state, slots, times, p))
-        closed = slots[(self._board.alarm[slots] != 0) & ~state.on[slots]]
-        reasons = self._served.explain(features[due[raised]]) if len(raised) else []
-        time_of = dict(zip(slots.tolist(), times.tolist(), strict=True))
-        changes: list[NewAlarm | ClosedAlarm] = [
-            ClosedAlarm(self._board.machine_ids[slot], self._served.headline.name, time_of[slot])
-            for slot in closed.tolist()]
-        changes += [self._alarm(int(slots[at]), int(times[at]), float(p[at]), int(ids[due[at]]), why)
-                    for at, why in zip(raised.tolist(), reasons, strict=True)]
-        return Judged(state, looked, changes, slots[raised], closed)
+        crews = self._crews(slots)
+        is_raised, is_open = self._step(state, slots, times, p, crews), self._board.alarm[slots] != 0
+        opened, repeated = np.flatnonzero(is_raised & ~is_open), np.flatnonzero(is_raised & is_open)
+        closed = np.flatnonzero(is_open & ~state.on[slots])
+        names, task = [self._board.machine_ids[slot] for slot in slots.tolist()], self._served.headline.name
+        changes: list[AlarmChange] = [ClosedAlarm(names[at], task, int(times[at])) for at in closed.tolist()]
+        changes += [RepeatedAlarm(names[at], task, int(times[at]), crews[at]) for at in repeated.tolist()]
+        reasons = self._served.explain(features[due[opened]]) if len(opened) else []
+        changes += [NewAlarm(names[at], task, int(times[at]), float(p[at]), self.policy.threshold,
+                             [shown_reason(reason) for reason in why], int(ids[due[at]]), crews[at])
+                    for at, why in zip(opened.tolist(), reasons, strict=True)]
+        return Judged(state, looked, changes, slots[opened], slots[closed])
 
     def accept(self, judged: Judged) -> None:
         """Let a decision count; it only assigns, so it cannot fail halfway."""
@@ -125,7 +125,7 @@ class Alarming:
                 self._board.alarm[slot] = key
         return sum(is_new for _, is_new in keys)
 
-    def fetch(self, store: Store, *, use_saved: bool) -> tuple[dict[str, PolicyRow], list[Alarm]]:
+    def fetch(self, store: Store, *, use_saved: bool) -> tuple[dict[str, PolicyRow], list[Raise]]:
         """What the store has for `remember`.
 
         Parameters
@@ -134,9 +134,9 @@ class Alarming:
             Whether what was saved is of this policy's present work: not after a change of the bundle.
         """
         saved = store.snapshots.policy(self._served.digest) if use_saved else {}
-        return saved, store.alarms(limit=_REMEMBERED)[::-1]         # oldest first
+        return saved, store.raises(self._served.headline.name, _REMEMBERED)
 
-    def remember(self, memory: tuple[dict[str, PolicyRow], list[Alarm]], newest: np.ndarray) -> None:
+    def remember(self, memory: tuple[dict[str, PolicyRow], list[Raise]], newest: np.ndarray) -> None:
         """Take up what the policy knew: its saved state, and the alarms in the store.
 
         Parameters
@@ -145,15 +145,15 @@ class Alarming:
             Time of the newest reading of each machine that was judged before, `NO_TIME` before the first. A machine of
             which nothing is saved was looked at up to there, and the alarms in the store say what came of it.
         """
-        board, (saved, alarms) = self._board, memory
+        board, (saved, raises) = self._board, memory
         self._state, self._looked, self._stored = AlarmState.of(len(board)), newest.copy(), {}
         slots = {board.slot[name]: row for name, row in saved.items() if name in board.slot}
         for slot, row in slots.items():
             self._recall(slot, row)
-        for alarm in alarms:
-            found = board.slot.get(alarm.machine_id)
-            if found is not None and alarm.task == self._served.headline.name:
-                self._take_up(found, alarm, was_saved=found in slots)
+        for each in raises:
+            if each.machine_id in board.slot:
+                slot = board.slot[each.machine_id]
+                self._take_up(slot, each, was_saved=slot in slots)
 
     def rows(self, names: Sequence[str]) -> dict[str, PolicyRow]:
         """What the policy remembers of machines that it has looked at."""
@@ -167,28 +167,24 @@ class Alarming:
                                         int(state.held_back[slot]))
         return found
 
-    def _step(self, state: AlarmState, slots: np.ndarray, times: np.ndarray, p: np.ndarray) -> np.ndarray:
-        """The policy's step. What the store has of an entry that is met again counts: it is not decided twice."""
+    def _step(self, state: AlarmState, slots: np.ndarray, times: np.ndarray, p: np.ndarray, crews: np.ndarray
+              ) -> np.ndarray:
+        """Which machines the policy raises. A raise that the store has is not decided a second time: it counts."""
         assert self.policy is not None  # noqa: S101  # for mypy
-        crews, ticks = self._crews(slots), times / self._per_tick
+        ticks = times / self._per_tick
         raised = np.array([time in self._stored.get(slot, ()) for slot, time in zip(
             slots.tolist(), times.tolist(), strict=True)], dtype=bool) if self._stored else np.zeros(len(slots), bool)
-        there, others = slots[raised], np.flatnonzero(~raised)
-        state.on[there], state.last[there] = True, ticks[raised]
-        state.run[there] = np.maximum(state.run[there] + 1, self.policy.confirm)
+        again, others = slots[raised], np.flatnonzero(~raised)
+        state.on[again], state.last[again] = True, ticks[raised]
+        state.run[again] = np.maximum(state.run[again] + 1, self.policy.confirm)
         if len(others):
-            raised[others] = step(self.policy, state, slots[others], ticks[others], p[others],
-                                  None if crews is None else crews[others])
+            raised[others] = step(self.policy, state, slots[others], ticks[others], p[others], crews[others])
         return raised
 
-    def _alarm(self, slot: int, time: int, p: float, forecast: int, why: "Sequence[Reason]") -> NewAlarm:
-        assert self.policy is not None  # noqa: S101  # for mypy
-        return NewAlarm(self._board.machine_ids[slot], self._served.headline.name, time, p, self.policy.threshold,
-                        [shown_reason(reason) for reason in why], forecast)
-
-    def _crews(self, slots: np.ndarray) -> np.ndarray | None:
+    def _crews(self, slots: np.ndarray) -> np.ndarray:
+        """Label of the crew of each machine, "" where the contract names none."""
         if self._crew is None:
-            return None
+            return np.full(len(slots), "", dtype=object)
         return np.array([str(self._board.static[slot].get(self._crew) or UNKNOWN_CREW) for slot in slots.tolist()],
                         dtype=object)
 
@@ -199,21 +195,21 @@ class Alarming:
         state.held[slot] = -np.inf if row.held is None else row.held
         state.held_back[slot] = row.held_back
 
-    def _take_up(self, slot: int, alarm: Alarm, *, was_saved: bool) -> None:
-        """An alarm of the store: known to the policy, or to be decided again by the entries that follow."""
-        state, budget = self._state, self.policy.per_week if self.policy else None
-        if self._looked[slot] == NO_TIME or alarm.time > self._looked[slot]:
-            self._stored.setdefault(slot, set()).add(alarm.time)
+    def _take_up(self, slot: int, each: Raise, *, was_saved: bool) -> None:
+        """Take up a raise that the store has: known to the policy, or to be met again in the entries that follow."""
+        state, looked = self._state, int(self._looked[slot])
+        if looked == NO_TIME or each.time > looked:
+            self._stored.setdefault(slot, set()).add(each.time)
         else:
             if not was_saved:
-                state.last[slot], state.on[slot] = alarm.time / self._per_tick, alarm.closed_at is None
-            if alarm.closed_at is None:
-                self._board.alarm[slot] = alarm.id
+                state.last[slot] = each.time / self._per_tick
+                state.on[slot] = each.is_open_at(looked) if each.alarm else state.on[slot]
+            if each.is_open_at(looked):
+                self._board.alarm[slot] = each.alarm
+        budget = self.policy.per_week if self.policy else None
         if budget is not None:
-            crews = self._crews(np.array([slot]))
-            recent = state.recent.setdefault("" if crews is None else str(crews[0]), [])
-            recent.append(alarm.time / self._per_tick)
-            recent.sort()
+            recent = state.recent.setdefault(each.crew, [])
+            recent.append(each.time / self._per_tick)
             del recent[:-budget]
 
 

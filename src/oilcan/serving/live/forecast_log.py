@@ -78,7 +78,7 @@ class ForecastLog:
         self._ids: range = range(0)
         self._lock, self._changed, self._stop, self._hurry = threading.Lock(), threading.Condition(), False, 0
         self._waiting: deque[ForecastRows] = deque()
-        self._n_waiting = 0
+        self._n_waiting, self._n_put = 0, 0
         self.thread = WatchedThread("forecast-log", self._round)
         self.thread.start()
 
@@ -101,6 +101,7 @@ class ForecastLog:
         with self._changed:
             self._waiting.append(rows)
             self._n_waiting += len(rows.ids)
+            self._n_put += len(rows.ids)
             while self._n_waiting > _WAITING:
                 oldest = self._waiting.popleft()
                 self._n_waiting -= len(oldest.ids)
@@ -108,11 +109,12 @@ class ForecastLog:
             self._changed.notify_all()
 
     def flush(self, wait_s: float = 5.0) -> bool:
-        """Wait until everything handed over is written, or for so long; whether it is."""
+        """Wait until everything that was handed over before is written, or for so long; whether it is."""
         with self._changed:
             self._hurry += 1
             self._changed.notify_all()
-            done = self._changed.wait_for(lambda: not self._waiting, wait_s)
+            upto = self._n_put          # what others hand over meanwhile is not waited for
+            done = self._changed.wait_for(lambda: self._n_put - self._n_waiting >= upto, wait_s)
             self._hurry -= 1
         return done
 

@@ -74,7 +74,7 @@ class Engine:
         self._unpublished, self._unsaved = set(), {}
         self.active = self.active.afresh()
         cursor, doubtful = restore(self.active, self._store)
-        judged = self._judged_upto()
+        judged = self._judged_upto(cursor)
         self.cursor, met = follow(self.active, self._store, cursor, until=judged)
         self.shadow.track = self._shadow_afresh()
         self._use(self.active, use_saved=True)
@@ -119,8 +119,9 @@ class Engine:
         If it fails, the old bundle answers, after its state is made again.
         """
         before = self.active
-        self._bring(track, cursor)
+        track = self._bring(track, cursor)
         try:
+            self._store.snapshots.forget_policy(track.served.digest)    # of an earlier time in service
             self._store.settings.set(_JUDGED, {"bundle": track.served.digest, "upto": self.cursor.as_text()},
                                      self._clock())
             self._use(track, use_saved=False)
@@ -129,15 +130,11 @@ class Engine:
         except BaseException:
             self.active, self.in_doubt = before, "a change of the bundle failed"
             raise
-        if self.shadow.track is track:
-            self.shadow.track = None
         self._unsaved.update(dict.fromkeys(self.board.machine_ids))
 
     def watch(self, track: Track | None, cursor: Cursor | None) -> None:
         """Let a challenger forecast the same readings from now on; None ends that."""
-        if track is not None:
-            self._bring(track, cursor)
-        self.shadow.track = track
+        self.shadow.track = None if track is None else self._bring(track, cursor)
 
     def complete(self, names: Sequence[str]) -> None:
         """Make all forecasts of machines of which only the headline is on the board."""
@@ -154,23 +151,31 @@ class Engine:
         names, self._unsaved = list(self._unsaved), {}
         return names
 
-    def dump(self, track: Track, names: Sequence[str]) -> tuple[dict[str, bytes], dict[str, PolicyRow]]:
-        """States of machines, and what the alarm policy remembers of them; its alarms are stored before."""
+    def dump(self, track: Track, names: Sequence[str]
+             ) -> tuple[dict[str, bytes], dict[str, dict[str, PolicyRow]]]:
+        """States of machines, and by bundle what the alarm policy remembers of them; its alarms are stored before."""
         self._write_alarms()
-        return track.dump(names), self.alarming.rows(names) if track is self.active else {}
+        is_judged = track.features is self.active.features
+        return track.dump(names), {self.active.served.digest: self.alarming.rows(names)} if is_judged else {}
 
     def saved(self, upto: Cursor) -> None:
         """Everything up to an entry was saved: judge from there after a start."""
         self._store.settings.set(_JUDGED, {"bundle": self.active.served.digest, "upto": upto.as_text()}, self._clock())
 
-    def _judged_upto(self) -> Cursor:
-        """The entry after which the policy judges; where it begins, that is the last entry, and written down."""
-        saved = self._store.settings.get(_JUDGED)
-        if isinstance(saved, dict) and saved.get("bundle") == self.active.served.digest:
-            cursor = cursor_of(self._store, saved.get("upto"))
-            if cursor is not None:
-                return cursor
+    def _judged_upto(self, restored: Cursor) -> Cursor:
+        """The entry after which the policy judges. For a bundle that begins it is the last one, and is written down.
+
+        If what was written down cannot be read, the policy judges from where the features were restored. It looks at no
+        reading twice, because each machine's state says up to which reading it has looked.
+        """
+        saved, bundle = self._store.settings.get(_JUDGED), self.active.served.digest
+        if not isinstance(saved, dict) or not isinstance(saved.get("bundle"), str):
+            if self._store.snapshots.policy(bundle):
+                return restored
+        elif saved["bundle"] == bundle:
+            return cursor_of(self._store, saved.get("upto")) or restored
         end = self._store.end()
+        self._store.snapshots.forget_policy(bundle)         # of an earlier time in service
         self.saved(end)
         return end
 
@@ -273,11 +278,14 @@ class Engine:
     def _write_alarms(self) -> None:
         self._metrics.alarms.inc(self.alarming.write(self._store, self._clock()))
 
-    def _bring(self, track: Track, cursor: Cursor | None) -> None:
-        """Bring this engine and then a track to the same entry of the log."""
+    def _bring(self, track: Track, cursor: Cursor | None) -> Track:
+        """Bring this engine and then a track to the same entry of the log; the track, with shared features if any."""
         self.catch_up()
-        if cursor is not None:
-            follow(track, self._store, cursor, until=self.cursor)
+        for other in (self.active, self.shadow.track):
+            if other is not None and other.shares(track.served):
+                return track.afresh(other.features)     # those of now: catching up may have made them again
+        follow(track, self._store, cursor or Cursor(), until=self.cursor)
+        return track
 
     def _shadow_afresh(self) -> Track | None:
         shadow = self.shadow.track

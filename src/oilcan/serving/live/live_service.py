@@ -19,6 +19,7 @@ from oilcan.serving.ground.memory import give_back
 from oilcan.serving.ground.refusal import Refusal
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.ground.settings import ServiceSettings
+from oilcan.serving.ground.watched_threads import WatchedThread
 from oilcan.serving.live.batch_intake import BatchIntake
 from oilcan.serving.live.bundle_track import Track
 from oilcan.serving.live.forecast_log import ForecastLog
@@ -70,7 +71,7 @@ class Live:
         self.saver.start()
 
     @property
-    def threads(self) -> list[Any]:
+    def threads(self) -> list[WatchedThread]:
         """Threads that must live as long as the service."""
         return [*self.pipeline.threads, self.saver.rounds.thread]
 

@@ -13,22 +13,24 @@ _LOG: Final = logging.getLogger("oilcan")
 class PeriodicWork:
     """Some pieces of work, every so often.
 
-    Each piece is done whatever became of the one before it. What fails (a store that is away, a bundle that is not
-    here yet) is logged, and the next round tries it again.
+    A piece that fails (the store is away, say) does not keep the others from being done. Its error is logged, and the
+    next round tries it again.
 
     Parameters
     ----------
     every_s
         From the end of a round to the next.
+    at_once
+        Whether the first round begins at the start, and not one time later.
     """
 
-    def __init__(self, name: str, every_s: float, *work: Callable[[], object]) -> None:
-        self._name, self._every_s, self._work = name, every_s, work
+    def __init__(self, name: str, every_s: float, *work: Callable[[], object], at_once: bool = False) -> None:
+        self._name, self._every_s, self._work, self._wait_s = name, every_s, work, 0.0 if at_once else every_s
         self._stop = threading.Event()
         self.thread = WatchedThread(name, self._round)
 
     def start(self) -> None:
-        """Begin; the first round comes after the time of one."""
+        """Begin."""
         self.thread.start()
 
     def stop(self, wait_s: float = 10.0) -> None:
@@ -37,11 +39,12 @@ class PeriodicWork:
         self.thread.end(wait_s)
 
     def _round(self) -> bool:
-        if self._stop.wait(self._every_s):
+        if self._stop.wait(self._wait_s):
             return False
+        self._wait_s = self._every_s
         for work in self._work:
             try:
                 work()
-            except Exception as err:                # whatever it is, the other work must not wait for it
+            except Exception as err:                # of any kind: the other pieces must be done
                 _LOG.warning("%s: %s", self._name, err or type(err).__name__)
         return True

@@ -20,7 +20,7 @@ class Saver:
     mark
         The track in service, the machines that changed since it was asked before, and up to where all is in them.
     dump
-        States of a few machines of a track, and what the alarm policy remembers of them.
+        States of a few machines of a track, and by bundle what the alarm policy remembers of them.
     done
         Called with the mark once everything was saved.
     also
@@ -28,7 +28,7 @@ class Saver:
     """
 
     def __init__(self, store: Store, *, mark: Callable[[], tuple[Track, list[str], Cursor]],
-                 dump: Callable[[Track, Sequence[str]], tuple[dict[str, bytes], dict[str, PolicyRow]]],
+                 dump: Callable[[Track, Sequence[str]], tuple[dict[str, bytes], dict[str, dict[str, PolicyRow]]]],
                  done: Callable[[Cursor], None], clock: Callable[[], int], every_s: float,
                  also: Callable[[], None]) -> None:
         self._store, self._mark, self._dump, self._done, self._clock = store, mark, dump, done, clock
@@ -45,7 +45,7 @@ class Saver:
         self._unsaved = machines = list(dict.fromkeys([*self._unsaved, *changed]))
         for begin in range(0, len(machines), _AT_ONCE):
             states, policies = self._dump(track, machines[begin : begin + _AT_ONCE])
-            self._store.snapshots.save(track.engine, states, upto, self._clock(), {track.served.digest: policies})
+            self._store.snapshots.save(track.engine, states, upto, self._clock(), policies)
         self._store.settings.set(f"upto {track.engine}", upto.as_text(), self._clock())
         self._done(upto)
         self._unsaved = []

@@ -71,18 +71,21 @@ class Pipeline:
         self._changed = threading.Condition()
         self._calls: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._to_apply: deque[list[Job] | None] = deque()
-        self._closed = False
-        self.threads = [WatchedThread("store-writer", self._write_next), WatchedThread("engine", self._apply_next)]
+        self._closed, self._is_dead = False, False
+        self.threads = [WatchedThread("store-writer", self._write_next, self._die),
+                        WatchedThread("engine", self._apply_next, self._die)]
         for thread in self.threads:
             thread.start()
 
     def submit(self, kind: str, content: Any) -> "Future[Any]":
-        """Queue a job; `Busy` if too many wait."""
+        """Queue a job; `Busy` if too many wait. It fails with `StoreUnavailable` if a thread is dead."""
         job = Job(kind, content)
         try:
             if self._closed:
                 raise queue.Full
             self._to_write.put_nowait(job)
+            if self._is_dead:
+                self._fail_all()
         except queue.Full:
             raise Busy(f"more than {_WAITING} jobs wait, or the service ends") from None
         return job.future
@@ -97,12 +100,16 @@ class Pipeline:
         with self._changed:
             self._calls.append((future, work))
             self._changed.notify_all()
+        if self._is_dead:
+            self._fail_all()
         return future
 
     def stop(self, wait_s: float = 10.0) -> None:
         """Finish what waits and end both threads; what is not done after the time given fails."""
         self._closed = True
         threading.Thread(target=self._to_write.put, args=(None,), daemon=True).start()      # it may be full
+        if self._is_dead:
+            self._hand_over(None)       # nobody else may be left to do it
         for thread in self.threads:
             if not thread.end(wait_s):
                 self._fail_all()
@@ -142,6 +149,8 @@ class Pipeline:
             self._changed.wait_for(lambda: len(self._to_apply) < _GROUPS or group is None)
             self._to_apply.append(group)
             self._changed.notify_all()
+        if self._is_dead:
+            self._fail_all()
 
     def _next_of(self, kind: str) -> Job | None:
         """The job that waits next, if it is of this kind; only this thread takes jobs away."""
@@ -161,13 +170,21 @@ class Pipeline:
             guarded(self._apply, group)
         return group is not None
 
+    def _die(self) -> None:
+        """A thread is dead: the process will end, and until then nobody waits for what will not be done."""
+        self._is_dead = True
+        self._fail_all()
+
     def _fail_all(self) -> None:
-        """Nobody waits for ever."""
-        err = StoreUnavailable("service: it ends before this was done. Send it again; sent twice it counts once.")
+        """Fail all that waits."""
+        err = _not_done()
         with self._changed:
             futures = [future for future, _ in self._calls] + [
                 job.future for group in self._to_apply if group for job in group]
             self._calls.clear()
+            if self._is_dead:       # a thread that still lives must find the end of the work, and room for more
+                self._to_apply = deque(group for group in self._to_apply if group is None)
+            self._changed.notify_all()
         with self._to_write.mutex:
             futures += [job.future for job in self._to_write.queue if job is not None]
         for future in futures:
@@ -184,6 +201,10 @@ def guarded(work: Work, group: list[Job], *, fail: bool = True) -> BaseException
             job.fail(err)
         return err
     return None
+
+
+def _not_done() -> StoreUnavailable:
+    return StoreUnavailable("service: it ends before this was done. Send it again; sent twice it counts once.")
 
 
 def _answer(future: "Future[Any]", work: Callable[[], Any]) -> None:

@@ -21,6 +21,7 @@ from oilcan.serving.watch.fault_words import shown_faults
 _COMMENT = 2_000            # characters at most
 _LARGEST = 2**63 - 1        # id
 _DIGITS = 19                # of it
+_FLUSH_S = 1.0              # longest wait for forecasts to be written; the store may be slow or away
 
 
 class Asked(pydantic.BaseModel):
@@ -68,7 +69,7 @@ async def machine(request: Request, machine_id: str, asked: Annotated[PastAsked,
         raise Refusal(404, "path.machine_id", found=repr(machine_id[:200]), wanted="a machine that has sent readings",
                       do="GET /v1/machines lists them.")
     since = live.moments.parse(asked.since, "query.since")
-    await service.ask(service.log.flush)          # so that the newest forecast is in the history
+    await service.ask(lambda: service.log.flush(_FLUSH_S))      # so that the newest forecast is in the history
     faults = shown_faults(service.watch.known.faults.get(machine_id, ()), service.served.bundle.contract)
     return answer(await live.machine(machine_id, since) | {"faults": faults})
 
@@ -103,7 +104,7 @@ async def forecast(request: Request, forecast_id: str) -> Response:
     """A forecast of the log, and where it comes from."""
     service = service_of(request)
     number = _number(forecast_id, "path.forecast_id")
-    await service.ask(service.log.flush)
+    await service.ask(lambda: service.log.flush(_FLUSH_S))
     logged = await service.ask(lambda: service.store.forecast(number))
     if logged is None:
         raise Refusal(404, "path.forecast_id", found=forecast_id[:40], wanted="a forecast that is still kept",

@@ -3,6 +3,7 @@
 The store remembers what is in service, what was before, and what is watched, so a restart serves the same.
 """
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from oilcan.ground.errors import IntegrityError, OilcanError, ParamsError, StoreUnavailable
+from oilcan.ground.errors import IntegrityError, OilcanError, ParamsError
 from oilcan.io.registry import bundle_store
 from oilcan.io.stores import Store
 from oilcan.io.stores.values import stored_columns
@@ -24,6 +25,7 @@ from oilcan.serving.model.loaded_bundle import Served
 from oilcan.serving.service.acceptance import check_accepted
 
 SETTING: Final = "models"
+_LOG: Final = logging.getLogger("oilcan")
 
 
 @dataclass(frozen=True)
@@ -163,20 +165,29 @@ class Swap:
             place, served = self._load(name) if name is not None else (None, None)
             self._watch(served)
             self._remember(Models(self.models.configured, self.models.active, self.models.previous, place), by)
+            self._is_resumed = True         # this choice counts, not the one of before the start
         return served
 
     def resume(self) -> None:
-        """Watch again what was watched before a restart, once; a challenger that is gone is let go."""
+        """Watch again what was watched before a restart, once. A challenger whose bundle is gone is given up.
+
+        Raises
+        ------
+        StoreError
+            If the store cannot answer; the next call tries again.
+        """
         if self._is_resumed:
             return
-        if self.models.shadow is not None:
+        with self._one_at_a_time():
+            place = self.models.shadow
             try:
-                self._watch(self.models.shadow.load())
-            except StoreUnavailable:
-                raise                   # tried again later
-            except OilcanError:
-                self._service.metrics.bundle.labels(self.models.shadow.digest, "shadow").set(0)
-        self._is_resumed = True
+                served = None if place is None else place.load()
+            except OilcanError as err:
+                _LOG.warning("challenger: %s It is watched no more.", err)
+                served = None
+            if served is not None:
+                self._watch(served)
+            self._is_resumed = True
 
     def follow_store(self) -> None:
         """Do what another replica has done."""

@@ -1,18 +1,18 @@
 """One service: the bundle in service, the store, its machines, who may ask, and what was counted."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
-from oilcan.ground.errors import OilcanError
 from oilcan.io.stores import Store
 from oilcan.io.stores.tables.forecast_table import Forecast
+from oilcan.serving.access.key_ring import KeyRing
 from oilcan.serving.bodies.instants_json import Moments, written
 from oilcan.serving.ground.refusal import Refusal
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.ground.settings import ServiceSettings
+from oilcan.serving.ground.watched_threads import WatchedThread
 from oilcan.serving.live.forecast_log import ForecastLog
 from oilcan.serving.live.live_service import Live, wall_clock
 from oilcan.serving.live.periodic import PeriodicWork
@@ -23,7 +23,6 @@ from oilcan.serving.watch.live_watch import LiveWatch
 from oilcan.serving.watch.scraped import Scraped
 
 T = TypeVar("T")
-_LOG: Final = logging.getLogger("oilcan")
 _END_S: Final = 5.0             # for each thing that is waited for when the service ends
 _FOLLOW_S: Final = 1.0          # between two looks at what other replicas of the same store have done
 
@@ -37,6 +36,8 @@ class Service:
         The bundle in service; replaced as a whole, so a request that began with the old one ends with it.
     live
         Its machines; None where the data set has no time: then there is no telemetry, and only `predict` is served.
+    ring
+        The keys of the store, as they were a moment ago.
     """
 
     def __init__(self, settings: ServiceSettings, served: Served, store: Store, models: Models) -> None:
@@ -57,23 +58,25 @@ class Service:
         if settings.store.startswith("postgres"):
             followed.append(self.swap.follow_store)     # other replicas may have changed the bundle
         followed.append(self.swap.resume)
-        self._follower = PeriodicWork("follower", _FOLLOW_S, *followed)
+        self._follower = PeriodicWork("follower", _FOLLOW_S, *followed, at_once=True)
+        self.ring = KeyRing(store.keys, wall_clock)
 
     async def ask(self, work: Callable[[], T]) -> T:
         """What some question to the store returns; on a thread, for a store may take long to answer."""
         return await asyncio.get_running_loop().run_in_executor(self._askers, work)
 
-    async def ready(self) -> None:
-        """Wait until the state of the last process was taken up; if the store is away, the follower tries again."""
-        try:
-            if self.live is not None:
-                await asyncio.wrap_future(self.live.restored)
-            await asyncio.to_thread(self.swap.resume)
-        except OilcanError as err:
-            _LOG.warning("service: not ready yet: %s", err)
+    def start(self) -> None:
+        """Begin to follow the store: its log, what other replicas changed, its keys, the challenger of before."""
+        self.ring.start()
         self._follower.start()
-        if self.live is not None:
-            self.watch.start()
+        if self.live is not None:       # once the state is there: the monitoring imports much, and may not delay that
+            self.live.restored.add_done_callback(lambda _restored: self.watch.start())
+
+    @property
+    def threads(self) -> list[WatchedThread]:
+        """Threads that must live as long as the service."""
+        return [self.log.thread, self._follower.thread, self.ring.thread,
+                *([] if self.live is None else [self.watch.thread, *self.live.threads])]
 
     def remember(self, served: Served) -> None:
         """Keep where a bundle came from, before it forecasts: its forecasts lead back when another one answers."""
@@ -106,9 +109,7 @@ class Service:
 
     def dead_threads(self) -> list[str]:
         """Threads that ended although the service runs: then it must end too."""
-        threads = [self.log.thread, self._follower.thread, self.watch.thread,
-                   *(self.live.threads if self.live is not None else [])]
-        return [thread.name for thread in threads if thread.is_dead]
+        return [thread.name for thread in self.threads if thread.is_dead]
 
     def card(self) -> dict[str, Any]:
         """The model's card, and what else the store remembers: the bundle before, the challenger."""
@@ -136,6 +137,7 @@ class Service:
         """
         if wait_s is None:
             wait_s = _END_S if self.store.health.trouble is None else 0.5
+        self.ring.stop(wait_s)
         self._follower.stop(wait_s)
         self.watch.stop(wait_s)
         if self.live is not None:

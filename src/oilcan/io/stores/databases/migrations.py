@@ -127,7 +127,17 @@ CREATE TABLE decisions (
     cause TEXT NOT NULL, detail TEXT NOT NULL);
 """
 
-MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
+# what the policy decided is known exactly after a restart: which reading closed an alarm, who was to be called, and
+# when the policy alarmed again while the alarm was still open
+_SEVENTH: Final = """
+ALTER TABLE alarms ADD COLUMN crew TEXT NOT NULL DEFAULT '';
+ALTER TABLE alarms ADD COLUMN closed_time {big};
+CREATE TABLE alarm_repeats (
+    id {serial}, alarm {big} NOT NULL REFERENCES alarms, time {big} NOT NULL, crew TEXT NOT NULL, at {big} NOT NULL,
+    UNIQUE (alarm, time));
+"""
+
+MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH)
 _PAGE: Final = 10_000           # readings of one entry of the log, where they were stored before there was one
 
 _LEDGER: Final = "CREATE TABLE IF NOT EXISTS migrations (number {big} PRIMARY KEY, applied_at {big} NOT NULL)"

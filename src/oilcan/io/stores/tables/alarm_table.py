@@ -15,7 +15,17 @@ FINDINGS: Final[tuple[Finding, ...]] = get_args(Finding)
 
 @dataclass(frozen=True)
 class NewAlarm:
-    """What the policy says: `time` is that of the reading, `reasons` is anything JSON can hold."""
+    """An alarm that the policy opens.
+
+    Attributes
+    ----------
+    time
+        Of the reading.
+    reasons
+        Anything JSON can hold.
+    crew
+        Label of the crew whose budget it counts against.
+    """
 
     machine_id: str
     task: str
@@ -24,15 +34,53 @@ class NewAlarm:
     threshold: float
     reasons: Any
     forecast: int | None = None
+    crew: str = ""
 
 
 @dataclass(frozen=True)
-class ClosedAlarm:
-    """The policy closes what is open of a machine and task; `time` is that of the reading that says so."""
+class RepeatedAlarm:
+    """The policy alarms again while the alarm of a machine and task is still open."""
 
     machine_id: str
     task: str
     time: int
+    crew: str = ""
+
+
+@dataclass(frozen=True)
+class ClosedAlarm:
+    """The policy closes the open alarm of a machine and task; `time` is that of the reading that led to it."""
+
+    machine_id: str
+    task: str
+    time: int
+
+
+AlarmChange = NewAlarm | RepeatedAlarm | ClosedAlarm
+
+
+@dataclass(frozen=True)
+class Raise:
+    """One time at which the policy alarmed, as far as a policy has to remember it.
+
+    Attributes
+    ----------
+    alarm
+        Id of the alarm that it opened; 0 if it repeated one that was open.
+    is_closed, closed_time
+        Whether that alarm is closed, and the time of the reading that closed it; None if that was not recorded.
+    """
+
+    machine_id: str
+    time: int
+    crew: str
+    alarm: int = 0
+    is_closed: bool = False
+    closed_time: int | None = None
+
+    def is_open_at(self, time: int) -> bool:
+        """Whether it opened an alarm that readings up to a time left open."""
+        return bool(self.alarm) and (not self.is_closed or (self.closed_time is not None and self.closed_time > time))
 
 
 @dataclass(frozen=True)
@@ -53,23 +101,29 @@ class Alarm(NewAlarm):
     acknowledged_at: int | None = None
     acknowledged_by: str | None = None
     closed_at: int | None = None
+    closed_time: int | None = None
     comments: tuple[Comment, ...] = ()
     finding: Finding | None = None      # what the crew found at the machine
     found_at: int | None = None
 
 
 _SELECT: Final = ("SELECT id, machine, task, time, opened_at, p, threshold, reasons, forecast, acknowledged_at, "
-                  "acknowledged_by, closed_at, finding, found_at FROM alarms")
+                  "acknowledged_by, closed_at, crew, closed_time, finding, found_at FROM alarms")
+_RAISED: Final = ("SELECT machine_id, time, crew, id, closed_at IS NOT NULL, closed_time FROM alarms "
+                  "JOIN machines USING (machine) WHERE task = ?")
+_REPEATED: Final = ("SELECT machine_id, alarm_repeats.time, alarm_repeats.crew FROM alarm_repeats "
+                    "JOIN alarms ON alarms.id = alarm JOIN machines USING (machine) WHERE task = ? "
+                    "ORDER BY alarm_repeats.id DESC LIMIT ?")
 
 
 class AlarmsPart(MachinesPart):
     """The part of a store about alarms."""
 
-    def change_alarms(self, changes: Sequence[NewAlarm | ClosedAlarm], now: int) -> list[tuple[int, bool]]:
-        """Open and close alarms in the order given, in one transaction; of each opened its id, and whether it is new.
+    def change_alarms(self, changes: Sequence[AlarmChange], now: int) -> list[tuple[int, bool]]:
+        """Open, repeat and close alarms in this order, in one transaction; of each opened its id, and if it is new.
 
-        There is one open alarm per machine and task at most, and one per reading for ever: asked again, by this
-        process or another, the answer is the alarm that is there. One that is closed already stays as it is.
+        There is at most one open alarm per machine and task, and one alarm per reading for ever. When this or another
+        process asks again, the answer is the alarm that exists. One that is closed already stays as it is.
         """
         machines = self.numbers_of([change.machine_id for change in changes], now).tolist()
 
@@ -78,13 +132,29 @@ class AlarmsPart(MachinesPart):
             for machine, change in zip(machines, changes, strict=True):
                 if isinstance(change, NewAlarm):
                     opened.append(_opened(tx, (machine, change.task, change.time, now, change.p, change.threshold,
-                                               json.dumps(change.reasons, allow_nan=False), change.forecast)))
+                                               json.dumps(change.reasons, allow_nan=False), change.forecast,
+                                               change.crew)))
+                elif isinstance(change, RepeatedAlarm):
+                    tx.run("INSERT INTO alarm_repeats (alarm, time, crew, at) SELECT id, ?, ?, ? FROM alarms "
+                           "WHERE machine = ? AND task = ? AND time <= ? ORDER BY time DESC LIMIT 1 "
+                           "ON CONFLICT DO NOTHING",
+                           (change.time, change.crew, now, machine, change.task, change.time))
                 else:
-                    tx.run("UPDATE alarms SET closed_at = ? WHERE machine = ? AND task = ? AND time <= ? "
-                           "AND closed_at IS NULL", (now, machine, change.task, change.time))
+                    tx.run("UPDATE alarms SET closed_at = ?, closed_time = ? WHERE machine = ? AND task = ? "
+                           "AND time <= ? AND closed_at IS NULL",
+                           (now, change.time, machine, change.task, change.time))
             return opened
 
         return self.database.write(work)
+
+    def raises(self, task: str, limit: int) -> list[Raise]:
+        """When the policy of a task alarmed, oldest first: the newest `limit` alarms, all open ones, and repeats."""
+        def work(tx: Transaction) -> list[Raise]:
+            rows = {*tx.rows(f"{_RAISED} ORDER BY id DESC LIMIT ?", (task, limit)),
+                    *tx.rows(f"{_RAISED} AND closed_at IS NULL", (task,)), *tx.rows(_REPEATED, (task, limit))}
+            return [Raise(*row) for row in sorted(rows, key=lambda row: (row[1], row[0]))]
+
+        return self.database.read(work)
 
     def acknowledge(self, alarm_id: int, by: str, now: int, comment: str = "", finding: Finding | None = None
                     ) -> Alarm | None:
@@ -138,19 +208,19 @@ class AlarmsPart(MachinesPart):
             found = tx.rows(sql, parameters)
             names = self.names_of(tx, [row[1] for row in found])
             return [
-                Alarm(name, task, time, p, threshold, json.loads(reasons), forecast, key, opened, seen, seen_by, closed,
-                      tuple(Comment(*said) for said in tx.rows(
+                Alarm(name, task, time, p, threshold, json.loads(reasons), forecast, crew, key, opened, seen, seen_by,
+                      closed, closed_time, tuple(Comment(*said) for said in tx.rows(
                           "SELECT at, said_by, said FROM comments WHERE alarm = ? ORDER BY id", (key,))), *found_out)
-                for name, (key, _, task, time, opened, p, threshold, reasons, forecast, seen, seen_by, closed,
-                           *found_out) in zip(names, found, strict=True)
+                for name, (key, _, task, time, opened, p, threshold, reasons, forecast, seen, seen_by, closed, crew,
+                           closed_time, *found_out) in zip(names, found, strict=True)
             ]
 
         return self.database.read(work)
 
 
 def _opened(tx: Transaction, row: tuple[Any, ...]) -> tuple[int, bool]:
-    new = tx.rows("INSERT INTO alarms (machine, task, time, opened_at, p, threshold, reasons, forecast) "
-                  "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id", row)
+    new = tx.rows("INSERT INTO alarms (machine, task, time, opened_at, p, threshold, reasons, forecast, crew) "
+                  "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id", row)
     there = ("SELECT id FROM alarms WHERE machine = ? AND task = ? "
              "ORDER BY time = ? DESC, closed_at IS NULL DESC LIMIT 1")
     return (new or tx.rows(there, row[:3]))[0][0], bool(new)

@@ -92,7 +92,9 @@ DELETE FROM forecasts WHERE id IN (SELECT id FROM forecasts AS old WHERE bucket 
 
 
 def _drop_alarms(tx: Transaction, before: int) -> int:
-    """Closed alarms and their comments; the newest stays, because SQLite would give its number again."""
+    """Remove old closed alarms and what belongs to them; keep the newest, whose id SQLite would give again."""
     which = "closed_at < ? AND id < (SELECT max(id) FROM alarms)"
     tx.run(f"DELETE FROM comments WHERE alarm IN (SELECT id FROM alarms WHERE {which})", (before,))  # noqa: S608
+    tx.run(f"DELETE FROM alarm_repeats WHERE at < ? OR alarm IN (SELECT id FROM alarms WHERE {which})",  # noqa: S608
+           (before, before))
     return tx.run(f"DELETE FROM alarms WHERE {which}", (before,))  # noqa: S608

@@ -108,6 +108,10 @@ class Snapshots:
         return self._db.read(lambda tx: {row[0]: PolicyRow(row[1], row[2], bool(row[3]), *row[4:])
                                          for row in tx.rows(sql, (bundle,))})
 
+    def forget_policy(self, bundle: str) -> int:
+        """Remove what the alarm policy of a bundle remembered; of how many machines."""
+        return self._db.write(lambda tx: tx.run("DELETE FROM policy_states WHERE bundle = ?", (bundle,)))
+
     def forget(self, engine: str) -> int:
         """Remove the states of an engine that is no longer in use; how many."""
         return self._db.write(lambda tx: tx.run("DELETE FROM snapshots WHERE engine = ?", (engine,)))
