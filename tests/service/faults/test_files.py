@@ -100,6 +100,13 @@ def test_a_damaged_page_is_told_and_the_store_is_rebuilt_from_its_readings(serve
     assert len(httpx.get(f"{server.url}/v1/machines?size=500").json()["machines"]) == 50
 
 
+def test_every_table_is_rebuilt(tmp_path):
+    open_store(f"sqlite:///{tmp_path}/service.db").close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "service.db")) as connection:
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert tables == {*repair.TABLES, "snapshots", "migrations"}
+
+
 def test_a_sound_store_is_called_sound(tmp_path):
     url = f"sqlite:///{tmp_path}/service.db"
     open_store(url).close()

@@ -16,10 +16,10 @@ from oilcan.io.stores.databases.database import Transaction
 from oilcan.io.stores.databases.migrations import fill_log
 from oilcan.io.stores.databases.sqlite import SqliteDatabase
 
-# parents before children; `snapshots` follow from the others
+# parents before children; snapshots follow from the others, and the new file has its own list of migrations
 TABLES: Final = ("layouts", "machines", "texts", "readings", "records", "refused", "counters", "models", "bundles",
                  "forecasts", "alarms", "alarm_repeats", "comments", "policy_states", "api_keys", "settings", "audit",
-                 "log")
+                 "decisions", "log")
 _PAGE: Final = 512              # rows read at a time
 _FURTHEST: Final = 2**40        # rows that a gap may be long
 
