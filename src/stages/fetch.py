@@ -1,7 +1,7 @@
 """Official address -> raw files: downloads what the contract names, or checks what is in place already.
 
 Reads   the data-set contract, source.files and source.downloads
-Params  none: everything stands in the contract
+Params  none: the contract has everything
 Writes  data/raw/<name>/, every file with the sha256 that the contract states
 """
 

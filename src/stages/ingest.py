@@ -1,4 +1,4 @@
-"""Raw files -> canonical tables: renamed, cast, in the contract's units; refused rows kept aside.
+"""Raw files -> canonical tables: renamed, cast, in the contract's units; refused rows in a file of their own.
 
 Reads   the data-set contract, data/raw/<name>/, data/live/<name>/ where it exists; the environment's OILCAN_HASH_KEY
         where columns are hashed

@@ -4,7 +4,7 @@ Reads   the data-set contract (`split.until` ends the test part), data/canonical
         monitoring.yaml
 Params  monitor
 Writes  metrics/monitoring.json (five figures), metrics/detail/monitoring.json, reports/monitoring.html
-An alert is no failure of the stage: it is said, and the exit code is 0. `oilcan monitor` has exit codes for it.
+An alert does not fail the stage: it is printed, and the exit code is 0. `oilcan monitor` has exit codes for alerts.
 """
 
 from collections.abc import Sequence

@@ -38,7 +38,7 @@ def add_where(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Judge, say, write; what cannot be read cannot be told, and that is never silent."""
+    """Judge, write and print the verdict. If something cannot be read, print why and exit with the code of unknown."""
     from oilcan.ground.errors import DataError, IntegrityError, StoreError
     from oilcan.operations import monitor
 

@@ -1,4 +1,4 @@
-"""How good is the forecast, what does it save, and where does one look next?"""
+"""`oilcan summary`: how good the forecast is, what it saves, and where to look next."""
 
 import argparse
 import json

@@ -39,7 +39,7 @@ def parse_contract(text: str, where: str) -> Contract:
         still to be filled in, or entries contradict each other. All breaches are listed.
     """
     try:
-        values = yaml.load(text, Loader=_Loader)  # noqa: S506  # a SafeLoader that also refuses twin keys
+        values = yaml.load(text, Loader=_Loader)  # noqa: S506  # a SafeLoader that also refuses repeated keys
     except yaml.YAMLError as err:
         raise ContractError(f"{where}: not readable as YAML ({' '.join(str(err).split())}). Fix the file.") from err
     blanks = _unfilled(values)

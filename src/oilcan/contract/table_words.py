@@ -13,7 +13,7 @@ from oilcan.ground.durations import Duration
 from oilcan.ground.expression_grammar import cells_used
 
 ColumnType = Literal["integer", "number", "flag", "text", "instant"]
-Thousands = Literal[".", ",", " ", "'", "_"]        # a blank stands for the narrow and no-break ones too
+Thousands = Literal[".", ",", " ", "'", "_"]        # a blank includes narrow and no-break blanks
 Locale = Literal["cs", "da", "de", "en", "es", "fi", "fr", "it", "nb", "nl", "pl", "pt", "sv"]
 Label = str | int                                   # of a raw column: its name, or its position from 0
 ROW_NUMBER: Final = "row_number"

@@ -28,7 +28,7 @@ def task_rules(contract: Contract) -> Iterator[str]:
 
 
 def _column(where: str, task: Task, contract: Contract) -> Iterator[str]:
-    column = contract.stated(task.column) if task.column is not None else None
+    column = contract.label_column(task.column) if task.column is not None else None
     if column is None:
         yield (f"{where}.column: wanted a telemetry column with role 'label', or a column of the table `labels` (found "
                f"{task.column!r})")
@@ -67,5 +67,5 @@ def split_rules(contract: Contract) -> Iterator[str]:
             yield f"split.{word}: a share lies between 0 and 1 (found {share})"
     needed = contract.longest_look_ahead()
     if split.gap is not None and split.gap.ticks < needed:
-        yield (f"split.gap: {split.gap} is shorter than horizon + lead time = {needed:g}; labels would look "
-               f"across. Set split.gap to at least that")
+        yield (f"split.gap: {split.gap} is shorter than horizon + lead time = {needed:g}, so labels of one part would "
+               f"depend on the next. Set split.gap to at least that")

@@ -149,7 +149,7 @@ class Contract(Part):
                 return name, task
         return next(iter(self.tasks.items()))
 
-    def stated(self, column: str) -> Column | None:
+    def label_column(self, column: str) -> Column | None:
         """The label column of that name in the telemetry or in the table `labels`; None if there is none."""
         for table in ("telemetry", "labels"):
             found = self.tables[table].columns.get(column) if table in self.tables else None
@@ -159,7 +159,7 @@ class Contract(Part):
 
     def classes(self, task: str) -> list[str]:
         """Classes of a `class` task, in the order of its column's `values`."""
-        column = self.stated(str(self.tasks[task].column))
+        column = self.label_column(str(self.tasks[task].column))
         return list(column.values or []) if column is not None else []
 
     def shortest_look_back(self) -> float:

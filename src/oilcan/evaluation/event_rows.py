@@ -1,4 +1,4 @@
-"""Rows with an event forecast, ready to judge any score under any alarm policy."""
+"""Rows with an event forecast, on which any score can be evaluated under any alarm policy."""
 
 import dataclasses
 from dataclasses import dataclass

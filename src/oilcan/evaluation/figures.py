@@ -2,7 +2,7 @@
 
 The headline task fills `test`, `events`, `costs`, `validation`, `modes`, `baselines`, `achievable`; the first RUL
 task adds its numbers to `test`, `validation` and `baselines`; every further task, and every task of kind
-`class` or `number`, stands under `tasks.<name>`. A number that does not exist is left out, never NaN; 6 digits
+`class` or `number`, is under `tasks.<name>`. A number that does not exist is left out, never NaN; 6 digits
 after the point.
 """
 

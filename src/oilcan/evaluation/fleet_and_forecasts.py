@@ -1,4 +1,4 @@
-"""What an evaluation looks at: what happened to the fleet, and what was forecast."""
+"""Input of an evaluation: what happened to the fleet, and its forecasts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Fleet:
 
     @property
     def unit(self) -> str:
-        """Unit in which lengths of time stand in results, and the ending of their names: `h`, `cycles`, `s`, ..."""
+        """Unit of lengths of time in results, and the ending of their names: `h`, `cycles`, `s`, ..."""
         return self.contract.time.lengths
 
     def trained_on(self) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""How good is the forecast of when? Each horizon judged on the rows that were watched for so long.
+"""Quality of the forecast of when, at each horizon, on the rows that were observed for that long.
 
-A row is left out of a horizon by how long it was watched, never by whether it failed: so censored lives tell of the
-horizons they outlived, and the rows that are left fail as often as all.
+Whether a row counts for a horizon depends on how long it was observed, never on whether it failed. So censored lives
+count for the horizons that they survived, and the rows that count fail as often as all rows.
 """
 
 import re

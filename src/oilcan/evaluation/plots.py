@@ -1,4 +1,4 @@
-"""Pictures as small tables: what DVC draws and compares across commits, and the report draws too.
+"""The tables behind the pictures: DVC draws them and compares them across commits, and the report draws them.
 
 Every table is there for every data set; one that does not apply has no rows. Curves are thinned to
 some 300 points, always the same ones for the same data.
@@ -124,7 +124,7 @@ def _simple(n_failures: int, prices: Costs, periodic: Periodic, rules: dict[str,
 
 def _cost_ratio(before: list[EventCounts], after: list[EventCounts], rows: EventRows, periodic: Periodic,
                 rules: dict[str, EventCounts]) -> pd.DataFrame:
-    """Cost in false alarms, the threshold chosen anew on validation for each price of a missed failure."""
+    """Cost in false alarms; the threshold is chosen again on validation for each price of a missed failure."""
     prices = rows.costs
     unit = prices.false_alarm_eur
     if unit <= 0:

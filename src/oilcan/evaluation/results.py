@@ -1,4 +1,4 @@
-"""What an evaluation gives to those who decide and those who draw."""
+"""The result of an evaluation: numbers, slices and tables of plots."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,6 +1,6 @@
 """Quality of forecasts of a class or a number: tasks whose outcome a column states.
 
-Figures stand beside the simplest forecast that looks at no sensor: the most frequent class, or the
+They are compared with the simplest forecast that reads no sensor: the most frequent class, or the
 mean of training. Intervals resample machines, or groups of independent rows.
 """
 
@@ -43,7 +43,7 @@ def class_quality(fleet: Fleet, task: str, rows: pd.DataFrame, code: np.ndarray 
     Parameters
     ----------
     code, draws
-        Machine of each row as a position, and how often each stands in each draw; None for no intervals.
+        Machine of each row as a position, and how often each machine is in each draw; None for no intervals.
     """
     classes = fleet.contract.classes(task)
     p = class_probabilities(rows, task, classes)

@@ -1,7 +1,7 @@
 """Readings of a fleet, counted one after another: what tables are read into and what a service keeps.
 
 Memory is bounded: slots before `first_slot` are forgotten, and readings far ahead of the fleet are not counted but
-noted, for a clock that jumps to the year 2200 must not make room for it.
+noted, because a clock that jumps to the year 2200 would otherwise allocate centuries of slots.
 """
 
 from collections.abc import Mapping

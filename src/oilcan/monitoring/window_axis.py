@@ -1,8 +1,8 @@
 """Which slot and which window does a moment belong to?
 
 A slot is the smallest span that is counted by itself: a day, or some cycles. A window is what one verdict is about: a
-day, a week from Monday to Sunday, a calendar month, or some days or cycles. Windows are whole slots and stand still on
-the calendar (UTC), so that stored tables and the live service speak about the same ones.
+day, a week from Monday to Sunday, a calendar month, or some days or cycles. Windows are whole slots and aligned with
+the calendar (UTC), so that stored tables and the live service use the same windows.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
 """What acts on the repository, the stores and the services as a whole: tuning, promotion, replay.
 
-Commands call it; pure computing lives below.
+Commands call these modules; pure computations are in the layers below.
 """

@@ -1,4 +1,4 @@
-"""What a model was accepted on, read from the tables of the pipeline: all before the test part, and nothing of it."""
+"""Read the data that a model was accepted on from the tables of the pipeline: everything before the test part."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Raw files read by their contract, in memory: everything that is wrong with them."""
+"""Read raw files by their contract, in memory, and list everything that is wrong with them."""
 
 import os
 from collections.abc import Callable

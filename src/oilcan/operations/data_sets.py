@@ -1,4 +1,4 @@
-"""A data set comes into the repository: a contract drafted from files, raw files placed or fetched and recorded."""
+"""Bring a data set into the repository: draft a contract from files, place or fetch raw files, record them."""
 
 import re
 from collections.abc import Sequence

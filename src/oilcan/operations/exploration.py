@@ -1,4 +1,4 @@
-"""A data set explored from its raw files: no horizon, no split and no pipeline run are needed."""
+"""Explore a data set from its raw files, without horizon, split or pipeline run."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The fleet's last days played into a running service, at any speed."""
+"""Replay the last days of a fleet into a running service, at any speed."""
 
 import math
 import time

@@ -35,9 +35,9 @@ class QualityRules(Section):
 class EventRules(Section):
     """Failures, work, errors and alarms against the rates of the reference."""
 
-    spans: list[int] = pydantic.Field(min_length=1)     # windows that are added up, each a look of its own
+    spans: list[int] = pydantic.Field(min_length=1)     # windows added up; each span is a separate test
     headline_share: Share                           # of the budget for the few figures that matter most
-    fewest: int = pydantic.Field(ge=1)              # events expected or seen, below which nothing is said
+    fewest: int = pydantic.Field(ge=1)              # with fewer events, expected and observed, no verdict is given
 
 
 class AlertRules(Section):

@@ -1,4 +1,4 @@
-"""What must people know before they rely on this model, or use these data?
+"""Model card and data sheet: what to know before relying on this model or these data.
 
 Model card after Mitchell et al. 2019, "Model Cards for Model Reporting" (FAT*); data sheet after
 Gebru et al. 2021, "Datasheets for Datasets" (CACM 64(12)). Generated, so no cell is empty and nothing

@@ -1,7 +1,7 @@
 """The evaluation as one page: words for the plant manager, pictures, then tables for the data scientist.
 
-Self-contained: no script, no network, light and dark, prints. It is made of what the stages wrote, the verdict of the
-gate included.
+Self-contained: no script, no network, light and dark, prints. All input comes from what the stages wrote, including
+the verdict of the gate.
 """
 
 from collections.abc import Callable, Mapping

@@ -138,7 +138,7 @@ def _have(found: Exploration) -> list[str]:
         censored = have["machines_with_labels"] - have["machines_that_failed"]
         lines.append(
             f"Observed from {have['first']} to {have['last']}. {have['machines_that_failed']:,} machines "
-            f"failed at least once; {censored:,} did not while one looked (censored)."
+            f"failed at least once; {censored:,} did not during the observation (censored)."
         )
     for word in ("failures", "errors", "maintenance"):
         if have.get(word):

@@ -23,7 +23,7 @@ class Table:
     columns: Sequence[str]
     lines: list[list[str]]
     numbers: frozenset[int] = frozenset()
-    folded: int = 0             # so many lines at the end are shown on request only
+    folded: int = 0             # number of lines at the end that are shown on request only
 
 
 def lives_table(found: Exploration) -> Table:
@@ -99,7 +99,7 @@ def recommendations_table(found: Exploration) -> Table | None:
 
 
 def label_block(found: Exploration, name: str) -> dict[str, Any]:
-    """What tells the rows with one label: columns, and pairs of columns."""
+    """Columns, and pairs of columns, that separate the rows of one label from the others."""
     label, fleet = found.labels[name], found.fleet
     columns = [
         [

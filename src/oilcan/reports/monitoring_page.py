@@ -1,4 +1,4 @@
-"""What has changed since the model was accepted: the verdict, the alerts, and everything else folded."""
+"""The monitoring page: the verdict, the alerts, and all details in folded sections."""
 
 from typing import Any, Final
 

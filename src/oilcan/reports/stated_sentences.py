@@ -21,7 +21,7 @@ def stated_sentences(metrics: Mapping[str, Any], contract: Contract) -> list[str
         if task.kind == "class" and "accuracy" in block.get("test", {}):
             lines.append(_class(name, block))
         elif task.kind == "number" and "rmse" in block.get("test", {}):
-            column = contract.stated(str(task.column))
+            column = contract.label_column(str(task.column))
             lines.append(_number(name, block, column.unit if column is not None else ""))
     return lines
 

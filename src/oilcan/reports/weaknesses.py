@@ -1,4 +1,4 @@
-"""What is bad about a forecast, or not certain, as sentences: the worst first."""
+"""Weaknesses and uncertainties of a forecast as sentences, the worst first."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -89,7 +89,7 @@ def _events(block: Numbers) -> Iterator[Weakness]:
         late = f"; {events['late_alarms']} alarms came too late to act" if events.get("late_alarms") else ""
         yield _UNSURE, f"{events['missed']} of {events['n_failures']} failures came without a timely warning{late}."
     if events.get("held_back"):
-        yield _PARTLY, f"{events['held_back']} alarms were held back because a crew had its number for the week."
+        yield _PARTLY, f"{events['held_back']} alarms were held back because the crew's weekly budget was used up."
     if events["n_failures"] < _FEW_FAILURES:
         yield _UNSURE, f"All of this rests on only {events['n_failures']} failures."
 

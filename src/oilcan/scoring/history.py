@@ -57,8 +57,8 @@ def history_features(bundle: Bundle, telemetry: pd.DataFrame, fleet: Mapping[str
     Parameters
     ----------
     telemetry
-        Canonical readings, whole histories, in any order; a reading given twice counts once, the first of two that
-        contradict each other stays.
+        Canonical readings, whole histories, in any order. A reading given twice counts once; of two that
+        contradict each other the first counts.
     fleet
         errors, maintenance, failures, machines; absent ones hold nothing.
     rows
@@ -66,13 +66,14 @@ def history_features(bundle: Bundle, telemetry: pd.DataFrame, fleet: Mapping[str
     """
     key = [name for name in KEY if name in telemetry]
     readings = telemetry.sort_values(key, kind="stable", ignore_index=True)
-    twins = find_duplicates(readings, key)
-    readings = readings[~(twins.identical | twins.other_content)].reset_index(drop=True)
+    repeated = find_duplicates(readings, key)
+    readings = readings[~(repeated.identical | repeated.other_content)].reset_index(drop=True)
     readings, outside = within_range(readings, bundle.contract)
     readings, n_filled = clean_readings(readings, bundle.contract, fill_periods=bundle.fill_periods)
     wanted = readings[key].iloc[positions(readings, bundle.contract, rows)].reset_index(drop=True)
     tables = Tables(telemetry=readings, rows=wanted, **complete(fleet, readings, bundle.contract))
-    counts = {"given twice": int(twins.identical.sum()), "contradicting an earlier one": int(twins.other_content.sum()),
+    counts = {"given twice": int(repeated.identical.sum()),
+              "contradicting an earlier one": int(repeated.other_content.sum()),
               "outside the physical range": outside, "missing, the last one held": n_filled}
     return Featured(wanted, compute_matrix(bundle.plan, tables), {why: n for why, n in counts.items() if n})
 

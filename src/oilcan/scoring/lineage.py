@@ -1,7 +1,7 @@
 """Where a bundle comes from: the facts for its manifest.
 
-Only what the bytes of its inputs fix: the git commit is left out, since it would change the bundle with
-every commit that changes no input. The commits whose dvc.lock names these digests are those that made it.
+Only facts that follow from the bytes of its inputs. The git commit is left out, because it would change the bundle
+with every commit, also with one that changes no input. The commits whose dvc.lock names these digests made it.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Which trees does a target get? The answer of the parameters, the same for training, cross-validation and tuning."""
+"""Which trees does a target get, by the parameters? The same for training, cross-validation and tuning."""
 
 import fnmatch
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ class Recipe:
     Attributes
     ----------
     ensembles
-        Grown apart and averaged; one, or the members of a committee.
+        Grown independently and averaged; one, or the members of a committee.
     regression
         Whether the outcome is a number; else it is one of two classes.
     thinning
@@ -27,7 +27,7 @@ class Recipe:
     seed
         Base of the seed of every target.
     early_stopping_share
-        Of the machines, held out from boosting to tell when to stop; 0 never stops early.
+        Share of the machines held out from boosting to decide when to stop; 0 never stops early.
     monotone
         Sign of the effect of each feature on the outcome, 0 where free; empty where all are free.
     """

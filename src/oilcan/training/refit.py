@@ -1,8 +1,8 @@
-"""After all choices are made on the validation part, the trees of events learn once more from both parts.
+"""Fit the trees of events again on both parts, after all choices are made on the validation part.
 
-Calibrator, alarm policy and hyper-parameters stay as they were chosen, as scikit-learn's
-`CalibratedClassifierCV(ensemble=False)` keeps its calibrator. Remaining life does not learn again: a conformal interval
-holds only for the trees on which it was drawn.
+Calibrator, alarm policy and hyper-parameters stay as chosen, as scikit-learn's
+`CalibratedClassifierCV(ensemble=False)` keeps its calibrator. Remaining life is not fitted again: a conformal interval
+holds only for the trees that it was computed with.
 """
 
 from collections.abc import Callable

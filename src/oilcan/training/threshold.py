@@ -1,11 +1,10 @@
-"""Which alarm policy is best? The one with which the validation part would have cost least.
+"""Choose the alarm policy that would have cost least on the validation part.
 
-Costs are those of events: missed failures, false alarms, planned repairs. Independent rows are an exception; each is
-its own event. A threshold is never taken if a higher one misses no more failures. Around the cheapest threshold the
-cost is often flat, and the edges of this valley depend on single failures, so the middle is taken. A release below
-the threshold, and several rows to confirm, are taken only if they save more than resampling the machines explains. If
-no failure of the part can be judged, the prices alone decide: alarm if that is cheaper than silence on average, given
-p.
+Costs are those of events: missed failures, false alarms, planned repairs; each independent row is an event of its own.
+A higher threshold that misses no more failures is preferred. Thresholds near the optimum cost about the same, so the
+middle of that range is taken. A release below the threshold, and several rows to confirm, are kept only if they save
+more than resampling the machines explains. If no failure of the part can be judged, the prices alone decide: alarm
+where an alarm costs less than silence on average, given p.
 """
 
 from collections.abc import Sequence

@@ -10,7 +10,7 @@ import pydantic
 from oilcan.core.bundle.strict_json import STRICT, read_strictly
 from oilcan.core.features.plan import FeaturePlan
 
-_FEW: Final = 100       # known rows of a kind of machine below which all machines stand for it
+_FEW: Final = 100       # with fewer known rows of a kind of machine, the values of all machines are used
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """A contract whose author has not decided yet: horizon, costs and their like may still be open.
 
-`oilcan explore` reads such a draft, for what it shows is what these words are decided by. Everything that says how raw
-files are read must be filled in.
+`oilcan explore` reads such a draft, because its page helps to decide these words. All words about reading the raw files
+must be filled in.
 """
 
 import re

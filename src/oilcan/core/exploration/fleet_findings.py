@@ -1,4 +1,4 @@
-"""Everything that exploration finds out about one fleet, put together once: `explore` is the way in."""
+"""All findings of exploration about one fleet; `explore` computes them."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final

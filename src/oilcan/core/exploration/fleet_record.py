@@ -1,4 +1,4 @@
-"""The tables of one fleet as exploration reads them, with the end of what may be known of each machine."""
+"""The tables of one fleet for exploration, with the instant up to which each machine's labels may be used."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -27,7 +27,7 @@ class Pitfall:
 
 
 def written_at_failures(fleet: FleetRecord) -> list[Pitfall]:
-    """Kinds of records that stand at the very instant of failures: they know the answer.
+    """Kinds of records written at the instant of a failure: a feature made of them would leak the label.
 
     A kind is reported if at least a tenth of its records, and five of them, share instant and machine with a failure.
     """

@@ -1,4 +1,4 @@
-"""Independent rows: which columns tell rows with the label from those without, alone and as pairs?"""
+"""Independent rows: which columns, alone or in pairs, separate rows with the label from rows without it?"""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""One partition as arrays: readings sorted by machine and time, and where each forecast row stands among them."""
+"""One partition as arrays: readings sorted by machine and time, and the position of each forecast row among them."""
 
 from dataclasses import dataclass
 from functools import cached_property

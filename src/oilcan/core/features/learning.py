@@ -1,7 +1,7 @@
-"""What one partition's training readings say: counts of everything, and a thin sample.
+"""Counts and a thinned sample of one partition's training readings.
 
 A reading belongs to training if its machine has training rows and it is not later than the last of
-them; later readings, and those of other machines, teach the plan nothing.
+them. The plan learns nothing from later readings or from other machines.
 """
 
 from dataclasses import dataclass

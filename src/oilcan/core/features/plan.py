@@ -1,7 +1,7 @@
-"""What is computed for every row? The feature plan: data, with a version and a hash that the model names.
+"""The feature plan: which features are computed for every row. It is data, with a version and a hash.
 
-Both engines read the same plan: `batch` computes it for tables, the online engine for one reading at a time. It has no
-label and no code, and every constant that was learned, from training rows only.
+Both engines read the same plan: `batch` computes it for tables, the online engine for one reading at a time. A plan
+holds no label and no code, but all constants learned from training rows. The model records its hash.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""From raw sensors to what the families see, the same for both engines; free of pandas, for the service."""
+"""From raw sensors to the signals that families read, for both engines; without pandas, so the service starts fast."""
 
 import numpy as np
 

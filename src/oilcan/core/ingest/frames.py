@@ -35,7 +35,7 @@ class RawPiece:
     is_test
         True for a file of `test_files`.
     malformed
-        Rows that are not in `frame` because their cells could not be told apart.
+        Rows that are not in `frame` because they could not be split into cells.
     grouped
         Labels of typed number columns whose decimal mark may separate thousands.
     part
@@ -89,7 +89,7 @@ class Canonical:
 
 @dataclass(frozen=True)
 class Examined:
-    """What is to be said about the raw files of a data set, whether they can be used or not.
+    """Findings about the raw files of a data set, whether they can be used or not.
 
     Attributes
     ----------

@@ -17,7 +17,7 @@ _MOST_UNDEFINED = 0.5       # an interval needs this share of the draws to give 
 
 
 def multiplicities(n_machines: int, draws: int, seed: int) -> np.ndarray:
-    """How often each machine stands in each draw, shape (draws, n_machines); rows sum to n_machines.
+    """How often each machine is drawn in each resample, shape (draws, n_machines); rows sum to n_machines.
 
     Examples
     --------

@@ -11,7 +11,7 @@ def lives(start: pd.Series, end: pd.Series, failures: pd.DataFrame) -> tuple[np.
 
     A life runs from the start of observation, or the last failure, to the next failure or the end of
     observation. What happened before observation began is unknown, so the first life of a machine may
-    be taken for shorter than it was; repairs other than failures do not end a life.
+    look shorter than it was; repairs other than failures do not end a life.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 Discrete-time survival: each row is looked at once for every interval that it enters alive and that was watched to
 its end (person-period data: Singer and Willett, *It's about time*, Journal of Educational Statistics 18(2), 1993).
-A life that was cut off tells of the intervals it survived and of no other.
+A censored life counts for the intervals that it survived and for no other.
 """
 
 from collections.abc import Sequence

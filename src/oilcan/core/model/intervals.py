@@ -1,17 +1,16 @@
 """How far may a forecast of remaining life be off? 90 % intervals by conformal prediction.
 
-Rows of one machine resemble each other, so machines, not rows, are what is exchangeable: each
-machine has the same weight in the quantile, however many rows it has, and one machine's
-weight stays with the machine to come (hierarchical conformal prediction: Lee, Barber and Willett,
-*Distribution-free inference with hierarchical data*, arXiv 2306.06342; pooling of machines' distributions:
-Dunn, Wasserman and Ramdas, arXiv 1809.07441). Residuals are taken relative to the error that nine of ten
-rows near that level of forecast stay below (a local quantile, weights of a Gaussian kernel), since far
-failures are forecast less sharply than near ones.
+Rows of one machine resemble each other, so machines are exchangeable and rows are not. Every machine has the
+same weight in the quantile, however many rows it has, and one machine's weight is reserved for the future machine
+(hierarchical conformal prediction: Lee, Barber and Willett, *Distribution-free inference with hierarchical data*,
+arXiv 2306.06342; pooling of machines' distributions: Dunn, Wasserman and Ramdas, arXiv 1809.07441). Distant failures
+are forecast less precisely than near ones. So residuals are divided by the local 90 % quantile of the error, with
+weights of a Gaussian kernel over the forecast.
 
-Where the target has a cap, healthy rows are covered almost for nothing, and how many of them there are is
-an accident of the record. So nine of ten are promised of all rows and of those below the cap too, and the
-local quantile is the greater of theirs: else rows forecast near the cap would pay for all others (coverage given
-the class of the label: Vovk, *Conditional validity of inductive conformal predictors*, arXiv 1209.2673).
+Where the target has a cap, healthy rows are nearly always covered, and their number depends on the length of the
+record. So the 90 % hold for all rows, and also for the rows below the cap alone; the local quantile is the greater of
+the two. Otherwise easy rows at the cap would hide poor coverage of all others (coverage given the class of the label:
+Vovk, *Conditional validity of inductive conformal predictors*, arXiv 1209.2673).
 """
 
 from dataclasses import dataclass

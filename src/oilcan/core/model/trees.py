@@ -1,6 +1,6 @@
 """Tree ensembles as treelite's own bytes: what is trained, versioned, packaged and served.
 
-One form from train to service has three uses: no door ever unpickles an estimator, the bytes do not
+One form from train to service has three uses: nothing ever unpickles an estimator, the bytes do not
 depend on thread counts (scikit-learn's pickles do), and batch and service give the same last bit.
 """
 

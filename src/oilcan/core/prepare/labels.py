@@ -1,8 +1,8 @@
 """What came true after each row: did the machine fail in time, and how long did it last?
 
 The label at t is 1 iff a failure falls in (t + lead_time, t + lead_time + horizon]. Where the
-interval runs past what was observed and no failure was seen in it, nobody knows: the label is NaN
-(censored), never 0. The time after a failure goes on as the machine's next life. Terms: Salfner,
+interval extends past the observation and no failure was seen in it, the outcome is unknown: the label is NaN
+(censored), never 0. The time after a failure is the machine's next life. Terms: Salfner,
 Lenk, Malek, ACM CSUR 42(3), 2010 (lead time, prediction period).
 """
 
@@ -79,7 +79,7 @@ class Outlook:
         return np.where(found == NEVER, np.inf, self.ticks(found - self.time))
 
     def is_failure(self) -> np.ndarray:
-        """True for rows at the very instant of a failure of their machine."""
+        """True for rows at the instant of a failure of their machine."""
         return self.first_after(self.time - 1) == self.time
 
 

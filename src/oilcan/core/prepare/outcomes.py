@@ -63,7 +63,7 @@ def value_ahead(rows: pd.DataFrame, stated: pd.DataFrame, column: str, *, ahead:
 def stated_in_telemetry(telemetry: pd.DataFrame, picked: np.ndarray, contract: Contract) -> dict[str, pd.Series]:
     """Outcomes that the readings themselves state, by `outcome_column`, for the picked rows.
 
-    An outcome later than the machine's last reading is missing: nobody knows it.
+    An outcome later than the machine's last reading is unknown, so it is missing.
     """
     found: dict[str, pd.Series] = {}
     if TIME not in telemetry:

@@ -1,6 +1,6 @@
-"""What does each sensor usually do? How long it rests, how far it steps, where it lies.
+"""The usual behaviour of each sensor: runs of equal readings, size of steps, quantiles.
 
-A reading that repeats is a fault of one sensor and the nature of another (a counter, a flag, a
+Repeated readings are a fault of one sensor and normal for another (a counter, a flag, a
 setpoint, an idle machine), so each sensor is judged by its own runs of equal readings.
 """
 

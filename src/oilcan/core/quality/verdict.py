@@ -1,4 +1,4 @@
-"""Do the data of the fleet carry the tasks? Adds up the findings; refuses above the stated shares."""
+"""Are the data of the fleet good enough for the tasks? Adds up the findings; refuses above the stated shares."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ HEADLINES: Final = ("passed", "gap_share", "missing_share", "quarantined_share",
 
 @dataclass(frozen=True)
 class Verdict:
-    """Findings of the fleet, good enough to go on with.
+    """Findings of a fleet that passed the checks.
 
     Attributes
     ----------

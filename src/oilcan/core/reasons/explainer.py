@@ -1,7 +1,7 @@
-"""Why is a forecast high? The few causes that push it, in the words of the crew.
+"""Why is a forecast high? The few causes that raise it, in the words of the crew.
 
-A cause is a sensor with all its features, an error code, or the work on one component: near-doubles such as
-the means over 24 h and 72 h count as one, so that three reasons are three different things to look at.
+A cause is a sensor with all its features, an error code, or the work on one component. Similar features, such as
+the means over 24 h and 72 h, belong to one cause, so three reasons are three different things to look at.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """What must a row satisfy to fall into a leaf? Trees as sets of leaves, each with one condition per feature.
 
-The conditions that a path puts to one feature become one: low < x <= high, and whether a missing value
-passes. With it goes the share of training rows that pass it among those that came so far.
+All conditions of a path on one feature are merged into one: low < x <= high, and whether a missing value
+passes. Each merged condition has the share of training rows that pass it, among those that reach its splits.
 """
 
 from dataclasses import dataclass, fields

@@ -1,7 +1,7 @@
 """How does a fleet of machines wear, warn and fail when the true risk is known?
 
-Draws the embedded data set ``demo_fleet``; the physics stands in ``docs/demo_fleet.md``. Writing
-the frames to files is the work of ``src/stages/simulate.py``.
+Draws the embedded data set ``demo_fleet``; ``docs/demo_fleet.md`` explains the physics.
+``src/stages/simulate.py`` writes the frames to files.
 """
 
 from oilcan.core.simulate.drawing import draw_fleet

@@ -13,7 +13,7 @@ from oilcan.core.simulate.life import Life
 class ErrorCode:
     """An error code; its rate [1/h] is noise_per_h + gain_per_h * damage ** power.
 
-    Codes with `part` None tell nothing about the state of the machine.
+    Codes with `part` None are unrelated to the state of the machine.
     """
 
     code: str

@@ -1,4 +1,4 @@
-"""Which machines stand where, of which model, how old, and how do they differ?"""
+"""The machines of the fleet: site, model, age, and how they differ."""
 
 from dataclasses import dataclass
 

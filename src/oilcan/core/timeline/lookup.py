@@ -1,4 +1,4 @@
-"""Where in a sorted table does each machine stand at an instant? Whole-number time, so borders are exact."""
+"""Position of a machine's newest row at an instant, in a sorted table. Time is whole numbers, so borders are exact."""
 
 import math
 

@@ -182,7 +182,7 @@ def _proven(folder: Path) -> tuple[dict[str, bytes], str, dict[str, Any]]:
 
 
 def _manifest(content: bytes) -> dict[str, Any]:
-    """What the manifest says, as far as it is of this version all entries that are read anywhere."""
+    """The manifest; one of this version is checked for every entry that any code reads."""
     manifest = json.loads(content)
     if (manifest.get("format"), manifest.get("version")) == (FORMAT, VERSION):
         _Manifest.model_validate_json(content)

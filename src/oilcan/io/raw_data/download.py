@@ -3,7 +3,7 @@
 What has come so far lies in `<target>.part`, with `<target>.part.json` saying which address and
 which version of its content it belongs to. A rest is asked for only by `If-Range` with a strong
 ETag or a date (RFC 9110, sections 13.1.5 and 14.2); without one, or if the server sends the whole,
-the file is begun anew. Only http and https are spoken.
+the download starts again. Only http and https are allowed.
 """
 
 import http.client
@@ -122,7 +122,7 @@ def _ask_once(url: str, part: Path, silence_s: float) -> None:
             return                                  # it had come whole before the process was stopped
         if err.code == 416:
             _forget(part)
-            raise _CutError("HTTP 416, begun anew") from err
+            raise _CutError("HTTP 416, started again") from err
         kind = _CutError if err.code in _WORTH_ANOTHER_TRY else _HopelessError
         raise kind(f"HTTP {err.code} {err.reason}") from err
     except urllib.error.URLError as err:

@@ -66,7 +66,7 @@ def _fetch(item: Download, scratch: Path, patience: Patience | None) -> None:
         elif item.unpack == "gzip":
             unpack_gzip(archive, inside(out, item.targets()[0]))
     except IntegrityError:
-        archive.unlink()                            # so that the next run fetches it anew
+        archive.unlink()                            # so that the next run downloads it again
         raise
 
 

@@ -1,4 +1,4 @@
-"""Raw files nobody has described yet -> how they are written, and their first rows as text."""
+"""Raw files without a contract -> the form they are written in, and their first rows as text."""
 
 import gzip
 import re
@@ -42,7 +42,7 @@ def look_at(paths: Sequence[Path]) -> list[SeenFile]:
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """File names, with their folders as far as needed to tell them apart."""
+    """File names, with as much of their folders as makes them different."""
     names = [path.name for path in paths]
     if len(set(names)) == len(names):
         return names
@@ -109,11 +109,11 @@ def _frame(path: Path, form: TextForm, encoding: str, limit: int) -> pd.DataFram
 
 
 def _labels(form: TextForm) -> tuple[list[str | int | None], int]:
-    """How the contract calls each column: by name, twins by position, None for a column without a name."""
+    """Name of each column in the contract; its position if the name occurs twice; None without a name."""
     if not form.header:
         return list(range(len(form.names))), 0
-    twins = {name for name, times in Counter(form.names).items() if times > 1}
-    labels: list[str | int | None] = [None if not name else at if name in twins else name
+    repeated = {name for name, times in Counter(form.names).items() if times > 1}
+    labels: list[str | int | None] = [None if not name else at if name in repeated else name
                                       for at, name in enumerate(form.names)]
     return labels, sum(label is None for label in labels)
 

@@ -1,7 +1,7 @@
 """From alerts to an action: nothing, collect, recalibrate or retrain, with the reasons. A pure rule.
 
-It fails closed: when a signal cannot be read, the action is `cannot_tell`, never `nothing`. Alerts that the service is
-down are no business of this rule; they go to people by a route of their own.
+It fails closed: when a signal cannot be read, the action is `cannot_tell`, never `nothing`. This rule ignores alerts
+that the service is down; Alertmanager sends those to people directly.
 """
 
 from collections.abc import Sequence

@@ -1,11 +1,11 @@
-"""From which size on is a statistic unusual, for a window of this size and mix of machines?
+"""Limits of the statistics for a window with this number and mix of machines, by resampling the reference.
 
-Windows are drawn again from the reference: a stretch of consecutive windows, and whole machines of it, as many of each
-group as the window has. For what all machines share (weather, season, the way the fleet is run) the machines of a draw
-come from one stretch. Sudden steps of machines have no common cause in clean windows, so each machine brings a stretch
-of its own, and no machine is drawn twice: one step is never counted as two.
+A draw takes a stretch of consecutive windows and whole machines of it, as many of each group as the window has.
+Machines share weather, season and the way the fleet is run, so all machines of a draw come from one stretch. Sudden
+steps have no common cause in clean windows, so each machine gets a stretch of its own. For steps a machine is drawn
+twice only if its group is smaller than the window's, so that one step rarely counts as two.
 
-The chance of a false alert is divided evenly among the statistics; the limit of each is on its largest column.
+The chance of a false alert is divided evenly among the statistics; the limit of each applies to its largest column.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """Readings up to the test part -> the reference, and the cells that limits are drawn from.
 
 Two passes over the partitions. The first learns the level of every machine in each quarter of the span. The second
-counts each reading against the level of the *other* quarters, as a reading of next year will be: a level compared with
-itself would make clean windows look cleaner than any window to come.
+compares each reading with the level of the *other* quarters, as a reading of next year will be. Comparing a reading
+with a level that it contributed to would make clean windows look cleaner than any future window.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""What is counted of each machine, slot and column, so that every statistic of a window is a sum over cells.
+"""Counts by machine, slot and column; every statistic of a window is a sum over these cells.
 
-All counts are whole numbers and extremes, so the order of readings does not matter: tables read in one go and readings
-taken in one by one give the same cells, to the last bit. No reading is kept.
+All counts are whole numbers and extremes, so the order of readings does not matter: a whole table and single readings
+give the same cells, to the last bit. No reading is kept.
 """
 
 from collections.abc import Mapping, Sequence

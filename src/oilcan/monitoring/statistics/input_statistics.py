@@ -3,9 +3,9 @@
 Five numbers a column:
 
 - `shift`: mean deviation of the machines from their own level, each cut off at a few of its usual weekly deviations;
-- `together`: sudden steps of several machines in one direction: the change over two slots beyond the changes just
-  before and after it, so that a fault that grows is none; machines that were worked on within three slots do not
-  count. One machine in twenty, and at least two, must have stepped as far as the number says;
+- `together`: sudden steps of several machines in one direction. A step is the change over two slots minus the changes
+  just before and after it, so a fault that grows slowly is not a step. Machines with maintenance within three slots do
+  not count. At least one machine in twenty, and at least two, must have stepped this far;
 - `largest`: the largest such step of one machine;
 - `psi`: population stability index of the deviations, bins from the reference alone;
 - `wasserstein`: distance of the two distributions in reference standard deviations.
@@ -59,7 +59,7 @@ def slot_means(n: np.ndarray, total: np.ndarray, *, fewest: int) -> np.ndarray:
 
 
 def steps_of(means: np.ndarray, is_explained: np.ndarray) -> np.ndarray:
-    """Sudden step around each slot, with its sign; NaN where it cannot be told or is explained.
+    """Sudden step around each slot, with its sign; NaN where it is unknown or explained.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
-"""How good are the forecasts, before any outcome is known? Estimates from the calibrated probabilities alone.
+"""Estimates of forecast quality before outcomes are known, from the calibrated probabilities alone.
 
-If p is calibrated, a row with p is a failure with chance p, so the counts of a confusion matrix, and the curves over
-all thresholds, have known expectations (confidence-based performance estimation; the same numbers as NannyML's CBPE).
-They rest on the probabilities meaning what they meant: a mechanism that has changed, so that the same readings now mean
-another risk, they cannot see. `SENTENCE` says so wherever they are shown.
+If p is calibrated, a row fails with probability p. So the counts of a confusion matrix, and the curves over all
+thresholds, have known expectations (confidence-based performance estimation; the same numbers as NannyML's CBPE).
+The estimates assume that the probabilities are still calibrated. They cannot detect a changed failure mechanism, where
+the same readings mean another risk. `SENTENCE` says so wherever they are shown.
 """
 
 from dataclasses import asdict, dataclass

@@ -1,1 +1,1 @@
-"""Charts as SVG text: axes, series, and the colours of policies. Which charts a page has: the page's own module."""
+"""Charts as SVG text: axes, series, and the colours of policies. Each page's module chooses its charts."""

@@ -90,6 +90,6 @@ def _cost_ratio(tables: dict[str, pd.DataFrame]) -> Chart | None:
     drawing = Drawing("Cost for other prices", Axis("price of a missed failure, in false alarms", log=True),
                       Axis("cost, run to failure = 100 %", 0.0, 1.5, percent=True), series)
     return Chart("If the prices were others",
-                 "For each price of a missed failure the threshold and the planned interval are chosen anew; the rules "
+                 "For each price of a missed failure threshold and planned interval are chosen again; the rules "
                  "stay as they are. Below 100 % a policy pays.",
                  drawing.svg())

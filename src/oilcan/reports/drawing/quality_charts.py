@@ -104,7 +104,7 @@ def _histogram(tables: dict[str, pd.DataFrame], metrics: dict[str, Any], *, has_
                       [Series(no, table["p"].to_numpy(), table["no_failure"].to_numpy(), "s3", "bars"),
                        Series(yes, table["p"].to_numpy(), table["failure"].to_numpy(), "s1", "bars")],
                       [(metrics["threshold"], "threshold")])
-    return Chart("How far apart", "The less the two overlap, the better the forecast tells them apart.", drawing.svg())
+    return Chart("How far apart", "The less the two overlap, the better the forecast separates them.", drawing.svg())
 
 
 def _pr(tables: dict[str, pd.DataFrame]) -> Chart | None:

@@ -27,7 +27,7 @@ def described(contract: Contract) -> dict[str, Any]:
 
 def _task(contract: Contract, name: str) -> dict[str, Any]:
     task = contract.tasks[name]
-    column = contract.stated(task.column) if task.column is not None else None
+    column = contract.label_column(task.column) if task.column is not None else None
     is_class = task.kind == "class"
     return {"kind": task.kind, "horizon": _text(task.horizon), "lead_time": _text(task.lead_time),
             "cap": task.cap.ticks if task.cap else None, "unit": column.unit if column else None,

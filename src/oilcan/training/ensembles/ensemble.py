@@ -1,4 +1,4 @@
-"""What training asks of a tree ensemble: the protocol, and the values that go in."""
+"""The protocol of a tree ensemble, and the values that training passes to it."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol

@@ -1,4 +1,4 @@
-"""Random forest and extra trees: many trees grown apart, averaged."""
+"""Random forest and extra trees: the average of many trees grown independently."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal

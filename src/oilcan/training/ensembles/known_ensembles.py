@@ -1,6 +1,6 @@
-"""The families of tree ensembles, in the order in which `auto` compares them; of equals the first is taken.
+"""The families of tree ensembles, in the order in which `auto` compares them; the first of equals wins.
 
-CONTRIBUTING.md, "Adding a model", names every file that a new one needs.
+CONTRIBUTING.md, "Add a model", names every file that a new one needs.
 """
 
 import functools

@@ -1,11 +1,11 @@
 """Family `early_life`: how far a sensor has moved from this machine's own normal.
 
 Normal is the mean of the readings in the first W ticks of a life, W the longest window of the
-contract. `early`: the life begins with the machine's first reading, and never again. `renewed`: it
-begins anew after each maintenance and failure; a record counts from the first instant after its
+contract. `early`: the life begins once, with the machine's first reading. `renewed`: a new life
+begins after each maintenance and failure; a record counts from the first instant after its
 stamp. `life`: the reference period never ends. Before it is over, the readings so far are the
-reference. The feature is the trailing mean minus that normal; NaN while either holds no reading, and
-exactly 0 where nothing but rounding is between the two. The
+reference. The feature is the trailing mean minus that normal; NaN while either has no reading, and
+exactly 0 where the two differ by rounding only. The
 health index has three more: `rate`, its `early` per tick of life so far (at least a window); `drift`,
 the mean of all its readings so far minus the early normal; and `trend`, the least-squares line
 through all of them.

@@ -1,7 +1,7 @@
 """Family `events`: how long ago, and how often, were errors, maintenance and failures?
 
 Errors count when stamped at or before t, for they are known at once. Maintenance and failures count
-strictly before t: a repair booked at the instant of a breakdown would give the breakdown away.
+strictly before t: a repair booked at the instant of a breakdown would reveal the breakdown.
 NaN where the machine has no such record yet.
 """
 

@@ -1,8 +1,8 @@
-"""Family `fleet`: how far a machine stands from its like, in standard deviations of the training fleet.
+"""Family `fleet`: how far a machine differs from similar machines, in standard deviations of the training fleet.
 
-For each sensor, its like is a value of the machine category (model, site, ...) that explains most
-of the sensor's variance on training readings. Mean and deviation per value are learned once and
-stay fixed, so machines never depend on each other at run time. Where no category explains anything,
+For each sensor, similar machines share the value of the machine category (model, site, ...) that explains most
+of the sensor's variance on training readings. Mean and deviation of each value are learned once and
+stay fixed, so machines never depend on each other at run time. If no category explains anything,
 there is no feature: it would equal the trailing mean.
 """
 

@@ -1,4 +1,4 @@
-"""The families of features, in the order in which their columns stand.
+"""The families of features, in the order of their columns.
 
 A family is two functions: `propose` says which features the training facts call for, `compute`
 fills their columns. Registering one here puts it under every check of `tests/property/test_features.py`.

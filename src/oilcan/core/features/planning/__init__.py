@@ -1,4 +1,4 @@
 """Which features a data set gets: from training facts to a plan, and which columns are dropped.
 
-Computing them is next door.
+`core.features.families` computes them.
 """

@@ -1,4 +1,4 @@
-"""Which columns are worth reading, by what training rows hold in them? Rules, not names."""
+"""Which columns are worth reading? Decided by their values in training rows, not by their names."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Raw cells that say when -> UTC instants, with time zones told apart and never guessed."""
+"""Raw cells with dates and times -> UTC instants; time zones are read or stated, never guessed."""
 
 import re
 from collections.abc import Sequence

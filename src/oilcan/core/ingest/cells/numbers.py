@@ -1,4 +1,4 @@
-"""Text of numbers -> floats, by one grammar, whatever else stands in the file."""
+"""Text of numbers -> floats, by one grammar for every cell of a file."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ _FEWEST: Final = 20                 # cells with a point before a column is call
 
 
 def parse_numbers(text: pd.Series, decimal: str = ".", thousands: str | None = None) -> tuple[pd.Series, np.ndarray]:
-    """Floats of stripped cells, missing where they are none; and which cells are wrong.
+    """Floats of stripped cells, missing where a cell is not a number; and which cells are wrong.
 
     `NaN` in any spelling is a missing value. A thousands mark is only read where it stands before
     groups of three digits.

@@ -1,1 +1,1 @@
-"""What becomes of each raw row: kept, left out, refused or a duplicate, with counts and reasons."""
+"""What becomes of each raw row: kept, excluded, refused or a duplicate, with counts and reasons."""

@@ -15,7 +15,7 @@ def inside_stops(
 ) -> np.ndarray:
     """Rows strictly between the time of an event and its `until`, as a mask.
 
-    A failure whose `until` is missing has not ended: its stop goes on to the machine's next failure,
+    A failure whose `until` is missing has not ended: its stop lasts to the machine's next failure,
     or to the end of its record. A maintenance job without `until` is an event, no stop.
 
     Parameters
@@ -37,7 +37,7 @@ def inside_stops(
 
 
 def _spans(events: pd.DataFrame | None, *, open_ended: bool) -> pd.DataFrame | None:
-    """Machine, first and last exact time of each stop; the last is open where nobody knows."""
+    """Machine, first and last exact time of each stop; the last is open where it is unknown."""
     if events is None or UNTIL not in events or events.empty:
         return None
     first = _exact(events[TIME])
