@@ -5,7 +5,7 @@ from typing import Any
 
 
 def register(commands: Any) -> None:
-    """Add `oilcan audit log|verify|merge`."""
+    """Add `oilcan audit log|verify|merge|export|erase`."""
     text = "the log of every decision: show it, check it, join it with another clone's"
     group = commands.add_parser("audit", help=text, description=text.capitalize() + ".").add_subparsers(
         metavar="COMMAND", required=True)
@@ -17,6 +17,17 @@ def register(commands: Any) -> None:
     merge = _command(group, "merge", "join the log with that of another branch", run_merge)
     merge.add_argument("ref", metavar="REF", nargs="?", default="refs/remotes/origin/audit",
                        help="branch with the other log (%(default)s)")
+
+
+    export = _command(group, "export", "copy what the service recorded (keys, activations, decisions, "
+                                       "acknowledgements) into the log, each once", run_export)
+    erase = _command(group, "erase", "erase a person from the service's store; the log stays whole", run_erase)
+    erase.add_argument("name", metavar="NAME", help="name of the person's key, as the records have it")
+    erase.add_argument("--by", required=True, help="who erases; the log keeps it")
+    erase.add_argument("--reason", required=True, help="why")
+    for parser in (export, erase):
+        parser.add_argument("--store", metavar="URL", help="store of the service (default: OILCAN_STORE, else "
+                                                           "sqlite:///.oilcan/service.db)")
 
 
 def _command(group: Any, word: str, text: str, run: Any) -> Any:
@@ -57,3 +68,38 @@ def run_merge(args: argparse.Namespace) -> int:
     gained = audit_log.merge(find_root(), args.ref)
     print(f"audit: {gained} entries added from {args.ref}")
     return 0
+
+
+def run_export(args: argparse.Namespace) -> int:
+    """Export, and count what is new."""
+    import secrets
+    from datetime import UTC, datetime
+
+    from oilcan.io.repository.repository_root import find_root
+    from oilcan.operations.governing.service_records import export
+
+    count = export(find_root(), _store(args), now=datetime.now(UTC), random=secrets.token_bytes)
+    print(f"audit: {count} entries added from the service's records")
+    return 0
+
+
+def run_erase(args: argparse.Namespace) -> int:
+    """Erase a person, and count the places."""
+    import secrets
+    from datetime import UTC, datetime
+
+    from oilcan.io.repository.repository_root import find_root
+    from oilcan.operations.governing.service_records import erase
+
+    count = erase(find_root(), _store(args), args.name, by=args.by, why=args.reason, now=datetime.now(UTC),
+                  random=secrets.token_bytes)
+    print(f"erased in {count} places of the store; the log has a pseudonym that nobody can resolve any more")
+    return 0
+
+
+def _store(args: argparse.Namespace) -> str:
+    import os
+
+    from oilcan.io.stores import DEFAULT_URL
+
+    return args.store or os.environ.get("OILCAN_STORE") or DEFAULT_URL

@@ -5,7 +5,7 @@ times of the days that it replays.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,17 +64,31 @@ def append(root: Path, act: Act, *, at: datetime) -> str:
     OilcanError
         If git refuses, or the log forked.
     """
+    return append_all(root, [(act, at)])[0]
+
+
+def append_all(root: Path, acts: Sequence[tuple[Act, datetime]]) -> list[str]:
+    """Record several acts in one commit, all or none; raises as `append` does."""
     recorded: list[str] = []
 
     def change(text: str) -> str:
         log = audit_chain.read(text, WHERE)
-        known = next((entry for entry in log if act.key and (entry.kind, entry.key) == (act.kind, act.key)), None)
-        entry = known or _entry(root, act, audit_chain.heads(log), at)
-        recorded[:] = [entry.hash]
-        return text if known else text + entry.line + "\n"
+        known = {(entry.kind, entry.key): entry.hash for entry in log if entry.key}
+        ends, added = audit_chain.heads(log), ""
+        recorded.clear()
+        for act, at in acts:
+            there = known.get((act.kind, act.key)) if act.key else None
+            if there is None:
+                entry = _entry(root, act, ends, at)
+                there, added, ends = entry.hash, added + entry.line + "\n", [entry.hash]
+                known[act.kind, act.key] = there
+            recorded.append(there)
+        return text + added
 
-    audit_branch.write_log(root, change, author=act.by, at=moment(at), message=f"{act.kind}: {act.why or act.by}\n")
-    return recorded[0]
+    if acts:
+        act, at = acts[-1]
+        audit_branch.write_log(root, change, author=act.by, at=moment(at), message=f"{act.kind}: {act.why or act.by}\n")
+    return recorded
 
 
 def entries(root: Path) -> list[AuditEntry]:

@@ -176,7 +176,8 @@ def _params(root: Path, base: Commit, head: Commit) -> dict[str, tuple[Any, Any]
 
 
 def _files(root: Path, base: Commit, head: Commit) -> dict[str, list[str]]:
-    kinds = {"contracts": ("datasets/",), "pipeline": ("dvc.yaml", "data/dvc.yaml", "params.yaml", "monitoring.yaml", "gate.yaml"),
+    kinds = {"contracts": ("datasets/",),
+             "pipeline": ("dvc.yaml", "data/dvc.yaml", "params.yaml", "monitoring.yaml", "gate.yaml"),
              "code": ("src/",), "environment": ("requirements/", "pyproject.toml")}
     paths = git(root, "diff", "--name-only", base.digest, head.digest).splitlines()
     return {kind: [path for path in paths if path.startswith(starts)] for kind, starts in kinds.items()}
