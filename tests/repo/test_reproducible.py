@@ -16,9 +16,27 @@ def test_a_second_repro_has_nothing_to_do(small_repo):
     assert "Data and pipelines are up to date" in small_repo.run("dvc", "repro").stdout
 
 
-def test_dvc_lock_is_byte_identical_on_a_fresh_checkout(small_repo, bare_checkout):
-    bare_checkout.run("dvc", "repro", PYTHONHASHSEED="7", OMP_NUM_THREADS="1", TZ="Asia/Tokyo")
-    assert bare_checkout.lock() == small_repo.lock()
+def test_dvc_lock_is_byte_identical_on_a_fresh_checkout_under_awkward_circumstances(small_repo, bare_checkout):
+    """A path with blanks and an umlaut, no home, files for the owner alone, few open files, another zone and hash."""
+    place = bare_checkout.path.with_name("Werk Süd") / "öl kanne"
+    place.parent.mkdir()
+    bare_checkout.path.rename(place)
+    checkout = type(bare_checkout)(place)
+    awkward = "umask 077; ulimit -n 256; unset HOME; exec dvc repro"
+    checkout.run("bash", "-c", awkward, PYTHONHASHSEED="7", OMP_NUM_THREADS="1", TZ="Asia/Kolkata", LANG="C")
+    assert checkout.lock() == small_repo.lock()
+
+
+@pytest.mark.parametrize("command", ["git worktree add -q {there}", "git clone -q --depth 1 file://{here} {there}"])
+def test_a_worktree_and_a_shallow_clone_give_the_same_bytes(small_repo, tmp_path, command):
+    small_repo.run(*command.format(here=small_repo.path, there=tmp_path / "there").split())
+    there = type(small_repo)(tmp_path / "there")
+    there.run("dvc", "config", "--local", "cache.dir", str(small_repo.path / ".dvc/cache"))
+    there.run("dvc", "checkout")
+    ran = there.run("dvc", "exp", "run", "-n", "ran_again", "--force", "--single-item", "package")
+    assert "ran_again" in ran.stdout
+    assert there.lock() == small_repo.lock()
+    assert not there.run("dvc", "status", "--quiet", check=False).returncode
 
 
 def test_a_changed_parameter_runs_only_what_lies_downstream(small_repo):

@@ -252,3 +252,36 @@ def test_an_address_of_this_site_may_be_written_in_full(connect):
     connection = connect()
     connection.sendall(b"GET http://127.0.0.1/v1/model HTTP/1.1\r\nHost: evil.example\r\n\r\n")   # RFC 9112, 3.2.2
     assert status_of(connection) == 200
+
+
+SENT = [                    # what of a reading is unusual, the status, and words of the refusal
+    ({"load_pct": 50}, 200, ""),                                            # a whole number for a number
+    ({"load_pct": None}, 200, ""),
+    ({"load_pct": "61.5"}, 422, "a number"),
+    ({"load_pct": "Bad Input"}, 422, "a number"),
+    ({"time": 1717200000000}, 422, "ISO 8601"),                             # epoch milliseconds
+    ({"time": "2024-06-01T00:00:00"}, 422, "offset"),
+    ({"time": "2024-06-01T05:30:00+05:30"}, 200, ""),
+    ({"time": "2024-06-01T00:00:00.123456789Z"}, 200, ""),
+    ({"machine_id": "Präge/presse 7"}, 200, ""),
+    ({"machine_id": 17}, 422, "machine_id"),
+]
+
+
+def test_what_plants_send_is_taken_or_refused_each_by_itself(fresh):
+    for number, (cells, status, words) in enumerate(SENT):
+        good = {"machine_id": f"good {number}", "time": NOW}
+        bad = {"machine_id": f"odd {number}", "time": NOW} | cells
+        answer = post(fresh, json.dumps({"readings": [good, bad]}).encode())
+        assert answer.status_code == 200, answer.text                       # the good row is taken either way
+        refused = answer.json()["refused"]["rows"]
+        assert [row["row"] for row in refused] == ([] if status == 200 else [1]), (cells, answer.text)
+        assert words in json.dumps(refused), (cells, refused)
+        assert httpx.get(f"{fresh.url}/v1/machines/good {number}").status_code == 200
+        alone = post(fresh, json.dumps({"readings": [bad]}).encode())
+        assert alone.status_code == status, (cells, alone.text)
+    odd = httpx.get(f"{fresh.url}/v1/machines/Pr%C3%A4ge%2Fpresse%207")
+    assert odd.json()["machine_id"] == "Präge/presse 7"
+    plain = httpx.post(f"{fresh.url}/v1/telemetry", content=b"machine,time\nM1,1", headers={"Content-Type": "text/csv"})
+    assert plain.status_code == 415
+    assert "Traceback" not in fresh.log()

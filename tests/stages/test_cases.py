@@ -11,22 +11,25 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.stages.pipeline import place, run_stages
 
 from oilcan.contract import parse_contract
 from oilcan.core.ingest import examine
-from oilcan.ground.errors import OilcanError
+from oilcan.ground.errors import DataError, OilcanError
 from oilcan.io.raw_data.reading import read_raw
 
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = {
-    "07-draft-drops-sensor": "tests/stages/test_draft_cases.py",
-    "20-file-name-with-brackets": "tests/stages/test_draft_cases.py",
-    "21-summary-zero-as-dash": "tests/unit/test_cli.py",
-    "22-checkout-in-a-path-with-umlaut": "tests/repo/test_reproducible.py",
-    "ok-01-worktree-shallow-clone": "tests/repo/test_reproducible.py",
-    "ok-02-path-with-blanks-umask-no-home": "tests/repo/test_reproducible.py",
-    "ok-11-two-failures-in-all": "tests/unit/test_splits.py",
-    "ok-14-service-traffic": "tests/service/test_hostile.py",
+    "07-draft-drops-sensor": "stages/test_draft_cases.py::test_words_among_numbers_do_not_lose_a_sensor",
+    "20-file-name-with-brackets": "stages/test_draft_cases.py::test_names_with_glob_characters_are_found_again",
+    "21-summary-zero-as-dash": "unit/test_cli.py::test_a_zero_is_printed_as_zero",
+    "22-checkout-in-a-path-with-umlaut": "unit/test_preflight.py::test_a_path_that_is_not_ascii_is_announced",
+    "ok-01-worktree-shallow-clone":
+        "repo/test_reproducible.py::test_a_worktree_and_a_shallow_clone_give_the_same_bytes",
+    "ok-02-path-with-blanks-umask-no-home":
+        "repo/test_reproducible.py::test_dvc_lock_is_byte_identical_on_a_fresh_checkout_under_awkward_circumstances",
+    "ok-11-two-failures-in-all": "stages/test_cases.py::test_two_failures_in_all_are_refused_where_parts_are_made",
+    "ok-14-service-traffic": "service/test_hostile.py::test_what_plants_send_is_taken_or_refused_each_by_itself",
 }
 BASE = """
 name: case
@@ -358,9 +361,18 @@ def test_text_identifiers_are_what_the_file_says(tmp_path):
     assert sorted(done.canonical.tables["telemetry"]["machine_id"].unique()) == ["0101", "101", "101.0"]
 
 
+def test_two_failures_in_all_are_refused_where_parts_are_made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    few = failures(failed=[("M01", 8), ("M02", 9)])
+    place(tmp_path, "case", BASE, {"readings.csv": readings(), "failures.csv": few})
+    with pytest.raises(DataError, match=r"(?s)split: parts cannot carry the tasks.*one class only.*Move split"):
+        run_stages(tmp_path, "case", ("ingest", "validate", "prepare"))
+
+
 def test_every_collected_situation_has_its_test():
     tested = {case.name for case in CASES}
     assert not tested & set(ELSEWHERE)
     assert len({name.split("-", 2)[1 if name.startswith("ok") else 0] for name in tested}) > 10
-    for path in ELSEWHERE.values():
-        assert (ROOT / path).is_file(), path
+    for name, where in ELSEWHERE.items():
+        path, _, test = where.partition("::")
+        assert f"def {test}(" in (ROOT / "tests" / path).read_text(encoding="utf-8"), name
