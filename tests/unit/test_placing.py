@@ -6,6 +6,7 @@ import pytest
 from oilcan.contract import Contract, parse_contract
 from oilcan.ground.errors import DataError
 from oilcan.io.raw_data.placing import place, renew_pins
+from oilcan.io.raw_data.queries import record_pins
 
 A, B = b"a,b\n1,2\n", b"a,b\n3,4\n"
 
@@ -109,3 +110,24 @@ def test_another_version_takes_the_place_of_files_that_were_right_when_asked(tmp
     placed = place(contract(**{"a.csv": A}), tmp_path / "fixed", tmp_path / "raw", any_version=True)
     assert (placed.copied, placed.pins) == (["a.csv"], {sha(A): sha(B)})
     assert (tmp_path / "raw/a.csv").read_bytes() == B
+
+
+def test_a_file_without_a_digest_is_compared_with_the_one_in_place_and_gets_its_digest(tmp_path):
+    write(tmp_path / "here/a.csv", A)
+    first = place(contract(**{"a.csv": None}), tmp_path / "here", tmp_path / "raw")
+    assert (first.copied, first.first_pins) == (["a.csv"], {"a.csv": sha(A)})
+    again = place(contract(**{"a.csv": None}), tmp_path / "here", tmp_path / "raw")
+    assert (again.copied, again.right) == ([], ["a.csv"])
+    write(tmp_path / "here/a.csv", B)
+    with pytest.raises(DataError, match=r"(?s)nothing was copied.*a.csv: other bytes than the file in place"):
+        place(contract(**{"a.csv": None}), tmp_path / "here", tmp_path / "raw")
+    assert (tmp_path / "raw/a.csv").read_bytes() == A
+    taken = place(contract(**{"a.csv": None}), tmp_path / "here", tmp_path / "raw", any_version=True)
+    assert (taken.copied, taken.first_pins) == (["a.csv"], {"a.csv": sha(B)})
+
+
+@pytest.mark.parametrize("entry", ["{path: a.csv}", "{path: a.csv, sha256: null}", "{path: 'a.csv', sha256: ~}"])
+def test_a_digest_is_filled_in_however_the_contract_leaves_it_open(entry):
+    assert f"sha256: {sha(A)}" in record_pins(f"files: [{entry}]  # mine", {"a.csv": sha(A)})
+    with pytest.raises(DataError, match="Write there `sha256: 00ff`"):
+        record_pins("files: [{licence: x}]", {"a.csv": "00ff"})

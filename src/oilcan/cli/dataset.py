@@ -76,7 +76,7 @@ def run_place(args: argparse.Namespace) -> int:
     print(f"{short(placed.folder)}: {placed.new} files copied, {placed.right} right already")
     if placed.renewed:
         where = short(data_sets.contract_file(root, args.name))
-        print(f"{where}: {placed.renewed} sha256 renewed; look at `git diff`")
+        print(f"{where}: {placed.renewed} sha256 written; look at `git diff`")
     return _next(args)
 
 

@@ -11,7 +11,7 @@ def register(commands: Any) -> None:
     """Add `oilcan replay-stream`."""
     parser = commands.add_parser(
         "replay-stream", help="play the fleet's last days into a running service",
-        description="Play the canonical tables of the chosen data set into a running service: all that went before in "
+        description="Play the canonical tables of a service's data set into it: all that went before in "
                     "one go, then the last days at the speed asked for. What the service has already counts once, so a "
                     "replay that was cut can be started again. Run the service with `--clock data`.")
     parser.add_argument("--url", default="http://127.0.0.1:8080", help="address of the service (%(default)s)")
@@ -39,12 +39,12 @@ def run(args: argparse.Namespace) -> int:
     """Play, and count the readings that the service did not have yet."""
     from oilcan.io.http.client import Api
     from oilcan.io.repository.repository_root import find_root
-    from oilcan.operations.fleet_replay import chosen_fleet, play
+    from oilcan.operations.fleet_replay import fleet_of, play
     from oilcan.operations.injected_drift import InjectedDrift
 
     drift = None if args.drift is None else InjectedDrift.parse(args.drift, args.drift_machines, args.drift_while)
-    fleet = chosen_fleet(find_root(), args.data)
     with contextlib.closing(Api(args.url, os.environ.get("OILCAN_KEY"))) as api:
+        fleet = fleet_of(api.get("/v1/model")["dataset"], find_root(), args.data)
         played = play(fleet, api, days=args.days, speed=args.speed, drift=drift)
     print(f"played {played.readings:,} readings of {played.machines:,} machines: {played.new:,} new to {args.url}")
     return 0

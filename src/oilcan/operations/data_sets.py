@@ -18,7 +18,7 @@ from oilcan.io.stage import files, stage_inputs
 
 @dataclass(frozen=True)
 class Brought:
-    """Raw files of a data set that were copied or downloaded, that were right already, and sha256 renewed."""
+    """Raw files of a data set that were copied or downloaded, that were right already, and sha256 written."""
 
     folder: Path
     new: int
@@ -64,7 +64,8 @@ def place(root: Path, name: str, source: Path | None, *, any_version: bool, reco
     source
         Folder to search; None checks the files in place.
     any_version
-        Take files of other bytes, and write their sha256 into the contract.
+        Take files of other bytes, and write their sha256 into the contract. A sha256 that the contract does not state
+        yet is written in any case.
     record
         Have DVC record the files.
 
@@ -77,11 +78,12 @@ def place(root: Path, name: str, source: Path | None, *, any_version: bool, reco
     """
     where, folder = contract_file(root, name), root / "data/raw" / name
     placed = placing.place(stage_inputs.read_contract(where), source or folder, folder, any_version=any_version)
-    if placed.pins:
-        files.write_text(placing.renew_pins(where.read_text(encoding="utf-8"), placed.pins), where)
+    if placed.pins or placed.first_pins:
+        text = placing.renew_pins(where.read_text(encoding="utf-8"), placed.pins)
+        files.write_text(queries.record_pins(text, placed.first_pins), where)
     if record:
         record_raw(root, name)
-    return Brought(folder, len(placed.copied), len(placed.right), len(placed.pins))
+    return Brought(folder, len(placed.copied), len(placed.right), len(placed.pins) + len(placed.first_pins))
 
 
 def download(root: Path, name: str, *, record: bool) -> Brought:

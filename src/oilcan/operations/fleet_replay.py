@@ -14,7 +14,6 @@ from oilcan.ground.errors import DataError
 from oilcan.io.batches.progress import Progress
 from oilcan.io.http.client import Api
 from oilcan.io.http.replay import Fleet
-from oilcan.io.repository import whole_params
 from oilcan.io.stage import stage_inputs
 from oilcan.operations.injected_drift import InjectedDrift
 
@@ -28,19 +27,29 @@ class Played:
     new: int
 
 
-def chosen_fleet(root: Path, folder: Path | None) -> Fleet:
-    """Canonical tables of the data set that params.yaml chooses, from `folder` or data/canonical.
+def fleet_of(dataset: str, root: Path, folder: Path | None) -> Fleet:
+    """Canonical tables of the data set that a service serves, from `folder` or data/canonical.
 
     Raises
     ------
     DataError
-        If there is no reading, or the data set has no time.
+        If the tables are those of another data set, hold no reading, or the data set has no time.
     """
-    dataset = whole_params.read_all_params(root / "params.yaml").dataset
-    contract = stage_inputs.read_contract(root / "datasets" / f"{dataset}.yaml")
-    fleet = Fleet.read(folder or root / "data/canonical", contract)
+    where = root / "datasets" / f"{dataset}.yaml"
+    if not where.is_file():
+        raise DataError(f"datasets/{dataset}.yaml: is not here, and the service serves this data set. Play into a "
+                        f"service of a data set of this repository (`--url`).")
+    place = folder or root / "data/canonical"
+    contract = stage_inputs.read_contract(where)
+    try:
+        fleet = Fleet.read(place, contract)
+    except DataError as err:
+        if contract.time.kind == "none":
+            raise
+        raise DataError(f"{err} The service serves {dataset}: play its tables, made by `dvc repro ingest` with "
+                        f"`dataset: {dataset}` in params.yaml, or name their folder by `--data`.") from err
     if fleet.telemetry.empty:
-        raise DataError("data/canonical: holds no readings. Run `make repro`.")
+        raise DataError(f"{place}: holds no readings. Run `make repro`.")
     return fleet
 
 

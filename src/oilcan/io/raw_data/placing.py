@@ -16,18 +16,29 @@ from oilcan.io.stage.files import fresh_file
 
 @dataclass(frozen=True)
 class Placed:
-    """What placing did: files copied, files that were right already, and pins (old sha256 -> new) to renew."""
+    """What placing did.
+
+    Attributes
+    ----------
+    copied, right
+        Files that were copied, and that were right already.
+    pins
+        Old sha256 -> new, to be renewed in the contract.
+    first_pins
+        Path -> sha256 of files for which the contract states none yet.
+    """
 
     copied: list[str] = field(default_factory=list)
     right: list[str] = field(default_factory=list)
     pins: dict[str, str] = field(default_factory=dict)
+    first_pins: dict[str, str] = field(default_factory=dict)
 
 
 def place(contract: Contract, source: Path, folder: Path, *, any_version: bool = False) -> Placed:
     """Copy the files of `contract.source.files` from anywhere below `source` into `folder`.
 
-    A file is found by its name; if several have it, by its digest. Nothing is copied unless all
-    are found.
+    A file is found by its name; if several have it, by its digest. Nothing is copied unless all are found. A file for
+    which the contract states no digest is compared with the one in place, if there is one.
 
     Parameters
     ----------
@@ -50,11 +61,15 @@ def place(contract: Contract, source: Path, folder: Path, *, any_version: bool =
     if wanted and not source.is_dir():
         raise DataError(f"{source}: not a folder. Name the folder that holds the files of {contract.name}.")
     renews = any_version and source.is_dir() and not (folder.is_dir() and source.samefile(folder))
-    by_name = _by_name(source) if wanted or renews else {}
+    elsewhere = source.is_dir() and not (folder.is_dir() and source.samefile(folder))
+    unpinned = [state for state in states if state not in wanted and state.file.sha256 is None] if elsewhere else []
+    by_name = _by_name(source) if wanted or renews or unpinned else {}
     if renews:
         wanted = [state for state in states if state in wanted or PurePosixPath(state.file.path).name in by_name]
     chosen: dict[str, Path] = {}
     problems, pins = [], {}
+    if not any_version:
+        problems += [problem for state in unpinned if (problem := _other_than_in_place(state.file, by_name, folder))]
     for state in wanted:
         try:
             path, digest = _choose(state.file, by_name.get(PurePosixPath(state.file.path).name, []), any_version)
@@ -71,7 +86,18 @@ def place(contract: Contract, source: Path, folder: Path, *, any_version: bool =
     for name, path in chosen.items():
         _copy(path, inside(folder, name))
     kept = sorted(state.file.path for state in states if state not in wanted)
-    return Placed(sorted(chosen), kept, pins)
+    first = {state.file.path: sha256(inside(folder, state.file.path)) for state in states if state.file.sha256 is None}
+    return Placed(sorted(chosen), kept, pins, first)
+
+
+def _other_than_in_place(file: RawFile, by_name: Mapping[str, list[Path]], folder: Path) -> str | None:
+    """What is wrong where every file of that name differs from the one in place; None if one is the same."""
+    candidates = by_name.get(PurePosixPath(file.path).name, [])
+    in_place = sha256(inside(folder, file.path))
+    if not candidates or in_place in {sha256(path) for path in candidates}:
+        return None
+    return (f"{file.path}: other bytes than the file in place (found {', '.join(map(str, candidates))}; in place is "
+            f"sha256 {in_place})")
 
 
 def renew_pins(text: str, pins: Mapping[str, str]) -> str:

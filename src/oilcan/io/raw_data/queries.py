@@ -66,21 +66,26 @@ def take_snapshots(contract: Contract, folder: Path) -> dict[str, str]:
 
 
 def record_pins(text: str, pins: dict[str, str]) -> str:
-    """A contract's text with `sha256: null` of some files filled in; everything else, comments too, stays.
+    """A contract's text with the sha256 of some files filled in; everything else, comments too, stays.
 
     Raises
     ------
     DataError
-        If a file does not say `sha256: null` right behind its path.
+        If a file neither says `sha256: null` right behind its path nor is a mapping of its path alone.
 
     Examples
     --------
+    >>> record_pins("files: [{path: a.csv}, {path: b.csv}]", {"a.csv": "00ff"})
+    'files: [{path: a.csv, sha256: 00ff}, {path: b.csv}]'
     >>> record_pins("files: [{path: orders.parquet, sha256: null}]  # mine", {"orders.parquet": "00ff"})
     'files: [{path: orders.parquet, sha256: 00ff}]  # mine'
     """
     for path, digest in pins.items():
         form = rf"(path:\s*[\"']?{re.escape(path)}[\"']?\s*(?:,\s*|\n\s*)sha256:\s*)(?:null|~)"
         text, found = re.subn(form, rf"\g<1>{digest}", text, count=1)
+        if not found:
+            alone = rf"(\{{\s*path:\s*[\"']?{re.escape(path)}[\"']?)(\s*\}})"
+            text, found = re.subn(alone, rf"\g<1>, sha256: {digest}\g<2>", text, count=1)
         if not found:
             raise DataError(f"source.files: {path} does not say `sha256: null` right behind its path. Write there "
                             f"`sha256: {digest}`.")

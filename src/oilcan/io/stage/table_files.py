@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow
+import pyarrow.parquet as pq
 
 from oilcan.ground.errors import DataError
 from oilcan.io.stage.files import fresh_file
@@ -19,12 +20,21 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
         If the file is missing, truncated or lacks a column.
     """
     try:
+        absent = _absent(path, columns)
+        if absent:
+            raise DataError(f"{path}: is a table without {', '.join(map(repr, absent))} (wanted {len(columns or [])} "
+                            f"columns). It was made from another data set or version; run `dvc repro` for this one.")
         return pd.read_parquet(path, columns=columns)
     except FileNotFoundError as err:
         raise DataError(f"{path}: does not exist. Run `dvc repro`.") from err
     except (pyarrow.ArrowInvalid, pyarrow.ArrowKeyError, KeyError, OSError) as err:
         reason = " ".join(str(err).split())
         raise DataError(f"{path}: not readable as Parquet ({reason}). Delete it and run `dvc repro`.") from err
+
+
+def _absent(path: Path, columns: list[str] | None) -> list[str]:
+    """Wanted columns that a readable table does not have."""
+    return sorted(set(columns) - set(pq.read_schema(path).names)) if columns else []
 
 
 def read_tables(folder: Path, names: Iterable[str]) -> dict[str, pd.DataFrame]:
