@@ -11,7 +11,7 @@ from tests.evaluation_frames import Evidence, evaluate, fleet, in_cycles, lots, 
 from oilcan.contract import Alarms, Task
 from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.core.judging import row_metrics
-from oilcan.evaluation.baselines import logged_codes
+from oilcan.evaluation.comparisons.baselines import logged_codes
 from oilcan.evaluation.event_rows import EventRows
 from oilcan.evaluation.fleet_and_forecasts import wanted_readings
 from oilcan.evaluation.plots import COLUMNS, thin

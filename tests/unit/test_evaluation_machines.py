@@ -5,7 +5,7 @@ import pytest
 from tests.evaluation_frames import Evidence, fleet
 
 from oilcan.core.judging import bootstrap, row_metrics
-from oilcan.evaluation.baselines import SimpleRule, above_limits
+from oilcan.evaluation.comparisons.baselines import SimpleRule, above_limits
 from oilcan.evaluation.event_rows import EventRows
 from oilcan.evaluation.machine_ranking import COLUMNS, per_machine
 

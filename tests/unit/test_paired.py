@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from tests.evaluation_frames import Evidence, evaluate, fleet
 
+from oilcan.evaluation.comparisons.paired import Difference, differences
 from oilcan.evaluation.fleet_and_forecasts import Forecasts
-from oilcan.evaluation.paired import Difference, differences
 from oilcan.ground.errors import DataError
 from oilcan.reports.pull_request_page import Line, judgement, metrics_table, pictures
 

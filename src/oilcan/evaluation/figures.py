@@ -15,7 +15,6 @@ import pandas as pd
 from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.core.judging import bootstrap
 from oilcan.evaluation import (
-    baselines,
     event_quality,
     hazard_quality,
     life_quality,
@@ -23,7 +22,8 @@ from oilcan.evaluation import (
     plots,
     slices,
 )
-from oilcan.evaluation.achievable import achievable
+from oilcan.evaluation.comparisons import baselines
+from oilcan.evaluation.comparisons.achievable import achievable
 from oilcan.evaluation.event_quality import SimplePolicies
 from oilcan.evaluation.event_rows import EventRows
 from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts

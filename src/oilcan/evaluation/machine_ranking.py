@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.metrics import precision_recall_curve
 
 from oilcan.core.judging import bootstrap, row_metrics
-from oilcan.evaluation.baselines import SimpleRule
+from oilcan.evaluation.comparisons.baselines import SimpleRule
 from oilcan.evaluation.event_rows import EventRows
 
 COLUMNS: Final = ["recall", "precision", "low", "high", "rule", "prevalence"]

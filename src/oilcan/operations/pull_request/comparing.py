@@ -9,8 +9,8 @@ from typing import Any, Final
 import pandas as pd
 
 from oilcan.contract import Contract
+from oilcan.evaluation.comparisons.paired import Difference, differences
 from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts
-from oilcan.evaluation.paired import Difference, differences
 from oilcan.governance import compare
 from oilcan.governance.gate import Comparison
 from oilcan.ground.columns import KEY, PART
