@@ -12,7 +12,7 @@ from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts, wanted_readi
 from oilcan.io.stage import files, stage, stage_inputs, table_files
 from oilcan.params.evaluate import EvaluateParams
 
-_TABLES = ("rows", "errors", "maintenance", "failures", "machines")
+_TABLES = ("rows", "errors", "maintenance", "judged_failures", "machines")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -22,7 +22,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     p = stage_inputs.read_params(EvaluateParams, args.params, "evaluate")
     contract = stage_inputs.read_contract(args.contract)
     readings = table_files.read_partitions(args.prepared / "telemetry", wanted_readings(contract))
-    fleet = Fleet(contract=contract, readings=readings, **table_files.read_tables(args.prepared, _TABLES))
+    tables = table_files.read_tables(args.prepared, _TABLES)
+    fleet = Fleet(contract=contract, readings=readings, failures=tables.pop("judged_failures"), **tables)
     predictions = table_files.read_table(args.predictions / "predictions.parquet")
     forecasts = Forecasts(predictions, files.read_json(args.model).get("policies", {}))
 

@@ -2,7 +2,8 @@
 
 Reads   the contract, data/canonical, data/quarantine.parquet
 Params  compute, prepare
-Writes  data/prepared: telemetry/part-*.parquet, rows.parquet, event tables, machines, prepare.json
+Writes  data/prepared: telemetry/part-*.parquet, rows.parquet, event tables, machines, judged_failures,
+        prepare.json
 """
 
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with files.fresh_folder(args.out) as out:
         cleaned = clean_partitions(readings, quarantine, contract, p, compute, out / "telemetry")
         prepared = partitions.prepare_rows(cleaned, tables, truth, labels, contract, seed=p.seed)
-        table_files.write_tables({**tables, "rows": prepared.rows}, out)
+        table_files.write_tables({**tables, "rows": prepared.rows, "judged_failures": prepared.judged_failures}, out)
         files.write_json(prepared.summary, out / "prepare.json")
     stage.report("prepare", **prepared.headline)
 

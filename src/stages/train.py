@@ -24,9 +24,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     plan = feature_rows.read_plan(args.features)
     parts = {name: training_data.Part(*feature_rows.read_rows(args.prepared, args.features, plan, name))
              for name in ("train", "validation")}
-    tables = table_files.read_tables(args.prepared, ("failures", "machines"))
+    tables = table_files.read_tables(args.prepared, ("judged_failures", "machines"))
 
-    sample = training_data.TrainingData(**parts, features=tuple(plan.names), plan_hash=plan.hash, **tables)
+    sample = training_data.TrainingData(**parts, features=tuple(plan.names), plan_hash=plan.hash,
+                                        failures=tables["judged_failures"], machines=tables["machines"])
     training = fit.train(contract, sample, p, compute)
 
     model_folder.write_model(training.trained, args.model)

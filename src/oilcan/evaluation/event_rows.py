@@ -46,6 +46,7 @@ class EventRows:
             windows = event_matching.lay_out(
                 frame[MACHINE].to_numpy(), columns.ticks(frame[TIME]),
                 fleet.failures if failures is None else failures, lead, horizon, fleet.observed_until(frame))
+            windows = windows.judged_where(~np.isnan(frame[f"{TARGET}{name}"].to_numpy(dtype=np.float64)))
             code = windows.code
         return cls(
             frame, frame[f"{TARGET}{name}"].to_numpy(dtype=np.float64), contract.costs, lead, horizon,

@@ -18,6 +18,7 @@ TIME: Final = "time"
 CODE: Final = "code"
 COMPONENT: Final = "component"
 MODE: Final = "mode"
+FINDING: Final = "finding"       # what a crew found at a machine: worn, sound, not_looked
 UNTIL: Final = "until"           # end of an event that lasts
 PART: Final = "part"              # of the split: train, validation, test
 GROUP: Final = "group"                              # rows of one group are never parted

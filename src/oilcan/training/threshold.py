@@ -102,7 +102,7 @@ def choose_policy(contract: Contract, task: Task, judged: ValidationForecasts) -
         counts = [cost_rules.row_counts(judged.target, p >= policy.threshold) for policy in plain]
         return central(plain, counts, contract.costs)
     windows = event_matching.lay_out(rows[MACHINE].to_numpy(), ticks(rows[TIME]), judged.failures,
-                             task.lead_time.ticks, task.horizon.ticks)
+                             task.lead_time.ticks, task.horizon.ticks).judged_where(~np.isnan(judged.target))
     comparison = PolicyComparison(windows, p, crews.crews(contract, judged.machines, rows[MACHINE]), contract.costs)
     if len(windows.failure_machine) == 0:                                       # shorter than a warning window
         policy = crews.plain_policy(contract, task, cost_rules.indifferent_probability(contract.costs))

@@ -13,7 +13,7 @@ rows whose label is 1.
   alarm that comes too late (failure within L) is false, and its failure missed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -90,6 +90,10 @@ class WarningWindows:
         """What the policy raises at these rows, starting with nothing known."""
         state = AlarmState.of(len(self.machines))
         return Alarms(step(policy, state, self.code, self.ticks, p, crew), state.held_back)
+
+    def judged_where(self, known: np.ndarray) -> "WarningWindows":
+        """The same, with no alarm judged at rows whose outcome is not `known`, shape (n,)."""
+        return replace(self, known=self.known & known)
 
     def tally(self, onset: np.ndarray) -> Tally:
         """Counts by machine for alarms at the rows of `onset`."""

@@ -12,6 +12,7 @@ import pandas as pd
 from oilcan.contract import Contract
 from oilcan.core.prepare.labels import Outlook, failure_wait, label_failures, observed_until, remaining_life
 from oilcan.core.prepare.outcomes import STATED, targets
+from oilcan.core.prepare.prompted_repairs import PromptedRepairs
 from oilcan.core.prepare.splits import PARTS, SplitPlan, plan_split
 from oilcan.core.timeline.groups import exact, first_rows, units_per_tick
 from oilcan.ground.columns import GROUP, MACHINE, MODE, PART, PARTITION, TARGET, TIME
@@ -94,7 +95,7 @@ def _strata(label: pd.Series) -> pd.Series:
 
 def label_rows(
     rows: pd.DataFrame, machines: pd.DataFrame, failures: pd.DataFrame, contract: Contract, plan: SplitPlan,
-    labels: pd.DataFrame | None = None,
+    labels: pd.DataFrame | None = None, prompted: PromptedRepairs | None = None,
 ) -> pd.DataFrame:
     """Rows with the targets of every task, each as the row's part may know it.
 
@@ -104,6 +105,8 @@ def label_rows(
         From `part_rows`.
     labels
         The canonical table of that name, if the contract has one.
+    prompted
+        Repairs that alarms prompted: the outcome of rows before them is unknown.
 
     Returns
     -------
@@ -122,7 +125,8 @@ def label_rows(
         return rows[key].assign(**columns)
     until = observed_until(rows, machines, failures, tolerance=silence(contract))
     until = np.minimum(until, plan.known_until(rows[PART].to_numpy(dtype=object)))
-    outlook = Outlook.of(rows, failures, until)
+    known = until if prompted is None else prompted.known_until(rows, until)
+    outlook = Outlook.of(rows, failures, known)
     for name, task in contract.tasks.items():
         if task.kind == "rul":
             columns[f"{TARGET}{name}"], columns[f"bound_{name}"] = remaining_life(outlook)
@@ -136,7 +140,8 @@ def label_rows(
         columns[f"next_failure_{name}"] = outlook.next_failure()
         columns[f"wait_{name}"], columns[f"seen_{name}"] = failure_wait(outlook, lead_time=lengths["lead_time"])
         for mode in sorted(failures[MODE].unique()) if task.modes else []:
-            of_mode = Outlook.of(rows, failures[failures[MODE] == mode], until)
+            known = until if prompted is None else prompted.known_until(rows, until, mode)
+            of_mode = Outlook.of(rows, failures[failures[MODE] == mode], known)
             columns[f"{TARGET}{name}__{mode}"] = label_failures(of_mode, **lengths)
     return rows[key].assign(**columns)
 

@@ -11,11 +11,12 @@ from oilcan.core.prepare import forecast_rows as row_tables
 from oilcan.core.prepare.cleaning import hold_last, remove_quarantined
 from oilcan.core.prepare.derived import add_derived
 from oilcan.core.prepare.outcomes import stated_in_telemetry
+from oilcan.core.prepare.prompted_repairs import settle
 from oilcan.core.prepare.splits import PARTS, SplitPlan
-from oilcan.ground.columns import KEY, PART, PARTITION, TIME
+from oilcan.ground.columns import ALARMS, KEY, PART, PARTITION, TIME
 from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
 
-TABLES: Final = ("errors", "maintenance", "failures", "machines")
+TABLES: Final = ("errors", "maintenance", "failures", "machines", ALARMS)
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,10 @@ class Prepared:
 
 @dataclass(frozen=True)
 class PreparedRows:
-    """Rows of the fleet with part and targets; their summary; the line the stage reports."""
+    """Rows of the fleet with part and targets; failures to judge by; their summary; the line the stage reports."""
 
     rows: pd.DataFrame
+    judged_failures: pd.DataFrame
     summary: dict[str, Any]
     headline: dict[str, Any]
 
@@ -116,9 +118,11 @@ def prepare_rows(
         If a part has no rows, one class only, or no life that ended.
     """
     machines, failures = tables["machines"], tables["failures"]
+    prompted = settle(tables["maintenance"], tables[ALARMS], contract.longest_look_ahead())
+    judged = prompted.judged_failures(failures)
     picked = pd.concat([part.rows for part in parts], ignore_index=True)
     kept, left_out, plan = row_tables.part_rows(picked, machines, failures, contract, seed=seed)
-    rows = row_tables.label_rows(kept, machines, failures, contract, plan, labels)
+    rows = row_tables.label_rows(kept, machines, judged, contract, plan, labels, prompted)
     row_tables.check_parts(rows, contract)
     if truth is not None:
         rows = row_tables.add_truth(rows, truth)
@@ -130,11 +134,12 @@ def prepare_rows(
     summary = readings | {
         "rows_picked": len(picked),
         "rows_left_out": left_out,
+        "prompted_repairs": prompted.counts,
         "parts": row_tables.part_counts(rows, contract),
         "split": _describe(plan, machines, contract),
     }
     headline = {"rows_in": readings["telemetry_rows"], "rows_out": len(rows)}
-    return PreparedRows(rows, summary, headline | {part: int((rows[PART] == part).sum()) for part in PARTS})
+    return PreparedRows(rows, judged, summary, headline | {part: int((rows[PART] == part).sum()) for part in PARTS})
 
 
 def _describe(plan: SplitPlan, machines: pd.DataFrame, contract: Contract) -> dict[str, Any]:

@@ -15,9 +15,11 @@ import pandas as pd
 import pyarrow
 import pyarrow.parquet
 
-from oilcan.contract import Table
+from oilcan.contract import Contract, Table
+from oilcan.core.ingest.cells.instant_cells import from_elapsed
 from oilcan.core.ingest.frames import RawPiece
-from oilcan.ground.columns import ALARMS
+from oilcan.core.prepare.prompted_repairs import latest_states
+from oilcan.ground.columns import ALARMS, FINDING, MACHINE, TIME
 from oilcan.ground.errors import DataError, bullet_list
 
 COLLECTED: Final = "collected-"
@@ -99,6 +101,33 @@ def read_alarms(part: Path) -> pd.DataFrame | None:
     """Alarms of a part, as `oilcan collect` wrote them; None if there are none."""
     path = part / collected_file(ALARMS)
     return _frame(path) if path.is_file() else None
+
+
+def alarms_of(folder: Path, contract: Contract, machines: pd.DataFrame) -> pd.DataFrame:
+    """Every alarm of the machines, as it was when it changed last.
+
+    Parameters
+    ----------
+    folder
+        data/live/<name>/.
+    machines
+        The canonical table; its times say what a time is in this data set.
+
+    Returns
+    -------
+    machine_id, time, task, acknowledged, closed, finding, found; sorted by machine and time.
+    """
+    found = [each for part in month_parts(folder) if (each := read_alarms(part)) is not None]
+    times = machines["last_time"] if "last_time" in machines else pd.Series([], dtype="int64")
+    if not found:
+        text, moments = pd.Series([], dtype="str"), pd.Series([], dtype="datetime64[us, UTC]")
+        return pd.DataFrame({MACHINE: text, TIME: times.iloc[:0], "task": text, "acknowledged": moments,
+                             "closed": moments, FINDING: text, "found": moments})
+    latest = latest_states(found)
+    if contract.time.kind == "elapsed":
+        latest[TIME] = from_elapsed(latest[TIME], contract.time.unit)
+    latest[TIME] = latest[TIME].astype(times.dtype)
+    return latest[latest[MACHINE].isin(machines[MACHINE])].reset_index(drop=True)
 
 
 def _frame(path: Path) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from oilcan.contract import Column, Contract
 from oilcan.ground.columns import EVENT_KEYS
+from oilcan.io.stores.tables.alarm_table import FINDINGS
 from oilcan.io.stores.values import RECORD_TABLES, RecordTable, stored_columns
 from oilcan.serving.bodies.alertmanager_body import alert_group
 from oilcan.serving.bodies.machine_body import static_columns
@@ -23,6 +24,7 @@ BUNDLE: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": 200,
 ANY: Final[Schema] = {"type": "object"}
 ANY_OR_NULL: Final[Schema] = {"type": ["object", "null"]}
 TEXT_OR_NULL: Final[Schema] = {"type": ["string", "null"]}
+FOUND: Final[Schema] = {"enum": [*FINDINGS, None]}
 
 
 def record(properties: dict[str, Schema], *, optional: tuple[str, ...] = (), **more: Any) -> Schema:
@@ -198,7 +200,8 @@ def _of_machines(served: Served, max_rows: int) -> dict[str, Schema]:
             "last_maintenance": {"anyOf": [record({"time": time, "component": TEXT}), {"type": "null"}]},
         }, optional=tuple(columns)),
         "alarms": record(STAMP | {"alarms": listed(alarm)}),
-        "acknowledge": record({"comment": {"type": "string", "maxLength": 2_000}}, optional=("comment",)),
+        "acknowledge": record({"comment": {"type": "string", "maxLength": 2_000}, "finding": FOUND},
+                              optional=("comment", "finding")),
         "acknowledged": record(STAMP | {"alarm": alarm}),
         "logged": record(STAMP | {"forecast": record({
             "id": TEXT, "machine_id": TEXT_OR_NULL, "time": {"type": ["string", "integer"]}, "made_at": TEXT,
@@ -225,4 +228,4 @@ def _alarm(time: Schema) -> Schema:
         "id": WHOLE, "machine_id": MACHINE_ID, "task": TEXT, "time": time, "opened_at": TEXT,
         "p": {"type": "number"}, "threshold": {"type": "number"}, "reasons": listed(ANY), "forecast": TEXT_OR_NULL,
         "acknowledged_at": TEXT_OR_NULL, "acknowledged_by": TEXT_OR_NULL, "closed_at": TEXT_OR_NULL,
-        "comments": listed(comment)})
+        "finding": FOUND, "found_at": TEXT_OR_NULL, "comments": listed(comment)})

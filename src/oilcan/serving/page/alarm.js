@@ -3,6 +3,9 @@
 import { byId, h } from "./dom.js";
 import { moment, percent } from "./words.js";
 
+// What the service asks for, and how the crew would say it.
+export const FINDINGS = { worn: "Worn or damaged", sound: "Nothing wrong", not_looked: "Not looked" };
+
 export function strip(alarm) {
   return h(
     "p",
@@ -31,10 +34,13 @@ export function alarmBox(alarm, acknowledge) {
     placeholder: "What did you see or do?",
   });
   const said = h("p", { class: "muted", role: "status" });
-  const send = async (event) => {
-    event.preventDefault();
+  const send = async (finding) => {
     said.textContent = "Sending…";
-    said.textContent = (await acknowledge(alarm.id, comment.value.trim())) ?? "";
+    said.textContent = (await acknowledge(alarm.id, comment.value.trim(), finding)) ?? "";
+  };
+  const submit = (event) => {
+    event.preventDefault();
+    return send(null);
   };
   return h(
     "section",
@@ -53,7 +59,7 @@ export function alarmBox(alarm, acknowledge) {
     ),
     h(
       "form",
-      { onsubmit: send },
+      { onsubmit: submit },
       h("label", { for: comment.id }, seen ? "Add a comment" : "Seen? Say so, with a comment if you like"),
       comment,
       h(
@@ -61,6 +67,18 @@ export function alarmBox(alarm, acknowledge) {
         { class: "buttons" },
         h("button", { type: "submit", class: "main" }, seen ? "Comment" : "Acknowledge"),
         said,
+      ),
+      h(
+        "fieldset",
+        { class: "findings" },
+        h("legend", {}, "What did you find at the machine?"),
+        Object.entries(FINDINGS).map(([finding, words]) =>
+          h(
+            "button",
+            { type: "button", "aria-pressed": String(alarm.finding === finding), onclick: () => send(finding) },
+            words,
+          ),
+        ),
       ),
     ),
   );

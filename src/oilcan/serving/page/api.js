@@ -161,5 +161,8 @@ export async function watch() {
   return { ...found, decision: found.decisions[0] ?? null };
 }
 
-export const acknowledge = (id, comment) =>
-  ask(`/v1/alarms/${id}/acknowledge`, { method: "POST", body: JSON.stringify({ comment }) });
+export const acknowledge = (id, comment, finding) =>
+  ask(`/v1/alarms/${id}/acknowledge`, {
+    method: "POST",
+    body: JSON.stringify(finding ? { comment, finding } : { comment }),
+  });

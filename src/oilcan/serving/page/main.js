@@ -140,9 +140,9 @@ function typing() {
   return byId("detail").contains(at) && (at.tagName === "SELECT" || (at.tagName === "TEXTAREA" && at.value));
 }
 
-async function acknowledge(id, comment) {
+async function acknowledge(id, comment, finding) {
   try {
-    await api.acknowledge(id, comment);
+    await api.acknowledge(id, comment, finding);
   } catch (err) {
     if (!(err instanceof api.Refused)) throw err;
     if (err.status === 401) askKey();

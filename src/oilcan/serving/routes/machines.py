@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from oilcan.io.stores.databases.text_limits import LONGEST
+from oilcan.io.stores.tables.alarm_table import FINDINGS
 from oilcan.serving.bodies.json_rows import kind_of, read_body
-from oilcan.serving.ground.refusal import Refusal, answer
+from oilcan.serving.ground.refusal import Refusal, answer, shown
 from oilcan.serving.http import documents
 from oilcan.serving.http.door import BODY, CALLER
 from oilcan.serving.live.live_service import wall_clock
@@ -84,16 +85,20 @@ async def alarms(request: Request, asked: Annotated[AlarmsAsked, Query()]) -> Re
 
 
 async def acknowledge(request: Request) -> Response:
-    """Say that an alarm was seen, with a comment."""
+    """Say that an alarm was seen, what was found at the machine, and a comment."""
     service = service_of(request)
     live = service.of_machines()
-    comment = read_body(request.scope[BODY], ("comment",)).get("comment", "")
+    body = read_body(request.scope[BODY], ("comment", "finding"))
+    comment, finding = body.get("comment", ""), body.get("finding")
     if type(comment) is not str or len(comment) > _COMMENT:
         raise Refusal(422, "body.comment", found=kind_of(comment), wanted=f"a text of at most {_COMMENT:,} characters",
                       do="Shorten it.")
+    if finding is not None and finding not in FINDINGS:
+        raise Refusal(422, "body.finding", found=shown(str(finding), 40), wanted=f"one of {list(FINDINGS)}, or none",
+                      do="Say what was found at the machine: worn, sound, or that nobody looked.")
     number = _number(request.path_params["alarm_id"], "path.alarm_id")
     alarm = await service.ask(lambda: live.store.acknowledge(
-        number, request.scope[CALLER].name, wall_clock(), comment))
+        number, request.scope[CALLER].name, wall_clock(), comment, finding))
     if alarm is None:
         raise Refusal(404, "path.alarm_id", found=str(number), wanted="an alarm of GET /v1/alarms",
                       do="Look at the list again.")
@@ -134,7 +139,8 @@ ROUTES = [
     APIRoute("/v1/alarms", alarms, methods=["GET"],
              **documents.of("alarms", "Alarms, the newest first.", refusals=(404, 422, 503))),
     DirectRoute("/v1/alarms/{alarm_id}/acknowledge", acknowledge, methods=["POST"],
-                **documents.of("acknowledged", "Say that an alarm was seen, with a comment.", body="acknowledge",
+                **documents.of("acknowledged", "Say that an alarm was seen, what was found, and a comment.",
+                               body="acknowledge",
                                refusals=(404, 503), path=("alarm_id",))),
     APIRoute("/v1/forecasts/{forecast_id}", forecast, methods=["GET"],
              **documents.of("logged", "A forecast of the log, and where it comes from.", refusals=(404, 422, 503))),
