@@ -8,6 +8,7 @@ import pandas as pd
 
 from oilcan.contract import Contract, parse_contract
 from oilcan.core import quality
+from oilcan.io.raw_data import later_months
 from oilcan.params.validate import ValidateParams
 
 START = pd.Timestamp("2024-01-01", tz="UTC")
@@ -116,7 +117,8 @@ def write_canonical(folder: Path, readings: pd.DataFrame, failed: pd.DataFrame |
         part.to_parquet(folder / f"canonical/telemetry/part-{number:04d}.parquet", index=False)
     failed = events([], "mode") if failed is None else failed
     tables = {"failures": failed, "errors": events([], "code"), "maintenance": events([], "component"),
-              "machines": machine_table(readings)}
+              "machines": machine_table(readings),
+              "alarms": later_months.alarms_of(folder / "live", fleet_contract(), machine_table(readings))}
     for name, table in tables.items():
         table.to_parquet(folder / f"canonical/{name}.parquet", index=False)
     (folder / "canonical/ingest.json").write_text(json.dumps(ingested(readings)), encoding="utf-8")

@@ -184,7 +184,8 @@ def write(folder: Path, frames: tuple[pd.DataFrame, np.ndarray, pd.DataFrame], t
     folder.mkdir(exist_ok=True)
     paths["contract"].write_text(text)
     table_files.write_table(rows, paths["prepared"] / "rows.parquet")
-    table_files.write_table(failures, paths["prepared"] / "failures.parquet")
+    for name in ("failures", "judged_failures"):
+        table_files.write_table(failures, paths["prepared"] / f"{name}.parquet")
     machines = rows[["machine_id"]].drop_duplicates(ignore_index=True)
     table_files.write_table(machines, paths["prepared"] / "machines.parquet")
     features = plan(matrix.shape[1])

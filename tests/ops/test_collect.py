@@ -18,10 +18,11 @@ from oilcan.contract import parse_contract
 from oilcan.core.ingest import ingest
 from oilcan.core.simulate import draw_fleet
 from oilcan.ground.errors import ContractError, DataError, IntegrityError, OilcanError
-from oilcan.io.raw_data.later_months import month_parts
+from oilcan.io.raw_data.later_months import alarms_of, month_parts
 from oilcan.io.raw_data.reading import read_raw
 from oilcan.io.stage import table_files
 from oilcan.io.stores import open_store
+from oilcan.io.stores.tables.alarm_table import NewAlarm
 from oilcan.operations.renewal.collecting import Schedule, collect
 
 ROOT = Path(__file__).parents[2]
@@ -160,6 +161,7 @@ from pathlib import Path
 from oilcan.io.stage import files
 from oilcan.operations.renewal import collecting
 from oilcan.io.stores import open_store
+from oilcan.io.stores.tables.alarm_table import NewAlarm
 from tests.ops.test_collect import CONTRACT, Schedule, collect, micros
 step, calls = int(sys.argv[1]), iter(range(10**6))
 def counted(function):
@@ -289,3 +291,23 @@ def test_flags_texts_and_units_come_back_as_the_contract_has_them(root, store, t
     assert by_files["failures"]["machine_id"].tolist() == ["d2"]
     for name, table in by_files.items():
         pd.testing.assert_frame_equal(table, by_service[name], check_exact=True)
+
+
+def test_alarms_are_collected_as_they_are_and_again_when_they_have_changed(fleet, root, store, tmp_path):
+    taken_in(fleet, store, "2024-01-01", "2024-01-20", "2024-01-20")
+    raised = [NewAlarm(name, "failure", micros("2024-01-10 06:00"), 0.7, 0.5, []) for name in ("M001", "M002")]
+    (first, _), (second, _) = store.change_alarms(raised, micros("2024-01-10 06:01"))
+    store.acknowledge(first, "ann", micros("2024-01-10 07:00"), finding="not_looked")
+    done, _ = run(root, store, "2024-02-05")
+    assert done.parts[0].rows["alarms"] == 2
+    assert run(root, store, "2024-02-06")[0].parts == ()
+    store.acknowledge(first, "ann", micros("2024-02-06 09:00"), finding="worn")
+    done, _ = run(root, store, "2024-02-07")
+    assert [(part.name, part.rows["alarms"]) for part in done.parts] == [("2024-01.late-2024-02-07", 1)]
+    live = root / "data/live/demo_fleet"
+    machines = canonical(files_of(fleet, tmp_path / "first", "2024-01-20"), live)["machines"]
+    alarms = alarms_of(live, CONTRACT, machines)
+    assert alarms["machine_id"].tolist() == ["M001", "M002"]
+    assert alarms["finding"].fillna("").tolist() == ["worn", ""]
+    assert alarms["acknowledged"].notna().tolist() == [True, False]
+    assert alarms["time"].dtype == machines["last_time"].dtype

@@ -25,8 +25,9 @@ def _write(evidence: Evidence, contract: str, folder: Path) -> None:
     (folder / "params.yaml").write_text(PARAMS)
     (folder / "model.json").write_text(json.dumps(evidence.model))
     (folder / "explain.json").write_text(json.dumps(evidence.explained))
-    for name in ("rows", "errors", "maintenance", "failures", "machines"):
+    for name in ("rows", "errors", "maintenance", "machines"):
         getattr(evidence, name).to_parquet(prepared / f"{name}.parquet", index=False)
+    evidence.failures.to_parquet(prepared / "judged_failures.parquet", index=False)
     evidence.readings.to_parquet(prepared / "telemetry" / "part-0000.parquet", index=False)
     evidence.predictions.to_parquet(predictions / "predictions.parquet", index=False)
 

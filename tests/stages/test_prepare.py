@@ -70,7 +70,7 @@ def test_labels_and_truth_never_stand_among_the_readings(tmp_path):
 def test_two_runs_write_the_same_bytes(fleet):
     first = {path: path.read_bytes() for path in prepare(fleet).rglob("*") if path.is_file()}
     assert first == {path: path.read_bytes() for path in prepare(fleet).rglob("*") if path.is_file()}
-    assert len(first) == 8
+    assert len(first) == 10
 
 
 def test_the_truth_of_a_simulation_goes_to_the_rows(tmp_path):

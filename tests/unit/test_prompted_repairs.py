@@ -142,7 +142,8 @@ def quality(features, labels, judged):
     known = ~np.isnan(labels)
     key, rows, failures, _ = judged
     target = labels_of(key, failures)
-    model = ExtraTreesClassifier(40, min_samples_leaf=8, max_features=0.6, random_state=1).fit(features[known], labels[known])
+    model = ExtraTreesClassifier(40, min_samples_leaf=8, max_features=0.6, random_state=1)
+    model.fit(features[known], labels[known])
     there = ~np.isnan(target)
     return average_precision_score(target[there], model.predict_proba(rows[there])[:, 1])
 

@@ -18,7 +18,7 @@ from oilcan.core.judging.event_matching import Tally, WarningWindows, lay_out
 from oilcan.governance.gains import gain
 from oilcan.governance.gate import Comparison
 from oilcan.ground import columns
-from oilcan.ground.columns import MACHINE, PART, TIME
+from oilcan.ground.columns import MACHINE, PART, TARGET, TIME
 from oilcan.params.gate_policy import GatePolicy, MetricName
 from oilcan.params.review import ReviewParams
 
@@ -57,6 +57,7 @@ def of_alarms(contract: Contract, task: str, predictions: pd.DataFrame, champion
     test = predictions[predictions[PART] == "test"].reset_index(drop=True)
     windows = lay_out(test[MACHINE].to_numpy(), columns.ticks(test[TIME]), alarms.failures,
                       float(spec.lead_time.ticks), float(spec.horizon.ticks), _observed_until(alarms.machines, test))
+    windows = windows.judged_where(test[f"{TARGET}{task}"].notna().to_numpy())
     crew = crews.crews(contract, alarms.machines, test[MACHINE])
     new = _tally(windows, alarms.challenger[task], test[f"p_{task}"], crew)
     old = _tally(windows, alarms.champion[task], champion[f"p_{task}"], crew)

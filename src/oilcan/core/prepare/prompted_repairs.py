@@ -49,7 +49,9 @@ class PromptedRepairs:
 
     def judged_failures(self, failures: pd.DataFrame) -> pd.DataFrame:
         """Failures by which rows are labelled and alarms judged: those that came, and those that were averted."""
-        both = pd.concat([failures, self.averted], ignore_index=True) if len(self.averted) else failures
+        if self.averted.empty:
+            return failures
+        both = pd.concat([failures, self.averted], ignore_index=True)
         return both.sort_values([*KEY, MODE], kind="stable", ignore_index=True)
 
     def known_until(self, rows: pd.DataFrame, until: np.ndarray, mode: str | None = None) -> np.ndarray:
@@ -143,7 +145,8 @@ def settle(maintenance: pd.DataFrame, alarms: pd.DataFrame, look_ahead: float) -
     work = maintenance.assign(row=np.arange(len(maintenance)), at=exact(maintenance[TIME]))
     both = work.merge(spans, on=MACHINE, how="inner")
     both = both[(both["opens"] < both["at"]) & (both["at"] <= both["ends"])]
-    is_first = both["at"] == both.groupby([MACHINE, "opens"])["at"].transform("min")       # a finding is about one visit
+    # a finding is about one visit
+    is_first = both["at"] == both.groupby([MACHINE, "opens"])["at"].transform("min")
     both["of_alarm"] = both["of_alarm"].where(is_first)
     both = both.sort_values(["row", "opens"], kind="stable").drop_duplicates("row", keep="last")
     own = both[FINDING].to_numpy(dtype=object) if FINDING in maintenance else np.full(len(both), None)
@@ -157,7 +160,8 @@ def _or_zero(moments: pd.Series) -> np.ndarray:
 def _settled(prompted: pd.DataFrame) -> PromptedRepairs:
     finding = prompted["settled"] if "settled" in prompted else pd.Series([], dtype="str")
     worn, sound = (finding == WORN).to_numpy(bool), (finding == SOUND).to_numpy(bool)
-    averted = prompted.loc[worn, [MACHINE, TIME, COMPONENT]].rename(columns={COMPONENT: MODE})
-    cuts = prompted.loc[~(worn | sound), [MACHINE, TIME, COMPONENT]]
+    events = prompted.reindex(columns=[MACHINE, TIME, COMPONENT])
+    averted = events[worn].rename(columns={COMPONENT: MODE})
+    cuts = events[~(worn | sound)]
     counts = {WORN: int(worn.sum()), SOUND: int(sound.sum()), "unknown": len(cuts)}
     return PromptedRepairs(averted.reset_index(drop=True), cuts.reset_index(drop=True), counts)

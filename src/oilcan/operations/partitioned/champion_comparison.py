@@ -44,6 +44,7 @@ def compared(contract: Contract, judged: Bundle, champion: Bundle | None, prepar
     if not all(check.passed for check in conditions):
         return Compared(conditions, ())
     rescored = champion_forecasts(champion, prepared, compute)
-    machines, failures = (table_files.read_table(prepared / f"{name}.parquet") for name in ("machines", "failures"))
-    alarms = Alarms(failures, machines, judged.fitted.policies(), champion.fitted.policies())
+    tables = table_files.read_tables(prepared, ("machines", "judged_failures"))
+    machines = tables["machines"]
+    alarms = Alarms(tables["judged_failures"], machines, judged.fitted.policies(), champion.fitted.policies())
     return Compared(conditions, against_champion(contract, predictions, machines, rescored, params, policy, alarms))
