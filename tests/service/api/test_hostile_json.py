@@ -16,7 +16,7 @@ BODIES = {
     "/v1/maintenance": [{"records": [{"machine_id": "M1", "time": TIME, "component": "bearing"}]}],
     "/v1/failures": [{"records": [{"machine_id": "M1", "time": TIME, "mode": "bearing"}]}],
     "/v1/machines": [{"machines": [{"machine_id": "M1", "site": "north"}]}],
-    "/v1/alarms/{alarm_id}/acknowledge": [{"comment": "seen"}],
+    "/v1/alarms/{alarm_id}/acknowledge": [{"comment": "seen", "finding": "worn"}],
     "/v1/model/activate": [{"bundle": "other"}],
     "/v1/model/rollback": [{}],
     "/v1/model/shadow": [{"bundle": None}],

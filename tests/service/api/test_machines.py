@@ -75,6 +75,13 @@ def test_an_alarm_is_opened_once_and_can_be_acknowledged(alarming):
     said = alarming.post(f"/v1/alarms/{number}/acknowledge", json={"comment": "bearing ordered"}).json()["alarm"]
     assert said["acknowledged_by"] == "open"
     assert [comment["said"] for comment in said["comments"]] == ["bearing ordered"]
+    assert said["finding"] is None
+    looked = alarming.post(f"/v1/alarms/{number}/acknowledge", json={"finding": "worn"}).json()["alarm"]
+    assert (looked["finding"], looked["acknowledged_at"]) == ("worn", said["acknowledged_at"])
+    assert looked["found_at"] is not None
+    refused = alarming.ask("POST", f"/v1/alarms/{number}/acknowledge", json={"finding": "rusty"})
+    assert refused.status_code == 422
+    assert "body.finding" in refused.text
     assert alarming.get("/v1/machines").json()["machines"][0]["alarm"] == number
 
 
