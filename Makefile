@@ -12,7 +12,7 @@ export PYTHONUTF8 := 1
 # One writer at a time: the kernel drops this lock even after kill -9.
 LOCKED := flock --nonblock --conflict-exit-code 75 .dvc/tmp/project.lock
 
-.PHONY: audit-packages sbom wheel report all help install install-test repro summary check test test-quick serve install-serve install-tune install-excel install-sql install-remotes fresh verify results bench bench-serving bench-monitoring deps docs tables pictures readme lock clean
+.PHONY: audit-packages sbom wheel report all help install install-test repro summary check test test-quick serve install-serve install-tune install-excel install-sql install-remotes fresh verify watch results bench bench-serving bench-monitoring deps docs tables pictures readme lock clean
 
 all: install repro summary  ## environment, the whole pipeline, a short summary (the main job)
 
@@ -133,6 +133,9 @@ serve: $(VENV)/.serve  ## the demo fleet live at http://127.0.0.1:8080: the serv
 	@trap 'kill $$(jobs -p) 2>/dev/null; wait' EXIT; trap 'exit 0' INT TERM; \
 	mkdir -p .oilcan; rm -f .oilcan/demo.db*; \
 	oilcan serve --clock data --store sqlite:///.oilcan/demo.db & oilcan replay-stream & wait -n && wait
+
+watch: $(VENV)/.serve  ## service, replayed fleet, Prometheus and Alertmanager here; Enter switches a drift on
+	@python deploy/watch.py
 
 deps: install-test  ## rewrite the code dependencies of every stage in dvc.yaml from its imports
 	python -m tests.repo.deps
