@@ -19,7 +19,7 @@ from oilcan.monitoring.reference.partition_passes import count_readings, numbers
 from oilcan.monitoring.reference.reference_assembling import Accepted, assemble, machine_kinds
 from oilcan.monitoring.statistics.cells import Cells
 from oilcan.monitoring.statistics.forecast_history import FleetEvents
-from oilcan.monitoring.watching import Observed, Watcher
+from oilcan.monitoring.watching import FleetObservation, WindowJudge
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.monitoring import MonitoringParams
 from oilcan.params.section import section
@@ -102,21 +102,21 @@ def learned() -> Learned:
     return Learned(*assemble(contract(), plan(), accepted, rules(), {"data/canonical": "0" * 32}))
 
 
-def watcher(with_material: bool = False, **changes: object) -> Watcher:
+def watcher(with_material: bool = False, **changes: object) -> WindowJudge:
     """Judges by the reference."""
     found = learned()
-    return Watcher(contract(), found.reference, DriftReference(0, (), {}, {}), rules(**changes),
+    return WindowJudge(contract(), found.reference, DriftReference(0, (), {}, {}), rules(**changes),
                    found.material if with_material else None)
 
 
 def observe(readings: pd.DataFrame, machines: pd.DataFrame | None = None, events: FleetEvents | None = None
-            ) -> Observed:
+            ) -> FleetObservation:
     """Readings as they are watched, in the order given."""
     reference = learned().reference
     cells, axis = Cells(len(reference.columns), BINS), WindowAxis.parse(reference.window)
     count_readings(cells, readings[MACHINE].tolist(), exact(readings[TIME]), numbers(readings, contract()), reference,
                    plan(), axis, {})
-    return Observed(cells, events or no_events(), machine_kinds(contract(), machine_table() if machines is None
+    return FleetObservation(cells, events or no_events(), machine_kinds(contract(), machine_table() if machines is None
                                                                 else machines))
 
 

@@ -29,7 +29,7 @@ from oilcan.monitoring.reference.partition_passes import count_readings, numbers
 from oilcan.monitoring.reference.reference_assembling import Accepted, assemble, machine_kinds
 from oilcan.monitoring.statistics.cells import Cells
 from oilcan.monitoring.statistics.forecast_history import FleetEvents, ForecastRows
-from oilcan.monitoring.watching import Observed, Watcher
+from oilcan.monitoring.watching import FleetObservation, WindowJudge
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.compute import ComputeParams
 from oilcan.params.featurize import FeaturizeParams
@@ -157,7 +157,7 @@ def small() -> TrainParams:
         "outlook": values.outlook.model_copy(update={"iterations": 5})})
 
 
-def observe(company: Company, accepted: Accepting) -> tuple[Watcher, Observed, int, int]:
+def observe(company: Company, accepted: Accepting) -> tuple[WindowJudge, FleetObservation, int, int]:
     """The second year as it is watched: first and last week."""
     axis = WindowAxis.parse(accepted.rules.window)
     first, last = int(axis.window_of(axis.slot_of(np.array([_exact(LEARNED)])))[0]), axis.last_whole(
@@ -169,8 +169,9 @@ def observe(company: Company, accepted: Accepting) -> tuple[Watcher, Observed, i
     frame = forecast(company, accepted)
     rows = forecast_rows(accepted.contract, accepted.fitted, frame, company.tables["failures"],
                          company.tables["machines"], until=_exact(company.telemetry[TIME].max()))
-    seen = Observed(cells, events(company.tables), machine_kinds(accepted.contract, company.tables["machines"]), rows)
-    watcher = Watcher(accepted.contract, accepted.reference, accepted.drift, accepted.rules, accepted.material)
+    kinds = machine_kinds(accepted.contract, company.tables["machines"])
+    seen = FleetObservation(cells, events(company.tables), kinds, rows)
+    watcher = WindowJudge(accepted.contract, accepted.reference, accepted.drift, accepted.rules, accepted.material)
     return watcher, seen, first, last
 
 

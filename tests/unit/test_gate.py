@@ -10,7 +10,7 @@ from tests.evaluation_frames import gate_policy
 
 from oilcan.contract import Task, parse_contract
 from oilcan.core.alarms.policy import AlarmPolicy
-from oilcan.governance.compare import Rival, against_champion, compare, everywhere
+from oilcan.governance.compare import PairedForecasts, against_champion, compare, everywhere
 from oilcan.governance.event_comparison import Alarms
 from oilcan.governance.gate import judge
 from oilcan.ground.errors import DataError, ParamsError
@@ -30,7 +30,7 @@ QUALITY = {"passed": True}
 TASKS = {"failed": Task(kind="label", column="failed")}
 
 
-def rival(*, better: bool, is_event: bool = True) -> Rival:
+def rival(*, better: bool, is_event: bool = True) -> PairedForecasts:
     rng = np.random.default_rng(11)
     n = 4000
     machines = np.repeat(np.arange(50), n // 50)
@@ -41,7 +41,7 @@ def rival(*, better: bool, is_event: bool = True) -> Rival:
         target = rng.uniform(0, 125, n)
         noisy = [target + rng.normal(0, spread, n) for spread in (8.0, 16.0)]
     sharp, dull = noisy
-    return Rival(machines, target, sharp if better else dull, dull if better else sharp, is_event)
+    return PairedForecasts(machines, target, sharp if better else dull, dull if better else sharp, is_event)
 
 
 def changed(**test: object) -> dict:
@@ -61,7 +61,7 @@ def test_a_better_challenger_is_promoted_and_a_worse_one_held(is_event):
 
 def test_the_same_model_again_passes_with_a_gain_of_zero():
     sharp = rival(better=True)
-    same = Rival(sharp.machine_id, sharp.target, sharp.challenger, sharp.challenger, True)
+    same = PairedForecasts(sharp.machine_id, sharp.target, sharp.challenger, sharp.challenger, True)
     found = compare(same, "test part", POLICY.line("pr_auc"), draws=50, seed=1)
     assert (found.gain, found.gain_low, found.gain_high) == (0.0, 0.0, 0.0)
     assert judge(GOOD, QUALITY, [found], POLICY, TASKS).decision == "promote"
@@ -70,7 +70,7 @@ def test_the_same_model_again_passes_with_a_gain_of_zero():
 def test_one_slice_that_fell_is_enough_to_hold():
     whole = rival(better=True)
     worse = whole.machine_id < 6
-    mixed = Rival(whole.machine_id, whole.target, np.where(worse, whole.champion, whole.challenger),
+    mixed = PairedForecasts(whole.machine_id, whole.target, np.where(worse, whole.champion, whole.challenger),
                   np.where(worse, whole.challenger, whole.champion), True)
     verdict = judge(GOOD, QUALITY, everywhere(mixed, {"site = north": worse}, POLICY, PARAMS), POLICY, TASKS)
     assert verdict.decision == "hold"
@@ -255,7 +255,7 @@ def test_a_floor_of_the_policy_gives_its_reason():
 
 def test_a_model_that_ranks_as_well_and_is_less_calibrated_is_held():
     sharp = rival(better=True)
-    off = Rival(sharp.machine_id, sharp.target, sharp.challenger * 3.0, sharp.challenger, True)
+    off = PairedForecasts(sharp.machine_id, sharp.target, sharp.challenger * 3.0, sharp.challenger, True)
     verdict = judge(GOOD, QUALITY, everywhere(off, {}, POLICY, PARAMS), POLICY, TASKS)
     assert [check.name for check in verdict.checks if not check.passed] == ["champion, brier, test part"]
     assert verdict.decision == "hold"

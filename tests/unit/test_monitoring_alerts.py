@@ -4,7 +4,7 @@ import pytest
 from tests import monitoring_frames as frames
 
 from oilcan.monitoring.alerts.alert_book import AlertBook
-from oilcan.monitoring.alerts.decision import Action, Signals, Standing, decide
+from oilcan.monitoring.alerts.decision import Action, OpenAlert, Signals, decide
 from oilcan.monitoring.alerts.diagnosis import diagnose, scope_of
 from oilcan.monitoring.alerts.window_findings import Finding, Severity, Unknown
 
@@ -89,7 +89,7 @@ def test_the_pattern_of_an_alert_says_what_it_most_likely_is(found: Finding, oth
 
 def signals(*causes: str, **changes: object) -> Signals:
     values: dict[str, object] = {
-        "alerts": [Standing(f"inputs:{cause}", cause, "alert") for cause in causes],
+        "alerts": [OpenAlert(f"inputs:{cause}", cause, "alert") for cause in causes],
         "state": "alert" if causes else "calm", "age_days": 100.0, "failures": 50, "loss_per_machine_month_eur": 0.0,
         "outcomes_known": True, "days_since_action": None}
     return Signals(**(values | changes))  # type: ignore[arg-type]

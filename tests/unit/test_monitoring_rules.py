@@ -9,18 +9,18 @@ from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.ground.columns import MACHINE, TIME
 from oilcan.ground.errors import IntegrityError, ParamsError
 from oilcan.monitoring.limits.limit_material import Material
-from oilcan.monitoring.watching import Watched
+from oilcan.monitoring.watching import WindowVerdict
 
 SINCE = frames.MONDAY + pd.Timedelta(weeks=4)
 
 
 def watch(readings: pd.DataFrame, *, weeks: int = 5, machines: pd.DataFrame | None = None, **changes: object
-          ) -> Watched:
+          ) -> WindowVerdict:
     """The last week of some weeks after the reference."""
     return frames.watcher(**changes).window(frames.observe(readings, machines), frames.week(weeks - 1))
 
 
-def rules_of(watched: Watched) -> set[tuple[str, str]]:
+def rules_of(watched: WindowVerdict) -> set[tuple[str, str]]:
     return {(finding.rule, finding.subject) for finding in watched.findings if finding.severity != "notice"}
 
 

@@ -23,7 +23,7 @@ from oilcan.params.review import ReviewParams
 
 
 @dataclass(frozen=True)
-class Rival:
+class PairedForecasts:
     """Forecasts of both models for the same rows of a test part, each array of shape (n,)."""
 
     machine_id: np.ndarray
@@ -37,13 +37,13 @@ class Rival:
         """Names of the metrics that can be compared, the headline first."""
         return ("pr_auc", "brier") if self.is_event else ("rmse",)
 
-    def of_rows(self, kept: np.ndarray) -> "Rival":
+    def of_rows(self, kept: np.ndarray) -> "PairedForecasts":
         """The same for some of the rows."""
-        return Rival(self.machine_id[kept], self.target[kept], self.challenger[kept], self.champion[kept],
+        return PairedForecasts(self.machine_id[kept], self.target[kept], self.challenger[kept], self.champion[kept],
                      self.is_event)
 
 
-def compare(rival: Rival, where: str, line: MetricLine, *, draws: int, seed: int) -> Comparison | None:
+def compare(rival: PairedForecasts, where: str, line: MetricLine, *, draws: int, seed: int) -> Comparison | None:
     """Gain of the challenger in one figure, with a 95 % interval.
 
     Returns
@@ -58,7 +58,7 @@ def compare(rival: Rival, where: str, line: MetricLine, *, draws: int, seed: int
     >>> machines = np.repeat(np.arange(40), 10)
     >>> line = MetricLine(metric="pr_auc", better="higher", floor=None, tolerated=0.02, measure="share", by="interval",
     ...                   reason="an example of a line")
-    >>> compare(Rival(machines, target, good, poor, True), "test part", line, draws=50, seed=1).gain_low > 0
+    >>> compare(PairedForecasts(machines, target, good, poor, True), "test part", line, draws=50, seed=1).gain_low > 0
     True
     """
     known = ~np.isnan(rival.target)
@@ -72,7 +72,8 @@ def compare(rival: Rival, where: str, line: MetricLine, *, draws: int, seed: int
     return gain(line, new, old, where)
 
 
-def _values(rival: Rival, forecast: np.ndarray, metric: str, code: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _values(rival: PairedForecasts, forecast: np.ndarray, metric: str, code: np.ndarray, weights: np.ndarray
+            ) -> np.ndarray:
     if metric == "pr_auc":
         ranking = bootstrap.Ranking.of(code, rival.target, forecast)
         return np.array([ranking.auc_ap(draw)[1] for draw in weights])
@@ -124,7 +125,7 @@ def against_champion(contract: Contract, predictions: pd.DataFrame, machines: pd
     return done
 
 
-def rival(contract: Contract, task: str, predictions: pd.DataFrame, champion: pd.DataFrame) -> Rival | None:
+def rival(contract: Contract, task: str, predictions: pd.DataFrame, champion: pd.DataFrame) -> PairedForecasts | None:
     """Both models' forecasts of one task for the test rows; None if the champion does not forecast this task.
 
     Raises
@@ -154,18 +155,20 @@ def rival(contract: Contract, task: str, predictions: pd.DataFrame, champion: pd
     if spec.cap is not None:
         target = np.minimum(target, spec.cap.ticks)
     is_event = spec.kind in {"failure_within", "label"}
-    return Rival(test[MACHINE].to_numpy(), target, test[column].to_numpy(), champion[column].to_numpy(), is_event)
+    return PairedForecasts(test[MACHINE].to_numpy(), target, test[column].to_numpy(), champion[column].to_numpy(),
+                           is_event)
 
 
-def _of_classes(classes: list[str], task: str, test: pd.DataFrame, champion: pd.DataFrame, target: np.ndarray) -> Rival:
+def _of_classes(classes: list[str], task: str, test: pd.DataFrame, champion: pd.DataFrame, target: np.ndarray
+                ) -> PairedForecasts:
     """Both models' probability of the class that came true, where 1 is best: compared by its RMSE."""
     is_known = ~np.isnan(target)
     at = np.arange(len(test)), np.where(is_known, target, 0).astype(np.int64)
     new, old = (class_probabilities(frame, task, classes)[at] for frame in (test, champion))
-    return Rival(test[MACHINE].to_numpy(), np.where(is_known, 1.0, np.nan), new, old, is_event=False)
+    return PairedForecasts(test[MACHINE].to_numpy(), np.where(is_known, 1.0, np.nan), new, old, is_event=False)
 
 
-def slices_of(contract: Contract, machines: pd.DataFrame, of: Rival) -> dict[str, np.ndarray]:
+def slices_of(contract: Contract, machines: pd.DataFrame, of: PairedForecasts) -> dict[str, np.ndarray]:
     """Rows of each value of each slice that is a column of `machines`."""
     table = machines.set_index(MACHINE)
     rows: dict[str, np.ndarray] = {}
@@ -176,7 +179,7 @@ def slices_of(contract: Contract, machines: pd.DataFrame, of: Rival) -> dict[str
     return rows
 
 
-def _slices(contract: Contract, task: str, machines: pd.DataFrame, predictions: pd.DataFrame, of: Rival,
+def _slices(contract: Contract, task: str, machines: pd.DataFrame, predictions: pd.DataFrame, of: PairedForecasts,
             policy: GatePolicy) -> dict[str, np.ndarray]:
     """Rows of the contract's slices, and of each failure mode: its own failures among rows without any."""
     rows = slices_of(contract, machines, of)
@@ -190,7 +193,8 @@ def _slices(contract: Contract, task: str, machines: pd.DataFrame, predictions: 
     return rows
 
 
-def everywhere(of: Rival, slices: dict[str, np.ndarray], policy: GatePolicy, params: ReviewParams) -> list[Comparison]:
+def everywhere(of: PairedForecasts, slices: dict[str, np.ndarray], policy: GatePolicy, params: ReviewParams
+               ) -> list[Comparison]:
     """The whole test part first, then each slice with enough machines and a failure; empty if nothing failed.
 
     Slices are compared by the headline metric alone.

@@ -11,11 +11,11 @@ from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import TIME
 from oilcan.monitoring.alerts.alert_book import Alert, AlertBook
-from oilcan.monitoring.alerts.decision import Standing
+from oilcan.monitoring.alerts.decision import OpenAlert
 from oilcan.monitoring.alerts.diagnosis import Diagnosis, diagnose
 from oilcan.monitoring.statistics.forecast_history import outcome_figures
 from oilcan.monitoring.statistics.label_free import SENTENCE
-from oilcan.monitoring.watching import Observed, State, Watched, state_of
+from oilcan.monitoring.watching import FleetObservation, State, WindowVerdict, state_of
 from oilcan.monitoring.window_axis import WindowAxis
 
 _OUTCOME_WINDOWS: Final = 8
@@ -45,7 +45,7 @@ class WatchReport:
     contract: Contract
     axis: WindowAxis
     reference: WatchReference
-    windows: Sequence[Watched]
+    windows: Sequence[WindowVerdict]
     open: Sequence[Explained]
     closed: Sequence[Explained]
     outcomes: dict[str, Any]
@@ -64,9 +64,9 @@ class WatchReport:
         return f"Nothing has changed that matters, up to {since}: {last.machines} machines, {last.readings:,} readings."
 
     @property
-    def standing(self) -> tuple[Standing, ...]:
+    def standing(self) -> tuple[OpenAlert, ...]:
         """Open alerts, as a decision takes them."""
-        return tuple(Standing(each.alert.key, each.diagnosis.cause, each.alert.severity) for each in self.open)
+        return tuple(OpenAlert(each.alert.key, each.diagnosis.cause, each.alert.severity) for each in self.open)
 
     def metrics(self) -> dict[str, Any]:
         """The five figures that `dvc metrics diff` compares."""
@@ -88,7 +88,7 @@ class WatchReport:
         }
 
 
-def report_on(watched: Sequence[Watched], book: AlertBook, reference: WatchReference, seen: Observed,
+def report_on(watched: Sequence[WindowVerdict], book: AlertBook, reference: WatchReference, seen: FleetObservation,
               contract: Contract, axis: WindowAxis) -> WatchReport:
     """The report of windows that were judged in order."""
     def explained(alert: Alert) -> Explained:
@@ -118,7 +118,7 @@ def _alert(each: Explained, axis: WindowAxis) -> dict[str, Any]:
                          for finding in alert.findings]}
 
 
-def _window(each: Watched, axis: WindowAxis) -> dict[str, Any]:
+def _window(each: WindowVerdict, axis: WindowAxis) -> dict[str, Any]:
     return {"window": axis.name(each.window), "machines": each.machines, "readings": each.readings,
             "inputs": each.inputs, "scaled": each.scaled, "context": each.context, "quality": each.quality,
             "forecasts": each.forecasts,

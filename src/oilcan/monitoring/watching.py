@@ -53,7 +53,7 @@ State = Literal["calm", "alert", "unknown"]
 
 
 @dataclass(frozen=True)
-class Observed:
+class FleetObservation:
     """What is known of a fleet up to now.
 
     Attributes
@@ -79,7 +79,7 @@ class Observed:
 
 
 @dataclass(frozen=True)
-class Watched:
+class WindowVerdict:
     """One window: numbers, findings, and what could not be judged.
 
     Attributes
@@ -102,7 +102,7 @@ class Watched:
     unknown: tuple[Unknown, ...]
 
 
-class Watcher:
+class WindowJudge:
     """Judges windows by one reference and one set of rules.
 
     Attributes
@@ -121,17 +121,17 @@ class Watcher:
         quantiles = drift.forecasts.get(f"p_{contract.headline()[0]}")
         self._quantiles = quantiles.quantiles if quantiles else ()
 
-    def windows(self, seen: Observed, first: int, last: int) -> list[Watched]:
+    def windows(self, seen: FleetObservation, first: int, last: int) -> list[WindowVerdict]:
         """Windows in order, each judged with what lies before it."""
         return [self.window(seen, window) for window in range(first, last + 1)]
 
-    def window(self, seen: Observed, window: int) -> Watched:
+    def window(self, seen: FleetObservation, window: int) -> WindowVerdict:
         """One window, judged."""
         cells = seen.cells
         counts = QualityCounts.of(cells, window_slots(cells, self.axis, window), self.reference.raw_scale)
         reporting = {counts.machines[at] for at in np.flatnonzero(counts.readings > 0).tolist()}
         if not reporting:
-            return Watched(window, 0, 0, {}, {}, {}, {}, {}, (), (Unknown("readings", "no reading at all in the "
+            return WindowVerdict(window, 0, 0, {}, {}, {}, {}, {}, (), (Unknown("readings", "no reading at all in the "
                                                                          "window: not enough data"),))
         before = QualityCounts.of(cells, window_slots(cells, self.axis, window - 1), self.reference.raw_scale)
         findings = quality_findings(counts, self.reference, self.rules)
@@ -141,11 +141,11 @@ class Watcher:
         findings += arrival_findings(seen.arrivals.get(window, Arrivals()), self.rules)
         inputs, scaled, drifted, unknown = self._inputs(seen, window, len(reporting))
         events, rare = self._events(seen, window)
-        return Watched(window, len(reporting), int(counts.readings.sum()), inputs, scaled, self._context(counts),
+        return WindowVerdict(window, len(reporting), int(counts.readings.sum()), inputs, scaled, self._context(counts),
                        self._quality(counts, seen, window), self._figures(seen, window),
                        (*findings, *drifted, *events), (*unknown, *rare))
 
-    def _inputs(self, seen: Observed, window: int, reporting: int) -> tuple[dict[str, Any], dict[str, Any],
+    def _inputs(self, seen: FleetObservation, window: int, reporting: int) -> tuple[dict[str, Any], dict[str, Any],
                                                                            list[Finding], list[Unknown]]:
         cells, of = seen.cells, self.rules.inputs.of
         known = {name: at for at, name in enumerate(self.reference.machines)}
@@ -182,14 +182,14 @@ class Watcher:
             self._limits[coarse] = draw_limits(source, mix, terms(self.rules, self.axis))
         return self._limits[coarse]
 
-    def _events(self, seen: Observed, window: int) -> tuple[list[Finding], list[Unknown]]:
+    def _events(self, seen: FleetObservation, window: int) -> tuple[list[Finding], list[Unknown]]:
         span = max(self.rules.events.spans)
         numbers = np.arange(window - span + 1, window + 1)
         counts = self.counts(seen, numbers)
         budget = self.rules.false_alerts_per_year * self.rules.budget.events
         return event_findings(counts, self._rates, self.rules.events, budget=budget, per_year=self.axis.per_year)
 
-    def counts(self, seen: Observed, windows: np.ndarray) -> EventCounts:
+    def counts(self, seen: FleetObservation, windows: np.ndarray) -> EventCounts:
         """Events of consecutive windows; windows before the first cell are unknown."""
         slots = np.array([machine_slots(seen.cells, self.axis, int(window)) for window in windows])
         counts = event_counts(self.axis, windows, seen.events, slots, seen.forecasts)
@@ -197,7 +197,7 @@ class Watcher:
         return EventCounts({kind: np.where(early, np.nan, values) for kind, values in counts.count.items()},
                            counts.exposure)
 
-    def _excused(self, seen: Observed, window: int) -> set[str]:
+    def _excused(self, seen: FleetObservation, window: int) -> set[str]:
         failures = seen.events.failures
         if not len(failures):
             return set()
@@ -216,7 +216,7 @@ class Watcher:
                 out[column.name] = float(gap.mean() / self.reference.raw_scale[at]) if len(gap) else None
         return out
 
-    def _quality(self, counts: QualityCounts, seen: Observed, window: int) -> dict[str, Any]:
+    def _quality(self, counts: QualityCounts, seen: FleetObservation, window: int) -> dict[str, Any]:
         arrivals = seen.arrivals.get(window)
         shares = {name: {column: _plain(np.nanmean(values[:, at]) if (~np.isnan(values[:, at])).any() else np.nan)
                          for at, column in enumerate(self.reference.names)
@@ -227,7 +227,7 @@ class Watcher:
                 "conflicting": arrivals.conflicting if arrivals else None,
                 "unknown_codes": unknown_codes(self.axis, window, seen.events, self.reference.facts.get("codes"))}
 
-    def _figures(self, seen: Observed, window: int) -> dict[str, Any]:
+    def _figures(self, seen: FleetObservation, window: int) -> dict[str, Any]:
         if seen.forecasts is None:
             return {}
         figures = window_figures(self.axis, window, seen.forecasts, self.contract, self._quantiles)
@@ -265,7 +265,7 @@ def slots_before(axis: WindowAxis, window: int, rules: MonitoringParams) -> int:
     return axis.first_slot(window - back) - 2 * REACH
 
 
-def state_of(watched: Watched, book: AlertBook) -> State:
+def state_of(watched: WindowVerdict, book: AlertBook) -> State:
     """The verdict after the latest window: alert goes before unknown, unknown before calm."""
     if book.open:
         return "alert"

@@ -1,4 +1,4 @@
-"""Watch stored tables: read them, judge their windows in order, and say what has changed."""
+"""Monitor stored tables: read them, judge their windows in order, and report what has changed."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ from oilcan.monitoring.reference.reference_assembling import machine_kinds
 from oilcan.monitoring.reference.reference_building import merged, step_facts
 from oilcan.monitoring.statistics.forecast_history import FleetEvents, ForecastRows
 from oilcan.monitoring.watch_report import WatchReport, report_on
-from oilcan.monitoring.watching import Observed, Watcher, slots_before
+from oilcan.monitoring.watching import FleetObservation, WindowJudge, slots_before
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.operations.watched_tables import CanonicalTables, Source, StoreTables
 from oilcan.params.monitoring import MonitoringParams
@@ -44,8 +44,8 @@ NOTHING: Final = {"state": "none", "open_alerts": 0, "alerts": 0, "drifted_senso
 
 
 @dataclass(frozen=True)
-class Watch:
-    """Who judges, and by what."""
+class Monitor:
+    """A model with everything that its windows are judged by."""
 
     bundle: Bundle
     reference: WatchReference
@@ -62,9 +62,9 @@ class Watch:
         """What readings are counted against."""
         return Judges(self.bundle.contract, self.bundle.plan, self.reference, self.axis)
 
-    def watcher(self) -> Watcher:
+    def watcher(self) -> WindowJudge:
         """The judge of windows."""
-        return Watcher(self.bundle.contract, self.reference, self.bundle.drift_reference, self.rules, self.material)
+        return WindowJudge(self.bundle.contract, self.reference, self.bundle.drift_reference, self.rules, self.material)
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def read_rules(path: Path) -> MonitoringParams:
 
 
 def open_watch(bundle_path: Path, rules: MonitoringParams, material_path: Path | None, window: str | None = None
-               ) -> Watch:
+               ) -> Monitor:
     """The bundle with its reference, and the material of its limits where there is one.
 
     Raises
@@ -135,11 +135,11 @@ def open_watch(bundle_path: Path, rules: MonitoringParams, material_path: Path |
     material = None
     if material_path is not None and material_path.is_file():
         material = Material.from_bytes(material_path.read_bytes(), str(material_path))
-    watch = Watch(bundle, reference, rules, material)
+    watch = Monitor(bundle, reference, rules, material)
     return watch if window in (None, reference.window) else for_window(watch, str(window))
 
 
-def for_window(watch: Watch, window: str) -> Watch:
+def for_window(watch: Monitor, window: str) -> Monitor:
     """The same by windows of another length, whose limits are drawn from the material."""
     if watch.material is None:
         raise DataError(f"--window {window}: the reference has limits for {watch.reference.window!r} only, and there "
@@ -157,7 +157,7 @@ def end_of_test(contract: Contract) -> int | None:
     return None if contract.split.until is None else exact_time(contract.split.until, contract)
 
 
-def watch_tables(watch: Watch, source: Source, *, since: int | None, until: int | None, machines_at_once: int
+def watch_tables(watch: Monitor, source: Source, *, since: int | None, until: int | None, machines_at_once: int
                  ) -> WatchReport:
     """Judge all whole windows of a source from an exact time on.
 
@@ -184,8 +184,8 @@ def watch_tables(watch: Watch, source: Source, *, since: int | None, until: int 
     return judge(watch, counted, seen, first, last)
 
 
-def judge(watch: Watch, counted: "Counted", seen: Observed, first: int, last: int, watcher: Watcher | None = None
-          ) -> WatchReport:
+def judge(watch: Monitor, counted: "Counted", seen: FleetObservation, first: int, last: int,
+          watcher: WindowJudge | None = None) -> WatchReport:
     """Judge windows in order, from one to another.
 
     Parameters
@@ -236,7 +236,7 @@ class Counted:
     frames: Sequence[pd.DataFrame] = ()
 
 
-def count_source(watch: Watch, source: Source, first_slot: int, until: int | None, machines_at_once: int) -> Counted:
+def count_source(watch: Monitor, source: Source, first_slot: int, until: int | None, machines_at_once: int) -> Counted:
     """Count what a source holds from a slot on.
 
     Raises
@@ -269,11 +269,11 @@ def count_source(watch: Watch, source: Source, first_slot: int, until: int | Non
     return Counted(counts, newest, jumped, frames)
 
 
-def observed(watch: Watch, source: Source, counted: Counted, until: int | None = None) -> Observed:
+def observed(watch: Monitor, source: Source, counted: Counted, until: int | None = None) -> FleetObservation:
     """What is known of a fleet: its counts with events and forecasts."""
     newest = counted.newest if until is None else min(until, counted.newest)
     events = FleetEvents(source.events["failures"], source.events["maintenance"], source.events["errors"])
-    return Observed(counted.counts.settled(), events, machine_kinds(watch.bundle.contract, source.machines),
+    return FleetObservation(counted.counts.settled(), events, machine_kinds(watch.bundle.contract, source.machines),
                     forecast_rows(watch.bundle, counted.frames, source, newest))
 
 

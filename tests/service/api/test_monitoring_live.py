@@ -26,7 +26,7 @@ from oilcan.io.stage.digests import sha256
 from oilcan.io.stores import Store, open_store
 from oilcan.io.stores.tables.forecast_table import Forecasts
 from oilcan.io.stores.values import Cursor, Readings, Record, layout_of
-from oilcan.operations.monitor import Watch, watch_tables
+from oilcan.operations.monitor import Monitor, watch_tables
 from oilcan.operations.watched_tables import StoreTables, watched_numbers
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.ground.settings import read_settings
@@ -41,8 +41,8 @@ KIND = {table: keys[-1] for table, keys in EVENT_KEYS.items()}
 
 
 @pytest.fixture(scope="module")
-def watch(bundle) -> Watch:
-    return Watch(bundle, bundle.watch_reference, rules_of(bundle.watch_reference, None), None)
+def watch(bundle) -> Monitor:
+    return Monitor(bundle, bundle.watch_reference, rules_of(bundle.watch_reference, None), None)
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def follow(live: LiveCounts, store: Store) -> None:
     live.fold(store.changes(live.cursor or Cursor()).entries)
 
 
-def same(live: LiveCounts, store: Store, watch: Watch) -> None:
+def same(live: LiveCounts, store: Store, watch: Monitor) -> None:
     """The live verdict is that of `oilcan monitor` over the same windows."""
     mine = live.verdict().report
     first = watch.axis.start(mine.windows[0].window)

@@ -16,7 +16,7 @@ _SENSORS: Final = frozenset({"sensor fault", "unit changed", "recording fault"})
 
 
 @dataclass(frozen=True)
-class Standing:
+class OpenAlert:
     """An open alert as the decision sees it."""
 
     key: str
@@ -46,7 +46,7 @@ class Signals:
         Since the last decision to recalibrate or retrain; None if there was none.
     """
 
-    alerts: Sequence[Standing] | None
+    alerts: Sequence[OpenAlert] | None
     state: str | None
     age_days: float | None
     failures: int | None
@@ -116,7 +116,7 @@ def _unread(signals: Signals) -> list[str]:
     return found
 
 
-def _wanted(signals: Signals, alerts: Sequence[Standing], age_days: float, rules: DecisionRules
+def _wanted(signals: Signals, alerts: Sequence[OpenAlert], age_days: float, rules: DecisionRules
             ) -> tuple[list[str], str]:
     """Reasons, and what the alerts, the cost and the age ask for before labels and cooldown are looked at."""
     reasons = [f"{alert.key}: {alert.cause}" for alert in alerts] or ["no alert is open"]

@@ -14,7 +14,7 @@ from oilcan.operations.governing.rollout import Serving, ask, laggards, listed_s
 
 
 @dataclass(frozen=True)
-class Standing:
+class RegistryStatus:
     """One data set's model.
 
     Attributes
@@ -37,7 +37,7 @@ class Standing:
     troubles: tuple[str, ...]
 
 
-def standing(root: Path, dataset: str, key: str | None = None) -> Standing:
+def standing(root: Path, dataset: str, key: str | None = None) -> RegistryStatus:
     """What should be in service, and what is.
 
     Raises
@@ -50,14 +50,14 @@ def standing(root: Path, dataset: str, key: str | None = None) -> Standing:
     services = tuple(ask(service, key) for service in listed_services(root, dataset))
     troubles = [fault for fault in stage_order.tag_faults(tags, log) if fault.startswith(f"tag {dataset}")]
     if now is None:
-        return Standing(dataset, None, None, None, None, None, services, tuple(troubles))
+        return RegistryStatus(dataset, None, None, None, None, None, services, tuple(troubles))
     bundle = now.fields.get("bundle", "")
     troubles += [f"service {lag}. Run `oilcan promote` again" for lag in laggards(services, bundle)]
     pinned = _pinned(root)
     if pinned != bundle and dataset == checked_out(root):
         troubles.append(f"models/champion.json names {(pinned or 'no bundle')[:12]}, in service is {bundle[:12]}: the "
                         f"next review would compare with the wrong model. Run `oilcan champion`")
-    return Standing(dataset, now.name, stage_order.version_at(tags, now.commit), bundle, now.fields.get("by"),
+    return RegistryStatus(dataset, now.name, stage_order.version_at(tags, now.commit), bundle, now.fields.get("by"),
                     now.fields.get("why"), services, tuple(troubles))
 
 

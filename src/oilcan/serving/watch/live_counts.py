@@ -20,8 +20,8 @@ from oilcan.io.stores.values import Cursor, Entry
 from oilcan.monitoring.fleet_counts import FleetCounts, clocks_ahead
 from oilcan.monitoring.statistics.forecast_history import ForecastRows
 from oilcan.monitoring.watch_report import WatchReport
-from oilcan.monitoring.watching import Observed, slots_before
-from oilcan.operations.monitor import Counted, Watch, count_source, forecast_rows, judge, observed
+from oilcan.monitoring.watching import FleetObservation, slots_before
+from oilcan.operations.monitor import Counted, Monitor, count_source, forecast_rows, judge, observed
 from oilcan.operations.watched_tables import StoreTables, readings_table
 
 LOOKED_AT: Final = 8                    # newest whole windows that a verdict rests on
@@ -46,7 +46,7 @@ class Verdict:
 
     report: WatchReport | None
     counted: Counted | None
-    seen: Observed | None
+    seen: FleetObservation | None
     current: int | None
     upto: Cursor
 
@@ -60,7 +60,7 @@ class LiveCounts:
         The last entry of the log that is counted; None before the counts were made.
     """
 
-    def __init__(self, watch: Watch, store: Store) -> None:
+    def __init__(self, watch: Monitor, store: Store) -> None:
         self.watch, self._store = watch, store
         self._watcher = watch.watcher()
         self.cursor: Cursor | None = None

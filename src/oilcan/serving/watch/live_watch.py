@@ -147,7 +147,7 @@ class LiveWatch:
 
     def _watched(self) -> "LiveCounts | None":
         """The counts of the bundle in service; None if it cannot be watched."""
-        from oilcan.operations.monitor import Watch
+        from oilcan.operations.monitor import Monitor
         from oilcan.serving.watch.live_counts import LiveCounts
         from oilcan.serving.watch.watch_rules import rules_of
 
@@ -164,7 +164,7 @@ class LiveWatch:
         except OilcanError as err:
             self.known = Known(unknown("reference"), why=str(err))
             return None
-        self._counts = LiveCounts(Watch(bundle, reference, rules, None), self._store)
+        self._counts = LiveCounts(Monitor(bundle, reference, rules, None), self._store)
         self._counts.rebuild()
         return self._counts
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.monitoring.statistics.cells import Cells
-from oilcan.monitoring.watching import Watched
+from oilcan.monitoring.watching import WindowVerdict
 from oilcan.monitoring.window_axis import WindowAxis
 
 Fault = Literal["silent", "stuck", "unit"]
@@ -35,7 +35,7 @@ class MachineFault:
     units: str = ""
 
 
-def faults_now(cells: Cells, reference: WatchReference, axis: WindowAxis, last: Watched | None = None
+def faults_now(cells: Cells, reference: WatchReference, axis: WindowAxis, last: WindowVerdict | None = None
                ) -> dict[str, tuple[MachineFault, ...]]:
     """Machine -> sensors that have given nothing for a day or more, or have not moved for two, up to its newest day.
 
@@ -60,7 +60,7 @@ def faults_now(cells: Cells, reference: WatchReference, axis: WindowAxis, last: 
     return out
 
 
-def _units(last: Watched, reference: WatchReference, axis: WindowAxis) -> Iterator[tuple[str, MachineFault]]:
+def _units(last: WindowVerdict, reference: WatchReference, axis: WindowAxis) -> Iterator[tuple[str, MachineFault]]:
     words = {column.name: column.description for column in reference.columns}
     for finding in last.findings:
         if finding.rule == "unit":

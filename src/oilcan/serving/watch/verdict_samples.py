@@ -15,8 +15,8 @@ from oilcan.monitoring.reference.reference_building import window_slots
 from oilcan.monitoring.statistics.forecast_history import ForecastRows, outcome_figures
 from oilcan.monitoring.statistics.quality_statistics import QualityCounts, quality_findings
 from oilcan.monitoring.watch_report import WatchReport
-from oilcan.monitoring.watching import Watched
-from oilcan.operations.monitor import Watch
+from oilcan.monitoring.watching import WindowVerdict
+from oilcan.operations.monitor import Monitor
 from oilcan.serving.watch.live_counts import LOOKED_AT, Verdict
 from oilcan.serving.watch.watch_metrics import FAULTS, MOST_OPEN, STATES, SUBJECTS, Labels, Samples, unknown
 
@@ -27,7 +27,7 @@ _S_PER_TICK: Final = MICROSECONDS_PER_HOUR / _US
 Values = dict[Labels, float]
 
 
-def samples_of(verdict: Verdict, watch: Watch, now: int) -> Samples:
+def samples_of(verdict: Verdict, watch: Monitor, now: int) -> Samples:
     """All samples that follow from a verdict.
 
     Parameters
@@ -84,7 +84,7 @@ def scope_words(scope: str, finding: Finding) -> str:
     return "one machine" if len(finding.machines) == 1 else "some machines"
 
 
-def _window(last: Watched, watch: Watch) -> Iterator[tuple[str, Labels, float | None]]:
+def _window(last: WindowVerdict, watch: Monitor) -> Iterator[tuple[str, Labels, float | None]]:
     yield "oilcan_window_readings", ("last",), last.readings
     yield "oilcan_window_machines", ("last",), last.machines
     for rule in ("missing", "outside", "resting"):
@@ -106,7 +106,7 @@ def _window(last: Watched, watch: Watch) -> Iterator[tuple[str, Labels, float | 
         yield "oilcan_condition_shift", (condition, "last"), value
 
 
-def _faulty(findings: "tuple[Finding, ...] | list[Finding]", watch: Watch, window: str
+def _faulty(findings: "tuple[Finding, ...] | list[Finding]", watch: Monitor, window: str
             ) -> Iterator[tuple[str, Labels, float | None]]:
     counts = {(finding.subject, _FAULT[finding.rule]): len(finding.machines) for finding in findings
               if finding.family == "quality" and finding.rule in _FAULT}
@@ -115,7 +115,7 @@ def _faulty(findings: "tuple[Finding, ...] | list[Finding]", watch: Watch, windo
             yield "oilcan_quality_machines", (column.name, fault, window), counts.get((column.name, fault), 0)
 
 
-def _kinds(findings: tuple[Finding, ...], watch: Watch, window: str) -> Iterator[tuple[str, Labels, float | None]]:
+def _kinds(findings: tuple[Finding, ...], watch: Monitor, window: str) -> Iterator[tuple[str, Labels, float | None]]:
     new = [finding for finding in findings if finding.rule == "new_machines"]
     yield "oilcan_new_machines", (window,), new[0].value if new else 0
     counts = Counter(finding.detail["category"] for finding in findings if finding.rule == "new_kind")
@@ -123,7 +123,7 @@ def _kinds(findings: tuple[Finding, ...], watch: Watch, window: str) -> Iterator
         yield "oilcan_new_kinds", (name, window), counts[name]
 
 
-def _current(verdict: Verdict, watch: Watch) -> Iterator[tuple[str, Labels, float | None]]:
+def _current(verdict: Verdict, watch: Monitor) -> Iterator[tuple[str, Labels, float | None]]:
     if verdict.counted is None or verdict.current is None:
         return
     cells = verdict.counted.counts.cells
@@ -157,7 +157,7 @@ def _clocks(verdict: Verdict) -> Iterator[tuple[str, Labels, float | None]]:
     yield "oilcan_clock_ahead_seconds", (), farthest
 
 
-def _forecasts(rows: ForecastRows, report: WatchReport, watch: Watch) -> Iterator[tuple[str, Labels, float | None]]:
+def _forecasts(rows: ForecastRows, report: WatchReport, watch: Monitor) -> Iterator[tuple[str, Labels, float | None]]:
     last = report.windows[-1]
     figures: Mapping[str, Any] = last.forecasts
     is_here = watch.axis.window_of(watch.axis.slot_of(exact(rows.frame[TIME]))) == last.window
@@ -175,7 +175,7 @@ def _forecasts(rows: ForecastRows, report: WatchReport, watch: Watch) -> Iterato
     yield "oilcan_shadow_difference_mean", ("last",), shadow.get("difference")
 
 
-def _outcomes(rows: ForecastRows, shadow: ForecastRows | None, report: WatchReport, watch: Watch
+def _outcomes(rows: ForecastRows, shadow: ForecastRows | None, report: WatchReport, watch: Monitor
               ) -> Iterator[tuple[str, Labels, float | None]]:
     axis, last = watch.axis, report.windows[-1].window
     windows = max(report.windows[0].window, last - LOOKED_AT + 1), last
