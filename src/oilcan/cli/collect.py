@@ -24,7 +24,7 @@ def register(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Collect, and say what there is."""
+    """Collect, and print what was found."""
     from contextlib import closing
 
     from oilcan.io.repository.repository_root import find_root

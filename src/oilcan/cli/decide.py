@@ -20,7 +20,7 @@ def register(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Judge, decide, write down, say."""
+    """Judge the windows, decide, record the decision and print it."""
     from oilcan.ground.errors import DataError, IntegrityError, StoreError
     from oilcan.io.stores import open_store
     from oilcan.operations import deciding, monitor

@@ -15,7 +15,7 @@ _WITH_UNTIL: Final = frozenset({"failures", "maintenance", "errors"})
 
 
 def cell_rules(contract: Contract) -> Iterator[str]:
-    """Words that say how a cell is to be understood."""
+    """Rules of the words that say how a cell is read."""
     yield from _zone("time.zone", contract.time.zone)
     for name, table in contract.tables.items():
         where = f"tables.{name}"

@@ -106,7 +106,7 @@ def origin_rules(where: str, table: Table) -> Iterator[str]:
 
 
 def filter_rules(name: str, table: Table) -> Iterator[str]:
-    """`only` and `exclude` name a column and say one thing about it."""
+    """`only` and `exclude` name a column and one condition on it."""
     for word, filters in (("only", table.only), ("exclude", table.exclude)):
         for at, entry in enumerate(filters):
             where = f"tables.{name}.{word}.{at}"

@@ -107,7 +107,7 @@ class Column(Part):
 
 
 class RowFilter(Part):
-    """Rows of which one column equals a value, is one of several, matches a pattern, or is missing."""
+    """Rows where one column equals a value, is one of several, matches a pattern, or is missing."""
 
     column: str
     equals: str | int | float | bool | None = None

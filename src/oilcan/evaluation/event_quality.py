@@ -121,7 +121,7 @@ def total_cost(tally: Tally, prices: Costs) -> float:
 
 
 def cost_numbers(tally: Tally, prices: Costs, simple: SimplePolicies, unit: str) -> Numbers:
-    """Money: the model beside run to failure, periodic repair, perfect foresight and the cheapest simple policy."""
+    """Costs of the model, run to failure, periodic repair, perfect foresight and the cheapest simple policy."""
     model, cheapest = total_cost(tally, prices), simple.total(simple.cheapest)
     perfect = costs.perfect(int(tally.n_failures.sum()), prices)
     numbers: Numbers = {

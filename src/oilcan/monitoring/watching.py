@@ -63,7 +63,7 @@ class FleetObservation:
     kinds
         Machine -> its values by category (model, site).
     forecasts
-        None where there are none to be had.
+        None where there are none.
     arrivals
         Window -> how its readings arrived.
     shadow
@@ -108,7 +108,7 @@ class WindowJudge:
     Attributes
     ----------
     material
-        What limits are drawn from for the very mix of a window; without it the table of the reference serves.
+        What limits are drawn from for the mix of machines of a window; without it the table of the reference is used.
     """
 
     def __init__(self, contract: Contract, reference: WatchReference, drift: DriftReference, rules: MonitoringParams,

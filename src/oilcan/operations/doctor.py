@@ -78,7 +78,7 @@ def remotes_answer(root: Path, *, repair: bool = False) -> Diagnosis:
 
 
 def resolve_outputs(root: Path) -> Diagnosis:
-    """After a merge: take our side of every output in conflict, for `dvc repro` to make anew."""
+    """After a merge: take our side of every output in conflict, for `dvc repro` to make again."""
     taken = merging.take_our_outputs(root)
     return Diagnosis(f"{len(taken)} outputs in conflict", [], [f"ours for now: {path}" for path in taken],
                      "Now run `dvc repro`, `git add --all` and `git commit`.")

@@ -153,7 +153,7 @@ def for_window(watch: Monitor, window: str) -> Monitor:
 
 
 def end_of_test(contract: Contract) -> int | None:
-    """Exact time from which rows are watched: `split.until`; None where the test part goes on to the end."""
+    """Exact time from which rows are watched: `split.until`; None where the test part lasts to the end."""
     return None if contract.split.until is None else exact_time(contract.split.until, contract)
 
 

@@ -45,7 +45,7 @@ def experiment_name(sweep: str, at: int) -> str:
 
 
 def record_trials(root: Path, sweep: str, trials: Sequence[Trial], *, metric: str, section: str) -> None:
-    """Write every trial that is no experiment yet, also those that a killed sweep did not come to write.
+    """Write every trial that is not an experiment yet, including those that a killed sweep did not write.
 
     Parameters
     ----------

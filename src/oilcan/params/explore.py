@@ -6,7 +6,7 @@ from oilcan.params.section import Section
 
 
 class ExploreParams(Section):
-    """The look at the data before any model."""
+    """Exploration of the data before any model."""
 
     seed: int = pydantic.Field(ge=0)                             # of the resampling of machines
     max_readings: int = pydantic.Field(ge=10_000)                # of more, whole machines are taken evenly

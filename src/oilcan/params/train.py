@@ -33,7 +33,7 @@ class BoostingParams(Section):
 
 
 class OutlookParams(Section):
-    """The forecast of when: a discrete-time hazard model beside the classifier of a `failure_within` task."""
+    """The forecast of when: a discrete-time hazard model in addition to the classifier of a `failure_within` task."""
 
     horizons: list[float]  # shares of the task's horizon; an empty list makes no outlook
     negatives_per_positive: float = pydantic.Field(gt=0)         # of rows and intervals at risk

@@ -6,7 +6,7 @@ from oilcan.params.section import Section
 
 
 class ValidateParams(Section):
-    """How sharply the stage looks at sensors; the shares above which it refuses stand in the contract."""
+    """How sharply the stage looks at sensors; the contract has the shares above which it refuses."""
 
     stuck_periods: int = pydantic.Field(ge=2)                    # a reading repeated for so many periods is stuck
     spike_sigmas: float = pydantic.Field(gt=0)                   # robust z-score of a step there and back

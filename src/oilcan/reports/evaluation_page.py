@@ -191,7 +191,7 @@ def _groups(metrics: Numbers, slices: Numbers, unit: str, *, has_time: bool) -> 
 
 
 def _tasks(contract: Contract, metrics: Numbers, unit: str) -> dict[str, Any] | None:
-    """The tasks whose numbers do not stand above; None if there are none."""
+    """The tasks whose numbers are not shown above; None if there are none."""
     columns = ["n", "prevalence", "pr_auc", "roc_auc", "ece", "detected_share", false_alarm_rate(unit)[0], "cost",
                "saving", "accuracy", "balanced_accuracy", "macro_f1", "log_loss", "rmse", "mae", "r2", "rmse_capped",
                "coverage_90"]

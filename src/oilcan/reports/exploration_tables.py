@@ -12,7 +12,7 @@ from oilcan.core.phrasing.quantities import between, number, percent
 
 
 def picture_id(mode: ModeSigns) -> str:
-    """Where the picture of a mode stands on the page."""
+    """Anchor of the picture of a mode on the page."""
     return f"before_{mode.mode}"
 
 

@@ -27,7 +27,7 @@ _ESTIMATES: Final = {
 
 
 def render(report: WatchReport | None, contract: Contract) -> str:
-    """The page as HTML; None says that there is nothing to watch."""
+    """The page as HTML; None if there is nothing to monitor."""
     if report is None:
         names = ("open", "closed", "unknown", "outcomes", "estimates", "columns", "context", "windows")
         nothing: dict[str, Any] = {each: [] for each in names}

@@ -29,7 +29,7 @@ _DTYPES: Final = {"text": "str", "instant": "datetime64[us, UTC]"}
 
 @dataclass(frozen=True)
 class Featured:
-    """Features beside their keys, float32, shape (rows, n_features), and what was fixed: reason -> readings."""
+    """Features with their keys, float32, shape (rows, n_features), and what was fixed: reason -> readings."""
 
     rows: pd.DataFrame
     matrix: np.ndarray
@@ -38,7 +38,7 @@ class Featured:
 
 @dataclass(frozen=True)
 class Scored:
-    """Forecasts beside their keys, and what was fixed on the way: reason -> readings."""
+    """Forecasts with their keys, and what was fixed: reason -> readings."""
 
     forecasts: pd.DataFrame
     fixed: dict[str, int]

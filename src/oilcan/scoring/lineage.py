@@ -12,7 +12,7 @@ from oilcan.contract import Contract
 
 def facts(contract: Contract, contract_sha256: str, description: Mapping[str, Any],
           inputs_md5: Mapping[str, str]) -> dict[str, Any]:
-    """Entries of the manifest beside format, version and files.
+    """Entries of the manifest, except format, version and files.
 
     Parameters
     ----------

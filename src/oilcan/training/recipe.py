@@ -72,13 +72,13 @@ class Recipe:
 
 
 def choice_of(target: Target, params: TrainParams) -> ModelChoice:
-    """The family that params ask for, or `auto`."""
+    """The family that the parameters name, or `auto`."""
     return {"failure_within": params.model, "rul": params.life_model, "label": params.label_model,
             "class": params.label_model, "number": params.life_model}[target.kind]
 
 
 def candidates(target: Target, params: TrainParams, features: Sequence[str]) -> dict[ModelFamily, Recipe]:
-    """The recipe of the family that params ask for; of every family for `auto`."""
+    """The recipe of the family that the parameters name; of every family for `auto`."""
     choice = choice_of(target, params)
     return {family: recipe_of(target, params, family, features)
             for family in (ENSEMBLES if choice == "auto" else (choice,))}

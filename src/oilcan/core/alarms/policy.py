@@ -97,7 +97,7 @@ class AlarmState:
 
     @classmethod
     def of(cls, n_machines: int) -> "AlarmState":
-        """Machines of which nothing is known yet."""
+        """The state of machines without any row so far."""
         never = np.full(n_machines, -np.inf)
         count = np.zeros(n_machines, dtype=np.int64)
         return cls(count, np.zeros(n_machines, dtype=bool), never, never.copy(), count.copy())

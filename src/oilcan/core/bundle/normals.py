@@ -51,7 +51,7 @@ class Normals:
         return cls(column, np.stack([*rows, overall]))
 
     def of(self, matrix: np.ndarray) -> np.ndarray:
-        """Normals beside the values of rows, shape (n, n_features)."""
+        """The normal of each value of rows, shape (n, n_features)."""
         if self.column is None:
             return np.broadcast_to(self.medians, matrix.shape)
         kind, kinds = matrix[:, self.column], len(self.medians) - 1

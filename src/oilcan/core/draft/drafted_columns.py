@@ -26,7 +26,7 @@ _WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", 
 
 
 def quoted(value: Name) -> str:
-    """A scalar as it can stand in flow-style YAML.
+    """A scalar as flow-style YAML needs it.
 
     Examples
     --------

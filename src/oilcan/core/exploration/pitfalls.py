@@ -52,7 +52,7 @@ def written_at_failures(fleet: FleetRecord) -> list[Pitfall]:
 
 
 def too_few_failures(failures: dict[str, int]) -> list[Pitfall]:
-    """Modes with too few failures to judge a forecast, with what their number allows to say."""
+    """Modes with too few failures to judge a forecast, with the precision that their number allows."""
     found = []
     for mode, count in failures.items():
         if count < ENOUGH:

@@ -54,7 +54,7 @@ def label_differences(fleet: FleetRecord, positive: np.ndarray) -> list[dict[str
 
 
 def pair_differences(fleet: FleetRecord, positive: np.ndarray, *, most: int = 8) -> list[dict[str, Any]]:
-    """Products, ratios and differences of two columns that tell more than either column alone.
+    """Products, ratios and differences of two columns that separate the labels better than either column alone.
 
     A pair counts by the tail that holds most rows with the label: their share in the outer 2 % over the share of both
     columns' own tails. Differences are formed of columns with one unit only.

@@ -122,7 +122,7 @@ def _fleet_mean(values: np.ndarray, bins: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def redundancy(sensors: Signals) -> tuple[np.ndarray, list[tuple[str, str, float]]]:
-    """Correlations of the signals within machines, shape (sensors, sensors), and pairs that say the same."""
+    """Correlations of the signals within machines, shape (sensors, sensors), and redundant pairs."""
     values = np.where(np.isnan(sensors.values), 0.0, sensors.values)
     spread = values.std(axis=0)
     scale = np.where(spread > 0, spread, 1.0)

@@ -17,7 +17,7 @@ DOWN: Final = "the machine is down"
 
 
 def mark_failures(cleaned: Cleaned, columns: dict[str, pd.Series], contract: Contract) -> None:
-    """Note the raw rows at which machines fail; rows of a machine that stands are left out, counted.
+    """Note the raw rows at which machines fail; rows of a stopped machine are excluded and counted.
 
     Parameters
     ----------

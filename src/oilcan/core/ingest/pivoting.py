@@ -16,7 +16,7 @@ from oilcan.core.ingest.rows.row_outcomes import CONFLICTING_DUPLICATE, IDENTICA
 
 @dataclass(frozen=True)
 class Tagged:
-    """Values of one tag: at which raw records they stand, ascending, and what they are."""
+    """Values of one tag, with the positions of their raw records, ascending."""
 
     name: str
     at: np.ndarray

@@ -109,7 +109,7 @@ def _sort(cleaned: Cleaned, columns: dict[str, pd.Series], key: Sequence[str]) -
 
 
 def _is_sorted(codes: Sequence[np.ndarray]) -> bool:
-    """Whether rows stand in the order of all keys together."""
+    """Whether rows are sorted by all keys together."""
     tied = np.ones(max(len(codes[0]) - 1, 0), dtype=bool)
     for code in codes:
         if (tied & (code[1:] < code[:-1])).any():
@@ -127,7 +127,7 @@ def _codes(values: pd.Series) -> np.ndarray:
 
 
 def _backward_steps(machine: np.ndarray, time: np.ndarray) -> int:
-    """Number of rows earlier than one that stands before them, of the same machine."""
+    """Number of rows whose time is before that of an earlier row of the same machine."""
     by_machine = np.argsort(machine, kind="stable")
     series = pd.Series(time[by_machine]).groupby(machine[by_machine])
     return int((series.cummax().to_numpy() > time[by_machine]).sum())

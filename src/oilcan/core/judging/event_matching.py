@@ -61,7 +61,7 @@ class Tally:
 
 
 class Alarms(NamedTuple):
-    """Rows at which an alarm was raised, (n,), and how many were held back by machine, (n_machines,)."""
+    """Rows at which an alarm was raised, (n,), and the number held back for each machine, (n_machines,)."""
 
     onset: np.ndarray
     held_back: np.ndarray

@@ -28,7 +28,7 @@ def outcome_column(task: str) -> str:
 
 
 def value_ahead(rows: pd.DataFrame, stated: pd.DataFrame, column: str, *, ahead: float) -> pd.Series:
-    """Value of `column` that holds `ahead` ticks after each row, missing where none was stated by then.
+    """Value of `column` that holds `ahead` ticks after each row, missing where none was stated until then.
 
     Parameters
     ----------

@@ -86,7 +86,7 @@ class SplitPlan:
         return np.where(is_unseen, "unseen", parts)
 
     def known_until(self, parts: np.ndarray) -> np.ndarray:
-        """Exact time until which a part may know what happened: the next cut, or for ever.
+        """Exact time until which a part may know what happened: the next cut, or the end of time.
 
         A remaining life that ends after the cut is as unknown to the training part as it was on
         that day.

@@ -24,7 +24,7 @@ QUANTILES: Final = (0.0, 0.01, 0.5, 0.99, 1.0)
 
 @dataclass
 class Resting:
-    """Counts that say how a sensor repeats itself; `long` runs last at least `stuck_periods`."""
+    """Counts of a sensor's runs of equal readings; `long` runs last at least `stuck_periods`."""
 
     readings: int = 0
     short_pairs: int = 0            # neighbouring readings outside long runs

@@ -48,7 +48,7 @@ class Reason:
 
 
 class Explainer:
-    """Reasons of one forecast, ready to be asked for any rows; exact, by `oilcan.core.reasons.contributions`.
+    """Computes reasons of one forecast for any rows; exact, by `oilcan.core.reasons.contributions`.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ _SMALL: Final = 0.1                         # share of the value below which the
 
 
 def sentence(plan: FeaturePlan, feature: Feature, value: float | None, normal: float | None) -> str:
-    """What a feature shows, beside its normal.
+    """What a feature shows, compared with its normal.
 
     Parameters
     ----------

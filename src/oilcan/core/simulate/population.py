@@ -37,7 +37,7 @@ OLDEST_YEARS = 12.0
 
 @dataclass(frozen=True)
 class Machines:
-    """A block of machines: the table a company has, and the traits nobody can see.
+    """A block of machines: the table that a company has, and hidden traits.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from oilcan.io.stage import files, table_files
 
 
 def read_plan(features: Path) -> FeaturePlan:
-    """The feature plan beside the feature tables; IntegrityError if its hash and its content disagree."""
+    """The feature plan next to the feature tables; IntegrityError if its hash and its content disagree."""
     return FeaturePlan.from_json(files.read_json(features / "plan.json"))
 
 

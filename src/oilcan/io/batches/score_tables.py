@@ -62,7 +62,7 @@ class ScoreTables:
 
 @contextmanager
 def forecasts_file(path: Path, notes: Mapping[str, str]) -> Iterator["ForecastsFile"]:
-    """A Parquet file that is whole or absent; `notes` stand in its metadata."""
+    """A Parquet file that is complete or absent; its metadata hold `notes`."""
     with files.fresh_file(path) as draft:
         writer = ForecastsFile(draft, notes)
         try:

@@ -24,7 +24,7 @@ class Approval(pydantic.BaseModel):
 
     approver: str = pydantic.Field(min_length=1)
     reason: str = pydantic.Field(min_length=1)
-    decision: str                               # what the gate had said
+    decision: str                               # decision of the gate
     dataset: str
 
 
@@ -56,7 +56,7 @@ def read_note(path: Path) -> Champion:
 
 
 def read_champion(path: Path) -> Bundle | None:
-    """The champion's bundle, proven, from the folder `champion/` beside the note; None before the first.
+    """The champion's bundle, verified, from the folder `champion/` next to the note; None before the first.
 
     Raises
     ------

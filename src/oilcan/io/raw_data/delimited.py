@@ -50,7 +50,7 @@ def read_delimited(path: Path, file: str, table: Table, *, is_test: bool = False
     ------
     DataError
         If the file is truncated, unreadable, of another encoding, its columns are not as listed, or
-        its records cannot be told apart.
+        its records cannot be separated.
     """
     return read_content(_utf8(_bytes(path, file), table, file), file, table, is_test=is_test)
 
@@ -89,7 +89,7 @@ def read_content(text: bytes, file: str, table: Table, *, is_test: bool = False)
 
 
 class _Form(NamedTuple):
-    """How cells are told apart."""
+    """How cells are separated."""
 
     separator: str
     quote: str | None
@@ -101,7 +101,7 @@ class _Form(NamedTuple):
 
 
 def _frame_hint(first: Sequence[str], file: str) -> str:
-    """What to say where the first line is no header."""
+    """A hint for the message where the first line is not a header."""
     if first[0].lower().startswith("sep="):
         return f"\n{file}: the first line names the separator; say `skip_lines: 1`"
     if first[0][:1] in {"#", "%", "!"}:

@@ -46,7 +46,7 @@ def not_right(states: Sequence[FileState]) -> list[FileState]:
 
 
 def refuse_missing(contract: Contract, states: Sequence[FileState], why: str) -> DataError:
-    """The error that says exactly what to place where."""
+    """The error that lists which file to place where."""
     wrong = not_right(states)
     place = contract.source.homepage or "where you have them from"
     return DataError(bullet_list(

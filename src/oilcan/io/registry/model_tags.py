@@ -33,7 +33,7 @@ def model_tags(root: Path, datasets: Iterable[str]) -> list[ModelTag]:
 
 def make_tag(root: Path, name: str, commit: str, title: str, fields: Mapping[str, str], *, by: str, at: int,
              sign: bool) -> Signature:
-    """Make an annotated tag, unless the very same is there; what it is signed with.
+    """Make an annotated tag, unless the same tag exists; what it is signed with.
 
     Raises
     ------

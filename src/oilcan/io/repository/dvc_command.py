@@ -160,7 +160,7 @@ def _following(root: Path, first: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def call_dvc(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run one command of DVC in `root`; it fails quietly, so look at `returncode`."""
+    """Run one command of DVC in `root`; it does not raise, so check `returncode`."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = os.environ | {"DVC_NO_ANALYTICS": "1", "PYTHONUTF8": "1", "PATH": path}
     return subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=root, env=environment, check=False,

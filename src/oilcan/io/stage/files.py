@@ -34,7 +34,7 @@ def write_text(text: str, path: Path) -> None:
 
 @contextmanager
 def fresh_file(path: Path) -> Iterator[Path]:
-    """A draft beside `path` that takes this name only when the block ends without error."""
+    """A temporary file that is renamed to `path` only when the block ends without error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.tmp")
     try:
@@ -50,7 +50,7 @@ def fresh_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def fresh_folder(path: Path) -> Iterator[Path]:
-    """A draft folder beside `path` that takes this name only when the block ends without error."""
+    """A temporary folder that is renamed to `path` only when the block ends without error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.tmp")
     shutil.rmtree(draft, ignore_errors=True)

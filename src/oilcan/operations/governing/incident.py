@@ -31,7 +31,7 @@ STEPS: Final[Mapping[Severity, Sequence[str]]] = {
 
 @dataclass(frozen=True)
 class Incident:
-    """What a person says about it."""
+    """The report of a person about an incident."""
 
     title: str
     what: str

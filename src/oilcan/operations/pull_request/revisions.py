@@ -63,7 +63,7 @@ class Commit:
         return {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", []) if "md5" in out}
 
     def table(self, folder: str, name: str) -> pd.DataFrame | None:
-        """A table of a recorded folder, from the cache; None if it is not at hand."""
+        """A table of a recorded folder, from the cache; None if the cache does not have it."""
         listing = self._object(self.outputs.get(folder, ""))
         if listing is None:
             return None

@@ -279,7 +279,7 @@ def _seen(folder: Path) -> dict[str, dict[str, int]]:
 
 
 def _check_parts(folder: Path) -> None:
-    """Refuse to go on where a part is not what DVC recorded, or is recorded and not here."""
+    """Stop if a part differs from what DVC recorded, or is recorded but missing."""
     wrong = []
     for file in sorted(folder.glob("*.dvc")):
         part, recorded = file.with_suffix(""), load_yaml(file)["outs"][0]["md5"]

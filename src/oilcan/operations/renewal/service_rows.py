@@ -44,7 +44,7 @@ class ServiceRows:
         return {table: self._records(table, upto) for table in RECORD_TABLES}
 
     def machines(self, ids: set[str]) -> pd.DataFrame:
-        """Static columns of some machines; those of which nothing is known are left out."""
+        """Static columns of some machines; machines without any are left out."""
         known = [{MACHINE: each.machine_id, **each.static} for each in self._store.machines()
                  if each.machine_id in ids and each.static]
         listed = self._contract.tables["machines"].columns if "machines" in self._contract.tables else {}

@@ -45,7 +45,7 @@ class LearningRows:
 
 @dataclass(frozen=True)
 class Learning:
-    """What is learned, beside the rows.
+    """What is learned: everything except the rows.
 
     Attributes
     ----------

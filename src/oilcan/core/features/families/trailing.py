@@ -26,7 +26,7 @@ WORDS = {"mean": "mean", "std": "standard deviation", "min": "lowest", "max": "h
 
 @dataclass(frozen=True)
 class Windows:
-    """Where one window stands at every row: positions of its first and last reading, and blocks of its length.
+    """One window at every row: positions of its first and last reading, and blocks of its length.
 
     Parameters
     ----------

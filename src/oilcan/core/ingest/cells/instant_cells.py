@@ -64,7 +64,7 @@ def from_elapsed(numbers: pd.Series, unit: str) -> pd.Series:
 
 
 def epoch_hint(text: pd.Series) -> str:
-    """The word to say if the first cell is a bare count, by its number of digits; else nothing."""
+    """The `epoch_*` format that fits if the first cell is a bare count, by its number of digits; else nothing."""
     first = next(iter(text.dropna()), "")
     word = {10: "epoch_s", 13: "epoch_ms", 16: "epoch_us"}.get(len(first.partition(".")[0]))
     return f"; is it `format: {word}`?" if word and re.fullmatch(r"\d+(\.\d+)?", first) else ""

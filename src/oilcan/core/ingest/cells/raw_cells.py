@@ -94,7 +94,7 @@ def records(piece: RawPiece) -> int:
 
 
 def empty_rows(pieces: Sequence[RawPiece], table: Table, machine: pd.Series) -> np.ndarray:
-    """Rows of which no cell is filled, such as the separators that a spreadsheet leaves below its data.
+    """Rows without a filled cell, such as the separators that a spreadsheet leaves below its data.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ def left_out(spec: Table, columns: Mapping[str, pd.Series], zone: str) -> Iterat
 
 
 def matching(values: pd.Series, entry: RowFilter, spec: Column, zone: str = "UTC") -> np.ndarray:
-    """Rows that a filter speaks of, as a mask.
+    """Rows that a filter matches, as a mask.
 
     Parameters
     ----------
