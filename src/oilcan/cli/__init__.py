@@ -14,7 +14,7 @@ from typing import Final
 from oilcan import __version__
 from oilcan.ground.errors import OilcanError, disk_trouble
 
-GROUPS: Final = ("summary", "dataset", "explore", "doctor", "promote", "audit", "incident", "report", "keys",
+GROUPS: Final = ("summary", "dataset", "explore", "doctor", "promote", "audit", "incident", "lineage", "report", "keys",
                  "serve", "bundle_commands", "score", "monitor", "decide", "collect", "tune", "replay_stream")
 
 

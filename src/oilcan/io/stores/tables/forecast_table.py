@@ -91,6 +91,11 @@ class ForecastsPart(MachinesPart):
         found = self._forecasts(lambda tx: tx.rows(sql, (clamped(forecast_id),)))
         return found[0] if found else None
 
+    def forecasts_by_bundle(self) -> dict[str, int]:
+        """How many forecasts of the log each bundle made."""
+        sql = f"SELECT bundle, count(*) FROM forecasts {_JOIN} GROUP BY bundle"  # noqa: S608 - our own words
+        return self.database.read(lambda tx: {str(bundle): int(count) for bundle, count in tx.rows(sql)})
+
     def forecasts(self, machine_id: str, *, role: str = "active", since: int | None = None, until: int | None = None,
                   limit: int = 1_000) -> list[Forecast]:
         """The last `limit` forecasts made of a machine for since <= time < until, in the order of their making."""

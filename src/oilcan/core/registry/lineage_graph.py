@@ -1,0 +1,90 @@
+"""What was made from what: the stages of dvc.lock as a graph of files, walked up to raw data and down to models."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class MadeBy:
+    """One stage as a dvc.lock records it.
+
+    Attributes
+    ----------
+    inputs, outputs
+        Path -> md5.
+    params
+        Section of params.yaml -> its values.
+    """
+
+    stage: str
+    command: str
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    params: Mapping[str, Any]
+
+
+def recorded(locks: Iterable[Mapping[str, Any]]) -> list[MadeBy]:
+    """All stages of some lock files, in their order.
+
+    Examples
+    --------
+    >>> lock = {"stages": {"train": {"cmd": "t", "deps": [{"path": "rows", "md5": "1"}],
+    ...                              "outs": [{"path": "model", "md5": "2"}]}}}
+    >>> recorded([lock])[0].outputs
+    {'model': '2'}
+    """
+    return [MadeBy(name, str(entry.get("cmd", "")), _md5(entry.get("deps", [])), _md5(entry.get("outs", [])),
+                   {section: values for file in entry.get("params", {}).values() for section, values in file.items()})
+            for lock in locks for name, entry in (lock.get("stages") or {}).items()]
+
+
+def upstream(stages: Sequence[MadeBy], path: str) -> list[MadeBy]:
+    """The stages that a file rests on, from the one that made it back to those that read raw data.
+
+    Examples
+    --------
+    >>> first = MadeBy("ingest", "", {"raw": "0"}, {"rows": "1"}, {})
+    >>> second = MadeBy("train", "", {"rows": "1"}, {"model": "2"}, {})
+    >>> [made.stage for made in upstream([first, second], "model")]
+    ['train', 'ingest']
+    """
+    found: list[MadeBy] = []
+    waiting = [path]
+    while waiting:
+        wanted = waiting.pop(0)
+        for made in stages:
+            if made not in found and any(_overlap(wanted, out) for out in made.outputs):
+                found.append(made)
+                waiting += sorted(made.inputs)
+    return found
+
+
+def downstream(stages: Sequence[MadeBy], path: str) -> list[MadeBy]:
+    """The stages that rest on a file, nearest first."""
+    found: list[MadeBy] = []
+    waiting = [path]
+    while waiting:
+        given = waiting.pop(0)
+        for made in stages:
+            if made not in found and any(_overlap(given, dep) for dep in made.inputs):
+                found.append(made)
+                waiting += sorted(made.outputs)
+    return found
+
+
+def leaves(stages: Sequence[MadeBy], path: str) -> dict[str, str]:
+    """Path -> md5 of what a file rests on and no stage made: raw data, contracts, code, lock files of libraries."""
+    above = upstream(stages, path)
+    made = {out for each in above for out in each.outputs}
+    return {dep: md5 for each in above for dep, md5 in sorted(each.inputs.items())
+            if not any(_overlap(dep, out) for out in made)}
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two paths are the same, or one lies in the other."""
+    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
+
+
+def _md5(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    return {str(entry["path"]): str(entry["md5"]) for entry in entries if "md5" in entry}
