@@ -1,10 +1,11 @@
 """A window of history in the body of POST /v1/predict -> features of the newest reading of each machine.
 
-The batch engine computes them by the code of `oilcan score`, so the answer is what `dvc repro` would say of the same
-readings.
+Where rows stand alone (a data set without time), the history is a list of rows, and each gets its features. The batch
+engine computes them by the code of `oilcan score`, so the answer is what `dvc repro` would say of the same readings.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -17,13 +18,38 @@ from oilcan.ground.columns import EVENT_KEYS, MACHINE, TIME
 from oilcan.io.stores.values import RECORD_TABLES, Record, RecordTable, stored_columns
 from oilcan.scoring.history import history_features
 from oilcan.serving.bodies.instants_json import Moments
-from oilcan.serving.bodies.json_rows import Row, known_keys
+from oilcan.serving.bodies.json_rows import NAME, Row, is_name, kind_of, known_keys, row_list
 from oilcan.serving.bodies.machine_body import INSTANTS, MachineReader, static_columns
 from oilcan.serving.bodies.record_body import RecordReader
 from oilcan.serving.bodies.telemetry_body import Batch, TelemetryReader
 from oilcan.serving.ground.refusal import Refusal
 
 _PARTS: Final = ("telemetry", *RECORD_TABLES, "machines")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be forecast.
+
+    Attributes
+    ----------
+    matrix
+        Features, float32, shape (n, n_features).
+    machines
+        Whose forecasts they are, length n; None where a row of independent rows names no machine.
+    times
+        Whole units of the newest reading of each machine; None for independent rows.
+    rows
+        Places of independent rows in the body; empty where there is time.
+    refused
+        Rows that are not of the contract.
+    """
+
+    matrix: np.ndarray
+    machines: list[str | None]
+    times: np.ndarray | None
+    rows: list[int]
+    refused: list[Row]
 
 
 class HistoryReader:
@@ -37,20 +63,17 @@ class HistoryReader:
 
     def __init__(self, bundle: Bundle, *, max_rows: int) -> None:
         contract = bundle.contract
-        self._bundle = bundle
+        self._bundle, self._max_rows = bundle, max_rows
         self._is_instant = contract.time.kind != "cycle"
-        moments = Moments.of(contract.time)
+        # rows that stand alone are read as if each came at moment 0 of a machine of its own
+        moments = Moments.of(contract.time) if contract.time.kind != "none" else Moments("cycle")
         self._telemetry_reader = TelemetryReader(contract, moments, max_rows=max_rows, skew=None)
         self._record_readers = {table: RecordReader(contract, table, moments, max_rows=max_rows, skew=None)
                           for table in RECORD_TABLES}
         self._machine_reader = MachineReader(contract, max_rows)
 
-    def read(self, content: Any) -> tuple[np.ndarray, list[str], np.ndarray, list[Row]]:
-        """Features of each machine at its newest reading.
-
-        Returns
-        -------
-        float32 (machines, n_features), machines, whole units of their newest readings, refused rows.
+    def read(self, content: Any) -> Asked:
+        """Features of each machine at its newest reading, or of each independent row.
 
         Raises
         ------
@@ -58,8 +81,7 @@ class HistoryReader:
             422 if it is not of the contract.
         """
         if self._bundle.contract.time.kind == "none":
-            raise Refusal(422, "body.history", found="a data set without time", wanted="rows of features",
-                          do="Send `rows`: each stands alone.")
+            return self._independent(content)
         parts = known_keys(content, _PARTS, "body.history")
         batch = self._telemetry_reader.take(parts.get("telemetry"), "body.history.telemetry", now=0)
         records = {table: self._record_readers[table].take(parts[table], f"body.history.{table}", now=0).records
@@ -70,7 +92,25 @@ class HistoryReader:
             rows = [{MACHINE: name} | row for name, row in static.items()]
             fleet |= {"machines": canonical(self._bundle.contract, rows)}
         features = history_features(self._bundle, self._telemetry(batch), fleet, rows="last")
-        return features.matrix, features.rows[MACHINE].tolist(), exact(features.rows[TIME]), batch.refused
+        return Asked(features.matrix, features.rows[MACHINE].tolist(), exact(features.rows[TIME]), [], batch.refused)
+
+    def _independent(self, content: Any) -> Asked:
+        """Features of rows that stand alone: derived columns are made here, and no row needs a name."""
+        where = "body.history.telemetry"
+        rows = known_keys(content, ("telemetry",), "body.history").get("telemetry")
+        given = row_list(rows, where, self._max_rows)
+        names = [row.get(MACHINE) if isinstance(row, dict) else None for row in given]
+        for at, (row, name) in enumerate(zip(given, names, strict=True)):
+            if isinstance(row, dict) and (TIME in row or not (name is None or (type(name) is str and is_name(name)))):
+                wanted = f"{NAME}, or no {MACHINE}" if TIME not in row else "no time: the rows stand alone"
+                raise Refusal(422, f"{where}[{at}].{TIME if TIME in row else MACHINE}",
+                              found=kind_of(row.get(TIME, name)), wanted=wanted, do="Fix the row.")
+        numbered = [row | {MACHINE: f"{at:09d}", TIME: 0} if isinstance(row, dict) else row
+                    for at, row in enumerate(given)]
+        batch = self._telemetry_reader.take(numbered, where, now=0)
+        features = history_features(self._bundle, self._telemetry(batch).drop(columns=TIME), {}, rows="all")
+        kept = [int(place) for place in features.rows[MACHINE]]
+        return Asked(features.matrix, [names[at] for at in kept], None, kept, batch.refused)
 
     def _telemetry(self, batch: Batch) -> pd.DataFrame:
         table = pd.DataFrame({MACHINE: batch.machine_ids, TIME: self._times(batch.times)})

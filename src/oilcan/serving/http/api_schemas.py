@@ -132,10 +132,8 @@ def _of_predict(served: Served, max_rows: int) -> dict[str, Schema]:
     bodies = [record({"rows": rows, "plan_hash": TEXT, "forecasts": names}, optional=("plan_hash", "forecasts")),
               record({"rows": plain, "plan_hash": {"const": served.bundle.fitted.plan_hash}, "forecasts": names},
                      optional=("forecasts",))]
-    if served.bundle.contract.time.kind != "none":
-        window = record({"history": _history(served.bundle.contract, max_rows), "forecasts": names},
-                        optional=("forecasts",))
-        bodies.append(window)
+    bodies.append(record({"history": _history(served.bundle.contract, max_rows), "forecasts": names},
+                         optional=("forecasts",)))
     return {
         "predict": {"anyOf": bodies},
         "predictions": record(STAMP | {"forecasts": listed(forecast), "refused": listed(REFUSED)}),
@@ -155,7 +153,11 @@ def _machine(contract: Contract) -> Schema:
 
 
 def _history(contract: Contract, max_rows: int) -> Schema:
-    """Tables of the past of some machines."""
+    """Tables of the past of some machines; for independent rows a list of them."""
+    if contract.time.kind == "none":
+        cells = {name: column_schema(column) for name, column in stored_columns(contract).items()}
+        row = record({"machine_id": MACHINE_ID} | cells, optional=("machine_id", *cells))
+        return record({"telemetry": listed(row, minItems=1, maxItems=max_rows)})
     tables = {"telemetry": listed(_reading(contract), minItems=1, maxItems=max_rows),
               "machines": listed(_machine(contract), minItems=1, maxItems=max_rows)}
     tables |= {table: _records(contract, table, max_rows)["properties"]["records"] for table in RECORD_TABLES}

@@ -4,8 +4,8 @@ Nothing of it is kept but the log, where such a forecast has no machine: the sto
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from oilcan.serving.ground.refusal import Refusal
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.live.forecast_log import ForecastLog, ForecastRows
 from oilcan.serving.model.loaded_bundle import Served
+
+if TYPE_CHECKING:
+    from oilcan.serving.bodies.history_body import Asked
 
 _INLINE: Final = 8          # rows that are scored at once; more go to a thread, so that others need not wait
 
@@ -59,12 +62,11 @@ class Predictor:
     def _of_history(self, served: Served, content: Any, names: tuple[str, ...] | None) -> Row:
         from oilcan.serving.bodies.history_body import HistoryReader  # here: with it comes the batch engine, and pandas
 
-        matrix, machines, times, refused = HistoryReader(served.bundle, max_rows=self._max_rows).read(content)
-        columns = served.score(matrix, names)
-        moments = Moments.of(served.bundle.contract.time)
-        forecasts = [{"id": str(key), "machine_id": name, "time": moments.write(time)} for key, name, time in zip(
-            self._remember(served, columns), machines, times.tolist(), strict=True)]
-        return served.stamp() | {"forecasts": shaped(served, columns, forecasts), "refused": refused}
+        asked = HistoryReader(served.bundle, max_rows=self._max_rows).read(content)
+        columns = served.score(asked.matrix, names)
+        ids = [{"id": str(key)} for key in self._remember(served, columns)]
+        forecasts = [entry | facts for entry, facts in zip(ids, _of_whom(served, asked), strict=True)]
+        return served.stamp() | {"forecasts": shaped(served, columns, forecasts), "refused": asked.refused}
 
     def _remember(self, served: Served, columns: dict[str, np.ndarray]) -> range:
         n = len(next(iter(columns.values())))
@@ -77,6 +79,17 @@ class Predictor:
         if self._reader is None or self._reader[0] is not served:
             self._reader = served, NumberRows(served.features)
         return self._reader[1]
+
+
+def _of_whom(served: Served, asked: "Asked") -> Iterator[Row]:
+    """Machine and time of each forecast; the place of an independent row, with its machine if it names one."""
+    if asked.times is None:
+        for row, name in zip(asked.rows, asked.machines, strict=True):
+            yield {"row": row} if name is None else {"row": row, "machine_id": name}
+        return
+    moments = Moments.of(served.bundle.contract.time)
+    for name, time in zip(asked.machines, asked.times.tolist(), strict=True):
+        yield {"machine_id": name, "time": moments.write(time)}
 
 
 def forecast_names(content: Any, served: Served) -> tuple[str, ...] | None:
