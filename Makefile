@@ -69,7 +69,7 @@ lock:  ## renew the lock files
 	  (cd requirements && $(CURDIR)/$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header --upgrade $$name.in -o $$name.txt); done
 
-check: install-test  ## lint, types, floors
+check: install-test  ## lint, types, import layers
 	ruff check .
 	mypy
 	lint-imports --no-cache

@@ -1,4 +1,4 @@
-"""Stage scripts read, compute and write; commands parse, call and answer. Everything else has a room below them."""
+"""Stage scripts read, compute and write; commands parse, call and answer. All other work is in lower layers."""
 
 import ast
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.repo.closure import ROOT
 SCRIPTS = sorted((ROOT / "src/stages").glob("*.py"))
 SUMMARY = ROOT / "src/oilcan/cli/summary.py"            # one table of text, which moves to oilcan.reports
 COMMANDS = sorted(set((ROOT / "src/oilcan/cli").glob("*.py")) - {ROOT / "src/oilcan/cli/__init__.py", SUMMARY})
-_WORK = {"joblib", "numpy", "pandas", "pyarrow", "shutil", "sklearn", "subprocess"}     # signs of work in a door
+_WORK = {"joblib", "numpy", "pandas", "pyarrow", "shutil", "sklearn", "subprocess"}     # signs of work
 _LOOPS = (ast.For, ast.While)
 
 
@@ -32,7 +32,7 @@ def _statements(tree: ast.AST, kinds: tuple[type[ast.AST], ...]) -> list[str]:
 def test_a_stage_script_only_reads_computes_and_writes(file):
     tree = _tree(file)
     defined = [node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
-    assert defined == ["main"], "move the work to core, to a room of its subject, or to operations.partitioned"
+    assert defined == ["main"], "move the work to core, to the package of its subject, or to operations.partitioned"
     assert _statements(tree, (*_LOOPS, ast.Try)) == [], "a loop over data belongs to operations.partitioned or io.stage"
     assert not _imports(tree) & _WORK
     assert len(file.read_text(encoding="utf-8").splitlines()) <= 60
