@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     verdict_file.write_verdict(args.verdict, verdict.decision, verdict.reasons, verdict.withheld, **names)
     files.write_text(evaluation_page.page(contract, found, figures["explained"], verdict), args.page)
     files.write_text(cards.model_card(contract, verdict, figures["metrics"], figures["slices"],
-                                      figures["model"]), args.card)
+                                      figures["model"], policy.owner), args.card)
     files.write_text(cards.data_sheet(contract, figures["data_quality"]), args.sheet)
     stage.report("review", decision=verdict.decision, checks=len(verdict.checks), champion=bool(reigning))
 

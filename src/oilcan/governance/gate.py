@@ -109,7 +109,7 @@ def judge(metrics: Numbers, data_quality: Numbers, comparisons: Sequence[Compari
     --------
     >>> reason = "a line of an example"
     >>> policy = GatePolicy.model_validate({
-    ...     "evidence": {"failures": 8, "machines": 5, "reason": reason}, "metrics": [],
+    ...     "owner": "the plant", "evidence": {"failures": 8, "machines": 5, "reason": reason}, "metrics": [],
     ...     "slices": {"tolerated": 0.1, "fewest_machines": 5, "fewest_failures": 3, "modes": True, "reason": reason},
     ...     "approval": {"required": True, "not_author": False, "signed": False, "reason": reason}})
     >>> metrics = {"test": {"pr_auc": 0.6, "prevalence": 0.03, "n": 900, "pr_auc_ci95": [0.5, 0.7]},

@@ -52,6 +52,7 @@ class ApprovalRules(Section):
 class GatePolicy(Section):
     """The whole file."""
 
+    owner: str = pydantic.Field(min_length=1)   # who answers for the model, and how to reach them
     evidence: EvidenceRules
     metrics: list[MetricLine]
     slices: SliceRules

@@ -15,15 +15,17 @@ from oilcan.reports.rendering import cell, markdown
 
 
 def model_card(contract: Contract, verdict: Verdict, metrics: Mapping[str, Any], slices: Mapping[str, Any],
-               model: Mapping[str, Any]) -> str:
+               model: Mapping[str, Any], owner: str) -> str:
     """The model card as Markdown.
 
     Parameters
     ----------
+    owner
+        Who answers for the model, as gate.yaml has it.
     metrics, slices, model
         Contents of metrics/detail/evaluate.json, metrics/detail/slices.json and models/model.json.
     """
-    return markdown("model_card.md", contract=contract, verdict=verdict, facts=_facts(contract, model), words=_words,
+    return markdown("model_card.md", contract=contract, verdict=verdict, owner=owner, facts=_facts(contract, model), words=_words,
                     money=money, has_time=contract.time.kind != "none", figures=_figures(metrics),
                     slices=_slice_rows(slices))
 
