@@ -220,7 +220,7 @@ def test_files_of_a_plant_dropped_into_a_month_are_read_as_the_first_ones(fleet,
         pd.testing.assert_frame_equal(table, both[name], check_exact=True)
     (month / "telemetri.csv").write_text("a,b\n1,2\n")
     (month.parent / "february").mkdir()
-    with pytest.raises(DataError, match=r"(?s)holds what is no month.*- february"):
+    with pytest.raises(DataError, match=r"(?s)holds an entry that is not a month.*- february"):
         canonical(first, month.parent)
     (month.parent / "february").rmdir()
     with pytest.raises(DataError, match=r"2024-02/telemetri.csv: no table of the contract reads it"):

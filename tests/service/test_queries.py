@@ -63,7 +63,7 @@ def test_the_same_rows_give_the_same_bytes_and_others_are_refused(address, tmp_p
     engine = sqlalchemy.create_engine(address, poolclass=sqlalchemy.pool.NullPool)
     with engine.begin() as connection:
         connection.execute(sqlalchemy.text("UPDATE orders SET hours = 9 WHERE machine = 'm2'"))
-    with pytest.raises(IntegrityError, match=r"orders.parquet: the database says something else today .*dvc pull"):
+    with pytest.raises(IntegrityError, match=r"orders.parquet: the database returns other rows .*dvc pull"):
         take_snapshots(pinned, tmp_path / "third")
     assert not (tmp_path / "third/orders.parquet").exists()
 

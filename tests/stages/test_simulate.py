@@ -52,6 +52,6 @@ def test_a_contract_without_a_forecast_within_a_horizon_is_refused(tmp_path):
     task = "  failure: {kind: failure_within, horizon: 72h, lead_time: 12h, modes: true}\n"
     assert task in text
     (tmp_path / "demo_fleet.yaml").write_text(text.replace(task, ""), encoding="utf-8")
-    with pytest.raises(ContractError, match=r"tasks\.rul is no failure_within"):
+    with pytest.raises(ContractError, match=r"tasks\.rul is not of kind failure_within"):
         simulate(tmp_path / "raw", contract=tmp_path / "demo_fleet.yaml")
     assert not (tmp_path / "raw").exists()

@@ -43,7 +43,7 @@ def test_a_drift_reference_that_is_not_one_is_refused(changes, message):
 
 
 @pytest.mark.parametrize(("changes", "message"), [
-    ({"column": 7}, "column is no position of a feature"),
+    ({"column": 7}, "column is not the position of a feature"),
     ({"column": "0"}, "column: Input should be a valid integer"),
     ({"medians": [[1.0], [1.0, 2.0]]}, "rows of medians have different lengths"),
     ({"medians": []}, "rows of medians have different lengths"),

@@ -44,7 +44,7 @@ def test_a_later_column_may_use_an_earlier_one():
     ("[a for a in b]", "is not allowed"),
     ("a < b < 1", "is not allowed"),
     ("sqrt(a, b)", "sqrt takes 1 values \\(found 2\\)"),
-    ("'text'", "position 1: 'text' is no number"),
+    ("'text'", "position 1: 'text' is not a number"),
     ("a +", "not an expression"),
     ("a if b else 1", "is not allowed"),
 ])  # fmt: skip

@@ -131,7 +131,7 @@ def test_crews_are_a_column_of_the_machines_and_no_entry_is_unknown():
 
 
 @pytest.mark.parametrize(("text", "said"), [
-    ("alarms: {per_week: 3, crew: nowhere}", "alarms.crew: 'nowhere' is no column of the machines table"),
+    ("alarms: {per_week: 3, crew: nowhere}", "alarms.crew: 'nowhere' is not a column of the machines table"),
     ("alarms: {per_week: 0}", "alarms.per_week"),
 ])
 def test_a_budget_without_its_crews_is_refused(text, said):

@@ -172,7 +172,7 @@ def test_a_longer_horizon_raises_every_probability(fleet: Fleet) -> None:
         ({"days": 0}, r"simulate: days is too small \(found 0, wanted >= 1\)\. Raise"),
         ({"horizon_h": 0}, r"simulate: horizon_h is too small \(found 0, wanted >= 1\)"),
         ({"scenario": "flood"}, r"simulate: unknown scenario \(found 'flood', wanted one of changed_mech.*\)\. Set"),
-        ({"start": "soon"}, r"simulate: start is no date \(found 'soon', wanted like '2024-01-01'\)\. Set"),
+        ({"start": "soon"}, r"simulate: start is not a date \(found 'soon', wanted like '2024-01-01'\)\. Set"),
     ],
 )
 def test_bad_argument_is_refused_with_its_remedy(changes: dict[str, object], message: str) -> None:

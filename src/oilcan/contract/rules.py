@@ -55,18 +55,18 @@ def _alarms(contract: Contract) -> Iterator[str]:
                f"Take `alarms` out")
     crew, known = contract.alarms.crew, contract.tables["machines"].columns if "machines" in contract.tables else {}
     if crew is not None and crew not in known:
-        yield f"alarms.crew: {crew!r} is no column of the machines table (found {sorted(known)})"
+        yield f"alarms.crew: {crew!r} is not a column of the machines table (found {sorted(known)})"
 
 
 def _slices(contract: Contract) -> Iterator[str]:
     table = contract.tables.get("machines", contract.tables["telemetry"])
     for name in contract.slices:
         if name not in table.columns:
-            yield f"slices: {name!r} is no column of the machines table (found {sorted(table.columns)})"
+            yield f"slices: {name!r} is not a column of the machines table (found {sorted(table.columns)})"
 
 
 def _rule_baseline(contract: Contract) -> Iterator[str]:
     known = contract.telemetry_columns("sensor", "condition", "static")
     for name in contract.rule_baseline:
         if name not in known:
-            yield f"rule_baseline: {name!r} is no telemetry column (found {sorted(known)})"
+            yield f"rule_baseline: {name!r} is not a telemetry column (found {sorted(known)})"

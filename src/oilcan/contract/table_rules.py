@@ -99,7 +99,7 @@ def origin_rules(where: str, table: Table) -> Iterator[str]:
             for fault in check_expression(spec.from_cells, [], has_cells=True):
                 yield f"{here}.from_cells: {fault}"
         if spec.map and (spec.from_cells is not None or spec.type == "instant"):
-            yield f"{here}.map: only for cells of the file that are no instants"
+            yield f"{here}.map: only for cells of the file that are not instants"
     tags = [spec.from_tag for spec in table.columns.values() if spec.from_tag is not None]
     if table.pivot is not None and len(set(tags)) < max(len(tags), 1):
         yield f"{where}.pivot: wanted columns with `from_tag`, each another tag (found {sorted(tags)})"
@@ -126,7 +126,7 @@ def join_rules(name: str, table: Table) -> Iterator[str]:
         where = f"tables.{name}.join.{join}"
         for key in part.labels():
             if key not in table.columns or table.columns[key].join is not None:
-                yield f"{where}.by: {key!r} is no column of the table's own files"
+                yield f"{where}.by: {key!r} is not a column of the table's own files"
         if not any(column.join == join for column in table.columns.values()):
             yield f"{where}: no column says `join: {join}`"
         if table.pivot is not None:

@@ -153,7 +153,7 @@ class Reading(Part):
     header: bool = True                             # without one, `from` gives positions
     skip_lines: int = pydantic.Field(default=0, ge=0)   # physical lines above the header or the first record
     skip_rows: int = pydantic.Field(default=0, ge=0)    # records right below the header, such as a row of units
-    comment: str | None = pydantic.Field(default=None, min_length=1)  # lines that begin with it are no records
+    comment: str | None = pydantic.Field(default=None, min_length=1)  # lines that begin with it are not records
     encoding: str = "utf-8"
     missing: list[str] = [""]                       # marks of a missing value
     unlisted: Literal["refuse", "ignore"] = "refuse"  # columns (or tags) of the file that are not below

@@ -18,7 +18,7 @@ from oilcan.ground.time_units import elapsed, length_unit
 
 
 class Time(Part):
-    """How time is counted: UTC instants, cycles, running time that is no calendar time, or not at all."""
+    """How time is counted: UTC instants, cycles, running time without a calendar, or not at all."""
 
     kind: Literal["instant", "cycle", "elapsed", "none"]
     unit: Literal["s", "min", "h"] = "h"            # elapsed: what the numbers of the files count
@@ -175,6 +175,6 @@ class Contract(Part):
         """Horizon and lead time of the headline task, in ticks; ContractError if it has none."""
         name, task = self.headline()
         if task.horizon is None or task.lead_time is None:
-            raise ContractError(f"datasets/{self.name}.yaml: tasks.{name} is no failure_within. Give it horizon and "
-                                f"lead_time.")
+            raise ContractError(f"datasets/{self.name}.yaml: tasks.{name} is not of kind failure_within. Give it "
+                                f"horizon and lead_time.")
         return task.horizon.ticks, task.lead_time.ticks

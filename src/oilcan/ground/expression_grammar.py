@@ -99,13 +99,14 @@ def _faults(node: ast.expr, known: Sequence[str], has_cells: bool) -> list[str]:
     at = f"position {node.col_offset + 1}"
     if isinstance(node, ast.Constant):
         is_number = type(node.value) in (int, float) and abs(node.value) < 1e300  # type: ignore[arg-type]
-        return [] if is_number else [f"{at}: {node.value!r} is no number"]
+        return [] if is_number else [f"{at}: {node.value!r} is not a number"]
     if isinstance(node, ast.Name):
         is_known = node.id in known or node.id in CONSTANTS
         return [] if is_known else [f"{at}: no column {node.id!r} (known: {', '.join(known)})"]
     if has_cells and isinstance(node, ast.Subscript):
         is_cell = cell_span(node) is not None and not isinstance(node.slice, ast.Slice)
-        return [] if is_cell else [f"{at}: {ast.unparse(node)!r} is no cell (wanted: x[3], or x[0:60] in an aggregate)"]
+        return [] if is_cell else [f"{at}: {ast.unparse(node)!r} is not a cell (wanted: x[3], or x[0:60] in an "
+                                   f"aggregate)"]
     if isinstance(node, ast.Call):
         return _aggregate_faults(node, at) if has_cells and is_aggregate(node) else _call_faults(
             node, at, known, has_cells)
@@ -132,7 +133,7 @@ def _aggregate_faults(node: ast.Call, at: str) -> list[str]:
     if name not in AGGREGATES or node.keywords:
         return [f"{at}: no aggregate {name!r} (known: {_listed(AGGREGATES)})"]
     span = ast.unparse(node.args[0])
-    return [] if cell_span(node.args[0]) else [f"{at}: {span!r} is no slice of cells (wanted e.g. x[0:60])"]
+    return [] if cell_span(node.args[0]) else [f"{at}: {span!r} is not a slice of cells (wanted e.g. x[0:60])"]
 
 
 def _call_faults(node: ast.Call, at: str, known: Sequence[str], has_cells: bool) -> list[str]:

@@ -100,7 +100,7 @@ def moment(text: str | None, contract: Contract, option: str) -> int | None:
     except ValueError as err:
         wanted = {"cycle": "a number of cycles", "elapsed": f"a number of {contract.time.unit}"}.get(
             contract.time.kind, "a moment such as 2024-12-31")
-        raise DataError(f"{option}: is no time of this data set (found {text!r}: {err}; wanted {wanted}). "
+        raise DataError(f"{option}: is not a time of this data set (found {text!r}: {err}; wanted {wanted}). "
                         f"Give it so.") from err
 
 

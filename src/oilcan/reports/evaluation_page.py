@@ -136,7 +136,7 @@ def _importance_basis(explained: Mapping[str, Any]) -> str:
     what = (f"The share of the average precision ({number(explained['whole'], 2)}) that is lost"
             if explained["metric"] == "pr_auc" else "How much the typical error of the remaining life grows")
     return (f"{what} when the readings of a sensor are shuffled among {number(explained['n'])} rows that training "
-            "never saw. What is no larger than its \u00b1 is chance; sensors that say the same cover for each other.")
+            "never saw. What is no larger than its \u00b1 is chance; redundant sensors replace each other.")
 
 
 def _blocks(metrics: Numbers) -> list[tuple[str, list[tuple[str, str, str, str]]]]:

@@ -92,7 +92,8 @@ class _Written:
         if self.column is None and len(self.medians) != 1:
             raise ValueError(f"medians are of {len(self.medians)} kinds, but no column holds the kind (wanted one row)")
         if self.column is not None and not 0 <= self.column < widths[0]:
-            raise ValueError(f"column is no position of a feature (found {self.column}, wanted 0 to {widths[0] - 1})")
+            raise ValueError(f"column is not the position of a feature (found {self.column}, wanted 0 to "
+                             f"{widths[0] - 1})")
 
 
 def _medians(matrix: np.ndarray) -> np.ndarray:

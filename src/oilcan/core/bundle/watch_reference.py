@@ -34,7 +34,7 @@ class WatchedColumn:
     is_judged
         Whether its level is compared with the reference; counters and texts are checked for quality alone.
     is_slow
-        Whether it rests by nature, so that resting is no fault.
+        Whether it rests by nature, so that resting is not a fault.
     """
 
     name: str

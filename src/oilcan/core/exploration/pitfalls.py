@@ -149,7 +149,7 @@ def calendar(fleet: FleetRecord, same_instant: list[dict[str, Any]], rhythm: dic
                 "failures at one instant",
                 f"{instant['machines']} machines failed at {time}",
                 evidence,
-                "Ask what happened then, a stop or an import of old records. Exclude what is no breakdown.",
+                "Ask what happened then, a stop or an import of old records. Exclude what is not a breakdown.",
             )
         )
     if rhythm:

@@ -154,7 +154,7 @@ def _machines(readings: Readings, telemetry: pd.DataFrame, contract: Contract) -
 
 
 def _rhythm(step: np.ndarray, readings: Readings, contract: Contract, unit: int) -> tuple[Any, Any]:
-    """Usual step and longest step that is no gap, in exact units: of the contract, or of each row's machine.
+    """Usual step and longest step that is not a gap, in exact units: of the contract, or of each row's machine.
 
     A machine spends half of its time in steps of at most its usual length: so a machine that reports
     only while it runs is silent every night without a gap.

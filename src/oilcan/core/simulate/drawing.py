@@ -81,7 +81,7 @@ def _check(
         if value < low
     ]
     if pd.isna(pd.to_datetime(start, errors="coerce", format="ISO8601")):
-        wrong.append(f"simulate: start is no date (found {start!r}, wanted like '2024-01-01'). Set simulate.start.")
+        wrong.append(f"simulate: start is not a date (found {start!r}, wanted like '2024-01-01'). Set simulate.start.")
     if not isinstance(scenario, Scenario) and scenario not in SCENARIOS:
         known = ", ".join(sorted(SCENARIOS))
         wrong.append(f"simulate: unknown scenario (found {scenario!r}, wanted one of {known}). Set simulate.scenario.")

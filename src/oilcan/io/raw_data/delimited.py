@@ -213,7 +213,7 @@ def _parse(
         return "skip"
 
     place = {label: at for at, label in reversed(list(enumerate(labels)))}
-    at = [str(place.get(label, label)) for label in wanted]       # a label that is no name is a position
+    at = [str(place.get(label, label)) for label in wanted]       # a label that is not a name is a position
     types = {where: pyarrow.float64() if label in numbers else pyarrow.string()
              for where, label in zip(at, wanted, strict=True)}
     rest = pyarrow.py_buffer(content).slice(start)

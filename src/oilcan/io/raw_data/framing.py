@@ -1,4 +1,4 @@
-"""Lines of a text file that are no records: above the header, right below it, and comments."""
+"""Lines of a text file that are not records: above the header, right below it, and comments."""
 
 import re
 from typing import Final

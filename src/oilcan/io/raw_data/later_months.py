@@ -44,8 +44,8 @@ def month_parts(folder: Path | None) -> list[Path]:
     strange = [path.name for path in entries if not (path.is_dir() and _PART.fullmatch(path.name))]
     if strange:
         raise DataError(bullet_list(
-            f"{folder}: holds what is no month (wanted folders such as 2026-01 or 2026-01.late-2026-03-05). Move or "
-            f"rename it", strange))
+            f"{folder}: holds an entry that is not a month (wanted folders such as 2026-01 or "
+            f"2026-01.late-2026-03-05). Move or rename it", strange))
     return entries
 
 

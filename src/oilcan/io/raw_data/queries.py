@@ -95,7 +95,7 @@ def record_pins(text: str, pins: dict[str, str]) -> str:
 def _proven(name: str, query: Query, digest: str, wanted: str | None) -> str:
     if wanted not in {None, digest}:
         raise IntegrityError(
-            f"{query.path}: the database says something else today than in the snapshot that datasets/{name}.yaml "
+            f"{query.path}: the database returns other rows than the snapshot that datasets/{name}.yaml "
             f"names (found sha256 {digest}, wanted {wanted}). Get the snapshot by `dvc pull data/raw/{name}`, or take "
             f"a new one: set its sha256 to null in the contract and raise the version.")
     return digest

@@ -136,7 +136,7 @@ def _from_web(source: str, digest: str, folder: Path) -> None:
     for name, entry in json.loads(manifest)["files"].items():
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or not path.parts:
-            raise IntegrityError(f"{source}/{digest}: the manifest names {name!r}, which is no file inside a bundle. "
+            raise IntegrityError(f"{source}/{digest}: the manifest names {name!r}, which is not a file of a bundle. "
                                  f"Do not trust this source.")
         _write(folder / path, _download(f"{source}/{digest}/{urllib.parse.quote(name)}", str(entry["sha256"])))
     _write(verdict_file.path_of(folder), _download(f"{source}/{digest}.verdict.json", None))

@@ -83,7 +83,7 @@ def add(root: Path, path: str) -> None:
     """
     done = call_dvc(root, "add", "--quiet", path)
     if done.returncode:
-        raise OilcanError(f"{path}: DVC does not take it:\n{printed(done)}\nFix that, then try again.")
+        raise OilcanError(f"{path}: DVC does not accept it:\n{printed(done)}\nFix that, then try again.")
 
 
 def _reasons(root: Path) -> dict[str, tuple[str, ...]]:

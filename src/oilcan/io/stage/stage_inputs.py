@@ -45,7 +45,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as err:
         raise ParamsError(f"{path}: not readable as YAML ({' '.join(str(err).split())}). Fix the file.") from err
     if not isinstance(values, dict):
-        raise ParamsError(f"{path}: holds no mapping (found {type(values).__name__}). Fix the file.")
+        raise ParamsError(f"{path}: is not a mapping (found {type(values).__name__}). Fix the file.")
     return values
 
 

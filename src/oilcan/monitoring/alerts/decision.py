@@ -41,7 +41,7 @@ class Signals:
     loss_per_machine_month_eur
         Cost since, less what was promised; None before outcomes are known.
     outcomes_known
-        Whether any outcome is known yet; before that a missing loss is no unreadable signal.
+        Whether any outcome is known yet; before that a missing loss does not count as unreadable.
     days_since_action
         Since the last decision to recalibrate or retrain; None if there was none.
     """

@@ -1,7 +1,7 @@
 """How the readings of each window arrived: how many, how many late, and whose clock was ahead. No reading is kept.
 
 A reading is late if it is received after its window is over *and* after a reading of a later window: a load of old
-readings in their order is no fault, a machine that follows days behind the others is one.
+readings in their order is not a fault; a machine that is days behind the others is.
 """
 
 from collections.abc import Sequence

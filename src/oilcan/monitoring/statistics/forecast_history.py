@@ -268,7 +268,7 @@ def _modes(frame: pd.DataFrame, name: str) -> list[str]:
 
 
 def _planned(events: FleetEvents, axis: WindowAxis) -> pd.DataFrame:
-    """Work that is no repair of a failure."""
+    """Work that does not repair a failure."""
     work, failures = events.maintenance, events.failures
     if not len(work):
         return work
