@@ -25,7 +25,7 @@ from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import MACHINE, TIME
 from oilcan.io.stage import stage_inputs
 from oilcan.monitoring.limits.limit_material import Material
-from oilcan.monitoring.reference.partition_passes import count_readings, numbers
+from oilcan.monitoring.reference.partition_passes import Rows, count_readings, numbers
 from oilcan.monitoring.reference.reference_assembling import Accepted, assemble, machine_kinds
 from oilcan.monitoring.statistics.cells import Cells
 from oilcan.monitoring.statistics.forecast_history import FleetEvents, ForecastRows
@@ -164,7 +164,7 @@ def observe(company: Company, accepted: Accepting) -> tuple[WindowJudge, FleetOb
         _exact(company.telemetry[TIME].max()) + 3_600_000_000)
     late = company.telemetry[company.telemetry[TIME] >= LEARNED - pd.Timedelta(days=120)]
     cells = Cells(len(accepted.reference.columns), BINS)
-    count_readings(cells, late[MACHINE].tolist(), exact(late[TIME]), numbers(late, accepted.contract),
+    count_readings(cells, Rows.of(late[MACHINE].tolist(), exact(late[TIME]), numbers(late, accepted.contract)),
                    accepted.reference, accepted.plan, axis, {})
     frame = forecast(company, accepted)
     rows = forecast_rows(accepted.contract, accepted.fitted, frame, company.tables["failures"],

@@ -173,3 +173,9 @@ def test_a_reference_holds_no_reading_and_fits_into_a_bundle() -> None:
 def test_a_wrong_monitoring_yaml_says_what_is_wrong(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ParamsError, match=message):
         frames.rules(**changes)
+
+
+def test_a_fleet_of_which_no_machine_is_known_is_not_enough_data() -> None:
+    strangers = telemetry(3, first=LATER).assign(machine_id=lambda table: "x" + table["machine_id"])
+    judged = watcher().window(observe(strangers), week(WEEKS + 1))
+    assert any(gap.subject == "inputs" and "none of the 10 machines" in gap.reason for gap in judged.unknown)

@@ -16,7 +16,7 @@ from oilcan.core.bundle.watch_reference import BINS, WatchReference
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import MACHINE, TIME
-from oilcan.monitoring.reference.partition_passes import count_readings, numbers
+from oilcan.monitoring.reference.partition_passes import Rows, count_readings, numbers
 from oilcan.monitoring.reference.reference_assembling import groups_of
 from oilcan.monitoring.statistics.arrival_counts import ArrivalCounts
 from oilcan.monitoring.statistics.cells import Cells
@@ -79,19 +79,23 @@ class FleetCounts:
         beyond
             Exact time; later readings are noted, not counted. None counts all.
         """
-        judges, axis, times = self._judges, self._judges.axis, exact(telemetry[TIME])
-        ids = telemetry[MACHINE].astype(str).to_numpy(dtype=object)
-        self._note_ends(ids, times)
-        is_far = np.zeros(len(ids), dtype=bool) if beyond is None else times > beyond
-        self.noted |= set(ids[is_far])
-        kept = (axis.slot_of(times) >= self._first_slot) & ~is_far
+        self.take_rows(Rows.of(telemetry[MACHINE].astype(str).tolist(), exact(telemetry[TIME]),
+                               numbers(telemetry, self._judges.contract)), places, received_at, beyond=beyond)
+
+    def take_rows(self, rows: Rows, places: Mapping[str, int], received_at: np.ndarray | None = None, *,
+                  beyond: int | None = None) -> None:
+        """The same for rows without a table; see `take`."""
+        judges, axis = self._judges, self._judges.axis
+        self._note_ends(rows)
+        is_far = np.zeros(len(rows.code), dtype=bool) if beyond is None else rows.time > beyond
+        self.noted |= {rows.names[at] for at in np.unique(rows.code[is_far]).tolist()}
+        kept = (axis.slot_of(rows.time) >= self._first_slot) & ~is_far
         if not kept.any():
             return
-        names, times = ids[kept].tolist(), times[kept]
-        count_readings(self.cells, names, times, numbers(telemetry[kept], judges.contract), judges.reference,
-                       judges.plan, axis, places)
+        rows = rows.only(kept)
+        count_readings(self.cells, rows, judges.reference, judges.plan, axis, places)
         if received_at is not None and not axis.counts_cycles:
-            self.arrivals.take(names, times, received_at[kept])
+            self.arrivals.take(rows.names, rows.code, rows.time, received_at[kept])
 
     def keep_from(self, slot: int) -> None:
         """Forget what lies before a slot, and count nothing of it any more."""
@@ -120,11 +124,10 @@ class FleetCounts:
             return None
         return clocks_ahead(present, axis)[0] + _AHEAD * (axis.start(1) - axis.start(0))
 
-    def _note_ends(self, ids: np.ndarray, times: np.ndarray) -> None:
-        code, names = pd.factorize(ids)
-        newest = np.full(len(names), times.min(initial=0), dtype=np.int64)
-        np.maximum.at(newest, code, times)
-        for name, time in zip(names, newest.tolist(), strict=True):
+    def _note_ends(self, rows: Rows) -> None:
+        newest = np.full(len(rows.names), rows.time.min(initial=0), dtype=np.int64)
+        np.maximum.at(newest, rows.code, rows.time)
+        for name, time in zip(rows.names, newest.tolist(), strict=True):
             self.ends[name] = max(time, self.ends.get(name, time))
 
 

@@ -150,6 +150,9 @@ class WindowJudge:
         cells, of = seen.cells, self.rules.inputs.of
         known = {name: at for at, name in enumerate(self.reference.machines)}
         place = np.array([at for at, name in enumerate(cells.machines) if name in known], dtype=np.int64)
+        if not len(place):
+            return {}, {}, [], [Unknown("inputs", f"none of the {reporting} machines that report is known to the "
+                                                  f"reference: not enough data")]
         mine = cells.chosen(place)
         scale, usual = scales(self.reference)
         starts = np.array([self.axis.first_slot(number) for number in range(window - of + 1, window + 2)])

@@ -1,6 +1,6 @@
 """Telemetry frames -> first-pass sums and cells; the same function counts stored tables and what a service receives."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,25 +68,54 @@ def second_pass(telemetry: pd.DataFrame, contract: Contract, plan: FeaturePlan, 
     return cells
 
 
-def count_readings(cells: Cells, machine_ids: list[str], time: np.ndarray, readings: Mapping[str, np.ndarray],
-                   reference: WatchReference, plan: FeaturePlan, axis: WindowAxis, groups: Mapping[str, int]) -> None:
+@dataclass(frozen=True)
+class Rows:
+    """Readings without a table: a service takes in many, and tables of a few rows cost more than the rows.
+
+    Attributes
+    ----------
+    names, code
+        Machines, and the position of each row's among them, shape (n,).
+    time
+        Exact, shape (n,).
+    readings
+        Column -> numbers, shape (n,); see `numbers`.
+    """
+
+    names: list[str]
+    code: np.ndarray
+    time: np.ndarray
+    readings: Mapping[str, np.ndarray]
+
+    @classmethod
+    def of(cls, machine_ids: Sequence[str], time: np.ndarray, readings: Mapping[str, np.ndarray]) -> "Rows":
+        """Rows with the id of each one's machine."""
+        code, names = pd.factorize(np.asarray(machine_ids, dtype=object))
+        return cls([str(name) for name in names], code, time, readings)
+
+    def only(self, kept: np.ndarray) -> "Rows":
+        """Some of the rows, bool, shape (n,)."""
+        if kept.all():
+            return self
+        return Rows.of([self.names[at] for at in self.code[kept].tolist()], self.time[kept],
+                       {name: values[kept] for name, values in self.readings.items()})
+
+
+def count_readings(cells: Cells, rows: Rows, reference: WatchReference, plan: FeaturePlan, axis: WindowAxis,
+                   groups: Mapping[str, int]) -> None:
     """Count readings of today against the levels of the reference, in any order.
 
     Parameters
     ----------
-    time
-        Exact, shape (n,).
-    readings
-        Column -> numbers, shape (n,).
     groups
         Machine -> position of its group, for machines that the reference does not know.
     """
-    codes = cells.codes(machine_ids)
     known = {name: at for at, name in enumerate(reference.machines)}
     everyone = len(reference.groups) - 1
     level = np.stack([reference.centre[known[name]] if name in known else reference.group_centre[
-        groups.get(name, everyone)] for name in cells.machines]) if cells.machines else np.zeros((0, cells.columns))
-    cells.add(codes, axis.slot_of(time), signals(reference, plan, readings, level[codes]))
+        groups.get(name, everyone)] for name in rows.names]) if rows.names else np.zeros((0, cells.columns))
+    cells.add(cells.codes(rows.names)[rows.code], axis.slot_of(rows.time),
+              signals(reference, plan, rows.readings, level[rows.code]))
 
 
 def _inside(telemetry: pd.DataFrame, axis: WindowAxis, span: Span) -> pd.DataFrame:

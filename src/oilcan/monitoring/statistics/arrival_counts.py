@@ -33,7 +33,7 @@ class ArrivalCounts:
     --------
     >>> axis, day = WindowAxis.parse("day"), 86_400_000_000
     >>> counts = ArrivalCounts(axis)
-    >>> counts.take(["a", "a", "b"], np.array([0, day, 1]), np.array([5, day + 5, 2 * day]))
+    >>> counts.take(["a", "b"], np.array([0, 0, 1]), np.array([0, day, 1]), np.array([5, day + 5, 2 * day]))
     >>> counts.of(0).late
     1
     """
@@ -42,11 +42,13 @@ class ArrivalCounts:
         self._axis = axis
         self._windows: dict[int, _OfWindow] = {}
 
-    def take(self, machine_ids: Sequence[str], times: np.ndarray, received_at: np.ndarray) -> None:
+    def take(self, names: Sequence[str], code: np.ndarray, times: np.ndarray, received_at: np.ndarray) -> None:
         """Count some readings more.
 
         Parameters
         ----------
+        names, code
+            Machines, and the position of each reading's among them, shape (n,).
         times, received_at
             Exact times and microseconds UTC, shape (n,).
         """
@@ -62,7 +64,7 @@ class ArrivalCounts:
             if len(over):
                 each.doubtful.append(over)
             for at in np.flatnonzero(here & (gap > MICROSECONDS_PER_HOUR)).tolist():
-                name = machine_ids[at]
+                name = names[code[at]]
                 each.ahead[name] = max(each.ahead.get(name, 0), int(gap[at]))
 
     def settle(self) -> None:

@@ -16,13 +16,14 @@ from oilcan.core.bundle.bundle import Bundle
 from oilcan.ground.columns import MACHINE
 from oilcan.ground.errors import DataError
 from oilcan.io.stores import Store
-from oilcan.io.stores.values import Cursor, Entry
+from oilcan.io.stores.values import Cursor, Entry, Readings
 from oilcan.monitoring.fleet_counts import FleetCounts, clocks_ahead
+from oilcan.monitoring.reference.partition_passes import Rows, numbers
 from oilcan.monitoring.statistics.forecast_history import ForecastRows
 from oilcan.monitoring.watch_report import WatchReport
 from oilcan.monitoring.watching import FleetObservation, slots_before
 from oilcan.operations.monitor import Counted, Monitor, count_source, forecast_rows, judge, observed
-from oilcan.operations.watched_tables import StoreTables, readings_table
+from oilcan.operations.watched_tables import StoreTables, readings_table, watched_numbers
 
 LOOKED_AT: Final = 8                    # newest whole windows that a verdict rests on
 _AT_ONCE: Final = 25                    # machines
@@ -98,13 +99,8 @@ class LiveCounts:
         readings = [entry.readings for entry in entries if len(entry.readings)]
         if readings:
             received = np.repeat([entry.received_at for entry in entries], [len(entry.readings) for entry in entries])
-            values = np.concatenate([each.values for each in readings])
-            columns = self._store.layout.columns
-            table = readings_table(self.watch.bundle.contract, columns,
-                                   [name for each in readings for name in each.machine_ids],
-                                   np.concatenate([each.times for each in readings]), values)
             counts = self._counted.counts
-            counts.take(table, self._places, received, beyond=counts.front())
+            counts.take_rows(self._rows(readings), self._places, received, beyond=counts.front())
             counts.arrivals.settle()
         self.cursor = entries[-1].cursor
         self._forget()
@@ -138,6 +134,16 @@ class LiveCounts:
         if shadow is None or frame is None:
             return None
         return forecast_rows(shadow, [frame], source, until)
+
+    def _rows(self, readings: Sequence[Readings]) -> Rows:
+        """Readings of some entries together, with the numbers that are watched."""
+        contract, columns = self.watch.bundle.contract, self._store.layout.columns
+        ids = [name for each in readings for name in each.machine_ids]
+        times, values = (np.concatenate([getattr(each, name) for each in readings]) for name in ("times", "values"))
+        if contract.derived:
+            return Rows.of(ids, times, numbers(readings_table(contract, columns, ids, times, values), contract))
+        return Rows.of(ids, times, {name: np.ascontiguousarray(values[:, columns.index(name)])
+                                    for name in watched_numbers(contract)})
 
     def _describe(self, entries: Sequence[Entry]) -> bool:
         """Take in what entries say of machines; whether one of them was counted as something else."""
