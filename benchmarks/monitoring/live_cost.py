@@ -55,8 +55,10 @@ async def measure(args: argparse.Namespace, folder: Path) -> dict[str, float]:
     watched, began = service.watch.seconds, time.process_time()
     for body in bodies[1:]:
         await live.take_readings(body)
-    await asyncio.to_thread(service.watch.judge_now)
-    monitoring, total = service.watch.seconds - watched, time.process_time() - began
+    while service.watch.counted_upto < store.end().number:
+        await asyncio.sleep(0.1)
+    monitoring = service.watch.seconds - watched
+    total = time.process_time() - began
     service.close()
     rows = (len(bodies) - 1) * args.batch
     return {"rows": rows, "columns": len(live.columns), "intake_us_per_row": 1e6 * (total - monitoring) / rows,

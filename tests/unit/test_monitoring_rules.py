@@ -176,6 +176,8 @@ def test_a_wrong_monitoring_yaml_says_what_is_wrong(changes: dict[str, object], 
 
 
 def test_a_fleet_of_which_no_machine_is_known_is_not_enough_data() -> None:
-    strangers = telemetry(3, first=LATER).assign(machine_id=lambda table: "x" + table["machine_id"])
-    judged = watcher().window(observe(strangers), week(WEEKS + 1))
+    later = frames.MONDAY + pd.Timedelta(weeks=frames.WEEKS)
+    readings = frames.telemetry(3, first=later)
+    strangers = readings.assign(machine_id="x" + readings[MACHINE])
+    judged = frames.watcher().window(frames.observe(strangers), frames.week(frames.WEEKS + 1))
     assert any(gap.subject == "inputs" and "none of the 10 machines" in gap.reason for gap in judged.unknown)

@@ -98,23 +98,20 @@ class Cells:
         start = np.flatnonzero(np.diff(sorted_cells, prepend=-1))
         at = sorted_cells[start]
         self._flat("readings")[at] += np.diff(start, append=len(cell))
-        self._flat("aside")[at] += np.add.reduceat(readings.is_aside[order].astype(np.int64), start)
-        for column in range(self.columns):
-            self._add_column(column, readings.column(column, order), at, start, sorted_cells)
-
-    def _add_column(self, column: int, values: "_Column", at: np.ndarray, start: np.ndarray, cell: np.ndarray) -> None:
-        self._flat("missing")[at, column] += np.add.reduceat(values.is_missing.astype(np.int64), start)
-        self._flat("outside")[at, column] += np.add.reduceat(values.is_outside.astype(np.int64), start)
-        self._flat("raw_total")[at, column] += np.add.reduceat(values.raw_units, start)
-        self._flat("n")[at, column] += np.add.reduceat(values.is_judged.astype(np.int64), start)
-        self._flat("total")[at, column] += np.add.reduceat(values.units, start)
-        low, high = self._flat("low")[:, column], self._flat("high")[:, column]
-        low[at] = np.minimum(low[at], np.minimum.reduceat(values.raw_low, start))
-        high[at] = np.maximum(high[at], np.maximum.reduceat(values.raw_high, start))
-        judged = values.is_judged
+        self._flat("aside")[at] += np.add.reduceat(readings.is_aside[order], start, dtype=np.int64)
+        counted = readings.counted(order)
+        for name in ("missing", "outside", "n", "total", "raw_total"):
+            self._flat(name)[at] += np.add.reduceat(getattr(counted, name), start, axis=0, dtype=np.int64)
+        low, high = self._flat("low"), self._flat("high")
+        low[at] = np.minimum(low[at], np.minimum.reduceat(counted.low, start, axis=0))
+        high[at] = np.maximum(high[at], np.maximum.reduceat(counted.high, start, axis=0))
+        group = np.repeat(np.arange(len(start)), np.diff(start, append=len(cell)))
         bins = self.histogram.reshape(-1, self.columns, self.bins)
-        place, counts = np.unique(cell[judged] * self.bins + values.bin[judged], return_counts=True)
-        bins[place // self.bins, column, place % self.bins] += counts.astype(bins.dtype)
+        for column in range(self.columns):
+            judged = counted.n[:, column]
+            place = group[judged] * self.bins + counted.bin(column)[judged]
+            counts = np.bincount(place, minlength=len(start) * self.bins).reshape(len(start), self.bins)
+            bins[at, column] += counts.astype(bins.dtype)
 
     def fill(self, first_slot: int, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over arrays that were kept, by name; others stay empty."""
@@ -180,15 +177,22 @@ class Cells:
 
 
 @dataclass(frozen=True)
-class _Column:
-    is_missing: np.ndarray
-    is_outside: np.ndarray
-    is_judged: np.ndarray
-    raw_units: np.ndarray
-    raw_low: np.ndarray
-    raw_high: np.ndarray
-    units: np.ndarray
-    bin: np.ndarray
+class _Counted:
+    """Readings as whole numbers, shape (n, c) each; names are those of `Cells`."""
+
+    missing: np.ndarray
+    outside: np.ndarray
+    n: np.ndarray
+    total: np.ndarray
+    raw_total: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    deviation: np.ndarray
+    edges: np.ndarray
+
+    def bin(self, column: int) -> np.ndarray:
+        """The bin of each deviation of a column; of those that are not judged any."""
+        return np.searchsorted(self.edges[column], self.deviation[:, column], side="right")
 
 
 @dataclass(frozen=True)
@@ -219,16 +223,26 @@ class Signals:
     raw_scale: np.ndarray
     edges: np.ndarray
 
-    def column(self, at: int, order: np.ndarray) -> _Column:
-        """One column in an order of rows, as whole numbers."""
-        raw, deviation = self.raw[order, at], self.deviation[order, at]
+    def counted(self, order: np.ndarray) -> _Counted:
+        """All columns in an order of rows, as whole numbers."""
+        raw, deviation = self.raw[order], self.deviation[order]
         is_missing, is_judged = np.isnan(raw), ~np.isnan(deviation)
-        scaled = np.where(is_missing, 0.0, np.clip(raw / self.raw_scale[at], -RAW_FARTHEST, RAW_FARTHEST))
-        units = np.where(is_judged, np.clip(deviation, -FARTHEST, FARTHEST), 0.0)
-        return _Column(
-            is_missing, self.is_outside[order, at], is_judged,
-            np.round(scaled * UNIT).astype(np.int64),
-            np.where(is_missing, np.inf, raw).astype(np.float32), np.where(is_missing, -np.inf, raw).astype(np.float32),
-            np.round(units * UNIT).astype(np.int64),
-            np.searchsorted(self.edges[at], np.where(is_judged, deviation, 0.0), side="right"),
-        )  # fmt: skip
+        deviation[~is_judged] = 0.0
+        scaled = raw / self.raw_scale
+        scaled[is_missing] = 0.0
+        return _Counted(is_missing, self.is_outside[order], is_judged, _units(deviation, FARTHEST),
+                        _units(scaled, RAW_FARTHEST), _filled(raw, is_missing, np.inf),
+                        _filled(raw, is_missing, -np.inf), deviation, self.edges)
+
+
+def _units(values: np.ndarray, farthest: float) -> np.ndarray:
+    """Values within bounds, in whole `UNIT`ths."""
+    bounded = np.clip(values, -farthest, farthest)
+    bounded *= UNIT
+    return np.rint(bounded, out=bounded).astype(np.int64)
+
+
+def _filled(raw: np.ndarray, is_missing: np.ndarray, value: float) -> np.ndarray:
+    filled = raw.astype(np.float32)
+    filled[is_missing] = value
+    return filled

@@ -89,6 +89,12 @@ class LiveWatch:
         self.thread.end(wait_s)
 
     @property
+    def counted_upto(self) -> int:
+        """Number of the last entry of the log that is counted; 0 before the first."""
+        counts = self._counts
+        return counts.cursor.number if counts is not None and counts.cursor is not None else 0
+
+    @property
     def is_stale(self) -> bool:
         """Whether no round has ended for so long that what is published cannot be believed."""
         return time.monotonic() - self._latest > _STALE_S
