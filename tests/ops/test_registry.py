@@ -112,10 +112,10 @@ def test_what_was_compared_with_another_champion_is_refused(registry):
 def test_the_next_review_compares_with_what_is_in_service(registry, models):
     put(registry, "HEAD~1")
     assert any("models/champion.json names no bundle" in each
-               for each in model_status.standing(registry.path, "fleet").troubles)
+               for each in model_status.standing(registry.path, "fleet").notes)
     note = pin_champion(registry.path)
     assert note.bundle == bundle_of(models / "first") == bundle_of(registry.path / "models/champion")
-    assert model_status.standing(registry.path, "fleet").troubles == ()
+    assert model_status.standing(registry.path, "fleet").notes == ()
     registry.commit("the champion")
     make(registry, models / "third", champion=note.bundle)
     assert put(registry).version == "v1.1.0"

@@ -79,7 +79,8 @@ def run_status(args: argparse.Namespace) -> int:
               f"tag {found.tag}")
     lines = [f"  {each.service.name:<20} {each.service.url:<32} {(each.bundle or 'no answer')[:12]}"
              for each in found.services] or ["  no service is listed in services.yaml"]
-    print("\n".join([*lines, *(f"! {trouble}" for trouble in found.troubles)]))
+    print("\n".join([*lines, *(f"! {trouble}" for trouble in found.troubles),
+                     *(f"note: {note}" for note in found.notes)]))
     return int(bool(found.troubles))
 
 

@@ -25,8 +25,8 @@ def model_card(contract: Contract, verdict: Verdict, metrics: Mapping[str, Any],
     metrics, slices, model
         Contents of metrics/detail/evaluate.json, metrics/detail/slices.json and models/model.json.
     """
-    return markdown("model_card.md", contract=contract, verdict=verdict, owner=owner, facts=_facts(contract, model), words=_words,
-                    money=money, has_time=contract.time.kind != "none", figures=_figures(metrics),
+    return markdown("model_card.md", contract=contract, verdict=verdict, owner=owner, facts=_facts(contract, model),
+                    words=_words, money=money, has_time=contract.time.kind != "none", figures=_figures(metrics),
                     slices=_slice_rows(slices))
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 
 import httpx
 import pytest
@@ -94,6 +95,27 @@ def test_a_changed_bundle_is_refused_and_the_old_one_serves_on(client, bundles):
     answer = client.post("/v1/model/activate", json={"bundle": "second"})
     assert answer.status_code == 422
     assert "not the bundle that was packaged" in answer.json()["error"]["found"]
+    assert client.get("/v1/model").json()["model"] == digest(bundles, "first")
+
+
+def test_a_bundle_is_activated_by_its_digest_wherever_it_lies(start, bundles, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.copytree(bundles / "first", home / "first")
+    client = start(bundle=home / "first", bundle_source=bundles)
+    second = digest(bundles, "second")
+    for _ in range(2):                      # a roll-out that is repeated changes nothing
+        answer = client.post("/v1/model/activate", json={"digest": second, "revision": "demo_fleet#production#1"})
+        assert (answer.json()["model"], answer.json()["previous"]) == (second, digest(bundles, "first"))
+    assert answer.json()["review"]["decision"] == "promote"
+    assert digest(home, second) == second
+
+
+@pytest.mark.parametrize("body", [
+    {"digest": "0" * 64}, {"digest": "abc"}, {"digest": 7}, {"digest": None}, {"digest": "0" * 64, "bundle": "second"},
+    {"digest": "0" * 64, "revision": "--upload-pack=x"}, {"digest": "0" * 64, "source": "elsewhere"}])
+def test_a_digest_that_cannot_be_activated_is_refused(client, bundles, body):
+    assert client.post("/v1/model/activate", json=body).status_code == 422
     assert client.get("/v1/model").json()["model"] == digest(bundles, "first")
 
 

@@ -64,7 +64,7 @@ def open_incident(root: Path, incident: Incident, *, at: datetime, key: str | No
         at=moment(at), dataset=now.dataset, services=services or "none is listed in services.yaml",
         in_service=f"{now.version}, bundle {str(now.bundle)[:12]}, tag {now.tag}" if now.tag else "nothing",
         last=f"{log[-1].title}, {log[-1].hash[:12]}" if log else "the log is empty",
-        troubles=[*now.troubles, *model_status.faults(root)], steps=STEPS[incident.severity]), path)
+        troubles=[*now.troubles, *now.notes, *model_status.faults(root)], steps=STEPS[incident.severity]), path)
     detail = {"severity": incident.severity, "page": path.relative_to(root).as_posix()}
     audit_log.append(root, Act("incident", incident.by, incident.title, dataset=now.dataset, bundle=now.bundle,
                                detail=detail), at=at)

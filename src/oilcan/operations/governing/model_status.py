@@ -23,6 +23,8 @@ class RegistryStatus:
         What is in service by the registry; None before the first promotion.
     services
         What each service answers from.
+    notes
+        What is to be done before the next comparison; nothing is wrong.
     troubles
         Everything that does not agree, or was left half done.
     """
@@ -35,6 +37,7 @@ class RegistryStatus:
     why: str | None
     services: tuple[Serving, ...]
     troubles: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def standing(root: Path, dataset: str, key: str | None = None) -> RegistryStatus:
@@ -53,12 +56,12 @@ def standing(root: Path, dataset: str, key: str | None = None) -> RegistryStatus
         return RegistryStatus(dataset, None, None, None, None, None, services, tuple(troubles))
     bundle = now.fields.get("bundle", "")
     troubles += [f"service {lag}. Run `oilcan promote` again" for lag in laggards(services, bundle)]
-    pinned = _pinned(root)
+    notes, pinned = [], _pinned(root)
     if pinned != bundle and dataset == checked_out(root):
-        troubles.append(f"models/champion.json names {(pinned or 'no bundle')[:12]}, in service is {bundle[:12]}: the "
-                        f"next review would compare with the wrong model. Run `oilcan champion`")
+        notes.append(f"models/champion.json names {(pinned or 'no bundle')[:12]}, in service is {bundle[:12]}: the "
+                     f"next review would compare with the wrong model. Run `oilcan champion`")
     return RegistryStatus(dataset, now.name, stage_order.version_at(tags, now.commit), bundle, now.fields.get("by"),
-                    now.fields.get("why"), services, tuple(troubles))
+                          now.fields.get("why"), services, tuple(troubles), tuple(notes))
 
 
 def faults(root: Path) -> list[str]:
