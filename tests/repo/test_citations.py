@@ -98,7 +98,7 @@ def test_every_module_is_there():
     folders = "|".join(sorted({file.parent.name for file in (SRC / "oilcan").glob("*/__init__.py")}))
     name = rf"(?:\boilcan|`(?:{folders}))(?:\.[a-z_]\w*)+(?:\.[A-Z]\w*)?(?:\.\{{[\w, ]+\}})?"
     cited = [(place, one) for place, text in _cited(rf"(?<![\w./-]){name}") for one in _spelt_out(text.strip("`"))]
-    not_code = re.compile(r"oilcan\.(pth$|\w+\.(yaml|json|html)$|contract\.source\.|params\.seed)")  # files, YAML
+    not_code = re.compile(r"oilcan\.(pth$|key$|\w+\.(yaml|json|html)$|contract\.source\.|params\.seed)")  # files, YAML
     assert [(place, one) for place, one in cited if not not_code.match(one) and not _exists(one)] == []
 
 

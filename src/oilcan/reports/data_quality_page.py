@@ -19,8 +19,8 @@ _MAP_LEFT, _MAP_WIDTH = 120, 640    # of the heat map, px
 _WHOLE: Final = 0.02                # share of missing rows below which a slice counts as whole
 
 _DONE: Final = {
-    "outside_range": ("Readings outside the physical range", "set missing"),
-    "stuck": ("Readings of a stuck sensor", "set missing"),
+    "outside_range": ("Readings outside the physical range", "quarantined"),
+    "stuck": ("Readings of a stuck sensor", "quarantined"),
     "spike_kept": ("Single readings that jump away and back", "kept: only the next reading shows it"),
     "gap": ("Gaps longer than usual between rows", "nothing is made up; see the map below"),
     "sensor_silent_on_a_machine": ("Machine and sensor without one reading", "stays missing"),
@@ -51,7 +51,7 @@ def render(verdict: Verdict, contract: Contract) -> str:
             (number(metrics["sensors"]), "sensors"), (number(metrics["failures"]), "failures"),
             (percent(metrics["refused_share"]), "of rows refused"),
             (percent(metrics["missing_share"]), "of readings missing"),
-            (percent(metrics["quarantined_share"]), "of readings set missing"),
+            (percent(metrics["quarantined_share"]), "of readings quarantined"),
             (percent(metrics["gap_share"]), "of expected rows absent"),
         ],
         tables=[_table(name, counts) for name, counts in sorted(verdict.tables.items())],
