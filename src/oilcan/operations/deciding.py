@@ -48,8 +48,10 @@ def write_down(store: Store, decision: Decision, report: WatchReport | None, *, 
 
 
 def detail_of(report: WatchReport | None) -> dict[str, Any]:
-    """What a decision rests on: alerts, verdict, window; nothing where nothing could be read."""
+    """What a decision rests on: alerts, verdict, window, loss and age; nothing where nothing could be read."""
     if report is None:
         return {}
+    signals = signals_of(report, None)
     return {"alerts": [alert.key for alert in report.standing], "state": report.state, "verdict": report.verdict,
-            "window": report.axis.name(report.windows[-1].window), "plan": report.reference.plan_hash[:12]}
+            "window": report.axis.name(report.windows[-1].window), "plan": report.reference.plan_hash[:12],
+            "loss_eur": signals.loss_per_machine_month_eur, "age_days": signals.age_days}

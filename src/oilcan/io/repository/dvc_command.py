@@ -86,6 +86,20 @@ def add(root: Path, path: str) -> None:
         raise OilcanError(f"{path}: DVC does not accept it:\n{printed(done)}\nFix that, then try again.")
 
 
+def dvc(root: Path, *arguments: str) -> str:
+    """What a DVC command prints.
+
+    Raises
+    ------
+    OilcanError
+        If DVC refuses.
+    """
+    done = call_dvc(root, *arguments)
+    if done.returncode:
+        raise OilcanError(f"dvc {' '.join(arguments)}: failed:\n{printed(done)}\nFix that, then start it again.")
+    return done.stdout
+
+
 def _reasons(root: Path) -> dict[str, tuple[str, ...]]:
     status = call_dvc(root, "status", "--json")
     try:

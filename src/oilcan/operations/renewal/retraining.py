@@ -1,0 +1,228 @@
+"""A new model in a git worktree of its own: data extended, pipeline run, champion and challenger compared.
+
+The checkout of the user and the service are never touched. The steps are written down as they are done; a run that was
+killed goes on after the last of them when the command is started again. What comes out is a branch to be reviewed.
+"""
+
+import datetime
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from oilcan.contract import Contract
+from oilcan.ground.errors import ContractError, OilcanError
+from oilcan.io.bundle.verdict_file import GateVerdict, path_of
+from oilcan.io.repository.dvc_command import dvc
+from oilcan.io.repository.git_plumbing import commit_of, git, resolve
+from oilcan.io.repository.one_at_a_time import one_at_a_time
+from oilcan.io.stage import files
+from oilcan.io.stores import Store
+from oilcan.operations.governing.audit_log import Act, append
+from oilcan.operations.renewal.collecting import Schedule, audited, collect
+
+FOLDER: Final = Path(".oilcan/retrain")
+_MESSAGE_END: Final = "Made by `oilcan retrain`; nothing is in service until somebody promotes it."
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """One retraining: its name says of what, when and why.
+
+    Attributes
+    ----------
+    base
+        Commit that it starts from.
+    started
+        Microseconds UTC: which rows are collected does not depend on when a killed run is started again.
+    reasons
+        Why it was asked for.
+    """
+
+    name: str
+    base: str
+    dataset: str
+    started: int
+    by: str
+    reasons: tuple[str, ...]
+
+    @property
+    def branch(self) -> str:
+        """Name of the branch with the result."""
+        return f"retrain/{self.name}"
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """What came out: the branch, the gate's decision and its reasons."""
+
+    branch: str
+    commit: str
+    decision: str
+    reasons: tuple[str, ...]
+
+
+def name_of(dataset: str, now: int, why: str) -> str:
+    """Name of a retraining.
+
+    Examples
+    --------
+    >>> name_of("demo_fleet", 1_772_323_200_000_000, "drift")
+    'demo_fleet-2026-03-01-drift'
+    """
+    return f"{dataset}-{_moment(now):%Y-%m-%d}-{why}"
+
+
+def unfinished(root: Path, dataset: str) -> Retraining | None:
+    """The retraining that was begun and not ended; None if there is none."""
+    for note in sorted((root / FOLDER).glob("*.json")):
+        begun = files.read_json(note)["retraining"]
+        if begun["dataset"] == dataset:
+            return Retraining(**begun | {"reasons": tuple(begun["reasons"])})
+    return None
+
+
+def retrain(root: Path, retraining: Retraining, contract: Contract, store: Store | None, *,
+            say: Callable[[str], None]) -> Retrained:
+    """Do what is left of a retraining.
+
+    Parameters
+    ----------
+    store
+        Of the service, whose rows extend the data; None takes the data as they are committed.
+    say
+        Hears the name of each step before it is done.
+
+    Raises
+    ------
+    ContractError
+        If the split does not roll forward with the data.
+    OilcanError
+        If git, DVC or a stage refuses, or another retraining is at work; start it again when that is fixed.
+    """
+    _check_split(contract)
+    with one_at_a_time(root, "retrain"):
+        run = _Run(root, retraining, store, contract)
+        for name, step in run.steps().items():
+            if name not in run.done:
+                say(name)
+                run.note(name, step() or {})
+        return run.result()
+
+
+class _Run:
+    """The steps of one retraining, and the note of those that are done."""
+
+    def __init__(self, root: Path, retraining: Retraining, store: Store | None, contract: Contract) -> None:
+        self._root, self._of, self._store, self._contract = root, retraining, store, contract
+        self._tree = root / FOLDER / retraining.name
+        self._note = self._tree.with_suffix(".json")
+        self.done: dict[str, Any] = files.read_json(self._note)["done"] if self._note.exists() else {}
+        if not self._note.exists():
+            self._write_note()
+
+    def steps(self) -> Mapping[str, Callable[[], dict[str, Any] | None]]:
+        """Name of each step, in order; each may be done twice."""
+        return {"make a worktree": self._make_worktree, "fetch the data": self._fetch, "extend the data": self._extend,
+                "run the pipeline": self._run_pipeline, "commit the result": self._commit,
+                "record it in the audit log": self._record, "remove the worktree": self._remove}
+
+    def note(self, step: str, facts: dict[str, Any]) -> None:
+        """Write down that a step is done."""
+        self.done[step] = facts
+        if step == "remove the worktree":
+            self._note.unlink(missing_ok=True)      # nothing is left to go on with
+        else:
+            self._write_note()
+
+    def result(self) -> Retrained:
+        """What came out."""
+        facts = self.done["commit the result"]
+        return Retrained(self._of.branch, facts["commit"], facts["decision"], tuple(facts["reasons"]))
+
+    def _write_note(self) -> None:
+        files.write_json({"retraining": self._of.__dict__ | {"reasons": list(self._of.reasons)}, "done": self.done},
+                         self._note)
+
+    def _make_worktree(self) -> None:
+        git(self._root, "worktree", "prune")
+        if self._tree.exists():                     # half made by a killed run
+            shutil.rmtree(self._tree)
+            git(self._root, "worktree", "prune")
+        git(self._root, "worktree", "add", "--quiet", "--detach", str(self._tree), self._of.base)
+        local = self._root / ".dvc/config.local"
+        if local.is_file():                         # remotes and their credentials
+            shutil.copy(local, self._tree / ".dvc/config.local")
+        cache = dvc(self._root, "cache", "dir").strip()
+        dvc(self._tree, "cache", "dir", "--local", cache)
+
+    def _fetch(self) -> None:
+        dvc(self._tree, "checkout", "--allow-missing", "--quiet")
+
+    def _extend(self) -> None:
+        if self._store is None:
+            return
+        schedule = Schedule(self._of.started, running=True)
+        collect(self._tree, self._contract, self._store, schedule, write=True,
+                record=audited(self._root, self._of.dataset, by=self._of.by, now=self._of.started))
+        git(self._tree, "add", "--all", "data/live")
+        if git(self._tree, "status", "--porcelain", "data/live"):
+            self._git_commit(f"Data of {self._of.dataset} until {_moment(self._of.started):%Y-%m-%d}")
+
+    def _run_pipeline(self) -> None:
+        dvc(self._tree, "exp", "run", "--force", "--name", self._of.name)  # finished stages come from the run cache
+
+    def _commit(self) -> dict[str, Any]:
+        verdict = GateVerdict.model_validate_json(path_of(self._tree / "models/bundle").read_text(encoding="utf-8"))
+        git(self._tree, "add", "--all")
+        if git(self._tree, "status", "--porcelain"):
+            lines = [f"Retrained {self._of.dataset}: {verdict.decision}", "", *(f"- {why}" for why in self._of.reasons),
+                     "", *(f"- {reason}" for reason in verdict.reasons), "", _MESSAGE_END]
+            self._git_commit("\n".join(lines))
+        commit = commit_of(self._tree, "HEAD")
+        git(self._root, "branch", "--force", self._of.branch, commit)
+        return {"commit": commit, "decision": verdict.decision, "reasons": list(verdict.reasons),
+                "bundle": verdict.bundle}
+
+    def _record(self) -> None:
+        facts = self.done["commit the result"]
+        append(self._root, Act("retrain", self._of.by, "; ".join(self._of.reasons), key=self._of.name,
+                               dataset=self._of.dataset, commit=facts["commit"], bundle=facts["bundle"],
+                               detail={"decision": facts["decision"], "reasons": facts["reasons"]}),
+               at=_moment(self._of.started))
+
+    def _remove(self) -> None:
+        if self._tree.exists():
+            git(self._root, "worktree", "remove", "--force", str(self._tree))
+        git(self._root, "worktree", "prune")
+
+    def _git_commit(self, message: str) -> None:
+        git(self._tree, "commit", "--quiet", "--no-verify", "--file", "-", text=message)
+
+
+def plan(root: Path, dataset: str, *, now: int, why: str, by: str, reasons: tuple[str, ...]) -> Retraining:
+    """The retraining that would be begun now from the commit that is checked out.
+
+    Raises
+    ------
+    OilcanError
+        If its branch exists: it was done today for this reason.
+    """
+    made = Retraining(name_of(dataset, now, why), commit_of(root, "HEAD"), dataset, now, by, reasons)
+    if resolve(root, f"refs/heads/{made.branch}") is not None:
+        raise OilcanError(f"{made.branch}: this branch exists already. Review it, or delete it and start again.")
+    return made
+
+
+def _check_split(contract: Contract) -> None:
+    """The parts must move with the data: shares do, dates stay where they are."""
+    fixed = [name for name in ("validation", "test", "until") if isinstance(getattr(contract.split, name), str)]
+    if contract.split.by != "time" or fixed:
+        found = ", ".join(f"split.{name} is a date" for name in fixed) or f"split.by is {contract.split.by!r}"
+        raise ContractError(f"datasets/{contract.name}.yaml: the split does not roll forward with the data ({found}; "
+                            f"wanted `by: time` with shares). Change it, so that the newest rows are judged.")
+
+
+def _moment(microseconds: int) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(microseconds / 1e6, tz=datetime.UTC)

@@ -1,0 +1,172 @@
+"""`oilcan retrain` on a ten-machine fleet: killed after each step, the checkout untouched, a branch to be reviewed."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from tests.service_intake import Intake, fleet_between
+from tests.stages.running import ROOT
+
+from oilcan.core.simulate import draw_fleet
+from oilcan.ground.errors import ContractError
+from oilcan.io.stores import open_store
+from oilcan.io.stores.tables.decision_table import NewDecision
+from oilcan.operations.governing import audit_log
+from oilcan.operations.renewal import asked_retraining, retraining
+from oilcan.operations.renewal.repository_contract import chosen_contract
+
+NOW = time.time_ns() // 1000
+DAY = 86_400_000_000
+STEPS = 7
+WHO = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@localhost", "GIT_COMMITTER_NAME": "t",
+       "GIT_COMMITTER_EMAIL": "t@localhost"}
+TEN = {"simulate": {"machines": 10, "days": 150}}
+QUICK = {"compute": {"jobs": 2}, "featurize": {"families": ["level", "trailing", "events", "static"], "regimes": False},
+         "train": {"model": "random_forest", "random_forest": {"trees": 8}, "max_rows": 4000, "min_rows": 100,
+                   "life_boosting": {"iterations": 8, "bags": 1}, "outlook": {"horizons": [1.0], "iterations": 5}},
+         "explain": {"rows": 60, "repeats": 1}, "review": {"bootstrap": 20}}
+
+
+@pytest.fixture
+def plant(bare_checkout):
+    """A repository in which nothing has run, with a service that has taken in the next twenty days."""
+    bare_checkout.set_params(**TEN, **QUICK)
+    bare_checkout.run("dvc", "repro", "-q", "data/dvc.yaml:simulate")
+    bare_checkout.commit("ten machines")
+    store = open_store(f"sqlite:///{bare_checkout.path / '.oilcan/service.db'}")
+    fleet = draw_fleet(machines=10, days=170, seed=20260101, start="2024-01-01", horizon_h=72, lead_time_h=12)
+    rows = fleet_between(fleet, "2024-05-30", "2024-06-20")
+    intake = Intake(store, chosen_contract(bare_checkout.path, None))
+    intake.readings(rows("telemetry"), NOW)
+    for name in ("errors", "maintenance"):
+        intake.records(name, rows(name), NOW)
+    intake.records("failures", rows("failures"), NOW, component="mode")
+    store.close()
+    return bare_checkout
+
+
+def retrain(plant, *words, check=True):
+    return plant.run("oilcan", "retrain", "--store", f"sqlite:///{plant.path / '.oilcan/service.db'}", *words,
+                     check=check)
+
+
+KILLED = """
+import os, signal, sys
+from oilcan import cli
+from oilcan.operations.renewal import retraining
+after, note = int(sys.argv[1]), retraining._Run.note
+def killed(self, step, facts):
+    if len(self.done) == after:                         # the work of the step is done and not written down
+        os.kill(os.getpid(), signal.SIGKILL)
+    note(self, step, facts)
+retraining._Run.note = killed
+cli.main(sys.argv[2:])
+"""
+
+
+@pytest.mark.slow
+def test_killed_after_each_step_it_goes_on_and_leaves_a_branch(plant):
+    before = plant.run("git", "status", "--porcelain").stdout, plant.run("git", "rev-parse", "HEAD").stdout
+    dry = retrain(plant, "--because", "a test").stdout
+    assert "would retrain: demo_fleet-" in dry
+    assert not (plant.path / ".oilcan/retrain").exists()
+    store = f"sqlite:///{plant.path / '.oilcan/service.db'}"
+    words = ["retrain", "--store", store, "--because", "a test", "--yes"]
+    for after in range(STEPS):
+        done = subprocess.run([sys.executable, "-c", KILLED, str(after), *words], cwd=plant.path, check=False,
+                              env=plant.environment(), capture_output=True, text=True)
+        assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+    ended = retrain(plant, "--because", "a test", "--yes").stdout
+    branch = plant.run("git", "for-each-ref", "--format=%(refname:short)", "refs/heads/retrain").stdout.split()
+    assert len(branch) == 1
+    assert branch[0] in ended
+    changed = plant.run("git", "diff", "--name-only", "HEAD", branch[0]).stdout.split()
+    assert {"dvc.lock", "data/live/demo_fleet/2024-06.dvc", "models/bundle.verdict.json"} <= set(changed)
+    assert plant.run("git", "show", f"{branch[0]}:models/bundle.verdict.json").stdout.count('"decision"') == 1
+    assert [entry.kind for entry in audit_log.entries(plant.path)].count("retrain") == 1
+    assert (plant.run("git", "status", "--porcelain").stdout, plant.run("git", "rev-parse", "HEAD").stdout) == before
+    assert len(plant.run("git", "worktree", "list").stdout.splitlines()) == 1
+    again = retrain(plant, "--because", "a test", "--yes", check=False)
+    assert "this branch exists already" in again.stderr
+
+
+@pytest.fixture
+def store(tmp_path):
+    with contextlib.closing(open_store(f"sqlite:///{tmp_path / 'decided.db'}")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A repository with contracts and rules, and nothing that could run."""
+    folder = tmp_path / "repo"
+    (folder / "datasets").mkdir(parents=True)
+    for name in ("datasets/demo_fleet.yaml", "params.yaml", "retrain.yaml"):
+        (folder / name).write_bytes((ROOT / name).read_bytes())
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "first"]):
+        subprocess.run(["git", *words], cwd=folder, check=True, env=os.environ | WHO)
+    return folder
+
+
+def asked(root, store, *, because=None, act=False):
+    contract = chosen_contract(root, None)
+    return asked_retraining.answer(root, contract, store, because=because, by="t", now=NOW, act=act,
+                                   say=lambda _: None)
+
+
+def decided(store, days_ago, window, alerts):
+    detail = {"window": window, "age_days": 20.0, "loss_eur": None} | ({} if alerts is None else {"alerts": alerts})
+    store.decisions.add(NewDecision("t", "nothing", ("told",), detail=detail), NOW - round(days_ago * DAY))
+
+
+def test_the_recorded_decisions_are_what_the_policies_read(root, store):
+    for at, alerts in ((15, []), (8, ["drift vibration"]), (1, ["drift vibration", "cost"])):
+        decided(store, at, f"week {at}", alerts)
+    decided(store, 0.5, "week 1", ["drift vibration"])          # the same window, asked again: it counts once
+    dry = asked(root, store)
+    assert dry.lines[0].startswith("would retrain: demo_fleet-")
+    assert dry.lines[0].endswith("-drift")
+    assert dry.lines[1] == "  drift: 2 of the last 3 windows had an open alert, week 1 included (wanted 2)"
+    assert not (root / ".oilcan").exists()
+
+
+def test_no_fresh_decision_cannot_be_told(root, store):
+    assert asked(root, store).cannot_tell
+    decided(store, 2, "week 2", None)
+    told = asked(root, store, act=True)
+    assert told.cannot_tell
+    assert told.lines[0] == "cannot tell: nothing is retrained"
+
+
+def test_a_log_that_was_changed_cannot_be_told(root, store):
+    decided(store, 1, "week 1", ["drift"])
+    decided(store, 8, "week 8", ["drift"])
+    audit_log.append(root, audit_log.Act("incident", "t", "something"), at=retraining._moment(NOW))
+    forged = subprocess.run(["git", "show", "audit:audit/log.jsonl"], cwd=root, check=True, capture_output=True,
+                            text=True).stdout.replace("something", "nothing")
+    blob = subprocess.run(["git", "hash-object", "-w", "--stdin"], cwd=root, check=True, capture_output=True, text=True,
+                          input=forged).stdout.strip()
+    tree = _tree(root, f"100644 blob {blob}\tlog.jsonl\n")
+    commit = subprocess.run(["git", "commit-tree", _tree(root, f"040000 tree {tree}\taudit\n"), "-m", "forged"],
+                            cwd=root, check=True, capture_output=True, text=True,
+                            env=os.environ | WHO).stdout.strip()
+    subprocess.run(["git", "update-ref", "refs/heads/audit", commit], cwd=root, check=True)
+    assert asked(root, store, act=True).cannot_tell
+
+
+def _tree(root, lines):
+    return subprocess.run(["git", "mktree"], cwd=root, check=True, capture_output=True, text=True,
+                          input=lines).stdout.strip()
+
+
+def test_a_split_by_dates_does_not_roll_forward(root, store):
+    contract = root / "datasets/demo_fleet.yaml"
+    contract.write_text(contract.read_text().replace("test: 0.2", "test: '2024-10-01'"))
+    with pytest.raises(ContractError, match=r"does not roll forward with the data \(split\.test is a date"):
+        asked(root, store, because="a test", act=True)
+    assert np.size(list((root / ".oilcan").glob("*"))) == 0
