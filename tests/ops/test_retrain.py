@@ -29,7 +29,7 @@ TEN = {"simulate": {"machines": 10, "days": 150}}
 QUICK = {"compute": {"jobs": 2}, "featurize": {"families": ["level", "trailing", "events", "static"], "regimes": False},
          "train": {"model": "random_forest", "random_forest": {"trees": 8}, "max_rows": 4000, "min_rows": 100,
                    "life_boosting": {"iterations": 8, "bags": 1}, "outlook": {"horizons": [1.0], "iterations": 5}},
-         "explain": {"rows": 60, "repeats": 1}, "review": {"bootstrap": 20}}
+         "explain": {"rows": 100, "repeats": 2}, "review": {"bootstrap": 20}}
 
 
 @pytest.fixture
