@@ -45,7 +45,7 @@ def plant(bare_checkout):
     intake.readings(rows("telemetry"), NOW)
     for name in ("errors", "maintenance"):
         intake.records(name, rows(name), NOW)
-    intake.records("failures", rows("failures"), NOW, component="mode")
+    intake.records("failures", rows("failures"), NOW, mode="component")
     store.close()
     return bare_checkout
 
