@@ -1,12 +1,18 @@
 """Alerts open, stay, close and are silent; what they mean; what is decided."""
 
+from dataclasses import replace
+
+import pandas as pd
 import pytest
 from tests import monitoring_frames as frames
 
+from oilcan.ground.columns import TIME
+from oilcan.monitoring.alerts.alarm_share import AlarmReasons
 from oilcan.monitoring.alerts.alert_book import AlertBook
 from oilcan.monitoring.alerts.decision import Action, OpenAlert, Signals, decide
 from oilcan.monitoring.alerts.diagnosis import diagnose, scope_of
 from oilcan.monitoring.alerts.window_findings import Finding, Severity, Unknown
+from oilcan.monitoring.watch_report import report_on
 
 KINDS = {name: {"model": "A" if name < "c" else "B", "site": "coast"} for name in "abcdef"}
 
@@ -116,3 +122,20 @@ def test_the_decision_has_reasons_and_fails_closed(given: Signals, action: Actio
     decision = decide(given, frames.rules().decision)
     assert decision.action == action
     assert decision.reasons
+
+
+def test_an_input_alert_says_how_much_of_the_alarms_is_due_to_its_sensor() -> None:
+    readings = frames.telemetry(6, seed=9)
+    readings.loc[readings[TIME] >= frames.MONDAY + pd.Timedelta(weeks=4), "heat"] += 6.0
+    window = frames.week(4)
+    since = frames.watcher().axis.start(window)
+    seen = replace(frames.observe(readings), alarms=(
+        AlarmReasons(since - 1, {"flow": 1.0}), AlarmReasons(since, {"heat": 0.6, "flow": 0.4}),
+        AlarmReasons(since + 1, {"heat": 0.2})))
+    judge, book = frames.watcher(), AlertBook(frames.rules().alerts)
+    verdict = judge.window(seen, window)
+    book.enter(window, verdict.findings, verdict.unknown)
+    report = report_on([verdict], book, judge.reference, seen, judge.contract, judge.axis)
+    of_heat = next(each for each in report.open if each.alert.finding.subject == "heat")
+    assert of_heat.diagnosis.share_of_alarms == pytest.approx(0.4)
+    assert "40% of the weight among the reasons" in of_heat.diagnosis.sentence

@@ -1,7 +1,7 @@
 """What a page, a metrics file and a decision need of some watched windows: plain values with their sentences."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -10,6 +10,7 @@ from oilcan.contract import Contract
 from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import TIME
+from oilcan.monitoring.alerts.alarm_share import share_due
 from oilcan.monitoring.alerts.alert_book import Alert, AlertBook
 from oilcan.monitoring.alerts.decision import OpenAlert
 from oilcan.monitoring.alerts.diagnosis import Diagnosis, diagnose
@@ -92,7 +93,11 @@ def report_on(watched: Sequence[WindowVerdict], book: AlertBook, reference: Watc
               contract: Contract, axis: WindowAxis) -> WatchReport:
     """The report of windows that were judged in order."""
     def explained(alert: Alert) -> Explained:
-        return Explained(alert, diagnose(alert, axis.name(alert.opened), reference, seen.kinds, book.open))
+        diagnosis = diagnose(alert, axis.name(alert.opened), reference, seen.kinds, book.open)
+        if alert.finding.subject not in reference.names:
+            return Explained(alert, diagnosis)
+        share = share_due(alert.finding.subject, axis.start(alert.opened), seen.alarms)
+        return Explained(alert, replace(diagnosis, share_of_alarms=share))
 
     outcomes: dict[str, Any] = {}
     if seen.forecasts is not None:

@@ -14,6 +14,7 @@ from oilcan.core.bundle.drift_reference import DriftReference
 from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import MACHINE, TIME
+from oilcan.monitoring.alerts.alarm_share import AlarmReasons
 from oilcan.monitoring.alerts.alert_book import AlertBook
 from oilcan.monitoring.alerts.window_findings import Finding, Unknown
 from oilcan.monitoring.limits.drawn_limits import Limits, draw_limits
@@ -68,6 +69,8 @@ class FleetObservation:
         Window -> how its readings arrived.
     shadow
         Forecasts of a challenger; None where there is none.
+    alarms
+        Alarms of the crew with their reasons, where they are known.
     """
 
     cells: Cells
@@ -76,6 +79,7 @@ class FleetObservation:
     forecasts: ForecastRows | None = None
     arrivals: Mapping[int, Arrivals] = field(default_factory=dict)
     shadow: ForecastRows | None = None
+    alarms: Sequence[AlarmReasons] = ()
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,10 @@ from oilcan.ground.time_units import UNITS_PER_TICK
 from oilcan.io.batches.score_tables import ScoreTables
 from oilcan.io.stores import Store, open_store
 from oilcan.io.stores.values import layout_of
+from oilcan.monitoring.alerts.alarm_share import AlarmReasons
 from oilcan.scoring import history
 
+_MOST_ALARMS = 5_000
 _KIND = {"errors": CODE, "maintenance": COMPONENT, "failures": MODE}
 
 
@@ -53,6 +55,10 @@ class Source(Protocol):
         """Machine -> exact time of its last reading."""
         ...
 
+    def alarms(self) -> list[AlarmReasons]:
+        """Alarms of the crew with their reasons; empty where none are kept."""
+        ...
+
 
 class CanonicalTables:
     """A folder laid out as data/canonical is."""
@@ -81,6 +87,11 @@ class CanonicalTables:
         """Machine -> exact time of its last reading."""
         last = self._tables.last_times()
         return dict(zip(last[MACHINE].astype(str), exact(last[TIME]).tolist(), strict=True))
+
+    def alarms(self) -> list[AlarmReasons]:
+        """Canonical tables keep no reasons."""
+        return []
+
 
 
 class StoreTables:
@@ -142,6 +153,17 @@ class StoreTables:
     def ends(self) -> dict[str, int]:
         """Machine -> exact time of its last reading."""
         return {each.machine_id: each.newest for each in self._known if each.newest is not None}
+
+    def alarms(self) -> list[AlarmReasons]:
+        """The newest alarms with the sensors that they were explained by."""
+        found = []
+        for alarm in self._store.alarms(limit=_MOST_ALARMS):
+            shares: dict[str, float] = {}
+            for reason in alarm.reasons:
+                if reason.get("sensor"):
+                    shares[reason["sensor"]] = shares.get(reason["sensor"], 0.0) + reason["share"]
+            found.append(AlarmReasons(alarm.time, shares))
+        return found
 
     def close(self) -> None:
         """Close the store."""

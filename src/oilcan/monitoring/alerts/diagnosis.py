@@ -27,7 +27,7 @@ class Diagnosis:
     scope
         `one machine`, `some machines`, `all machines of model P900`, `the fleet`.
     share_of_alarms
-        Share of the alarms that would not be there without it; None where it was not computed.
+        Weight of the sensor among the reasons of the alarms since the change; None where no alarm gives reasons.
     """
 
     what: str
@@ -40,7 +40,7 @@ class Diagnosis:
     @property
     def sentence(self) -> str:
         """All of it in a few sentences."""
-        due = (f" {self.share_of_alarms:.0%} of the alarms of the window are due to it."
+        due = (f" It has {self.share_of_alarms:.0%} of the weight among the reasons of the alarms since then."
                if self.share_of_alarms is not None else "")
         return f"{self.what} since {self.since}, on {self.scope}.{due} Most likely: {self.cause}. {self.action}"
 
