@@ -15,7 +15,8 @@ from pathlib import Path
 import parts
 from servers import ROOT
 
-PARTS = {"latency": parts.latency, "rivals": parts.rivals, "ingest": parts.ingest, "online": parts.online,
+PARTS = {"latency": parts.latency, "rivals": parts.rivals, "ingest": parts.ingest, "health": parts.health,
+         "online": parts.online,
          "start": parts.start, "soak": parts.soak}
 
 

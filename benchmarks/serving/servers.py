@@ -90,7 +90,7 @@ class Server:
 def ours(folder: Path, bundle: Path, **settings: str) -> Iterator[Server]:
     """Our service on a bundle, with a store in the folder."""
     named = {"bundle": str(bundle), "store": f"sqlite:///{folder / 'service.db'}", "port": "{port}", "rate_per_s": "0",
-             "clock": "data"} | settings
+             "clock": "data", "accept_rejected": "true"} | settings
     server = Server([sys.executable, str(HERE / "ours.py")], "/readyz", folder / "ours.log",
                     **{f"OILCAN_{name.upper()}": value for name, value in named.items()})
     try:
