@@ -22,7 +22,8 @@ from pathlib import Path
 import numpy as np
 
 from oilcan.io.stores import Store, open_store
-from oilcan.io.stores.values import Layout, Readings
+from oilcan.io.stores.column_layout import Layout
+from oilcan.io.stores.values import Readings
 
 SIZES = (500, 2_000, 5_000)
 WIDTHS = (8, 30)

@@ -7,14 +7,9 @@ import pandas as pd
 
 from oilcan.contract import Contract
 from oilcan.io.stores import Store
-from oilcan.io.stores.values import (
-    RECORD_TABLES,
-    Readings,
-    ReadingsBatch,
-    RecordsBatch,
-    layout_of,
-    stored_columns,
-)
+from oilcan.io.stores.column_layout import layout_of, stored_columns
+from oilcan.io.stores.log_entries import ReadingsBatch, RecordsBatch
+from oilcan.io.stores.values import RECORD_TABLES, Readings
 from oilcan.serving.bodies.instants_json import Moments
 from oilcan.serving.bodies.machine_body import MachineReader
 from oilcan.serving.bodies.record_body import RecordReader

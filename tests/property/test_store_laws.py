@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oilcan.io.stores import open_store
-from oilcan.io.stores.values import Cursor, Layout, Readings
+from oilcan.io.stores.column_layout import Layout
+from oilcan.io.stores.log_entries import Cursor
+from oilcan.io.stores.values import Readings
 
 PLAIN = Layout("press_line", 1, "cycle", ("load",), ("%",), period=2)
 rows = st.tuples(st.sampled_from("abc"), st.one_of(st.integers(-5, 40), st.integers(-(2**63), 2**63 - 1)),

@@ -6,7 +6,7 @@ import pytest
 
 from oilcan.ground.errors import StoreUnavailable
 from oilcan.io.stores import open_store
-from oilcan.io.stores.values import Cursor
+from oilcan.io.stores.log_entries import Cursor
 from oilcan.serving.live.snapshot_saving import Saver
 from oilcan.serving.live.write_pipeline import Busy
 

@@ -8,9 +8,11 @@ import pytest
 
 from oilcan.ground.errors import DataError, StoreError
 from oilcan.io.stores import Store, open_store
+from oilcan.io.stores.column_layout import Layout
+from oilcan.io.stores.log_entries import Cursor
 from oilcan.io.stores.tables.alarm_table import ClosedAlarm, NewAlarm, RepeatedAlarm
 from oilcan.io.stores.tables.forecast_table import Forecasts
-from oilcan.io.stores.values import Cursor, Layout, Machine, Readings, Record, Refused
+from oilcan.io.stores.values import Machine, Readings, Record, Refused
 
 NOW = 1_800_000_000_000_000
 PLAIN = Layout("press_line", 2, "instant", ("voltage", "vibration"), ("V", "mm/s"))

@@ -14,7 +14,8 @@ import pytest
 
 from oilcan.ground.errors import StoreUnavailable
 from oilcan.io.stores import open_store
-from oilcan.io.stores.values import Layout, Readings
+from oilcan.io.stores.column_layout import Layout
+from oilcan.io.stores.values import Readings
 
 NOW = 1_800_000_000_000_000
 PLAIN = Layout("press_line", 2, "instant", ("voltage",), ("V",))

@@ -13,8 +13,10 @@ import pytest
 
 from oilcan.ground.errors import StoreError, StoreUnavailable
 from oilcan.io.stores import open_store
+from oilcan.io.stores.column_layout import Layout
 from oilcan.io.stores.databases.migrations import MIGRATIONS
-from oilcan.io.stores.values import Cursor, Layout, StoredRecord
+from oilcan.io.stores.log_entries import Cursor
+from oilcan.io.stores.values import StoredRecord
 
 NOW = 1_800_000_000_000_000
 GOLDEN = Path(__file__).parents[1] / "golden/store_v1.sqlite.gz"    # written by the first version of the tables

@@ -9,7 +9,9 @@ import pytest
 
 from oilcan.ground.errors import StoreReplaced, StoreUnavailable
 from oilcan.io.stores import open_store
-from oilcan.io.stores.values import Admission, Cursor, Layout, Readings, ReadingsBatch, Record
+from oilcan.io.stores.column_layout import Layout
+from oilcan.io.stores.log_entries import Admission, Cursor, ReadingsBatch
+from oilcan.io.stores.values import Readings, Record
 
 NOW = 1_800_000_000_000_000
 PLAIN = Layout("press_line", 2, "instant", ("voltage",), ("V",))

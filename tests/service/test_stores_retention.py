@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from oilcan.io.stores import open_store
+from oilcan.io.stores.column_layout import Layout
+from oilcan.io.stores.log_entries import Cursor
 from oilcan.io.stores.tables.alarm_table import ClosedAlarm, NewAlarm
 from oilcan.io.stores.tables.forecast_table import Forecasts
-from oilcan.io.stores.values import Cursor, Layout, Readings, Record
+from oilcan.io.stores.values import Readings, Record
 
 DAY = 86_400_000_000
 NOW = 20_000 * DAY

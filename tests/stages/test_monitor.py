@@ -15,8 +15,9 @@ from oilcan.ground.errors import DataError, IntegrityError
 from oilcan.io.bundle import bundle_folder
 from oilcan.io.stage import table_files
 from oilcan.io.stores import open_store
+from oilcan.io.stores.column_layout import layout_of
 from oilcan.io.stores.tables.forecast_table import Forecasts
-from oilcan.io.stores.values import Readings, Record, layout_of
+from oilcan.io.stores.values import Readings, Record
 from oilcan.operations import monitor
 from oilcan.operations.watched_tables import CanonicalTables, StoreTables
 

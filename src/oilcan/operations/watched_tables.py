@@ -17,7 +17,7 @@ from oilcan.ground.errors import DataError
 from oilcan.ground.time_units import UNITS_PER_TICK
 from oilcan.io.batches.score_tables import ScoreTables
 from oilcan.io.stores import Store, open_store
-from oilcan.io.stores.values import layout_of
+from oilcan.io.stores.column_layout import layout_of
 from oilcan.monitoring.alerts.alarm_share import AlarmReasons
 from oilcan.scoring import history
 

@@ -24,8 +24,10 @@ from oilcan.io.bundle.bundle_folder import MANIFEST, SEAL, WATCH
 from oilcan.io.stage import files
 from oilcan.io.stage.digests import sha256
 from oilcan.io.stores import Store, open_store
+from oilcan.io.stores.column_layout import layout_of
+from oilcan.io.stores.log_entries import Cursor
 from oilcan.io.stores.tables.forecast_table import Forecasts
-from oilcan.io.stores.values import Cursor, Readings, Record, layout_of
+from oilcan.io.stores.values import Readings, Record
 from oilcan.operations.monitor import Monitor, watch_tables
 from oilcan.operations.watched_tables import StoreTables, watched_numbers
 from oilcan.serving.ground.service_metrics import Metrics

@@ -5,7 +5,7 @@ import pytest
 from tests.waiting import wait_until
 
 from oilcan.ground.errors import StoreUnavailable
-from oilcan.io.stores.values import Cursor
+from oilcan.io.stores.log_entries import Cursor
 from oilcan.serving.live.bundle_track import Track
 from oilcan.serving.live.following import follow
 

@@ -15,13 +15,13 @@ import psycopg
 
 from oilcan.ground.errors import StoreUnavailable
 from oilcan.io.stores import Store, open_store
+from oilcan.io.stores.log_entries import Cursor, ReadingsBatch, RecordsBatch
 from oilcan.io.stores.tables.audit_table import Audit
 from oilcan.io.stores.tables.bundle_table import Bundles
 from oilcan.io.stores.tables.decision_table import Decisions
 from oilcan.io.stores.tables.key_table import Keys
 from oilcan.io.stores.tables.state_table import Settings, Snapshots
 from oilcan.io.stores.tables.text_table import Texts
-from oilcan.io.stores.values import Cursor, ReadingsBatch, RecordsBatch
 from oilcan.serving.bodies.instants_json import NO_TIME
 from oilcan.serving.ground.refusal import Refusal
 from oilcan.serving.ground.settings import read_settings

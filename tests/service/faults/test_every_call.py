@@ -9,7 +9,7 @@ from oilcan.io.stores import open_store
 
 # what only commands, pages and tests call; the first two a service needs to start at all
 ELSEWHERE = {"claim", "use_layout", "append", "add_records", "put_machines", "refuse", "refused", "comment",
-             "acknowledge", "alarm", "forecast", "forecasts", "records", "readings", "known", "probe",
+             "acknowledge", "alarm", "alarms", "forecast", "forecasts", "records", "readings", "known", "probe",
              "snapshots.forget", "bundles.lineage", "bundles.enter", "audit.add", "audit.entries", "texts.decode",
              "texts.number", *(name for name in methods() if name.startswith("keys."))}
 STORY = [("machines", 0), ("hour", 0), ("hour", 1), ("hour", 2), ("maintenance", [(1, 1)]), ("save", None), ("hour", 3),
@@ -36,6 +36,12 @@ def test_a_call_that_fails_leaves_nothing_wrong(served, store_url, tmp_path, nam
             do(service, step, content)
         # some calls are made behind the answers, by a thread of the service
         wait_until(lambda: service.faults.reached[name], "the story lacks a step that leads to this call")
+        service.check(tmp_path / "calm")
+        service.end()
+        service.faults.heal()
+        service.faults.calls = ["before", "after", None, "before"]
+        service.start()                     # a start fails like anything else, and the next attempt goes on
+        do(service, "hour", 24)
         service.check(tmp_path / "calm")
     finally:
         service.close()

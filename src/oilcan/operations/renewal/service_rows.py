@@ -11,8 +11,9 @@ from oilcan.contract import Contract
 from oilcan.ground.columns import ALARMS, EVENT_KEYS, MACHINE, TIME
 from oilcan.ground.time_units import ELAPSED_UNITS
 from oilcan.io.stores import Store
+from oilcan.io.stores.column_layout import layout_of, stored_columns
 from oilcan.io.stores.tables.alarm_table import Alarm
-from oilcan.io.stores.values import RECORD_TABLES, RecordTable, StoredReadings, layout_of, stored_columns
+from oilcan.io.stores.values import RECORD_TABLES, RecordTable, StoredReadings
 
 ALL: Final = 10_000_000
 SEQ: Final = "seq"                      # of a row in the store

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from oilcan.io.stores.values import includes
+from oilcan.io.stores.key_scopes import includes
 from oilcan.serving.access.key_ring import Caller, KeyRing
 from oilcan.serving.ground.refusal import Refusal
 

@@ -15,7 +15,8 @@ from oilcan.contract import Contract
 from oilcan.core.bundle.bundle import Bundle
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import EVENT_KEYS, MACHINE, TIME
-from oilcan.io.stores.values import RECORD_TABLES, Record, RecordTable, stored_columns
+from oilcan.io.stores.column_layout import stored_columns
+from oilcan.io.stores.values import RECORD_TABLES, Record, RecordTable
 from oilcan.scoring.history import history_features
 from oilcan.serving.bodies.instants_json import Moments
 from oilcan.serving.bodies.json_rows import NAME, Row, is_name, kind_of, known_keys, row_list

@@ -6,7 +6,8 @@ from typing import Any, Final
 import numpy as np
 
 from oilcan.contract import Column, Contract
-from oilcan.io.stores.values import Refused, stored_columns
+from oilcan.io.stores.column_layout import stored_columns
+from oilcan.io.stores.values import Refused
 from oilcan.serving.bodies.instants_json import UNITS_PER_S, Moments
 from oilcan.serving.bodies.json_rows import NAME, Row, is_name, kind_of, known_keys, read_body, row_list, some
 from oilcan.serving.ground.refusal import Refusal, shown

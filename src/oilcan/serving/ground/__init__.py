@@ -1,1 +1,1 @@
-"""What every part of the service uses: settings, refusals, metrics, memory limits."""
+"""What every part of the service uses: settings, refusals, metrics, memory limits, threads."""

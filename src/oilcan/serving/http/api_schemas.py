@@ -4,8 +4,9 @@ from typing import Any, Final
 
 from oilcan.contract import Column, Contract
 from oilcan.ground.columns import EVENT_KEYS
+from oilcan.io.stores.column_layout import stored_columns
 from oilcan.io.stores.tables.alarm_table import FINDINGS
-from oilcan.io.stores.values import RECORD_TABLES, RecordTable, stored_columns
+from oilcan.io.stores.values import RECORD_TABLES, RecordTable
 from oilcan.serving.bodies.alertmanager_body import alert_group
 from oilcan.serving.bodies.machine_body import static_columns
 from oilcan.serving.bodies.record_body import extra_columns

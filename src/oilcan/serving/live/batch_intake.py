@@ -8,7 +8,8 @@ from typing import Any, Final
 import numpy as np
 
 from oilcan.io.stores import Store
-from oilcan.io.stores.values import Admission, Outcome, Readings, ReadingsBatch, RecordsBatch, Write
+from oilcan.io.stores.log_entries import Admission, Outcome, ReadingsBatch, RecordsBatch, Write
+from oilcan.io.stores.values import Readings
 from oilcan.serving.bodies.json_rows import Row
 from oilcan.serving.bodies.record_body import RecordBatch
 from oilcan.serving.bodies.telemetry_body import MOST_LISTED, Batch

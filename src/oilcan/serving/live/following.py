@@ -9,7 +9,8 @@ import numpy as np
 from oilcan.core.online import LATE, NEW, TOO_LATE
 from oilcan.ground.errors import StoreError, StoreUnavailable
 from oilcan.io.stores import Store
-from oilcan.io.stores.values import RECORD_TABLES, Cursor, Entry, Machine, Readings
+from oilcan.io.stores.log_entries import Cursor, Entry
+from oilcan.io.stores.values import RECORD_TABLES, Machine, Readings
 from oilcan.serving.live.bundle_track import Track
 
 NOT_TAKEN: Final = 255

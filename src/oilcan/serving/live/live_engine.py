@@ -11,18 +11,17 @@ from typing import Final
 
 import numpy as np
 
-from oilcan.ground.errors import StoreReplaced, StoreUnavailable
 from oilcan.io.stores import Store
+from oilcan.io.stores.log_entries import Cursor, Entry, Write
 from oilcan.io.stores.tables.forecast_table import Forecast
 from oilcan.io.stores.tables.state_table import PolicyRow
-from oilcan.io.stores.values import Cursor, Entry, Write
 from oilcan.serving.bodies.instants_json import NO_TIME
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.live.alarming import Alarming
 from oilcan.serving.live.bundle_track import Track
+from oilcan.serving.live.engine_doubt import Doubt
 from oilcan.serving.live.following import (
     changed,
-    cursor_of,
     follow,
     machines_at,
     machines_of,
@@ -31,12 +30,13 @@ from oilcan.serving.live.following import (
     too_late,
 )
 from oilcan.serving.live.forecast_board import ForecastBoard
+from oilcan.serving.live.forecast_ids import ForecastIds
 from oilcan.serving.live.forecast_log import ForecastLog, ForecastRows
+from oilcan.serving.live.judged_cursor import JudgedCursor
 from oilcan.serving.live.shadowing import Shadow
 
 _WHOLE: Final = 64              # machines of which all forecasts are made at once; of more the headline, until asked
 _ENTRIES: Final = 4_096         # newest entries of which it is known which readings came too late
-_JUDGED: Final = "judged"       # setting: the bundle whose policy judges, and up to which entry it had judged
 
 
 class Engine:
@@ -67,19 +67,19 @@ class Engine:
         self._unsaved: dict[str, None] = {}
         self._unpublished: set[str] = set()         # machines of an entry that was taken in, but not yet forecast
         self._late: OrderedDict[int, set[tuple[str, int]]] = OrderedDict()
-        self._logged: Mapping[str, Forecast] = {}   # while entries are met again: newest forecasts of the store's log
+        self._ids, self._judged = ForecastIds(log), JudgedCursor(store, clock)
 
     def start(self) -> None:
         """Make the state from the store: snapshots, then the entries after them."""
         self._unpublished, self._unsaved = set(), {}
         self.active = self.active.afresh()
         cursor, doubtful = restore(self.active, self._store)
-        judged = self._judged_upto(cursor)
+        judged = self._judged.read(self.active.served.digest, cursor)
         self.cursor, met = follow(self.active, self._store, cursor, until=judged)
         self.shadow.track = self._shadow_afresh()
         self._use(self.active, use_saved=True)
         self._catch_up()
-        self._logged = {}
+        self._ids.logged = {}
         self._forecast_missing()
         self._write_alarms()
         # they are in no snapshot yet, and the next save moves the point to replay from
@@ -94,7 +94,7 @@ class Engine:
         StoreUnavailable
             If the store cannot answer; the next call goes on where this one ended.
         """
-        with _Doubt(self):
+        with Doubt(self):
             for write in writes:
                 if write.entry is not None and write.entry.before == self.cursor:
                     self._fold(write.entry)
@@ -104,7 +104,7 @@ class Engine:
 
     def catch_up(self) -> None:
         """Be up to date with the store, whoever wrote."""
-        with _Doubt(self):
+        with Doubt(self):
             self._catch_up()
             self._write_alarms()
 
@@ -121,11 +121,9 @@ class Engine:
         before = self.active
         track = self._bring(track, cursor)
         try:
-            self._store.snapshots.forget_policy(track.served.digest)    # of an earlier time in service
-            self._store.settings.set(_JUDGED, {"bundle": track.served.digest, "upto": self.cursor.as_text()},
-                                     self._clock())
+            self._judged.begin(track.served.digest, self.cursor)
             self._use(track, use_saved=False)
-            self._logged = {}
+            self._ids.logged = {}
             self._forecast_missing()
         except BaseException:
             self.active, self.in_doubt = before, "a change of the bundle failed"
@@ -160,24 +158,7 @@ class Engine:
 
     def saved(self, upto: Cursor) -> None:
         """Everything up to an entry was saved: judge from there after a start."""
-        self._store.settings.set(_JUDGED, {"bundle": self.active.served.digest, "upto": upto.as_text()}, self._clock())
-
-    def _judged_upto(self, restored: Cursor) -> Cursor:
-        """The entry after which the policy judges. For a bundle that begins it is the last one, and is written down.
-
-        If what was written down cannot be read, the policy judges from where the features were restored. It looks at no
-        reading twice, because each machine's state says up to which reading it has looked.
-        """
-        saved, bundle = self._store.settings.get(_JUDGED), self.active.served.digest
-        if not isinstance(saved, dict) or not isinstance(saved.get("bundle"), str):
-            if self._store.snapshots.policy(bundle):
-                return restored
-        elif saved["bundle"] == bundle:
-            return cursor_of(self._store, saved.get("upto")) or restored
-        end = self._store.end()
-        self._store.snapshots.forget_policy(bundle)         # of an earlier time in service
-        self.saved(end)
-        return end
+        self._judged.write(self.active.served.digest, upto)
 
     def _use(self, track: Track, *, use_saved: bool) -> None:
         """Forget what is on the board and put there what the store's log of forecasts has of this bundle."""
@@ -193,7 +174,7 @@ class Engine:
             newest = track.newest(self.board.machine_ids)
             self._recall({name: each for name, each in logged.items() if newest[self.board.slot[name]] == each.time})
             alarming.remember(memory, newest)
-        self._logged = logged
+        self._ids.logged = logged
 
     def _catch_up(self) -> None:
         """Fold what the log has after the cursor."""
@@ -231,7 +212,7 @@ class Engine:
         times = np.array([newest[name] for name in names], dtype=np.int64)
         matrix = self.active.matrix(names)
         columns = served.score(matrix, None if len(names) <= _WHOLE else served.headline_names)
-        ids, is_new = self._ids(names, times, columns)
+        ids, is_new = self._ids.of(names, times, served.headline_column, columns[served.headline_column])
         judged = self.alarming.judge(slots, times, columns, matrix, ids) if entry is not None and names else None
         challenged = self.shadow.forecast(names, times, matrix, columns, self.active)
         with board.lock:
@@ -248,24 +229,6 @@ class Engine:
         self._metrics.forecasts.labels("active").inc(int(is_new.sum()))
         self.shadow.log(challenged)
         self._metrics.machines.set(len(board))
-
-    def _ids(self, names: Sequence[str], times: np.ndarray, columns: Mapping[str, np.ndarray]
-             ) -> tuple[np.ndarray, np.ndarray]:
-        """Ids of forecasts, and which of them are new: not so those that the log has from before a start."""
-        ids, is_new = np.zeros(len(names), dtype=np.int64), np.ones(len(names), dtype=bool)
-        headline = self.active.served.headline_column
-        for at, name in enumerate(names) if self._logged else ():
-            logged = self._logged.get(name)
-            if logged is None or times[at] > logged.time:
-                continue
-            if times[at] == logged.time:
-                if not np.isclose(columns[headline][at], logged.values.get(headline, np.nan), rtol=1e-5, atol=1e-7):
-                    continue            # what the machine sent after it changed its forecast
-                ids[at] = logged.id
-            is_new[at] = False
-        reserved = self._log.reserve(int(is_new.sum()))
-        ids[is_new] = np.arange(reserved.start, reserved.stop)
-        return ids, is_new
 
     def _forecast_missing(self) -> None:
         """Forecast machines whose newest reading is not the one of the board."""
@@ -311,24 +274,3 @@ class Engine:
             slots, ids = np.array([board.slot[name] for name in names]), np.array([logged[name].id for name in names])
             board.publish(slots, np.array([logged[name].time for name in names]), ids,
                           {column: np.array([logged[name].values[column] for name in names]) for column in columns})
-
-
-class _Doubt:
-    """Around work of the engine: makes the state again first if it is in doubt, and puts it in doubt after an error.
-
-    An error of the store alone leaves no doubt: nothing was published, and what was taken in can be taken in again.
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def __enter__(self) -> None:
-        if self._engine.in_doubt is not None:
-            self._engine.start()
-
-    def __exit__(self, kind: type[BaseException] | None, err: BaseException | None, _trace: object) -> None:
-        if err is None or isinstance(err, StoreUnavailable):
-            return
-        self._engine.in_doubt = f"{kind.__name__ if kind else ''}: {err}"
-        if isinstance(err, StoreReplaced):
-            raise StoreUnavailable(str(err)) from err

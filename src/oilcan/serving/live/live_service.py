@@ -9,7 +9,9 @@ from typing import Any, Final, TypeVar
 
 from oilcan.ground.errors import StoreError
 from oilcan.io.stores import Store
-from oilcan.io.stores.values import RECORD_TABLES, Cursor, Entry, RecordTable, layout_of, stored_columns
+from oilcan.io.stores.column_layout import layout_of, stored_columns
+from oilcan.io.stores.log_entries import Cursor, Entry
+from oilcan.io.stores.values import RECORD_TABLES, RecordTable
 from oilcan.serving.bodies.instants_json import UNITS_PER_S, Moments
 from oilcan.serving.bodies.json_rows import Row
 from oilcan.serving.bodies.machine_body import MachineReader

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from oilcan.io.stores.values import Entry
+from oilcan.io.stores.log_entries import Entry
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.live.bundle_track import Track
 from oilcan.serving.live.following import take_in

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from oilcan.io.stores import Store
+from oilcan.io.stores.log_entries import Cursor
 from oilcan.io.stores.tables.state_table import PolicyRow
-from oilcan.io.stores.values import Cursor
+from oilcan.serving.ground.periodic import PeriodicWork
 from oilcan.serving.live.bundle_track import Track
-from oilcan.serving.live.periodic import PeriodicWork
 
 _AT_ONCE: Final = 50            # machines dumped between two groups of work
 

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 from oilcan.ground.errors import IntegrityError, OilcanError, ParamsError
 from oilcan.io.registry import bundle_store
 from oilcan.io.stores import Store
-from oilcan.io.stores.values import stored_columns
+from oilcan.io.stores.column_layout import stored_columns
 from oilcan.serving.ground.refusal import Refusal
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.ground.settings import ServiceSettings

@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from typing import Final
 
-from oilcan.io.stores.values import Cursor, Entry
+from oilcan.io.stores.log_entries import Cursor, Entry
 
 _MOST: Final = 200_000                  # readings that may wait
 

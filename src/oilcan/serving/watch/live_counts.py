@@ -16,7 +16,8 @@ from oilcan.core.bundle.bundle import Bundle
 from oilcan.ground.columns import MACHINE
 from oilcan.ground.errors import DataError
 from oilcan.io.stores import Store
-from oilcan.io.stores.values import Cursor, Entry, Readings
+from oilcan.io.stores.log_entries import Cursor, Entry
+from oilcan.io.stores.values import Readings
 from oilcan.monitoring.fleet_counts import FleetCounts, clocks_ahead
 from oilcan.monitoring.reference.partition_passes import Rows, numbers
 from oilcan.monitoring.statistics.forecast_history import ForecastRows

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from oilcan.ground.errors import StoreError, bullet_list
+from oilcan.io.stores.column_layout import Layout
 from oilcan.io.stores.databases.database import Transaction
-from oilcan.io.stores.values import Layout
 
 
 def enter(tx: Transaction, layout: Layout, where: str, now: int) -> int:

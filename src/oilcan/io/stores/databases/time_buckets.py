@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from oilcan.ground.time_units import MICROSECONDS_PER_HOUR, UNITS_PER_TICK
+from oilcan.io.stores.column_layout import Layout
 from oilcan.io.stores.databases.database import Row, Transaction
-from oilcan.io.stores.values import Layout
 
 FORECASTS_WIDTH: Final = 6 * MICROSECONDS_PER_HOUR      # microseconds of `made_at`
 _STEPS: Final = 16                      # usual steps between readings in a bucket

@@ -9,8 +9,8 @@ from typing import Final
 
 from oilcan.ground.errors import StoreError
 from oilcan.io.stores.databases.database import Database, Transaction
+from oilcan.io.stores.key_scopes import SCOPES, Scope, includes
 from oilcan.io.stores.tables.audit_table import write_down
-from oilcan.io.stores.values import SCOPES, Scope, includes
 
 _BYTES: Final = 32
 _PREFIX: Final = "oilcan_"              # lets a scanner of leaked secrets know what it has found

@@ -14,9 +14,10 @@ import numpy as np
 
 from oilcan.ground.errors import StoreReplaced
 from oilcan.io.stores.databases.database import Database, Transaction
+from oilcan.io.stores.log_entries import Admission, Cursor, Entry, Outcome, Write
 from oilcan.io.stores.tables.machine_slots import MachinesPart
 from oilcan.io.stores.tables.text_table import Texts
-from oilcan.io.stores.values import Admission, Cursor, Entry, Outcome, Readings, Record, Write
+from oilcan.io.stores.values import Readings, Record
 
 
 @dataclass

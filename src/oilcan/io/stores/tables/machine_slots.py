@@ -8,7 +8,7 @@ import numpy as np
 
 from oilcan.io.stores.databases.database import Database, Row, Transaction
 from oilcan.io.stores.databases.text_limits import check_name, is_name
-from oilcan.io.stores.values import Admission
+from oilcan.io.stores.log_entries import Admission
 
 _PAGE: Final = 400                      # ids in one statement; databases limit the number of parameters
 

@@ -7,25 +7,16 @@ from typing import Final
 import numpy as np
 
 from oilcan.ground.errors import StoreError
+from oilcan.io.stores.column_layout import Layout
 from oilcan.io.stores.databases import row_layouts
 from oilcan.io.stores.databases.database import Database, Row, Transaction
 from oilcan.io.stores.databases.text_limits import clamped
 from oilcan.io.stores.databases.time_buckets import GREATEST, LEAST, newest_of_each, newest_rows, readings_width
+from oilcan.io.stores.log_entries import Admission, Appended, Outcome, ReadingsBatch, Write
 from oilcan.io.stores.tables.log_table import LogPart, Writing
 from oilcan.io.stores.tables.refused_table import keep_aside
 from oilcan.io.stores.tables.text_table import MOST
-from oilcan.io.stores.values import (
-    Admission,
-    Appended,
-    Layout,
-    Machine,
-    Outcome,
-    Readings,
-    ReadingsBatch,
-    Refused,
-    StoredReadings,
-    Write,
-)
+from oilcan.io.stores.values import Machine, Readings, Refused, StoredReadings
 
 _PAGE: Final = 400                      # keys in one statement; databases limit the number of parameters
 OPEN: Final = Admission()

@@ -9,26 +9,11 @@ import numpy as np
 from oilcan.ground.errors import DataError, StoreError
 from oilcan.io.stores.databases.database import Row, Transaction
 from oilcan.io.stores.databases.text_limits import check_name, clamped
+from oilcan.io.stores.log_entries import Admission, Appended, Changes, Cursor, Entry, Outcome, RecordsBatch, Write
 from oilcan.io.stores.tables.log_table import Writing, check_cursor, ends_at, last_entry, where_in
 from oilcan.io.stores.tables.reading_table import OPEN, ReadingsPart
 from oilcan.io.stores.tables.refused_table import keep_aside
-from oilcan.io.stores.values import (
-    RECORD_TABLES,
-    Admission,
-    Appended,
-    Changes,
-    Cursor,
-    Entry,
-    Outcome,
-    Readings,
-    Record,
-    RecordsBatch,
-    RecordTable,
-    Refused,
-    StoredReadings,
-    StoredRecord,
-    Write,
-)
+from oilcan.io.stores.values import RECORD_TABLES, Readings, Record, RecordTable, Refused, StoredReadings, StoredRecord
 
 _COLUMNS: Final = "seq, machine, time, record_table, kind, extra, received_at"
 _RECORDS: Final = f"SELECT {_COLUMNS} FROM records WHERE seq > ? AND seq <= ? ORDER BY seq"  # noqa: S608 - our own words

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from oilcan.io.stores.databases.database import Database, Transaction
+from oilcan.io.stores.log_entries import Cursor
 from oilcan.io.stores.tables.audit_table import write_down
 from oilcan.io.stores.tables.log_table import ends_at
 from oilcan.io.stores.tables.machine_slots import MachinesPart
-from oilcan.io.stores.values import Cursor
 
 
 class Settings:

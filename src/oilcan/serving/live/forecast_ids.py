@@ -1,0 +1,45 @@
+"""Ids of forecasts; a forecast that is made again after a start gets the id that the store's log has of it."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from oilcan.io.stores.tables.forecast_table import Forecast
+from oilcan.serving.live.forecast_log import ForecastLog
+
+
+class ForecastIds:
+    """Gives ids to the engine's forecasts.
+
+    Attributes
+    ----------
+    logged
+        The newest forecasts of the store's log by machine, while entries are met again; empty otherwise.
+    """
+
+    def __init__(self, log: ForecastLog) -> None:
+        self._log = log
+        self.logged: Mapping[str, Forecast] = {}
+
+    def of(self, names: Sequence[str], times: np.ndarray, headline: str, values: np.ndarray
+           ) -> tuple[np.ndarray, np.ndarray]:
+        """Ids of forecasts, and which of them are new: those that the log does not have from before a start.
+
+        Parameters
+        ----------
+        times, values
+            Of each machine: its newest reading, and the forecast's column `headline`. Shape (n,).
+        """
+        ids, is_new = np.zeros(len(names), dtype=np.int64), np.ones(len(names), dtype=bool)
+        for at, name in enumerate(names) if self.logged else ():
+            logged = self.logged.get(name)
+            if logged is None or times[at] > logged.time:
+                continue
+            if times[at] == logged.time:
+                if not np.isclose(values[at], logged.values.get(headline, np.nan), rtol=1e-5, atol=1e-7):
+                    continue            # what the machine sent after it changed its forecast
+                ids[at] = logged.id
+            is_new[at] = False
+        reserved = self._log.reserve(int(is_new.sum()))
+        ids[is_new] = np.arange(reserved.start, reserved.stop)
+        return ids, is_new
