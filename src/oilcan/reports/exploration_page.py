@@ -7,7 +7,8 @@ import vl_convert
 
 from oilcan.core.exploration.fleet_findings import Exploration, Lives
 from oilcan.core.exploration.holdings import SHOWN
-from oilcan.core.phrasing.quantities import number, percent
+from oilcan.core.exploration.kind_rates import KindRates
+from oilcan.core.phrasing.quantities import between, number, percent
 from oilcan.ground.columns import MACHINE
 from oilcan.ground.time_units import in_unit
 from oilcan.reports import exploration_tables as tables
@@ -15,6 +16,7 @@ from oilcan.reports import rendering
 from oilcan.reports.drawing import exploration_charts as charts
 
 _HOURS_PER_YEAR: Final = 8766.0
+_DIFFERENT: Final = 0.01         # p-value below which kinds of machines are said to differ
 _GLOBALS: Final = "window.vegaEmbed = vegaEmbed;"
 _CAUSES: Final = {
     "wear": "wear (the failure rate grows with age)",
@@ -169,7 +171,12 @@ def _life_lines(found: Exploration, whole: list[Lives]) -> list[str]:
         if lives.repair_median is not None:
             text += f" A repair takes {found.fleet.length(lives.repair_median)} (median)."
         lines.append(text)
-    return lines
+    return lines + [_kinds(kind) for kind in found.kinds if kind.p_value < _DIFFERENT]
+
+
+def _kinds(found: KindRates) -> str:
+    return (f"{found.mode}: machines differ by {found.column} (p = {found.p_value:.1g}). {found.kind} fail "
+            f"{number(found.ratio)} times as often as the others ({between(found.ratio_ci95)}).")
 
 
 def _renewal(renewal: dict[str, float]) -> str:

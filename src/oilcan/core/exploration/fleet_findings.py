@@ -11,6 +11,7 @@ from oilcan.core.exploration.aligned import look_back
 from oilcan.core.exploration.component_lives import Spells, clusters, maintenance_rhythm, spells
 from oilcan.core.exploration.fleet_record import FleetRecord, Signals, signals
 from oilcan.core.exploration.holdings import holdings, kind_columns, time_lines
+from oilcan.core.exploration.kind_rates import KindRates, kind_rates
 from oilcan.core.exploration.life_fits import LifeFit, fit_life, renewal_differs, survival_curve
 from oilcan.core.exploration.pitfalls import Pitfall
 from oilcan.core.exploration.recommendation import Recommendation, recommend
@@ -68,6 +69,7 @@ class Exploration:
     trends: int
     pitfalls: list[Pitfall]
     labels: dict[str, dict[str, Any]] = field(default_factory=dict)
+    kinds: list[KindRates] = field(default_factory=list)
 
 
 def explore(
@@ -111,7 +113,8 @@ def explore(
         len(read.regimes.centres) if isinstance(read.regimes, Clusters) else 1,
         max((joint_trends(np.array([s.difference for s in m.sensors if s.lead > 0])) for m in modes
              if any(s.lead > 0 for s in m.sensors)), default=0),
-        _pitfalls(fleet, rows, failures, together, rhythm, kinds), {} if timed else _labels(fleet, rows),
+        _pitfalls(fleet, rows, failures, together, rhythm, kinds, modes), {} if timed else _labels(fleet, rows),
+        [one for mode in names for name in kinds if (one := kind_rates(spells(fleet, mode), fleet.machines, name))],
     )  # fmt: skip
 
 
@@ -167,9 +170,9 @@ def _current(fleet: FleetRecord, still_open: frozenset[str]) -> dict[str, float 
 
 def _pitfalls(
     fleet: FleetRecord, rows: pd.DataFrame | None, failures: dict[str, int], together: dict[str, Any],
-    rhythm: dict[str, float] | None, kinds: list[str],
+    rhythm: dict[str, float] | None, kinds: list[str], modes: list[ModeSigns],
 ) -> list[Pitfall]:  # fmt: skip
-    found = pitfalls.calendar(fleet, together["same_instant"], rhythm) if TIME in fleet.readings else []
+    found = pitfalls.calendar(fleet, together["same_instant"], rhythm, modes) if TIME in fleet.readings else []
     found += pitfalls.written_at_failures(fleet) + pitfalls.too_few_failures(failures)
     if rows is not None:
         found += pitfalls.parts_differ(fleet, rows, fleet.machines, kinds)

@@ -39,7 +39,7 @@ def detail(found: Exploration) -> dict[str, Any]:
         "lives": [{"mode": lives.mode, "machines": lives.kind, "lives": lives.lives, "failed": lives.failed,
                    "fit": asdict(lives.fit) | {"cause": lives.fit.cause} if lives.fit else None,
                    "renewal": lives.renewal, "repair_median": lives.repair_median} for lives in found.lives],
-        "clusters": found.clusters, "maintenance_rhythm": found.rhythm,
+        "kinds": [asdict(kind) for kind in found.kinds], "clusters": found.clusters, "maintenance_rhythm": found.rhythm,
         "warnings": {mode.mode: _signs(mode) | {"announceable_share": found.announceable[mode.mode]}
                      for mode in found.modes},
         "recommendations": [asdict(item) for item in found.recommendations],

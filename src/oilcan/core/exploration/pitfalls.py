@@ -8,11 +8,13 @@ import pandas as pd
 from scipy import stats
 
 from oilcan.core.exploration.fleet_record import FleetRecord
+from oilcan.core.exploration.warning_signs import ModeSigns
 from oilcan.core.judging.robust_statistics import stability_index
 from oilcan.core.phrasing.quantities import number, percent
-from oilcan.ground.columns import CODE, COMPONENT, MACHINE, PART, TIME, ticks
+from oilcan.ground.columns import CODE, COMPONENT, MACHINE, MODE, PART, TIME, ticks
 
 ENOUGH: Final = 30  # with so many failures an announced share has an interval of about +- 18 points
+_TELLING: Final = 3.0  # times as often before failures as at matched times, at least: then an error code is a precursor
 MOVED: Final = 0.2  # population stability index between parts that is worth a line
 
 
@@ -131,23 +133,44 @@ def _compare(what: str, training: pd.Series, test: pd.Series) -> list[Pitfall]:
     ]
 
 
-def calendar(fleet: FleetRecord, same_instant: list[dict[str, Any]], rhythm: dict[str, float] | None) -> list[Pitfall]:
+def _warned(fleet: FleetRecord, modes: list[ModeSigns]) -> np.ndarray:
+    """Whether a telling error code came before each failure, within its lead; NaN where no code tells of its mode."""
+    warned = np.full(len(fleet.failures), np.nan)
+    mode_of, tick = fleet.failures[MODE].astype(str).to_numpy(), ticks(fleet.failures[TIME])
+    for mode in modes:
+        for code in (code for code in mode.codes if code.lead > 0 and code.lift_ci95[0] > _TELLING):
+            mine = fleet.errors[fleet.errors[CODE].astype(str) == code.code]
+            logged = {name: ticks(part[TIME]) for name, part in mine.groupby(MACHINE)}
+            for at in np.flatnonzero(mode_of == mode.mode):
+                times = logged.get(fleet.failures[MACHINE].iloc[at], np.zeros(0))
+                hit = bool(((times < tick[at]) & (times >= tick[at] - code.lead)).any())
+                warned[at] = max(float(hit), np.nan_to_num(warned[at]))
+    return warned
+
+
+def _precursor(here: np.ndarray, elsewhere: np.ndarray) -> str:
+    known, others = here[~np.isnan(here)], elsewhere[~np.isnan(elsewhere)]
+    if not len(known) or not len(others):
+        return "no error code tells of failures here, so whether these had a precursor is not known"
+    share = float(others.mean())
+    ending = ": they have no precursor" if known.mean() < share / 3 else ""
+    return (f"a telling error code came before {int(known.sum())} of {len(known)} of them, and before "
+            f"{percent(share)} of the other failures{ending}")
+
+
+def calendar(fleet: FleetRecord, same_instant: list[dict[str, Any]], rhythm: dict[str, float] | None,
+             modes: list[ModeSigns]) -> list[Pitfall]:
     """Failures at one instant, and maintenance at a fixed rhythm that failures follow."""
     found = []
+    warned = _warned(fleet, modes)
     for instant in same_instant:
         time = instant["time"]
-        machines = fleet.failures.loc[fleet.failures[TIME].astype(str) == time, MACHINE]
-        before = fleet.errors[fleet.errors[MACHINE].isin(machines) & (fleet.errors[TIME].astype(str) < time)]
-        warned = before[MACHINE].nunique()
-        evidence = (
-            f"{warned} of them had an error before it"
-            if warned
-            else "no error precedes any of them: they have no precursor"
-        )
+        at_once = (fleet.failures[TIME].astype(str) == time).to_numpy()
+        evidence = _precursor(warned[at_once], warned[~at_once])
         found.append(
             Pitfall(
                 "failures at one instant",
-                f"{instant['machines']} machines failed at {time}",
+                f"{int(at_once.sum())} failures of {instant['machines']} machines at {time}",
                 evidence,
                 "Ask what happened then, a stop or an import of old records. Exclude what is not a breakdown.",
             )
