@@ -12,7 +12,7 @@ export PYTHONUTF8 := 1
 # One writer at a time: the kernel drops this lock even after kill -9.
 LOCKED := flock --nonblock --conflict-exit-code 75 .dvc/tmp/project.lock
 
-.PHONY: audit-packages sbom wheel report all help install install-test repro summary check test test-quick serve install-serve install-tune install-excel install-sql install-remotes fresh verify watch results bench bench-serving bench-monitoring deps docs tables pictures readme lock clean
+.PHONY: audit-packages sbom wheel report all help install install-test repro summary check test test-quick serve install-serve install-tune install-excel install-sql install-remotes install-mlflow fresh verify watch results bench bench-serving bench-monitoring deps docs tables pictures readme lock clean
 
 all: install repro summary  ## environment, the whole pipeline, a short summary (the main job)
 
@@ -41,7 +41,7 @@ $(VENV)/.core: requirements/core.txt pyproject.toml | $(BIN)/python
 	$(BIN)/dvc config --local plots.html_template plots/page.html
 	touch $@
 
-# .test, .serve, .tune, .excel, .sql, .remotes: further packages, each by the lock file of its name
+# .test, .serve, .tune, .excel, .sql, .remotes, .mlflow: further packages, each by the lock file of its name
 $(VENV)/.%: requirements/%.txt $(VENV)/.core
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $<
 	touch $@
@@ -54,6 +54,8 @@ install-excel: $(VENV)/.excel  ## the same with what reading Excel sheets needs
 
 install-sql: $(VENV)/.sql  ## the same with what reading from databases needs
 
+install-mlflow: $(VENV)/.mlflow  ## the same with what `oilcan mirror mlflow` needs
+
 install-remotes: $(VENV)/.remotes  ## the same with what DVC needs for S3, Azure, Google Cloud and SSH
 
 repro: install  ## dvc repro, one at a time
@@ -65,7 +67,7 @@ summary: install  ## the forecast's quality, what it saves, where to look
 	@oilcan summary
 
 lock:  ## renew the lock files
-	for name in bootstrap core serve tune excel sql remotes emulators supply test bench rival-mlflow rival-bentoml rival-evidently rival-nannyml; do \
+	for name in bootstrap core serve tune excel sql remotes mlflow emulators supply test bench rival-mlflow rival-bentoml rival-evidently rival-nannyml; do \
 	  (cd requirements && $(CURDIR)/$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header --upgrade $$name.in -o $$name.txt); done
 
@@ -102,7 +104,7 @@ $(SUPPLY)/.done: requirements/supply.txt $(VENV)/.core
 AUDITED := core serve tune excel sql remotes
 audit-packages: $(SUPPLY)/.done  ## known vulnerabilities of all that is locked, by osv.dev or the address OSV_URL
 	for name in $(AUDITED); do \
-	  $(SUPPLY)/bin/pip-audit --service osv $${OSV_URL:+--osv-url "$$OSV_URL"} --disable-pip --require-hashes \
+	  $(SUPPLY)/bin/pip-audit --vulnerability-service osv $${OSV_URL:+--osv-url "$$OSV_URL"} --disable-pip --require-hashes \
 	    --progress-spinner off -r requirements/$$name.txt; done
 
 DIST ?= dist

@@ -4,6 +4,7 @@ DVC has no such check: it checks out a corrupt object of its cache and calls the
 """
 
 import json
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from oilcan.io.stage.digests import dvc_md5, md5
 from oilcan.io.stage.dvc_files import recorded_outputs
 
 Kind = Literal["corrupt", "leftover", "copy", "differs"]
+_OF_DVC: Final = ("data", "models", "reports")      # folders into which DVC writes outputs
+_DRAFT: Final = re.compile(r"\.[\w-]{22}\.tmp")      # how DVC names a file until it is whole
 SET_ASIDE: Final = Path(".dvc/tmp/set-aside")
 
 
@@ -56,6 +59,8 @@ def check(root: Path) -> Checked:
     objects = sorted(path for path in store.glob("??/*") if path.is_file())
     findings = [found for path in objects if (found := _check_object(path))]
     findings += [Finding("leftover", path, "", "") for path in sorted(store.rglob(".*.tmp")) if path.is_file()]
+    drafts = [path for folder in _OF_DVC for path in sorted((root / folder).rglob(".*.tmp"))]
+    findings += [Finding("leftover", path, "", "") for path in drafts if _DRAFT.fullmatch(path.name) and path.is_file()]
     corrupt = {finding.wanted: finding.found for finding in findings if finding.kind == "corrupt"}
     recorded = {path: digest for path, digest in recorded_outputs(root).items() if (root / path).exists()}
     for path, digest in sorted(recorded.items()):
