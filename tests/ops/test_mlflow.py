@@ -31,7 +31,7 @@ def _mirror(repo: Repo, *words: str) -> subprocess.CompletedProcess[str]:
                    *words, cwd=repo.path)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_fifty_random_decisions_and_kills_leave_mlflow_equal_to_the_tags(tmp_path):
     repo = Repo(tmp_path / "repo")
     (repo.path / "datasets").mkdir(parents=True)

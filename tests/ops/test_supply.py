@@ -57,7 +57,8 @@ def osv() -> Iterator[tuple[str, list[str]]]:
 def _audit(requirements: Path, url: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [environment("supply") / "pip-audit", "--vulnerability-service", "osv", "--osv-url", url, "--disable-pip",
-         "--require-hashes", "--progress-spinner", "off", "-r", requirements], capture_output=True, text=True, check=False)
+         "--require-hashes", "--progress-spinner", "off", "-r", requirements],
+        capture_output=True, text=True, check=False)
 
 
 def test_every_locked_package_is_asked_about_and_a_planted_pin_is_found(osv, tmp_path):
