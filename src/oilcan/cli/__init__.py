@@ -14,9 +14,15 @@ from typing import Final
 from oilcan import __version__
 from oilcan.ground.errors import OilcanError, disk_trouble
 
-GROUPS: Final = ("summary", "dataset", "explore", "doctor", "promote", "audit", "incident", "lineage", "report",
-                 "mirror", "keys", "serve", "bundle_commands", "score", "monitor", "decide", "collect", "retrain",
-                 "tune", "replay_stream", "oilcan")
+GROUPS: Final = ("summary", "dataset", "explore", "doctor", "promote", "audit", "incident", "lineage", "report", "mirror", "keys",
+                 "serve", "bundle_commands", "score", "monitor", "decide", "collect", "retrain", "tune",
+                 "replay_stream")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line; docs/cli.md is written from it."""
+    top = argparse.ArgumentParser(
+        prog="oilcan", description="Predictive maintenance that you can version.", allow_abbrev=False)
     top.add_argument("--version", action="version", version=f"oilcan {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for group in GROUPS:
