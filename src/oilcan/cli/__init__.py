@@ -14,8 +14,8 @@ from typing import Final
 from oilcan import __version__
 from oilcan.ground.errors import OilcanError, disk_trouble
 
-GROUPS: Final = ("summary", "dataset", "explore", "doctor", "promote", "audit", "incident", "lineage", "report", "mirror", "keys",
-                 "serve", "bundle_commands", "score", "monitor", "decide", "collect", "retrain", "tune",
+GROUPS: Final = ("summary", "dataset", "explore", "doctor", "promote", "audit", "incident", "lineage", "report",
+                 "mirror", "keys", "serve", "bundle_commands", "score", "monitor", "decide", "collect", "retrain", "tune",
                  "replay_stream")
 
 
