@@ -248,3 +248,13 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_log(root):
             lock.unlink()                   # what git asks a person to do after a kill
         assert audit_log.faults(root, {}) == []
         assert {str(number) for number in range(acknowledged + 1)} <= {entry.why for entry in audit_log.entries(root)}
+
+
+def test_a_lock_that_a_killed_git_left_is_named(root):
+    record(root, "Ada")
+    (root / ".git/refs/heads/audit.lock").touch()
+    with pytest.raises(OilcanError, match=r"audit.lock.*delete it"):
+        record(root, "Ben")
+    (root / ".git/refs/heads/audit.lock").unlink()
+    record(root, "Ben")
+    assert [entry.by for entry in audit_log.entries(root)] == ["Ada", "Ben"]

@@ -102,7 +102,7 @@ def test_a_bundle_is_activated_by_its_digest_wherever_it_lies(start, bundles, tm
     home = tmp_path / "home"
     home.mkdir()
     shutil.copytree(bundles / "first", home / "first")
-    client = start(bundle=home / "first", bundle_source=bundles)
+    client = start(bundle=home / "first", bundle_source=str(bundles))
     second = digest(bundles, "second")
     for _ in range(2):                      # a roll-out that is repeated changes nothing
         answer = client.post("/v1/model/activate", json={"digest": second, "revision": "demo_fleet#production#1"})

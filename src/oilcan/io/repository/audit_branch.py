@@ -55,6 +55,7 @@ def write_log(root: Path, change: Callable[[str], str], *, author: str, at: str,
     OilcanError
         If the branch is checked out somewhere: that checkout would no longer fit it.
     """
+    reason = ""
     for _ in range(_TRIES):
         branch, end = resolve(root, BRANCH), end_of_log(root)
         before = read_log(root, end) if end else ""
@@ -68,10 +69,12 @@ def write_log(root: Path, change: Callable[[str], str], *, author: str, at: str,
         try:
             move_refs(root, [RefChange(BRANCH, commit, branch or NO_OBJECT),
                              RefChange(WITNESS, commit, resolve(root, WITNESS) or NO_OBJECT)])
-        except RefMoved:
+        except RefMoved as err:
+            reason = str(err)
             continue
         return after
-    raise OilcanError(f"audit: others wrote into the log each of {_TRIES} times. Run it again.")
+    raise OilcanError(f"audit: the log could not be written in {_TRIES} tries ({reason}). If git names a lock file "
+                      f"that a killed process left, delete it; then run this again.")
 
 
 def rewritten(root: Path) -> list[str]:
