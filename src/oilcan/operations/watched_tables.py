@@ -66,6 +66,8 @@ class CanonicalTables:
     def __init__(self, folder: Path) -> None:
         self.name = str(folder)
         self._tables = ScoreTables(folder, {})
+        if not self._tables.machines:
+            raise DataError(f"{folder}: holds no reading. Check that data arrive; nothing can be said without them.")
         _, fleet = self._tables.some(self._tables.machines)
         missing = sorted({*EVENT_KEYS, "machines"} - set(fleet))
         if missing:

@@ -38,27 +38,28 @@ class Watch:
         command = [sys.executable, WATCH, "--folder", folder, "--speed", "100800", "--ports",
                    *map(str, self.ports)]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("OILCAN_")}
-        self.process = subprocess.Popen(command, cwd=repo, env=environment | settings, text=True,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        os.set_blocking(self.process.stdout.fileno(), False)
-        self.text = ""
+        self._log, self._from = folder.with_suffix(".log"), 0
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(command, cwd=repo, env=environment | settings, stdin=subprocess.PIPE,
+                                            stdout=log, stderr=log)
 
-    def said(self) -> str:
-        """All that it has printed."""
-        with open(self.process.stdout.fileno(), encoding="utf-8", closefd=False) as out:
-            self.text += out.read() or ""
-        assert self.process.poll() is None or self.process.returncode == 0, self.text
-        return self.text
+    def text(self) -> str:
+        """What it has printed since the last Enter."""
+        text = self._log.read_text(encoding="utf-8")
+        assert self.process.poll() is None, text
+        return text[self._from:]
 
     def waits_for(self, pattern: str, seconds: float) -> None:
         """Until a line that was printed after the last Enter has the pattern."""
-        wait_until(lambda: re.search(pattern, self.said()), f"{pattern!r} is not in:\n{self.text}", seconds)
+        try:
+            wait_until(lambda: re.search(pattern, self.text()), f"no {pattern!r}", seconds)
+        except AssertionError as err:
+            raise AssertionError(f"{err} in:\n{self._log.read_text(encoding='utf-8')}") from None
 
     def press_enter(self) -> None:
         """Switch the drift."""
-        self.said()
-        self.text = ""
-        self.process.stdin.write("\n")
+        self._from = len(self._log.read_text(encoding="utf-8"))
+        self.process.stdin.write(b"\n")
         self.process.stdin.flush()
 
     def ask(self, query: str, since: float) -> list[dict[str, Any]]:
@@ -73,7 +74,7 @@ class Watch:
         """Ctrl-C."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-            self.process.wait(40)
+            self.process.communicate(timeout=40)
 
 
 def _panels() -> dict[str, str]:
