@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
 DEPLOY = Path(__file__).parent
@@ -85,8 +86,9 @@ def longer_fleet(folder: Path) -> Path:
                            "days": params["simulate"]["days"] + EXTRA_DAYS}
     file, contract = folder / "params.yaml", "datasets/demo_fleet.yaml"
     file.write_text(yaml.safe_dump(params), encoding="utf-8")
+    (folder / "live").mkdir()           # no months that a service has collected
     for stage, *words in (("simulate", contract, folder / "raw"),
-                          ("ingest", contract, folder / "raw", folder / "canonical")):
+                          ("ingest", contract, folder / "raw", folder / "live", folder / "canonical")):
         command = [sys.executable, "-P", f"src/stages/{stage}.py", *map(str, words), "--params", str(file)]
         done = subprocess.run(command, env=os.environ | {"PYTHONPATH": "src"}, capture_output=True, text=True,
                               check=False)
@@ -172,14 +174,26 @@ def answers(url: str) -> bool:
         return False
 
 
-def decision(service: str) -> str:
-    """The action of the newest decision, by /metrics; empty before the first."""
+def shown(service: str) -> dict[str, float]:
+    """What /metrics shows now; nothing if it does not answer."""
     try:
         with urllib.request.urlopen(f"{service}/metrics", timeout=5) as answer:
-            text = answer.read().decode()
+            lines = answer.read().decode().splitlines()
     except OSError:
-        return ""
-    return next(iter(re.findall(r'^oilcan_decision_info\{action="(\w+)"\} 1\.0', text, re.M)), "")
+        return {}
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
+
+
+def decision(metrics: dict[str, float]) -> str:
+    """The action of the newest decision; empty before the first."""
+    return next((re.findall(r'"(\w+)"', name)[0] for name, value in metrics.items()
+                 if name.startswith("oilcan_decision_info") and value == 1), "")
+
+
+def played_from(canonical: Path, days: float) -> float:
+    """Time of the reading after which the replay is at its speed, in seconds."""
+    times = pd.read_parquet(canonical / "telemetry", columns=["time"])["time"]
+    return float((times.max() - pd.Timedelta(days=days)).timestamp())
 
 
 def start_all(args: argparse.Namespace, ports: Ports, folder: Path, processes: Processes) -> None:
@@ -204,6 +218,10 @@ def start_all(args: argparse.Namespace, ports: Ports, folder: Path, processes: P
     processes.start("replay", oilcan, "replay-stream", "--url", service, "--data", canonical, "--days", str(args.days),
                     "--speed", str(args.speed), "--drift", args.drift, "--drift-machines", str(args.drift_machines),
                     "--drift-while", folder / "drift")
+    start = played_from(canonical, args.days)
+    while shown(service).get("oilcan_newest_reading_timestamp_seconds", 0.0) <= start:
+        processes.check()
+        time.sleep(0.5)
 
 
 def _typed() -> Iterator[None]:
@@ -226,7 +244,7 @@ def watch(ports: Ports, folder: Path, processes: Processes, lines: "queue.Queue[
         processes.check("replay")
         with contextlib.suppress(queue.Empty):
             print(f"{time.strftime('%H:%M:%S')}  {lines.get(timeout=0.5)}", flush=True)
-        newest = decision(service)
+        newest = decision(shown(service)) or known
         if newest != known:
             known = newest
             print(f"{time.strftime('%H:%M:%S')}  decision: {newest}", flush=True)
@@ -262,7 +280,7 @@ def run(args: argparse.Namespace) -> None:
     processes, receiver = Processes(folder), Receiver(ports.receiver)
     server = receiver.start()
     try:
-        print("starting; the history is sent first", flush=True)
+        print("starting; the history is simulated and sent first", flush=True)
         start_all(args, ports, folder, processes)
         print(f"service http://127.0.0.1:{ports.service}  Prometheus http://127.0.0.1:{ports.prometheus}/alerts  "
               f"Alertmanager http://127.0.0.1:{ports.alertmanager}\nEnter switches the drift on and off "
