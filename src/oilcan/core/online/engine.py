@@ -173,7 +173,7 @@ class OnlineFeatures:
         return status
 
     def newest(self, slots: np.ndarray) -> np.ndarray:
-        """Time of the newest reading of machines, shape (m,); `NONE` of one that has sent none."""
+        """Time of the newest reading of machines, shape (m,); `NONE` before the first."""
         return self.now["newest"][slots]
 
     def features(self, slots: np.ndarray, times: np.ndarray | None = None) -> np.ndarray:
@@ -224,7 +224,7 @@ class OnlineFeatures:
         return True
 
     def _replay(self, late: Block) -> None:
-        """Readings of machines of which at least one comes late: once more from a mark, or else from the base."""
+        """Take in readings of machines with a late one: again from a mark, or else from the base."""
         far = late
         for mark in self.marks:
             is_near = mark.reaches(far, self.base["newest"][far.slots])[far.machine]

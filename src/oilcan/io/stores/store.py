@@ -1,4 +1,4 @@
-"""The store: everything the service must not forget, whatever the database below it."""
+"""The store: everything that the service keeps, the same for every database."""
 
 from oilcan.io.stores.databases.database import Database, Health
 from oilcan.io.stores.tables.alarm_table import AlarmsPart

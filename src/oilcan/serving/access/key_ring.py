@@ -29,7 +29,7 @@ _USED_EVERY_S: Final = 60.0     # "last used" of a key is written at most this o
 
 @dataclass(frozen=True)
 class Caller:
-    """Whom a request comes from: name of its key, or `open` where none is wanted."""
+    """Who sends a request: the name of its key, or `open` where no key is needed."""
 
     name: str
     scope: str

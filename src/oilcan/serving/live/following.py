@@ -53,7 +53,7 @@ def machines_at(store: Store, cursor: Cursor) -> list[Machine]:
 
 def follow(track: Track, store: Store, cursor: Cursor, *, until: Cursor | None = None, only: set[str] | None = None
            ) -> tuple[Cursor, set[str]]:
-    """Take entries after a cursor into the features: up to where, and of which machines.
+    """Take entries after a cursor into the features; the last entry taken, and its machines.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ class ForecastStore(Protocol):
     """The part of the store that is needed here."""
 
     def forecast_ids(self, n: int) -> range:
-        """Ids that nobody else gets."""
+        """Ids that are given to no other process."""
 
     def log_forecasts(self, batch: Forecasts, now: int) -> None:
         """Add forecasts to the log."""

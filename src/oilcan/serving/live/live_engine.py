@@ -35,8 +35,8 @@ from oilcan.serving.live.forecast_log import ForecastLog, ForecastRows
 from oilcan.serving.live.judged_cursor import JudgedCursor
 from oilcan.serving.live.shadowing import Shadow
 
-_WHOLE: Final = 64              # machines of which all forecasts are made at once; of more the headline, until asked
-_ENTRIES: Final = 4_096         # newest entries of which it is known which readings came too late
+_WHOLE: Final = 64              # up to so many machines get all forecasts at once; more get the headline until asked
+_ENTRIES: Final = 4_096         # newest entries whose too late readings are remembered
 
 
 class Engine:
@@ -135,7 +135,7 @@ class Engine:
         self.shadow.track = None if track is None else self._bring(track, cursor)
 
     def complete(self, names: Sequence[str]) -> None:
-        """Make all forecasts of machines of which only the headline is on the board."""
+        """Make all forecasts of machines that have only the headline on the board."""
         board = self.board
         names = [name for name in names
                  if not board.whole[board.slot[name]] and board.time[board.slot[name]] != NO_TIME]
@@ -186,7 +186,7 @@ class Engine:
             more = page.more
 
     def _fold(self, entry: Entry) -> None:
-        """Take in the entry after the cursor. Until `_publish` nobody sees anything of it, and it can be repeated."""
+        """Take in the entry after the cursor. It shows nowhere before `_publish`, and can be repeated until then."""
         names = machines_of(entry)
         again, self._unpublished = self._unpublished, self._unpublished | names
         with self.board.lock:

@@ -117,7 +117,7 @@ class Swap:
         Raises
         ------
         Refusal
-            409 while another change runs; 422 if the bundle is none, is broken, or is of another data set.
+            409 while another change runs; 422 if the bundle is missing, broken, or of another data set.
         """
         with self._one_at_a_time():
             place, served = self._load(name)
@@ -190,15 +190,15 @@ class Swap:
             self._is_resumed = True
 
     def follow_store(self) -> None:
-        """Do what another replica has done."""
-        told = Models.of(self._service.store)
-        if told is not None and told.configured == self.models.configured and told != self.models:
+        """Follow changes of the bundle that another replica wrote to the store."""
+        stored = Models.of(self._service.store)
+        if stored is not None and stored.configured == self.models.configured and stored != self.models:
             with self._one_at_a_time():
-                if told.active != self.models.active:
-                    self._switch(told.active.load())
-                if told.shadow != self.models.shadow:
-                    self._watch(told.shadow.load() if told.shadow else None)
-                self.models = told
+                if stored.active != self.models.active:
+                    self._switch(stored.active.load())
+                if stored.shadow != self.models.shadow:
+                    self._watch(stored.shadow.load() if stored.shadow else None)
+                self.models = stored
 
     def _found(self, digest: str, revision: str | None) -> Path:
         source = self._service.settings.bundle_source

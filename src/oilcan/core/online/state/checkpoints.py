@@ -76,7 +76,7 @@ class Marks:
             rows.grow(n)
 
     def note(self, slots: np.ndarray, now: Rows, sliding: Sliding) -> None:
-        """Set a mark at the present of those machines where one is due, and both where there is none."""
+        """Set a mark at the present where one is due, and both marks of machines without one."""
         newest, last = now["newest"][slots], self._newer.state["newest"][slots]
         is_due = newest - last >= self._every
         kept = slots[is_due & (last > NONE)]

@@ -80,7 +80,7 @@ class Log:
         self.machines.put(slots, {"last": page[end], "fill": row[end] % ROWS + 1})
 
     def newest(self, slots: np.ndarray) -> np.ndarray:
-        """Time of the newest reading held of machines, shape (m,); `NONE` where there is none."""
+        """Time of the newest reading held of each machine, shape (m,); `NONE` before the first."""
         last, fill = self.machines["last"][slots], self.machines["fill"][slots]
         held = np.flatnonzero(last >= 0)
         newest = np.full(len(slots), NONE)

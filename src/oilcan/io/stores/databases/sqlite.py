@@ -145,7 +145,7 @@ class SqliteDatabase:
         return np.asarray(seqs, dtype=np.int64) > newest
 
     def reclaim(self) -> None:
-        """Give free pages at the end of the file back, a few at a time so that nobody waits long."""
+        """Give free pages at the end of the file back, a few at a time so that writers wait briefly."""
         with self._translated(), self._writing:
             if self._writer is not None:
                 self._writer.execute("PRAGMA incremental_vacuum(2000)").fetchall()

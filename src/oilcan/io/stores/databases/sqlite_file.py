@@ -47,7 +47,7 @@ class ServiceLock:
 
 
 class FileIdentity:
-    """Which file it was when it was opened; somebody may delete it, or put another one in its place."""
+    """The identity of the file that was opened: a file that is deleted or replaced later is noticed."""
 
     def __init__(self, path: Path, name: str) -> None:
         self._path, self._name = path, name

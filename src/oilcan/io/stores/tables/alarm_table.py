@@ -85,7 +85,7 @@ class Raise:
 
 @dataclass(frozen=True)
 class Comment:
-    """What somebody said about an alarm; `said_by` is the name of a key."""
+    """A comment on an alarm; `said_by` is the name of a key."""
 
     at: int
     said_by: str
@@ -122,7 +122,7 @@ class AlarmsPart(MachinesPart):
     def change_alarms(self, changes: Sequence[AlarmChange], now: int) -> list[tuple[int, bool]]:
         """Open, repeat and close alarms in this order, in one transaction; of each opened its id, and if it is new.
 
-        There is at most one open alarm per machine and task, and one alarm per reading for ever. When this or another
+        There is at most one open alarm per machine and task, and never a second alarm for a reading. When this or another
         process asks again, the answer is the alarm that exists. One that is closed already stays as it is.
         """
         machines = self.numbers_of([change.machine_id for change in changes], now).tolist()
@@ -158,7 +158,7 @@ class AlarmsPart(MachinesPart):
 
     def acknowledge(self, alarm_id: int, by: str, now: int, comment: str = "", finding: Finding | None = None
                     ) -> Alarm | None:
-        """Say that somebody has seen an alarm; the first one counts, a comment is added each time.
+        """Acknowledge an alarm; the first time counts, a comment is added each time.
 
         A finding replaces the one before: who says first "not looked" may look later.
 

@@ -14,7 +14,7 @@ class Bundles:
         self._db = database
 
     def enter(self, digest: str, lineage: Mapping[str, Any], now: int) -> None:
-        """Remember a bundle; one that is known is left as it is, for its digest covers its lineage."""
+        """Remember a bundle. A known one is left as it is: its digest covers its lineage."""
         row = digest, json.dumps(lineage, allow_nan=False), now
         self._db.write(lambda tx: tx.run(
             "INSERT INTO bundles (bundle, lineage, entered_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", row))

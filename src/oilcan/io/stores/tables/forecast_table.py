@@ -1,4 +1,4 @@
-"""The log of forecasts: what was said of which machine, when, by which bundle. Only ever added to."""
+"""The log of forecasts: which bundle forecast what of which machine, and when. Rows are only added."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -86,7 +86,7 @@ class ForecastsPart(MachinesPart):
         self.database.write(work)
 
     def forecast(self, forecast_id: int) -> Forecast | None:
-        """The forecast of an id; None if there is none, or retention has taken it."""
+        """The forecast of an id; None if it is unknown, or retention has removed it."""
         sql = f"SELECT {_COLUMNS} FROM forecasts {_JOIN} WHERE id = ?"  # noqa: S608 - our own words
         found = self._forecasts(lambda tx: tx.rows(sql, (clamped(forecast_id),)))
         return found[0] if found else None

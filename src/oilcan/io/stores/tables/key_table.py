@@ -64,7 +64,7 @@ class Keys:
         Raises
         ------
         StoreError
-            If the name or scope is none, or the name is taken.
+            If the name or scope is not valid, or the name is taken.
         """
         if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", name):
             raise StoreError(f"key: {name[:80]!r} is no name (wanted 1 to 64 of a-z, 0-9, '.', '-', '_').")
@@ -87,7 +87,7 @@ class Keys:
         return self._select("ORDER BY created_at, name")
 
     def find(self, token: str) -> Key | None:
-        """The key of a token; None if there is none or it was revoked."""
+        """The key of a token; None if it is unknown or revoked."""
         found = self._select("WHERE hash = ? AND revoked_at IS NULL", token_hash(token))
         return found[0] if found else None
 
@@ -110,7 +110,7 @@ class Keys:
         """
         def work(tx: Transaction) -> None:
             if not tx.run("UPDATE api_keys SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL", (now, name)):
-                raise StoreError(f"key {name}: there is none in use. See `oilcan keys list`.")
+                raise StoreError(f"key {name}: no key of this name is in use. See `oilcan keys list`.")
             write_down(tx, by, "key revoked", {"name": name}, now)
 
         self._db.write(work)

@@ -120,7 +120,7 @@ class LogPart(MachinesPart):
 
 
 def last_entry(tx: Transaction) -> Cursor:
-    """The last entry; the cursor before the first if there is none."""
+    """The last entry; the cursor before the first while the log is empty."""
     found = tx.rows("SELECT number, token FROM log ORDER BY number DESC LIMIT 1")
     return Cursor(*found[0]) if found else Cursor()
 

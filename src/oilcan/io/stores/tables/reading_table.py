@@ -96,7 +96,7 @@ class ReadingsPart(LogPart):
 
     def _numbered(self, writing: Writing, batch: ReadingsBatch, admission: Admission
                 ) -> tuple[np.ndarray, np.ndarray, list[tuple[int, str, str]]]:
-        """Rows of strangers, values with the store's numbers for texts, and texts that got none."""
+        """Rows of strangers, values with the store's numbers for texts, and texts without a number."""
         readings, layout = batch.readings, self.layout
         values = np.ascontiguousarray(readings.values, dtype="<f8").reshape(len(readings), len(layout.columns))
         strangers = self.let_in(writing, set(readings.machine_ids), admission)

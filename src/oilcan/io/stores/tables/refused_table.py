@@ -1,4 +1,4 @@
-"""Rows kept aside: bounded, newest last, so that somebody can look why a machine's rows do not come through."""
+"""Rows kept aside: why rows of a machine were refused. Only the newest are kept."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -19,7 +19,7 @@ class Settings:
         self._db = database
 
     def get(self, name: str) -> Any:
-        """The value of a name; None if there is none."""
+        """The value of a name; None if it was never set."""
         found = self._db.read(lambda tx: tx.rows("SELECT value FROM settings WHERE name = ?", (name,)))
         return json.loads(found[0][0]) if found else None
 

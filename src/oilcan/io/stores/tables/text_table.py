@@ -1,4 +1,4 @@
-"""Texts of telemetry columns as numbers: the store gives each text its number once, for ever and for every replica."""
+"""Texts of telemetry columns as numbers: the store gives each text one number, the same for every replica."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -47,7 +47,7 @@ class Texts:
             self._numbers[column] = self._numbers.get(column, {}) | {text: number}      # another thread may read it
 
     def decode(self, column: str, numbers: np.ndarray) -> list[str | None]:
-        """Texts of numbers; None where there is none."""
+        """The text of each number; None for NaN."""
         wanted = {int(number) for number in np.unique(numbers[~np.isnan(numbers)]).tolist()}
         texts = self._by_number(column)
         if not texts.keys() >= wanted:
