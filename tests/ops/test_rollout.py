@@ -89,7 +89,7 @@ def test_services_follow_promotion_and_rollback_without_a_failed_request(small_r
     assert httpx.get(f"{service.url}/v1/model").json()["previous"] == second
 
     log = small_repo.run("oilcan", "audit", "log", "--kind", "rollout").stdout.splitlines()
-    assert [line.split()[-4] for line in log] == ["plant"] * 3
+    assert [line.split()[-3:] for line in log] == [["plant", "serves", "it"]] * 3
     assert "audit: whole" in small_repo.run("oilcan", "audit", "verify").stdout
 
 
