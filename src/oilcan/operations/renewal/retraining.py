@@ -14,6 +14,7 @@ from typing import Any, Final
 from oilcan.contract import Contract
 from oilcan.ground.errors import ContractError, OilcanError
 from oilcan.io.bundle.verdict_file import GateVerdict, path_of
+from oilcan.io.repository import experiments
 from oilcan.io.repository.dvc_command import dvc
 from oilcan.io.repository.git_plumbing import commit_of, git, resolve
 from oilcan.io.repository.one_at_a_time import one_at_a_time
@@ -171,7 +172,9 @@ class _Run:
             self._git_commit(f"Data of {self._of.dataset} until {_moment(self._of.started):%Y-%m-%d}")
 
     def _run_pipeline(self) -> None:
-        dvc(self._tree, "exp", "run", "--force", "--name", self._of.name)  # finished stages come from the run cache
+        if self._of.name in experiments.names(self._tree):      # of a run that was killed before its note
+            dvc(self._tree, "exp", "remove", self._of.name)
+        dvc(self._tree, "exp", "run", "--name", self._of.name)  # stages that are done are skipped
 
     def _commit(self) -> dict[str, Any]:
         verdict = GateVerdict.model_validate_json(path_of(self._tree / "models/bundle").read_text(encoding="utf-8"))
