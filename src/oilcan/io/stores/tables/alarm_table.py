@@ -122,8 +122,8 @@ class AlarmsPart(MachinesPart):
     def change_alarms(self, changes: Sequence[AlarmChange], now: int) -> list[tuple[int, bool]]:
         """Open, repeat and close alarms in this order, in one transaction; of each opened its id, and if it is new.
 
-        There is at most one open alarm per machine and task, and never a second alarm for a reading. When this or another
-        process asks again, the answer is the alarm that exists. One that is closed already stays as it is.
+        There is at most one open alarm per machine and task, and never a second alarm for a reading. When this or
+        another process asks again, the answer is the alarm that exists. One that is closed already stays as it is.
         """
         machines = self.numbers_of([change.machine_id for change in changes], now).tolist()
 
