@@ -58,5 +58,5 @@ def twin(root: Path, family: str, folder: Path) -> Twin:
     bundle_folder.write_bundle(
         folder / family, contract=packaged / "contract.yaml", plan=packaged / "plan.json", fitted=fitted,
         drift_reference=base.drift_reference, normals=base.normals,
-        check_rows=check.check_rows(fitted, rows, features, 50), facts=facts)
+        check_rows=check.check_rows(fitted, rows, features, 50), learned=base.learned, facts=facts)
     return Twin(folder / f"{family}.joblib", folder / family, tuple(base.fitted.features), x[0].astype(float).tolist())
