@@ -19,7 +19,8 @@ from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
 WATCH = ROOT / "deploy/watch.py"
-CHAIN_S = 60.0                          # from the first changed reading to the decision, and to the end of the alert
+CHAIN_S = 60.0                          # from the first changed reading to the decision
+CLEARS_S = 300.0                        # two calm weeks after it: half a minute, longer where other tests run beside
 
 
 def _free_ports(count: int) -> list[int]:
@@ -114,7 +115,7 @@ def test_a_drift_reaches_people_and_the_decision_and_clears(watch: Watch) -> Non
     watch.waits_for(r"engineer: OilcanDrift firing: vibration_mm_s", CHAIN_S)
     wait_until(decided, "no decision rests on the drift", max(1.0, CHAIN_S - (time.monotonic() - began)))
     watch.press_enter()
-    watch.waits_for(r"engineer: OilcanDrift resolved: vibration_mm_s", 2 * CHAIN_S)
+    watch.waits_for(r"engineer: OilcanDrift resolved: vibration_mm_s", CLEARS_S)
     empty = {query: place for query, place in _panels().items() if not watch.ask(query, began)}
     assert not empty
     watch.end()
