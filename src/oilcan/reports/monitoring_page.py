@@ -63,8 +63,8 @@ def render(report: WatchReport | None, contract: Contract) -> str:
 def _alert(each: Explained, report: WatchReport) -> dict[str, Any]:
     alert, diagnosis = each.alert, each.diagnosis
     share = diagnosis.share_of_alarms
-    return {"what": diagnosis.what[:1].upper() + diagnosis.what[1:], "since": diagnosis.since, "scope": diagnosis.scope,
-            "cause": diagnosis.cause, "action": diagnosis.action, "severity": alert.severity,
+    return {"what": diagnosis.what[:1].upper() + diagnosis.what[1:], "since": diagnosis.since,
+            "scope": diagnosis.scope, "cause": diagnosis.cause, "action": diagnosis.action, "severity": alert.severity,
             "due": None if share is None else (f"It has {share:.0%} of the weight among the reasons of the alarms since "
                                                f"then."),
             "machines": list(alert.machines), "picture": _picture(each, report),
