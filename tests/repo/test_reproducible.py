@@ -32,7 +32,7 @@ def test_a_worktree_and_a_shallow_clone_give_the_same_bytes(small_repo, tmp_path
     small_repo.run(*command.format(here=small_repo.path, there=tmp_path / "there").split())
     there = type(small_repo)(tmp_path / "there")
     there.run("dvc", "config", "--local", "cache.dir", str(small_repo.path / ".dvc/cache"))
-    there.run("dvc", "checkout")
+    there.run("dvc", "checkout", "--allow-missing")             # raw files of other data sets are not in this cache
     ran = there.run("dvc", "exp", "run", "-n", "ran_again", "--force", "--single-item", "package")
     assert "ran_again" in ran.stdout
     assert there.lock() == small_repo.lock()
