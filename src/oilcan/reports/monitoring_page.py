@@ -65,8 +65,8 @@ def _alert(each: Explained, report: WatchReport) -> dict[str, Any]:
     share = diagnosis.share_of_alarms
     return {"what": diagnosis.what[:1].upper() + diagnosis.what[1:], "since": diagnosis.since,
             "scope": diagnosis.scope, "cause": diagnosis.cause, "action": diagnosis.action, "severity": alert.severity,
-            "due": None if share is None else (f"It has {share:.0%} of the weight among the reasons of the alarms since "
-                                               f"then."),
+            "due": None if share is None else (f"It has {share:.0%} of the weight among the reasons of the alarms "
+                                               f"since then."),
             "machines": list(alert.machines), "picture": _picture(each, report),
             "findings": [{"rule": finding.rule, "value": _short(finding.value), "limit": _short(finding.limit),
                           "unit": finding.unit} for finding in alert.findings]}
