@@ -153,6 +153,34 @@ def test_a_machine_is_told_with_risk_component_life_and_reasons(visit, server):
         assert reason["text"].split(". Mostly by: ")[0].split(": ")[-1] in shown
 
 
+def test_what_a_forecast_cannot_rest_on_and_whether_the_model_can_be_believed_are_shown(visit, server):
+    name, text = _riskiest(server), "Flow has given no usable value since Tuesday 14 May 2024: <b>the others</b>."
+
+    def with_fault(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | {"faults": [
+            {"sensor": "flow_m3_h", "fault": "silent", "since": "Tuesday 14 May 2024", "text": text}]})
+
+    def with_decision(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | {
+            "state": "alert", "verdict": "1 open alert", "alerts": [
+                {"severity": "alert", "rule": "shift", "subject": "flow_m3_h", "text": "Flow has moved."}],
+            "decisions": [{"id": 1, "at": "2024-06-03T08:00:00Z", "by": "alertmanager", "action": "retrain",
+                           "reasons": ["inputs:flow_m3_h: sensor drift"], "detail": {}}]})
+
+    page = visit()
+    page.route("**/v1/decisions?*", with_decision)
+    page.route("**/v1/machines/*", with_fault)
+    page.get_by_role("button", name="Reload").click()
+    model = page.get_by_label("The model")
+    expect(model).to_contain_text("1 open alert")
+    expect(model).to_contain_text("Flow has moved.")
+    expect(model).to_contain_text("Retrain, because inputs:flow_m3_h: sensor drift")
+    page.locator(".row", has_text=name).click()
+    expect(page.locator(".fault")).to_have_text(text)
+
+
 def test_the_risk_is_drawn_with_its_threshold_and_the_crossing(visit, server):
     page = visit(f"/#/{_riskiest(server)}")
     expect(page.locator(".history .threshold")).to_have_count(1)

@@ -14,12 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from tests.service.api.conftest import repackaged
+from tests.service.faults.faulty_service import FaultyService
 from tests.waiting import wait_until
 
 from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import EVENT_KEYS
-from oilcan.ground.errors import IntegrityError, ParamsError
+from oilcan.ground.errors import IntegrityError, ParamsError, StoreUnavailable
 from oilcan.io.bundle.bundle_folder import MANIFEST, SEAL, WATCH
 from oilcan.io.stage import files
 from oilcan.io.stage.digests import sha256
@@ -32,6 +33,7 @@ from oilcan.operations.monitor import Monitor, watch_tables
 from oilcan.operations.watched_tables import StoreTables, watched_numbers
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.ground.settings import read_settings
+from oilcan.serving.model.loaded_bundle import Served
 from oilcan.serving.server import make_app
 from oilcan.serving.watch.live_counts import LiveCounts
 from oilcan.serving.watch.verdict_samples import samples_of
@@ -260,6 +262,27 @@ def test_a_reference_of_another_contract_or_a_damaged_one_is_refused_at_the_star
     files.write_text(f"{sha256(folder / MANIFEST)}  {MANIFEST}\n", folder / SEAL)
     with pytest.raises(IntegrityError, match=message):
         make_app(read_settings({}, bundle=folder, store=f"sqlite:///{tmp_path}/new.db", accept_rejected=True))
+
+
+def test_while_the_store_is_away_it_cannot_tell_and_afterwards_it_can(bundle_folder, fleet, store_url):
+    service = FaultyService(store_url, Served.load(bundle_folder))
+    try:
+        watch = service.service.watch
+        rows = fleet["telemetry"]
+        rows = rows[(rows["time"] >= "2024-05-13") & (rows["machine_id"] <= "M008")]
+        write(service.store, rows, int(exact(rows["time"]).max()))
+        before = watch.judge_now().samples["oilcan_monitoring_state"]
+        service.faults.is_away = True
+        with pytest.raises(StoreUnavailable, match="as the test wants it"):
+            watch._round()
+        assert watch.known.samples["oilcan_monitoring_cannot_tell"]["store",] == 1
+        assert watch.known.samples["oilcan_monitoring_state"]["unknown",] == 1
+        assert watch.errors == 1
+        service.faults.heal()
+        watch._round()
+        assert watch.known.samples["oilcan_monitoring_state"] == before
+    finally:
+        service.close()
 
 
 def test_rules_come_from_a_file_or_the_reference(bundle, tmp_path):

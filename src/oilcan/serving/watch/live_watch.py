@@ -131,6 +131,7 @@ class LiveWatch:
                 self._look()
         except Exception as err:
             self.errors += 1
+            self._next, self._judged_upto = 0.0, -1         # judged again as soon as that is possible
             self._counts = None if not isinstance(err, StoreUnavailable) else self._counts
             self.known = Known(unknown("store" if isinstance(err, StoreError) else "monitoring"), why=str(err))
             raise
