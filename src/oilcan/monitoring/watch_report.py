@@ -59,7 +59,8 @@ class WatchReport:
         since = f"the {self.reference.window} of {self.axis.name(last.window)}"
         if self.state == "alert":
             worst = self.open[0].diagnosis
-            return f"{len(self.open)} open {'alert' if len(self.open) == 1 else 'alerts'} after {since}: {worst.what.rstrip(",")}."
+            alerts = "alert" if len(self.open) == 1 else "alerts"
+            return f"{len(self.open)} open {alerts} after {since}: {worst.what.rstrip(',')}."
         if self.state == "unknown":
             return f"It cannot be told whether something has changed in {since}: {last.unknown[0].reason}."
         return f"Nothing has changed that matters, up to {since}: {last.machines} machines, {last.readings:,} readings."
