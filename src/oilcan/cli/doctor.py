@@ -58,17 +58,13 @@ def run(args: argparse.Namespace) -> int:
         _print("merge", doctor.resolve_outputs(root))
         return 0
     diagnoses = doctor.examine(root, args.checks or list(_CHECKS), repair=args.repair)
-    for name, diagnosis in diagnoses.items():
-        _print(name, diagnosis)
+    list(map(_print, diagnoses, diagnoses.values()))
     return int(any(diagnosis.is_wrong for diagnosis in diagnoses.values()))
 
 
 def _print(name: str, diagnosis: Any) -> None:
-    print(f"{name}: {'wrong: ' if diagnosis.is_wrong else ''}{diagnosis.summary}")
-    for line in (*diagnosis.notes, *diagnosis.faults):
-        print(f"  {line}")
-    if diagnosis.advice:
-        print(f"  {diagnosis.advice}")
+    below = [*diagnosis.notes, *diagnosis.faults, *([diagnosis.advice] if diagnosis.advice else [])]
+    print("\n  ".join([f"{name}: {'wrong: ' if diagnosis.is_wrong else ''}{diagnosis.summary}", *below]))
     if diagnosis.refusal:
         sys.stdout.flush()
         print(f"error: {diagnosis.refusal}", file=sys.stderr)
