@@ -125,10 +125,13 @@ class MlflowMirror:
         self._client.log_batch(run.info.run_id, metrics=metrics,
                                tags=[RunTag(f"{_FACT}{name}", value) for name, value in facts.items()])
         if bundle:
-            with tempfile.TemporaryDirectory(prefix="oilcan-mirror-") as folder:
-                _write_model(Path(folder), bundle, self._bundles)
-                self._client.log_artifacts(run.info.run_id, folder, _MODEL)
+            self._log_model(run.info.run_id, bundle)
         self._client.set_terminated(run.info.run_id, "FINISHED")
+
+    def _log_model(self, run_id: str, bundle: str) -> None:
+        with tempfile.TemporaryDirectory(prefix="oilcan-mirror-") as folder:
+            _write_model(Path(folder), bundle, self._bundles)
+            self._client.log_artifacts(run_id, folder, _MODEL)
 
     def _experiment(self, dataset: str) -> str:
         there = self._client.get_experiment_by_name(dataset)
@@ -169,6 +172,7 @@ class MlflowMirror:
             if version not in here:
                 run = run_of[f"{name}@{version}"]
                 facts = part(asked, f"versions/{version}")
+                self._log_model(run.info.run_id, facts["bundle"])       # again: somebody may have changed its files
                 self._client.create_model_version(
                     name, f"{run.info.artifact_uri}/{_MODEL}", run.info.run_id,
                     tags={_KEY: version} | {f"{_FACT}{word}": value for word, value in facts.items()})
