@@ -134,9 +134,12 @@ def build(tables: Tables, windows: str = "3h, 10h, 30h", **changes: object) -> F
 
 
 def with_drift(plan: FeaturePlan) -> FeaturePlan:
-    """The plan with a drift model written by hand: four machines have too few lives to learn one."""
-    assert "lives" in plan.without_drift
-    assert plan.health is not None
+    """The plan with a drift model written by hand: four machines have too few lives to learn one.
+
+    As it is where the plan was made without the family, or without a health index.
+    """
+    if "lives" not in plan.without_drift or plan.health is None:
+        return plan
     turned = tuple(tuple(weight * (-1) ** at for at, weight in enumerate(row)) for row in plan.health.weight)
     state = HiddenState(plan.health.sensors, plan.health.offset, tuple(zip(plan.health.weight, turned, strict=True)),
                         tuple(1.0 + at for at in range(len(plan.health.weight))))

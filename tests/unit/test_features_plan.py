@@ -26,7 +26,7 @@ def test_a_changed_plan_and_an_unknown_version_are_refused() -> None:
     values = frames.plan_for(frames.fleet(1)).to_json()
     with pytest.raises(IntegrityError, match="content and hash disagree"):
         FeaturePlan.from_json(values | {"reference": 5.0})
-    with pytest.raises(IntegrityError, match=r"unknown version \(found 99, wanted 4\)"):
+    with pytest.raises(IntegrityError, match=r"unknown version \(found 99, wanted 5\)"):
         FeaturePlan.from_json(values | {"version": 99})
 
 
