@@ -36,12 +36,12 @@ def test_a_worktree_and_a_shallow_clone_give_the_same_bytes(small_repo, tmp_path
     ran = there.run("dvc", "exp", "run", "-n", "ran_again", "--force", "--single-item", "package")
     assert "ran_again" in ran.stdout
     assert there.lock() == small_repo.lock()
-    assert not there.run("dvc", "status", "--quiet", check=False).returncode
+    assert "Data and pipelines are up to date" in there.run("dvc", "repro").stdout
 
 
 def test_a_changed_parameter_runs_only_what_lies_downstream(small_repo):
     small_repo.set_params(evaluate={"bootstrap": 21})
-    assert _ran(small_repo.run("dvc", "repro").stdout) == {"evaluate", "review", "package", "monitor"}
+    assert _ran(small_repo.run("dvc", "repro").stdout) == {"evaluate", "review"}
 
 
 def test_a_changed_module_runs_the_stages_that_import_it(small_repo):
