@@ -12,7 +12,8 @@ from tests.repo import closure
 from tests.repo.closure import ROOT, covers, import_closure, suggested_deps
 
 ALSO = {        # code of other sections that a stage needs: features know the options they were planned with
-    "review": {"featurize", "gate_policy"}, "monitor": {"featurize", "validate", "monitoring"}, "reference": {"monitoring"},
+    "review": {"featurize", "gate_policy"}, "monitor": {"featurize", "validate", "monitoring"},
+    "reference": {"monitoring"},
 }
 STAGES = sorted(address for address in stage_names(ROOT))
 

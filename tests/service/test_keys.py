@@ -48,7 +48,7 @@ def test_the_list_tells_when_a_key_was_made_and_revoked(keys):
 
 @pytest.mark.parametrize(("words", "said"), [
     (("create", "--name", "Press Line", "--scope", "read"), "is no name"),
-    (("revoke", "nobody"), "there is none in use"),
+    (("revoke", "nobody"), "no key of this name is in use"),
     (("list", "--store", "mysql://x"), "no kind of store")])
 def test_what_cannot_be_is_one_message(keys, words, said):
     status, _, err = keys(*words)

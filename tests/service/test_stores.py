@@ -282,7 +282,7 @@ def test_a_key_that_cannot_be_is_refused(store, name, scope, said):
     store.keys.create("press", "read", by="ann", now=NOW, random=bytes)
     with pytest.raises(StoreError, match=said):
         store.keys.create(name, scope, by="ann", now=NOW, random=bytes)
-    with pytest.raises(StoreError, match="none in use"):
+    with pytest.raises(StoreError, match="no key of this name is in use"):
         store.keys.revoke("nobody", by="ann", now=NOW)
 
 

@@ -371,7 +371,7 @@ INGEST = {
         [r"plant\.yaml: not readable as UTF-8 text", "Save it as UTF-8"]),
     "an unknown data set": (
         lambda plant: (plant.folder / "plant.yaml").rename(plant.folder / "plants.yaml"),
-        [r"plant\.yaml: no such data set \(found 'plant', known: monitoring, params, plants\)",
+        [r"plant\.yaml: no such data set \(found 'plant', known: gate, monitoring, params, plants\)",
          "oilcan dataset new plant FILES"]),
     "a misspelt parameter": (
         lambda plant: plant.params("ingest", machines_per_partitio=5),

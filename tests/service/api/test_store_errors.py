@@ -17,6 +17,11 @@ BODIES = {
     "/v1/failures": {"records": [{"machine_id": "M1", "time": TIME, "mode": "bearing"}]},
     "/v1/machines": {"machines": [{"machine_id": "M1"}]},
     "/v1/alarms/{alarm_id}/acknowledge": {"comment": "seen"},
+    "/v1/alerts": {
+        "version": "4", "groupKey": "{}", "truncatedAlerts": 0, "status": "firing", "receiver": "decision",
+        "groupLabels": {}, "commonLabels": {}, "commonAnnotations": {}, "externalURL": "http://alerts.test", "alerts": [
+            {"status": "firing", "labels": {"decides": "yes"}, "annotations": {}, "startsAt": TIME, "endsAt": TIME,
+             "generatorURL": "http://prometheus", "fingerprint": "a1"}]},
     "/v1/model/activate": {"bundle": "first"},
     "/v1/model/rollback": {},
     "/v1/model/shadow": {"bundle": None},

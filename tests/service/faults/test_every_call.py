@@ -11,7 +11,8 @@ from oilcan.io.stores import open_store
 ELSEWHERE = {"claim", "use_layout", "append", "add_records", "put_machines", "refuse", "refused", "comment",
              "acknowledge", "alarm", "alarms", "extent", "forecast", "forecasts", "records", "readings", "known",
              "probe", "snapshots.forget", "bundles.lineage", "bundles.enter", "audit.add", "audit.entries",
-             "texts.decode", "texts.number", *(name for name in methods() if name.startswith("keys."))}
+             "texts.decode", "texts.number", "forecasts_by_bundle",
+             *(name for name in methods() if name.startswith(("keys.", "people.")))}
 STORY = [("machines", 0), ("hour", 0), ("hour", 1), ("hour", 2), ("maintenance", [(1, 1)]), ("save", None), ("hour", 3),
          ("telemetry", [(0, 1, 3), (0, 4, 3), (2, 9, 1)]), ("errors", [(0, 3), (3, 2)]), ("follow", None),
          ("watch", None), ("hour", 5), ("watch", None), ("watch", None), ("alert", 1), ("alert", 2), ("retain", None),

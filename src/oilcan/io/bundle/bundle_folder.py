@@ -95,7 +95,10 @@ def load_bundle(folder: Path) -> Bundle:
     with part_named(folder / "check_rows.npy", _REMEDY):
         check_rows = _numbers(content["check_rows.npy"], fitted)
     with part_named(folder / LEARNED, _REMEDY):
-        learned = LearnedRows.from_records(np.load(io.BytesIO(content[LEARNED]), allow_pickle=False))
+        stream = io.BytesIO(content[LEARNED])
+        learned = LearnedRows.from_records(np.load(stream, allow_pickle=False))
+        if stream.read(1):
+            raise ValueError("bytes after the end of the array")
     with part_named(folder / WATCH, _REMEDY):
         watch_reference = _watch_reference(content, contract, plan, f"{folder}: {WATCH}")
     return Bundle(digest, manifest, fitted, contract, plan, drift_reference, normals, check_rows,

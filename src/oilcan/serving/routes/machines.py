@@ -93,8 +93,9 @@ async def acknowledge(request: Request) -> Response:
     if type(comment) is not str or len(comment) > _COMMENT:
         raise Refusal(422, "body.comment", found=kind_of(comment), wanted=f"a text of at most {_COMMENT:,} characters",
                       do="Shorten it.")
-    if finding is not None and finding not in FINDINGS:
-        raise Refusal(422, "body.finding", found=shown(str(finding), 40), wanted=f"one of {list(FINDINGS)}, or none",
+    if finding is not None and (type(finding) is not str or finding not in FINDINGS):
+        raise Refusal(422, "body.finding", found=shown(finding, 40) if type(finding) is str else kind_of(finding),
+                      wanted=f"one of {list(FINDINGS)}, or none",
                       do="Say what was found at the machine: worn, sound, or that nobody looked.")
     number = _number(request.path_params["alarm_id"], "path.alarm_id")
     alarm = await service.ask(lambda: live.store.acknowledge(
