@@ -10,6 +10,7 @@ from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegress
 from tests.training_frames import COMPUTE, OUTLOOK, contract, fleet, train_params, training_data, write
 
 from oilcan.core.bundle.drift_reference import DriftReference
+from oilcan.core.bundle.learned_rows import LearnedRows
 from oilcan.core.bundle.normals import Normals
 from oilcan.core.model.trees import TreeModel
 from oilcan.core.reasons.contributions import Contributions
@@ -87,6 +88,7 @@ def test_it_is_packaged_and_repeats_its_forecasts(training, tmp_path):
         drift_reference=DriftReference.learn(fitted.features, data.validation.matrix,
                                              columns(fitted.forecasts, data.validation.matrix)),
         normals=Normals(None, np.ones((1, len(fitted.features)))),
+        learned=LearnedRows.of(data.rows),
         check_rows=check_rows(fitted, data.validation.rows, data.validation.matrix, 20),
         facts={"dataset": "fleet", "lineage": {}, "libraries": {}, "review": {}, "prepare": {"fill_gap_periods": 2}})
     loaded = bundle_folder.load_bundle(folder)

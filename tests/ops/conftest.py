@@ -25,7 +25,8 @@ def bundle_of(folder: Path) -> str:
 def make(repo: Repo, source: Path, *, decision: str = "promote", champion: str | None = None) -> str:
     """Run the one stage of the repository on another bundle, write its verdict, and commit both; the commit."""
     shutil.rmtree(repo.path / "made", ignore_errors=True)
-    shutil.copytree(source, repo.path / "made")
+    # new times: with old ones, and the inode of a file that went, DVC takes it for a file whose digest it knows
+    shutil.copytree(source, repo.path / "made", copy_function=shutil.copy)
     repo.run("dvc", "repro", "-q")
     write_verdict(path_of(repo.path / "models/bundle"), decision, ["made up for a test"], [],
                   bundle=bundle_of(source), champion=champion)
