@@ -1,6 +1,6 @@
 """What was made from what: the stages of dvc.lock as a graph of files, walked up to raw data and down to models."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,9 @@ class MadeBy:
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
     params: Mapping[str, Any]
+
+
+_Side = Callable[[MadeBy], Mapping[str, str]]
 
 
 def recorded(locks: Iterable[Mapping[str, Any]]) -> list[MadeBy]:
@@ -49,27 +52,24 @@ def upstream(stages: Sequence[MadeBy], path: str) -> list[MadeBy]:
     >>> [made.stage for made in upstream([first, second], "model")]
     ['train', 'ingest']
     """
-    found: list[MadeBy] = []
-    waiting = [path]
-    while waiting:
-        wanted = waiting.pop(0)
-        for made in stages:
-            if made not in found and any(_overlap(wanted, out) for out in made.outputs):
-                found.append(made)
-                waiting += sorted(made.inputs)
-    return found
+    return _walk(stages, path, lambda made: made.outputs, lambda made: made.inputs)
 
 
 def downstream(stages: Sequence[MadeBy], path: str) -> list[MadeBy]:
     """The stages that rest on a file, nearest first."""
+    return _walk(stages, path, lambda made: made.inputs, lambda made: made.outputs)
+
+
+def _walk(stages: Sequence[MadeBy], path: str, near: _Side, far: _Side) -> list[MadeBy]:
+    """Stages reached from a file: those whose `near` side touches it, then from each file of their `far` side."""
     found: list[MadeBy] = []
     waiting = [path]
     while waiting:
-        given = waiting.pop(0)
+        here = waiting.pop(0)
         for made in stages:
-            if made not in found and any(_overlap(given, dep) for dep in made.inputs):
+            if made not in found and any(_overlap(here, each) for each in near(made)):
                 found.append(made)
-                waiting += sorted(made.outputs)
+                waiting += sorted(far(made))
     return found
 
 
