@@ -14,7 +14,7 @@ import numpy as np
 from oilcan.core.features.drift.drift_model import DriftModel, DriftSums, posterior
 from oilcan.core.features.drift.life_sums import life_sums
 from oilcan.core.features.facts import Facts
-from oilcan.core.features.families.early_life import lives
+from oilcan.core.features.families.early_life import lives_of
 from oilcan.core.features.plan import Feature
 from oilcan.core.features.signals.health_index import regime_of
 
@@ -45,7 +45,9 @@ def compute(arrays: "Arrays", features: list[Feature]) -> np.ndarray:
     assert plan.drift is not None and plan.state is not None    # noqa: S101, PT018 - else nothing was proposed
     taus = np.array(plan.drift.time_constants)
     columns = [arrays.column(name) for name in plan.state.names]
-    number, _, row_number, row_began = lives(arrays, arrays.tables.maintenance, arrays.tables.failures)
+    lives = lives_of(arrays, arrays.tables.maintenance, arrays.tables.failures)
+    number, _ = lives.at(arrays.machine, arrays.time)
+    row_number, row_began = lives.at(arrays.row_machine, arrays.row_time)
     precision = np.array(plan.state.precision)[regime_of(plan.regimes, arrays.conditions)]
     end = np.maximum(arrays.end, 0)
     there = (arrays.end >= 0) & (number[end] == row_number)

@@ -109,65 +109,67 @@ def moved(mean: np.ndarray, normal: np.ndarray) -> np.ndarray:
     return np.where(np.abs(gap) <= ROUNDING * np.maximum(np.abs(mean), np.abs(normal)), 0.0, gap)
 
 
-def renewals(arrays: "Arrays", *tables: "pd.DataFrame") -> tuple[np.ndarray, np.ndarray]:
-    """Machine codes and whole units of all records of known machines, sorted, each instant once.
+def renewals(ids: "pd.Index", *tables: "pd.DataFrame") -> tuple[np.ndarray, np.ndarray]:
+    """Machine codes (places among `ids`) and whole units of all records of known machines, sorted, each instant once.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> from oilcan.core.features.arrays import Arrays, Tables
-    >>> from oilcan.core.features.plan import FeaturePlan, Sensor
-    >>> table = pd.DataFrame({"machine_id": "m1", "time": [0, 1, 2, 3], "v": [1.0, 2.0, 4.0, 8.0]})
-    >>> plan = FeaturePlan("pumps", 1, "cycle", (), (Sensor("v", "bar", "Pressure", "plain"),))
-    >>> arrays = Arrays(plan, Tables(table, table, *[table.iloc[:0]] * 4))
-    >>> repairs = pd.DataFrame({"machine_id": "m1", "time": [2, 1, 2]})
-    >>> renewals(arrays, repairs)
+    >>> renewals(pd.Index(["m1"]), pd.DataFrame({"machine_id": "m1", "time": [2, 1, 2]}))
     (array([0, 0]), array([1, 2]))
     """
-    machine = np.concatenate([arrays.ids.get_indexer(table[MACHINE]) for table in tables]).astype(np.int64)
+    machine = np.concatenate([ids.get_indexer(table[MACHINE]) for table in tables]).astype(np.int64)
     time = np.concatenate([exact(table[TIME]) for table in tables])
     pairs = np.unique(np.stack([machine, time], axis=1)[machine >= 0], axis=0)
     return pairs[:, 0], pairs[:, 1]
 
 
-def lives(arrays: "Arrays", *tables: "pd.DataFrame") -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Number of the life of each reading and the instant after which it began, then both of each forecast row.
+class Lives:
+    """Lives of machines: the first begins before the first reading, one more after each record of some tables.
 
     Parameters
     ----------
+    ids
+        Machines; their places are the codes.
+    first
+        Whole units of each machine's first reading, shape (machines,).
     tables
-        Records that begin a new life.
+        Records that begin a life, from the first instant after their stamp.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> from oilcan.core.features.arrays import Arrays, Tables
-    >>> from oilcan.core.features.plan import FeaturePlan, Sensor
-    >>> table = pd.DataFrame({"machine_id": "m1", "time": [0, 1, 2, 3], "v": 1.0})
-    >>> plan = FeaturePlan("pumps", 1, "cycle", (), (Sensor("v", "bar", "Pressure", "plain"),))
     >>> repairs = pd.DataFrame({"machine_id": ["m1"], "time": [1]})
-    >>> number, began, *_ = lives(Arrays(plan, Tables(table, table, *[table.iloc[:0]] * 4)), repairs)
-    >>> number, began
+    >>> Lives(pd.Index(["m1"]), np.array([0]), repairs).at(np.zeros(4, int), np.arange(4))
     (array([0, 0, 1, 1]), array([-1, -1,  1,  1]))
     """
-    machine, time = renewals(arrays, *tables) if tables else (np.zeros(0, np.int64), np.zeros(0, np.int64))
-    timeline = Timeline(machine, time)
-    before = np.searchsorted(machine, np.arange(len(arrays.ids)))
-    origin = arrays.time[arrays.first] - 1
 
-    def life(codes: np.ndarray, instants: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        seen = timeline.until(codes, instants, inclusive=False)
-        begun = np.append(time, 0)[np.maximum(seen - 1, 0)] if len(time) else np.zeros(len(codes), np.int64)
-        return seen + codes, np.where(seen > before[codes], begun, origin[codes])
+    def __init__(self, ids: "pd.Index", first: np.ndarray, *tables: "pd.DataFrame") -> None:
+        machine, time = renewals(ids, *tables) if tables else (np.zeros(0, np.int64), np.zeros(0, np.int64))
+        self._time, self._timeline = time, Timeline(machine, time)
+        self._before = np.searchsorted(machine, np.arange(len(ids)))
+        self._origin = first - 1
 
-    return *life(arrays.machine, arrays.time), *life(arrays.row_machine, arrays.row_time)
+    def at(self, codes: np.ndarray, instants: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Number of the life of machines at instants, over all machines, and the instant after which it began."""
+        seen = self._timeline.until(codes, instants, inclusive=False)
+        begun = (np.append(self._time, 0)[np.maximum(seen - 1, 0)] if len(self._time)
+                 else np.zeros(len(codes), np.int64))
+        return seen + codes, np.where(seen > self._before[codes], begun, self._origin[codes])
+
+
+def lives_of(arrays: "Arrays", *tables: "pd.DataFrame") -> Lives:
+    """Lives of the machines of a partition."""
+    return Lives(arrays.ids, arrays.time[arrays.first], *tables)
 
 
 def _period(arrays: "Arrays", columns: list[int], stat: str) -> Moments:
     """Moments of the reference period of the life that each row is in, as far as it has come."""
     length = ENDLESS if stat == "life" else window_units(arrays.plan.reference, arrays.per_tick)
     tables = (arrays.tables.maintenance, arrays.tables.failures) if stat == "renewed" else ()
-    number, began, row_number, row_began = lives(arrays, *tables)
+    lives = lives_of(arrays, *tables)
+    number, began = lives.at(arrays.machine, arrays.time)
+    row_number, row_began = lives.at(arrays.row_machine, arrays.row_time)
     inside = np.flatnonzero(arrays.time <= began + length)
     until = np.minimum(arrays.row_time, row_began + length)
     last = arrays.timeline.until(arrays.row_machine, until, inclusive=True) - 1

@@ -91,8 +91,8 @@ def _of_records(arrays: Arrays, feature: Feature) -> np.ndarray:
 def _records(arrays: Arrays, feature: Feature) -> tuple[np.ndarray, np.ndarray]:
     """Records of one feature, sorted; each instant once."""
     if feature.sensor == "renewals":
-        return renewals(arrays, arrays.tables.maintenance, arrays.tables.failures)
+        return renewals(arrays.ids, arrays.tables.maintenance, arrays.tables.failures)
     table: pd.DataFrame = getattr(arrays.tables, feature.sensor)
     if feature.value is not None:
         table = table[table[EVENT_KEYS[feature.sensor][-1]] == feature.value]
-    return renewals(arrays, table[table[MACHINE].isin(arrays.ids)])
+    return renewals(arrays.ids, table[table[MACHINE].isin(arrays.ids)])

@@ -7,6 +7,7 @@ from oilcan.contract import Contract
 from oilcan.core.features.drift.drift_learning import FEWEST
 from oilcan.core.features.drift.drift_model import DriftModel
 from oilcan.core.features.drift.lives import LifeReadings, learn_drift, pays
+from oilcan.core.features.families.early_life import Lives
 from oilcan.core.features.learning import LIFE_LEFT, TICKS, Learned
 from oilcan.core.features.planning.compound import cap_of, mostly_there
 from oilcan.core.features.scan import decayed_sums
@@ -14,8 +15,7 @@ from oilcan.core.features.signals.health_index import Health, regime_of
 from oilcan.core.features.signals.hidden_state import HiddenState, learn_hidden_state
 from oilcan.core.features.signals.regimes import Clusters
 from oilcan.core.features.signals.surface import Surface
-from oilcan.core.timeline.groups import exact
-from oilcan.ground.columns import MACHINE, TIME
+from oilcan.ground.columns import MACHINE
 from oilcan.ground.time_units import UNITS_PER_TICK
 from oilcan.params.featurize import FeaturizeParams
 
@@ -66,22 +66,10 @@ def _lives(contract: Contract, learned: Learned, fleet: dict[str, pd.DataFrame]
            ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Number of the life of each reading of the sample, the tick at which it began, and the machine's number."""
     per_tick = UNITS_PER_TICK[contract.time.kind]
-    sample = learned.sample
-    machine, ids = pd.factorize(sample[MACHINE], sort=False)
-    ticks = sample[TICKS].to_numpy()
-    renewals = pd.concat([fleet[name][[MACHINE, TIME]] for name in ("maintenance", "failures")])
-    origin = (learned.since.reindex(ids).to_numpy() - 1) / per_tick
-    began, life, before = np.empty(len(sample)), np.empty(len(sample), dtype=np.int64), 0
-    by_machine = {name: np.unique(exact(table[TIME])) / per_tick for name, table in renewals.groupby(MACHINE)}
-    starts = np.append(np.flatnonzero(np.diff(machine, prepend=-1)), len(sample))
-    for at, name in enumerate(ids):
-        mine = slice(starts[at], starts[at + 1])
-        renewed = by_machine.get(name, np.empty(0))
-        seen = np.searchsorted(renewed, ticks[mine], side="left")
-        began[mine] = np.append(origin[at], renewed)[seen]
-        life[mine] = before + seen
-        before += len(renewed) + 1
-    return life, began, machine
+    machine, ids = pd.factorize(learned.sample[MACHINE])
+    lives = Lives(pd.Index(ids), learned.since.reindex(ids).to_numpy(), fleet["maintenance"], fleet["failures"])
+    life, began = lives.at(machine, np.rint(learned.sample[TICKS].to_numpy() * per_tick).astype(np.int64))
+    return life, began / per_tick, machine
 
 
 def _averaged(index: np.ndarray, ticks: np.ndarray, begins: np.ndarray, half_life: float) -> np.ndarray:
