@@ -20,7 +20,7 @@ from tests.waiting import wait_until
 ROOT = Path(__file__).parents[3]
 WATCH = ROOT / "deploy/watch.py"
 CHAIN_S = 60.0                          # from the first changed reading to the decision
-CLEARS_S = 300.0                        # two calm weeks after it: half a minute, longer where other tests run beside
+CLEARS_S = 120.0                        # two calm weeks after it: half a minute, longer where other tests run beside
 
 
 def _free_ports(count: int) -> list[int]:
