@@ -21,7 +21,7 @@ import pandas as pd
 
 from oilcan.io.stores import open_store
 from oilcan.serving.ground.settings import read_settings
-from oilcan.serving.service.bundle_swap import first_served
+from oilcan.serving.service.remembered_models import first_served
 from oilcan.serving.service.service import Service
 
 START = pd.Timestamp("2024-06-03", tz="UTC")

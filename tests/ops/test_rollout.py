@@ -14,6 +14,8 @@ from tests.ops.conftest import bundle_of
 from tests.service.conftest import Server
 from tests.waiting import wait_until
 
+from oilcan.serving.live.shadowing import answers_for
+
 pytestmark = pytest.mark.slow
 
 
@@ -79,6 +81,12 @@ def test_services_follow_promotion_and_rollback_without_a_failed_request(small_r
 
     with Load(service.url) as load:
         wait_until(lambda: len(load.bundles) > 20, "no answers")
+        small_repo.run("oilcan", "promote", *words, "--override", "--canary", "50%")
+        shown = small_repo.run("oilcan", "status").stdout.splitlines()[1]
+        assert shown.split(None, 2)[2].startswith(f"{first[:12]}, and {second[:12]} for 50% (")
+        assert {each["machine_id"] for each in httpx.get(f"{service.url}/v1/machines").json()["machines"]
+                if each.get("model") == second} == {f"load{number}" for number in range(3)
+                                                    if answers_for(f"load{number}", 0.5)} != set()
         small_repo.run("oilcan", "promote", *words, "--override")
         wait_until(lambda: load.bundles[-1] == second, "the promoted bundle never answered")
         assert small_repo.run("oilcan", "status").returncode == 0
@@ -90,6 +98,8 @@ def test_services_follow_promotion_and_rollback_without_a_failed_request(small_r
 
     log = small_repo.run("oilcan", "audit", "log", "--kind", "rollout").stdout.splitlines()
     assert [line.split()[-3:] for line in log] == [["plant", "serves", "it"]] * 3
+    (canary,) = small_repo.run("oilcan", "audit", "log", "--kind", "canary").stdout.splitlines()
+    assert "plant answers for 50% of its machines" in canary
     assert "audit: whole" in small_repo.run("oilcan", "audit", "verify").stdout
 
 

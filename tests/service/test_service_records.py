@@ -13,7 +13,7 @@ from oilcan.io.stores import open_store
 from oilcan.io.stores.tables.alarm_table import NewAlarm
 from oilcan.io.stores.tables.decision_table import NewDecision
 from oilcan.operations.governing import audit_log
-from oilcan.operations.governing.service_records import erase, export
+from oilcan.operations.governing.service_records import CANARY_WATCH, erase, export
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 AT = int(NOW.timestamp() * 1e6)
@@ -63,6 +63,22 @@ def test_each_record_comes_once(root, store_of_a_day):
     assert "ben" not in text
     assert "somewhere" not in text
     assert audit_log.faults(root, {}) == []
+
+
+def test_a_canary_that_fell_back_is_an_entry_with_its_reason(root, store_of_a_day):
+    store = open_store(store_of_a_day)
+    place = {name: {"folder": "somewhere", "digest": first * 64} for name, first in (("active", "f"), ("shadow", "a"))}
+    models = {"configured": "f" * 64, "previous": None, **place}
+    store.settings.set("models", models | {"canary": {"share": 0.1, "since_alarm": 3, "since_time": 0},
+                                           "fell_back": None}, AT + 5, by="ada")
+    store.settings.set("models", models | {"canary": None, "fell_back": "9 alarms of 10 machines"}, AT + 6,
+                       by=CANARY_WATCH)
+    store.close()
+    assert export(root, store_of_a_day, now=NOW, random=random()) == 6
+    _, begun, ended = (entry for entry in audit_log.entries(root) if entry.kind in ("activation", "canary"))
+    assert (begun.kind, begun.detail["share"]) == ("activation", 0.1)
+    assert (ended.kind, ended.by, ended.why) == ("canary", CANARY_WATCH, "fell back: 9 alarms of 10 machines")
+    assert (ended.bundle, ended.detail["share"]) == ("a" * 64, 0.0)
 
 
 def test_a_person_is_erased_and_the_chain_stays_whole(root, store_of_a_day):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from oilcan.operations.governing.promotion import Decided
+    from oilcan.operations.governing.rollout import Serving
 
 
 def register(commands: Any) -> None:
@@ -18,9 +19,14 @@ def register(commands: Any) -> None:
     promote.add_argument("--no-server-check", action="store_true",
                          help="do not start the real server with the bundle first")
     promote.add_argument("--override", action="store_true", help="promote although the gate said hold or reject")
+    promote.add_argument("--canary", metavar="SHARE", type=_share,
+                         help="approve it, and let it answer for a share of the machines only, such as 10%%; a service "
+                              "falls back by itself when alarms or alerts speak against it")
     back = _command(commands, "rollback", "put the version before into service again, in every service", run_rollback)
     back.add_argument("--approver", required=True, help="your name; audit log and tag keep it")
     back.add_argument("--reason", required=True, help="why it goes back")
+    back.add_argument("--canary", action="store_true",
+                      help="end the canary, and leave what is in service; records why one fell back by itself")
     back.add_argument("--to", metavar="VERSION", help="version that was in service once (the one before)")
     back.add_argument("--dataset", metavar="NAME", help="whose model (that of params.yaml)")
     status = _command(commands, "status", "what should be in service, what is, and what does not agree; exit code 1 if "
@@ -42,11 +48,16 @@ def run(args: argparse.Namespace) -> int:
     from datetime import UTC, datetime
 
     from oilcan.io.repository.repository_root import find_root
+    from oilcan.operations.governing.canary import begin_canary
     from oilcan.operations.governing.promotion import promote
 
-    return _answer(promote(find_root(), approver=args.approver, reason=args.reason, at=datetime.now(UTC),
-                           revision=args.revision, to=args.to, override=args.override,
-                           server_check=not args.no_server_check, key=os.environ.get("OILCAN_KEY"), say=_say))
+    root, at, key = find_root(), datetime.now(UTC), os.environ.get("OILCAN_KEY")
+    if args.canary is not None:
+        return _answer(begin_canary(root, args.canary, approver=args.approver, reason=args.reason, at=at,
+                                    revision=args.revision, override=args.override,
+                                    server_check=not args.no_server_check, key=key, say=_say))
+    return _answer(promote(root, approver=args.approver, reason=args.reason, at=at, revision=args.revision, to=args.to,
+                           override=args.override, server_check=not args.no_server_check, key=key, say=_say))
 
 
 def run_rollback(args: argparse.Namespace) -> int:
@@ -55,10 +66,16 @@ def run_rollback(args: argparse.Namespace) -> int:
     from datetime import UTC, datetime
 
     from oilcan.io.repository.repository_root import find_root
+    from oilcan.operations.governing.canary import end_canary
     from oilcan.operations.governing.model_status import checked_out
     from oilcan.operations.governing.promotion import roll_back
 
     root = find_root()
+    if args.canary:
+        late = end_canary(root, args.dataset or checked_out(root), by=args.approver, reason=args.reason,
+                          at=datetime.now(UTC), key=os.environ.get("OILCAN_KEY"))
+        print("\n".join(f"! not reached: {each}" for each in late) or "no canary answers any more")
+        return int(bool(late))
     return _answer(roll_back(root, dataset=args.dataset or checked_out(root), by=args.approver, reason=args.reason,
                              at=datetime.now(UTC), to=args.to, key=os.environ.get("OILCAN_KEY"), say=_say))
 
@@ -77,7 +94,7 @@ def run_status(args: argparse.Namespace) -> int:
     else:
         print(f"{found.dataset}: {found.version}, bundle {str(found.bundle)[:12]}, by {found.by} ({found.why}); "
               f"tag {found.tag}")
-    lines = [f"  {each.service.name:<20} {each.service.url:<32} {(each.bundle or 'no answer')[:12]}"
+    lines = [f"  {each.service.name:<20} {each.service.url:<32} {(each.bundle or 'no answer')[:12]}{_canary(each)}"
              for each in found.services] or ["  no service is listed in services.yaml"]
     print("\n".join([*lines, *(f"! {trouble}" for trouble in found.troubles),
                      *(f"note: {note}" for note in found.notes)]))
@@ -93,6 +110,24 @@ def run_champion(_args: argparse.Namespace) -> int:
     print(f"champion: {f'bundle {note.bundle[:12]}' if note.bundle else 'none is in service'}\n"
           f"Run `dvc repro review`, then commit models/champion.json, models/champion.dvc and models/.gitignore.")
     return 0
+
+
+def _canary(serving: "Serving") -> str:
+    canary = serving.canary
+    if canary is None or canary.fell_back:
+        return ""
+    return f", and {canary.bundle[:12]} for {canary.share:.0%} ({canary.machines} machines)"
+
+
+def _share(text: str) -> float:
+    """A share such as 10% or 0.1."""
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(f"not a share (found {text!r}, wanted such as 10% or 0.1)")
+    return share
 
 
 def _say(step: str) -> None:

@@ -16,8 +16,8 @@ import pydantic
 
 from oilcan.ground.errors import DataError
 
-Kind = Literal["collect", "decision", "retrain", "gate", "approval", "promotion", "rollout", "rollback", "activation",
-               "acknowledgement", "key", "setting", "deletion", "erasure", "incident", "merge"]
+Kind = Literal["collect", "decision", "retrain", "gate", "approval", "promotion", "rollout", "canary", "rollback",
+               "activation", "acknowledgement", "key", "setting", "deletion", "erasure", "incident", "merge"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 

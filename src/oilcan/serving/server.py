@@ -19,7 +19,7 @@ from oilcan.serving.app import create_app
 from oilcan.serving.ground.memory import keep_little
 from oilcan.serving.ground.settings import ServiceSettings
 from oilcan.serving.http.listener import HttpServer, allow_connections, bound
-from oilcan.serving.service.bundle_swap import first_served
+from oilcan.serving.service.remembered_models import first_served
 from oilcan.serving.service.service import Service, has_keys
 
 _WATCH_S: Final = 1.0           # between two looks at the threads

@@ -28,7 +28,7 @@ from oilcan.serving.ground.refusal import Refusal
 from oilcan.serving.ground.settings import read_settings
 from oilcan.serving.live.following import follow
 from oilcan.serving.model.loaded_bundle import Served
-from oilcan.serving.service.bundle_swap import Models, Place
+from oilcan.serving.service.remembered_models import Models, Place
 from oilcan.serving.service.service import Service
 
 ROOMS = {"": Store, "snapshots": Snapshots, "keys": Keys, "settings": Settings, "bundles": Bundles, "audit": Audit,

@@ -56,6 +56,8 @@ def standing(root: Path, dataset: str, key: str | None = None) -> RegistryStatus
         return RegistryStatus(dataset, None, None, None, None, None, services, tuple(troubles))
     bundle = now.fields.get("bundle", "")
     troubles += [f"service {lag}. Run `oilcan promote` again" for lag in laggards(services, bundle)]
+    troubles += [f"service {each.service.name}: canary {each.canary.bundle[:12]} fell back: {each.canary.fell_back}. "
+                 f"`oilcan rollback --canary` records it" for each in services if each.canary and each.canary.fell_back]
     notes, pinned = [], _pinned(root)
     if pinned != bundle and dataset == checked_out(root):
         notes.append(f"models/champion.json names {(pinned or 'no bundle')[:12]}, in service is {bundle[:12]}: the "

@@ -23,7 +23,7 @@ from oilcan.io.repository.git_plumbing import file_at, git
 from oilcan.operations.governing import audit_log
 from oilcan.operations.governing.audit_log import Act
 from oilcan.operations.governing.candidate import Candidate, candidate_at, publish
-from oilcan.operations.governing.rollout import Serving, laggards, listed_services, switch
+from oilcan.operations.governing.rollout import Serving, ask, laggards, listed_services, switch
 from oilcan.operations.governing.server_check import check_server
 
 Say = Callable[[str], None]
@@ -83,6 +83,8 @@ def promote(root: Path, *, approver: str, reason: str, at: datetime, revision: s
     candidate = candidate_at(root, revision)
     tags = model_tags.model_tags(root, [candidate.dataset])
     refuse(candidate, tags, root, approver=approver, override=override)
+    if to == stage_order.IN_SERVICE and not override:
+        refuse_fallen(root, candidate, key)
     say("prove the bundle")
     folder = publish(root, candidate)
     server = "not checked"
@@ -149,6 +151,17 @@ def refuse(candidate: Candidate, tags: Sequence[ModelTag], root: Path, *, approv
     if reasons:
         raise OilcanError("\n".join([f"{candidate.commit[:12]}: this model may not go into service:",
                                      *(f"  - {reason}" for reason in reasons)]))
+
+
+def refuse_fallen(root: Path, candidate: Candidate, key: str | None) -> None:
+    """Raise OilcanError if a service has ended a canary of this candidate because of what it saw."""
+    fallen = [f"{each.service.name}: {each.canary.fell_back}" for each in
+              (ask(service, key) for service in listed_services(root, candidate.dataset))
+              if each.canary is not None and each.canary.bundle == candidate.bundle and each.canary.fell_back]
+    if fallen:
+        raise OilcanError("\n".join([f"{candidate.commit[:12]}: its canary fell back:",
+                                     *(f"  - {why}" for why in fallen),
+                                     "Find out why, or take the responsibility with --override."]))
 
 
 def _against(candidate: Candidate, now: ModelTag | None, root: Path, approver: str, *, override: bool

@@ -18,12 +18,23 @@ _TRIES = 3
 
 
 @dataclass(frozen=True)
+class CanaryAnswers:
+    """A challenger that a service answers from for some machines; `fell_back` says why it does so no more."""
+
+    bundle: str
+    share: float
+    machines: int
+    fell_back: str | None
+
+
+@dataclass(frozen=True)
 class Serving:
     """What a service answers from; `trouble` says why it could not be asked or switched."""
 
     service: ListedService
     bundle: str | None
     trouble: str | None = None
+    canary: CanaryAnswers | None = None
 
 
 def listed_services(root: Path, dataset: str) -> list[ListedService]:
@@ -39,7 +50,10 @@ def ask(service: ListedService, key: str | None) -> Serving:
     """What a service serves now."""
     try:
         with contextlib.closing(Api(service.url, key, tries=_TRIES)) as api:
-            return Serving(service, str(api.get("/v1/model")["model"]))
+            card = api.get("/v1/model")
+        seen = card.get("canary")
+        canary = CanaryAnswers(seen["model"], seen["share"], seen["machines"], seen["fell_back"]) if seen else None
+        return Serving(service, str(card["model"]), canary=canary)
     except OilcanError as err:
         return Serving(service, None, str(err))
 

@@ -13,6 +13,7 @@ from oilcan.operations.governing.audit_log import Act
 
 _KINDS: Final[dict[str, Kind]] = {"key created": "key", "key revoked": "key", "decide": "decision",
                                   "setting models": "activation"}
+CANARY_WATCH: Final = "canary watch"     # the service, where it ends a canary by itself
 _NAMED: Final = "name in the audit log"
 _MOST: Final = 1_000_000            # decisions: all there are
 Random = Callable[[int], bytes]
@@ -85,7 +86,11 @@ def _of_entry(entry: Entry, key: str, person: Callable[[str], str]) -> Act:
     elif kind == "activation":          # digests alone: folders are paths of one machine
         value = entry.detail.get("value") or {}
         detail |= {name: (value.get(name) or {}).get("digest") for name in ("active", "previous", "shadow")}
+        detail["share"] = (value.get("canary") or {}).get("share", 0.0)
         bundle = detail["active"]
+        if entry.done_by == CANARY_WATCH:
+            return Act("canary", CANARY_WATCH, f"fell back: {value.get('fell_back')}", key=key,
+                       bundle=detail["shadow"], detail=detail)
     elif kind == "decision":
         detail |= entry.detail
     return Act(kind, person(entry.done_by), entry.action, key=key, bundle=bundle, detail=detail)

@@ -22,6 +22,8 @@ MACHINE_ID: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": 200}
 DIGEST: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 BUNDLE: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": 200,
                          "description": "Name of a folder beside the bundle in service"}
+CANARY: Final[Schema] = {"type": "string", "description": "sha256 of the bundle that answers for this machine, if it "
+                                                         "is not the one that the answer names"}
 ANY: Final[Schema] = {"type": "object"}
 ANY_OR_NULL: Final[Schema] = {"type": ["object", "null"]}
 TEXT_OR_NULL: Final[Schema] = {"type": ["string", "null"]}
@@ -94,6 +96,9 @@ def _common() -> dict[str, Schema]:
         "activate": {"anyOf": [record({"bundle": BUNDLE}),
                                record({"digest": DIGEST, "revision": TEXT_OR_NULL}, optional=("revision",))]},
         "watch": record({"bundle": {"anyOf": [BUNDLE, {"type": "null"}]}}),
+        "canary": record({"digest": {"anyOf": [DIGEST, {"type": "null"}]}, "revision": TEXT_OR_NULL,
+                          "share": {"type": "number", "exclusiveMinimum": 0, "maximum": 1}},
+                         optional=("revision", "share")),
         "nothing": record({}),
         "alert_group": alert_group(),
         "decided": record(STAMP | {"decision": {"anyOf": [_DECISION, {"type": "null"}]}, "calling": WHOLE}),
@@ -103,6 +108,8 @@ def _common() -> dict[str, Schema]:
             "decisions": listed(_DECISION)}),
         "model": record(STAMP | {
             "previous": TEXT_OR_NULL, "shadow": TEXT_OR_NULL,
+            "canary": {"anyOf": [{"type": "null"}, record({
+                "model": TEXT, "share": {"type": "number"}, "machines": WHOLE, "fell_back": TEXT_OR_NULL})]},
             "dataset": TEXT, "lineage": ANY, "libraries": ANY, "review": ANY, "headline": TEXT, "plan_hash": TEXT,
             "forecasts": listed(record({
                 "name": TEXT, "kind": {"enum": ["event", "life", "number", "outlook"]}, "task": TEXT,
@@ -175,9 +182,9 @@ def _of_machines(served: Served, max_rows: int) -> dict[str, Schema]:
     columnar = record({"machine_id": listed(MACHINE_ID, minItems=1, maxItems=max_rows),
                        "time": listed(time, minItems=1, maxItems=max_rows), "columns": lists})
     risk = record({"machine_id": MACHINE_ID, "time": when, "id": TEXT_OR_NULL} | columns
-                  | {"alarm": {"type": ["integer", "null"]}}, optional=tuple(columns))
+                  | {"alarm": {"type": ["integer", "null"]}, "model": CANARY}, optional=(*columns, "model"))
     shown = {"static": ANY, "component": TEXT_OR_NULL, "data_age_s": NUMBER_OR_NULL}
-    listed_risk = record(risk["properties"] | shown, optional=tuple(columns))
+    listed_risk = record(risk["properties"] | shown, optional=(*columns, "model"))
     refused = record({"count": WHOLE, "rows": listed(REFUSED)})
     counts = dict.fromkeys(("accepted", "duplicates", "conflicts"), WHOLE)
     aside = record({"count": WHOLE, "values": listed(record({"row": WHOLE, "column": TEXT, "value": {},
@@ -195,7 +202,7 @@ def _of_machines(served: Served, max_rows: int) -> dict[str, Schema]:
         "fleet": record(STAMP | {"total": WHOLE, "page": WHOLE, "size": WHOLE, "headline": TEXT,
                                  "filters": {"type": "object", "additionalProperties": listed(TEXT)},
                                  "machines": listed(listed_risk)}),
-        "machine": record(STAMP | listed_risk["properties"] | {
+        "machine": record(listed_risk["properties"] | STAMP | {
             "reasons": listed(ANY), "history": ANY, "sensors": ANY, "alarms": listed(alarm),
             "faults": listed(record({"sensor": TEXT, "fault": {"enum": ["silent", "stuck", "unit"]}, "since": TEXT,
                                      "text": TEXT})),

@@ -7,6 +7,7 @@ goes on from its cursor. See docs/decisions/0035-the-log-is-the-one-source.md.
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -17,7 +18,7 @@ from oilcan.io.stores.tables.forecast_table import Forecast
 from oilcan.io.stores.tables.state_table import PolicyRow
 from oilcan.serving.bodies.instants_json import NO_TIME
 from oilcan.serving.ground.service_metrics import Metrics
-from oilcan.serving.live.alarming import Alarming
+from oilcan.serving.live.alarming import Alarming, Judged
 from oilcan.serving.live.bundle_track import Track
 from oilcan.serving.live.engine_doubt import Doubt
 from oilcan.serving.live.following import (
@@ -39,6 +40,22 @@ _WHOLE: Final = 64              # up to so many machines get all forecasts at on
 _ENTRIES: Final = 4_096         # newest entries whose too late readings are remembered
 
 
+@dataclass(frozen=True)
+class _Made:
+    """New forecasts of one bundle: slots and times of the machines, ids, columns, and what the alarm policy says."""
+
+    track: Track
+    names: Sequence[str]
+    slots: np.ndarray
+    times: np.ndarray
+    ids: np.ndarray
+    is_new: np.ndarray
+    matrix: np.ndarray
+    columns: dict[str, np.ndarray]
+    alarming: Alarming
+    judged: Judged | None
+
+
 class Engine:
     """Features, board and alarms.
 
@@ -47,7 +64,7 @@ class Engine:
     active
         The bundle that answers, with its features.
     shadow
-        A challenger that forecasts the same readings and is not answered from; None for none.
+        A challenger that forecasts the same readings, and answers for a share of the machines or for none.
     board
         The newest forecast of every machine.
     cursor
@@ -62,6 +79,7 @@ class Engine:
         self._store, self._log, self._metrics, self._clock, self._feed = store, log, metrics, clock, feed
         self.board = ForecastBoard(active.served.columns)
         self.alarming = Alarming(active.served, self.board)
+        self._canary_alarming: Alarming | None = None
         self.cursor = Cursor()
         self.in_doubt: str | None = "the service is starting"
         self._unsaved: dict[str, None] = {}
@@ -118,31 +136,49 @@ class Engine:
 
         If it fails, the old bundle answers, after its state is made again.
         """
-        before = self.active
+        before = self.active, self.shadow.share
         track = self._bring(track, cursor)
         try:
-            self._judged.begin(track.served.digest, self.cursor)
-            self._use(track, use_saved=False)
-            self._ids.logged = {}
-            self._forecast_missing()
+            self.shadow.share = 0.0
+            self._answer_from(track)
         except BaseException:
-            self.active, self.in_doubt = before, "a change of the bundle failed"
+            (self.active, self.shadow.share), self.in_doubt = before, "a change of the bundle failed"
             raise
-        self._unsaved.update(dict.fromkeys(self.board.machine_ids))
 
     def watch(self, track: Track | None, cursor: Cursor | None) -> None:
-        """Let a challenger forecast the same readings from now on; None ends that."""
+        """Let a challenger forecast the same readings from now on, and answer for no machine; None ends that."""
+        if self.shadow.share:
+            self.give_share(0.0)
         self.shadow.track = None if track is None else self._bring(track, cursor)
+
+    def give_share(self, share: float) -> None:
+        """Let the challenger answer for a share of the machines from now on; 0 for none.
+
+        It has the columns of the bundle in service. Both alarm policies begin anew, as after a change of the bundle.
+        """
+        before = self.shadow.share
+        self.catch_up()
+        try:
+            self.shadow.share = share
+            self._answer_from(self.active)
+        except BaseException:
+            self.shadow.share, self.in_doubt = before, "a change of the canary failed"
+            raise
+
+    def answering(self, name: str) -> Track:
+        """The track that answers for a machine: of the bundle in service, or of its canary."""
+        canary = self.shadow.track
+        return canary if canary is not None and self.shadow.answers_for(name) else self.active
 
     def complete(self, names: Sequence[str]) -> None:
         """Make all forecasts of machines that have only the headline on the board."""
         board = self.board
         names = [name for name in names
                  if not board.whole[board.slot[name]] and board.time[board.slot[name]] != NO_TIME]
-        if names:
-            columns = self.active.served.score(self.active.matrix(names))
+        for track, some in self._by_track(names):
+            columns = track.served.score(track.matrix(some))
             with board.lock:
-                board.fill(np.array([board.slot[name] for name in names]), columns)
+                board.fill(np.array([board.slot[name] for name in some]), columns)
 
     def take_unsaved(self) -> list[str]:
         """Machines that changed since this was asked before."""
@@ -153,8 +189,10 @@ class Engine:
              ) -> tuple[dict[str, bytes], dict[str, dict[str, PolicyRow]]]:
         """States of machines, and by bundle what the alarm policy remembers of them; its alarms are stored before."""
         self._write_alarms()
-        is_judged = track.features is self.active.features
-        return track.dump(names), {self.active.served.digest: self.alarming.rows(names)} if is_judged else {}
+        if track.features is not self.active.features:
+            return track.dump(names), {}
+        return track.dump(names), {answering.served.digest: self._alarming_of(answering).rows(some)
+                                   for answering, some in self._by_track(names)}
 
     def saved(self, upto: Cursor) -> None:
         """Everything up to an entry was saved: judge from there after a start."""
@@ -162,19 +200,32 @@ class Engine:
 
     def _use(self, track: Track, *, use_saved: bool) -> None:
         """Forget what is on the board and put there what the store's log of forecasts has of this bundle."""
-        machines = machines_at(self._store, self.cursor)
-        logged = {each.machine_id: each for each in self._store.newest_forecasts() if each.machine_id is not None
-                  and each.bundle == track.served.digest}
+        machines, canary = machines_at(self._store, self.cursor), self.shadow.track if self.shadow.share else None
         alarming = Alarming(track.served, self.board)
-        memory = alarming.fetch(self._store, use_saved=use_saved)
+        other = None if canary is None else Alarming(canary.served, self.board)
+        memories = [(each, each.fetch(self._store, use_saved=use_saved)) for each in (alarming, other) if each]
+        newest_forecasts = self._store.newest_forecasts()
         with self.board.lock:
-            self.active, self.alarming = track, alarming
+            self.active, self.alarming, self._canary_alarming = track, alarming, other
+            logged = {each.machine_id: each for each in newest_forecasts if each.machine_id is not None
+                      and each.bundle == self.answering(each.machine_id).served.digest}
             self.board.clear(track.served.columns)
             self._meet({each.machine_id: each.static for each in machines})
             newest = track.newest(self.board.machine_ids)
             self._recall({name: each for name, each in logged.items() if newest[self.board.slot[name]] == each.time})
-            alarming.remember(memory, newest)
+            for each, memory in memories:
+                each.remember(memory, newest)
         self._ids.logged = logged
+
+    def _answer_from(self, track: Track) -> None:
+        """Begin to answer from a track, and from the canary if there is one, at the cursor."""
+        self._judged.begin(track.served.digest, self.cursor)
+        if self.shadow.track is not None and self.shadow.share:
+            self._store.snapshots.forget_policy(self.shadow.track.served.digest)
+        self._use(track, use_saved=False)
+        self._ids.logged = {}
+        self._forecast_missing()
+        self._unsaved.update(dict.fromkeys(self.board.machine_ids))
 
     def _catch_up(self) -> None:
         """Fold what the log has after the cursor."""
@@ -205,30 +256,54 @@ class Engine:
 
     def _publish(self, names: Sequence[str], entry: Entry | None = None, read: Iterable[str] = ()) -> None:
         """Forecast machines and let board and policy have it, together with the cursor, all at once."""
-        board, served = self.board, self.active.served
+        board = self.board
         newest = dict(zip(names, self.active.newest(names).tolist(), strict=True))
         names = sorted((name for name in names if newest[name] != NO_TIME), key=board.slot.__getitem__)
-        slots = np.array([board.slot[name] for name in names], dtype=np.int64)
-        times = np.array([newest[name] for name in names], dtype=np.int64)
-        matrix = self.active.matrix(names)
-        columns = served.score(matrix, None if len(names) <= _WHOLE else served.headline_names)
-        ids, is_new = self._ids.of(names, times, served.headline_column, columns[served.headline_column])
-        judged = self.alarming.judge(slots, times, columns, matrix, ids) if entry is not None and names else None
-        challenged = self.shadow.forecast(names, times, matrix, columns, self.active)
+        made = [self._made(track, some, np.array([newest[name] for name in some], dtype=np.int64),
+                           is_whole=len(names) <= _WHOLE, is_judged=entry is not None)
+                for track, some in self._by_track(names)]
+        challenged = [self.shadow.forecast(each.names, each.times, each.matrix, each.columns, self.active)
+                      for each in made if each.track is self.active]
         with board.lock:
-            board.publish(slots, times, ids, columns)
-            if judged is not None:
-                self.alarming.accept(judged)
+            for each in made:
+                board.publish(each.slots, each.times, each.ids, each.columns)
+                if each.judged is not None:
+                    each.alarming.accept(each.judged)
             if entry is not None:
                 self._meet(entry.machines)
                 board.received[[board.slot[name] for name in read]] = entry.received_at
                 self.cursor, self._unpublished = entry.cursor, set()
         if entry is not None:
             self._feed(entry)
-        self._log.put(ForecastRows.of(served, "active", columns, names, times, ids).only(is_new))
-        self._metrics.forecasts.labels("active").inc(int(is_new.sum()))
-        self.shadow.log(challenged)
+        for each in made:
+            self._log.put(ForecastRows.of(each.track.served, "active", each.columns, each.names, each.times, each.ids
+                                          ).only(each.is_new))
+            self._metrics.forecasts.labels("active").inc(int(each.is_new.sum()))
+        for rows in challenged:
+            self.shadow.log(rows)
         self._metrics.machines.set(len(board))
+
+    def _made(self, track: Track, names: Sequence[str], times: np.ndarray, *, is_whole: bool, is_judged: bool
+              ) -> _Made:
+        """Forecasts of machines from one track; nothing shows anywhere yet."""
+        served, alarming = track.served, self._alarming_of(track)
+        slots = np.array([self.board.slot[name] for name in names], dtype=np.int64)
+        matrix = track.matrix(names)
+        columns = served.score(matrix, None if is_whole else served.headline_names)
+        ids, is_new = self._ids.of(names, times, served.headline_column, columns[served.headline_column])
+        judged = alarming.judge(slots, times, columns, matrix, ids) if is_judged else None
+        return _Made(track, names, slots, times, ids, is_new, matrix, columns, alarming, judged)
+
+    def _by_track(self, names: Sequence[str]) -> list[tuple[Track, list[str]]]:
+        """Machines by the track that answers for them, in their order; tracks without any are left out."""
+        of_canary = {name for name in names if self.shadow.answers_for(name)} if self.shadow.share else set[str]()
+        parts = [(self.active, [name for name in names if name not in of_canary])]
+        if self.shadow.track is not None:
+            parts.append((self.shadow.track, [name for name in names if name in of_canary]))
+        return [(track, some) for track, some in parts if some]
+
+    def _alarming_of(self, track: Track) -> Alarming:
+        return self._canary_alarming if track is self.shadow.track and self._canary_alarming else self.alarming
 
     def _forecast_missing(self) -> None:
         """Forecast machines whose newest reading is not the one of the board."""
@@ -239,7 +314,9 @@ class Engine:
             self._publish([board.machine_ids[slot] for slot in missing.tolist()])
 
     def _write_alarms(self) -> None:
-        self._metrics.alarms.inc(self.alarming.write(self._store, self._clock()))
+        for alarming in (self.alarming, self._canary_alarming):
+            if alarming is not None:
+                self._metrics.alarms.inc(alarming.write(self._store, self._clock()))
 
     def _bring(self, track: Track, cursor: Cursor | None) -> Track:
         """Bring this engine and then a track to the same entry of the log; the track, with shared features if any."""

@@ -49,16 +49,21 @@ class Live:
     ----------
     feed
         Gets every entry of the log after the engine has taken it in; it must not wait.
+    canary
+        A challenger that answers for a share of the machines from the start, and the share; None for none.
     """
 
     def __init__(self, settings: ServiceSettings, served: Served, store: Store, log: ForecastLog, metrics: Metrics,
-                 feed: Callable[[Entry], None]) -> None:
+                 feed: Callable[[Entry], None], canary: tuple[Served, float] | None = None) -> None:
         contract = served.bundle.contract
         store.claim()
         self.settings, self.store, self.moments = settings, store, Moments.of(contract.time)
         self.columns = stored_columns(contract)
         store.use_layout(layout_of(contract, list(self.columns)), wall_clock())
         self.engine = Engine(Track(served, list(self.columns), store.texts), store, log, metrics, wall_clock, feed)
+        if canary is not None:          # before the state is made: alarms follow from who answered at each entry
+            self.engine.shadow.track = Track(canary[0], list(self.columns), store.texts)
+            self.engine.shadow.share = canary[1]
         self.views = Views(self.engine, store, self.moments, self.now)
         self._readers = ThreadPoolExecutor(8, "reader")     # of their own: reads do not wait for those who write
         self.adopt(served)
@@ -116,8 +121,7 @@ class Live:
         entry = await self.on_reader(lambda: self.views.machine(name, since))
         if entry["time"] is None:
             return entry
-        return entry | {"reasons": await self.on_engine(
-            lambda: self.engine.active.served.reasons(self.engine.active.matrix([name])))}
+        return entry | {"reasons": await self.on_engine(lambda: self._reasons(name))}
 
     async def on_engine(self, work: Callable[[], T]) -> T:
         """What some work on the engine's thread returns."""
@@ -160,6 +164,10 @@ class Live:
             raise Refusal(503, "service", found="too many batches at once", wanted="fewer",
                           headers={"Retry-After": "1"}, do="Send it again after a moment; sent twice it counts once."
                           ) from None
+
+    def _reasons(self, name: str) -> list[dict[str, Any]]:
+        track = self.engine.answering(name)
+        return track.served.reasons(track.matrix([name]))
 
     def _restore(self) -> None:
         self.engine.start()

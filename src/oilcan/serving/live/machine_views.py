@@ -62,9 +62,13 @@ class Views:
                 entries[place] = entry
         if static:
             for slot, entry in zip(slots.tolist(), entries, strict=True):
-                entry |= {"static": board.static[slot], "component": served.component(entry),
+                entry |= {"static": board.static[slot], "component": self._served(entry).component(entry),
                           "data_age_s": self._age(slot)}
         return entries
+
+    def _served(self, entry: Row) -> Served:
+        """The bundle that made a machine's forecast."""
+        return self._engine.answering(entry["machine_id"]).served
 
     def _entries(self, slots: np.ndarray, columns: list[str]) -> list[Row]:
         board = self._engine.board
@@ -74,7 +78,11 @@ class Views:
             "id": (str(key) if key else None for key in board.forecast[slots].tolist()),
         } | {name: board.values[name][slots].tolist() for name in columns}
         facts["alarm"] = (key if key > 0 else None for key in board.alarm[slots].tolist())
-        return [dict(zip(facts, row, strict=True)) for row in zip(*facts.values(), strict=True)]
+        entries = [dict(zip(facts, row, strict=True)) for row in zip(*facts.values(), strict=True)]
+        if self._engine.shadow.share:       # a machine without `model` has the one that the answer names
+            entries = [entry | {"model": self._served(entry).digest}
+                       if self._engine.shadow.answers_for(entry["machine_id"]) else entry for entry in entries]
+        return entries
 
     def choices(self) -> dict[str, list[str]]:
         """Values of the static columns with few of them, to filter by."""
@@ -104,7 +112,7 @@ class Views:
     def machine(self, name: str, since: int | None) -> Row:
         """One machine: risk now and since, records, sensors."""
         with self._engine.board.lock:
-            served = self._engine.active.served
+            served = self._engine.answering(name).served
             entry = self._risks([name], static=True)[0]
         return served.stamp() | entry | self._past(name, since, served)
 

@@ -1,5 +1,10 @@
-"""A challenger on live traffic: it forecasts the same readings, is logged and compared, never answered from."""
+"""A challenger on live traffic: it forecasts the same readings, is logged and compared.
 
+As a shadow nothing is answered from it. As a canary it answers for a share of the machines, chosen by the hash of their
+names; see docs/decisions/0130-a-canary-answers-for-some-machines.md.
+"""
+
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +16,21 @@ from oilcan.serving.live.following import take_in
 from oilcan.serving.live.forecast_log import ForecastLog, ForecastRows
 
 
+def answers_for(machine_id: str, share: float) -> bool:
+    """Whether a canary with this share answers for a machine: the same in every replica and after every start.
+
+    A machine that a small share has chosen stays chosen when the share grows.
+
+    Examples
+    --------
+    >>> names = [f"M{number:03}" for number in range(1000)]
+    >>> sum(answers_for(name, 0.1) for name in names), sum(answers_for(name, 1.0) for name in names)
+    (91, 1000)
+    """
+    number = int.from_bytes(hashlib.sha256(machine_id.encode()).digest()[:8], "big")
+    return number < share * 2**64
+
+
 class Shadow:
     """The challenger, if there is one; owned by the engine's thread.
 
@@ -18,10 +38,17 @@ class Shadow:
     ----------
     track
         Its bundle and features; None for no challenger.
+    share
+        Of the machines that it answers for; 0 for a shadow.
     """
 
     def __init__(self, track: Track | None, log: ForecastLog, metrics: Metrics) -> None:
         self.track, self._log, self._metrics = track, log, metrics
+        self.share = 0.0
+
+    def answers_for(self, machine_id: str) -> bool:
+        """Whether it answers for a machine, and not the bundle in service."""
+        return self.share > 0 and self.track is not None and answers_for(machine_id, self.share)
 
     def take_in(self, entry: Entry, active: Track) -> None:
         """Take an entry into its features, if it has its own."""

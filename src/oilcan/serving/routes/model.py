@@ -47,9 +47,21 @@ async def shadow(request: Request) -> Response:
     return answer(service.card())
 
 
+async def canary(request: Request) -> Response:
+    """Let a challenger answer for a share of the machines, chosen by the hash of their names; null ends that."""
+    service, content = service_of(request), read_body(request.scope[BODY], ("digest", "revision", "share"))
+    digest, revision = (None, None) if content.get("digest", 0) is None else _digest(content)
+    share = content.get("share", 0)
+    if digest is not None and (isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1):
+        raise Refusal(422, "body.share", found=kind_of(share), wanted="a number above 0 and up to 1",
+                      do="Name the share of the machines, for example 0.1.")
+    await asyncio.to_thread(service.swap.canary, digest, revision, float(share), request.scope[CALLER].name)
+    return answer(service.card())
+
+
 def _digest(content: Row) -> tuple[str, str | None]:
     """Digest of a bundle, and the revision to fetch it from."""
-    digest, revision = content["digest"], content.get("revision")
+    digest, revision = content.get("digest", 0), content.get("revision")
     if "bundle" in content or type(digest) is not str or not re.fullmatch("[0-9a-f]{64}", digest):
         raise Refusal(422, "body.digest", found=kind_of(digest), wanted="64 hexadecimal digits, and no `bundle` beside",
                       do="Name the bundle by its digest or by its folder.")
@@ -72,5 +84,5 @@ ROUTES = [
                 **documents.of("model", "The model's card: lineage, forecasts, thresholds, features.")),
     *(DirectRoute(f"/v1/model/{call.__name__}", call, methods=["POST"],
                   **documents.of("model", call.__doc__ or "", body=body, refusals=(409,)))
-      for call, body in ((activate, "activate"), (rollback, "nothing"), (shadow, "watch"))),
+      for call, body in ((activate, "activate"), (rollback, "nothing"), (shadow, "watch"), (canary, "canary"))),
 ]

@@ -7,14 +7,15 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from oilcan.ground.errors import IntegrityError, OilcanError, ParamsError
+from oilcan.ground.errors import OilcanError, ParamsError
 from oilcan.io.registry import bundle_store
 from oilcan.io.stores import Store
 from oilcan.io.stores.column_layout import stored_columns
+from oilcan.operations.governing.service_records import CANARY_WATCH
 from oilcan.serving.ground.refusal import Refusal
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.ground.settings import ServiceSettings
@@ -23,70 +24,20 @@ from oilcan.serving.live.following import follow, restore
 from oilcan.serving.live.live_service import Live, wall_clock
 from oilcan.serving.model.loaded_bundle import Served
 from oilcan.serving.service.acceptance import check_accepted
+from oilcan.serving.service.remembered_models import SETTING, Canary, Models, Place
 
-SETTING: Final = "models"
 _LOG: Final = logging.getLogger("oilcan")
 
 
-@dataclass(frozen=True)
-class Place:
-    """A bundle by where it lies and what it must be."""
-
-    folder: str
-    digest: str
-
-    def load(self) -> Served:
-        """The bundle, if it is still the one that is meant.
-
-        Raises
-        ------
-        IntegrityError
-            If it is gone, changed, or another one.
-        """
-        served = Served.load(Path(self.folder))
-        if served.digest != self.digest:
-            raise IntegrityError(f"{self.folder}: holds bundle {served.digest[:12]} (wanted {self.digest[:12]}). "
-                                 f"Restore it, or activate another.")
-        return served
-
-
-@dataclass(frozen=True)
-class Models:
-    """What the store remembers; `configured` is the digest of the bundle that the settings named at that time."""
-
-    configured: str
-    active: Place
-    previous: Place | None = None
-    shadow: Place | None = None
-
-    @classmethod
-    def of(cls, store: Store) -> "Models | None":
-        """What was written the last time; None before the first."""
-        value: dict[str, Any] | None = store.settings.get(SETTING)
-        if value is None:
-            return None
-        places = {name: Place(**value[name]) if value[name] else None for name in ("previous", "shadow")}
-        return cls(value["configured"], Place(**value["active"]), **places)
-
-
-def first_served(settings: ServiceSettings, store: Store) -> tuple[Served, Models]:
-    """The bundle to begin with: the one activated last, unless the settings name another one since.
-
-    Raises
-    ------
-    IntegrityError
-        If it is not the packaged one.
-    ParamsError
-        If the gate did not promote it, and the settings do not accept that.
-    """
-    configured = Served.load(settings.bundle)
-    known = Models.of(store)
-    if known is None or known.configured != configured.digest:
-        check_accepted(configured, settings, str(settings.bundle))
-        return configured, Models(configured.digest, Place(str(settings.bundle.resolve()), configured.digest))
-    active = configured if known.active.digest == configured.digest else known.active.load()
-    check_accepted(active, settings, known.active.folder)
-    return active, known
+def canary_of(models: Models) -> tuple[tuple[Served, float] | None, Models]:
+    """The canary to begin with and its share; without it, if its bundle is gone, and then the note says so."""
+    if models.canary is None or models.shadow is None:
+        return None, models
+    try:
+        return (models.shadow.load(), models.canary.share), models
+    except OilcanError as err:
+        _LOG.warning("canary: %s The bundle in service answers for all machines.", err)
+        return None, replace(models, canary=None, fell_back=f"its bundle is gone: {err}")
 
 
 class Changed(Protocol):
@@ -168,6 +119,59 @@ class Swap:
             self._is_resumed = True         # this choice counts, not the one of before the start
         return served
 
+    def canary(self, digest: str | None, revision: str | None, share: float, by: str) -> Served | None:
+        """Let the bundle of a digest answer for a share of the machines; None ends that, and it answers for none.
+
+        Raises
+        ------
+        Refusal
+            409 while another change runs; 422 if it cannot be found, is broken, or has other columns than the bundle in
+            service.
+        """
+        live = self._service.live
+        with self._one_at_a_time():
+            if live is None:
+                raise Refusal(404, "request", found="a data set without time", wanted="one with machines",
+                              do="Activate the bundle whole.")
+            if digest is None:
+                self._end_canary(by, None)
+                return None
+            folder = self._found(digest, revision)
+            served = self._proven(lambda: Served.load(folder), folder.name)
+            self._accepted(served, folder.name)
+            self._answers_alike(served)
+            if self.models.shadow is None or self.models.shadow.digest != digest:
+                self._watch(served)
+            live.pipeline.call(lambda: live.engine.give_share(share)).result()
+            newest = live.store.alarms(limit=1)
+            begun = Canary(share, newest[0].id if newest else 0, int(live.engine.board.time.max(initial=0)))
+            self._remember(replace(self.models, shadow=Place(str(folder), served.digest), canary=begun,
+                                   fell_back=None), by)
+            self._is_resumed = True
+        return served
+
+    def fall_back(self, reason: str) -> None:
+        """End the canary because of what was seen: the bundle in service answers for all machines again."""
+        with self._one_at_a_time():
+            if self.models.canary is not None:
+                self._end_canary(CANARY_WATCH, reason)
+                _LOG.warning("canary: %s The bundle in service answers for all machines again.", reason)
+
+    def _end_canary(self, by: str, reason: str | None) -> None:
+        live = self._service.live
+        if live is not None and self.models.canary is not None:
+            live.pipeline.call(lambda: live.engine.give_share(0.0)).result()
+            self._remember(replace(self.models, canary=None, fell_back=reason), by)
+
+    def _answers_alike(self, served: Served) -> None:
+        now = self._service.served
+        if served.digest == now.digest or set(served.columns) != set(now.columns):
+            other = sorted(set(served.columns) ^ set(now.columns))
+            raise Refusal(422, "body.digest",
+                          found="the bundle in service" if not other else f"other columns of forecasts: {other}",
+                          wanted="another bundle with the same forecasts",
+                          do="Activate it for all machines, or shadow it.")
+
     def resume(self) -> None:
         """Watch again what was watched before a restart, once. A challenger whose bundle is gone is given up.
 
@@ -179,6 +183,9 @@ class Swap:
         if self._is_resumed:
             return
         with self._one_at_a_time():
+            if self.models.canary is not None:      # it answers since the start
+                self._is_resumed = True
+                return
             place = self.models.shadow
             try:
                 served = None if place is None else place.load()
@@ -198,6 +205,9 @@ class Swap:
                     self._switch(stored.active.load())
                 if stored.shadow != self.models.shadow:
                     self._watch(stored.shadow.load() if stored.shadow else None)
+                live, share = self._service.live, stored.canary.share if stored.canary else 0.0
+                if live is not None and share != live.engine.shadow.share:
+                    live.pipeline.call(lambda: live.engine.give_share(share)).result()
                 self.models = stored
 
     def _found(self, digest: str, revision: str | None) -> Path:

@@ -17,8 +17,10 @@ from oilcan.serving.ground.watched_threads import WatchedThread
 from oilcan.serving.live.forecast_log import ForecastLog
 from oilcan.serving.live.live_service import Live, wall_clock
 from oilcan.serving.model.loaded_bundle import Served
-from oilcan.serving.service.bundle_swap import Models, Swap
+from oilcan.serving.service.bundle_swap import Swap, canary_of
+from oilcan.serving.service.canary_watch import CanaryWatch
 from oilcan.serving.service.predictor import Predictor
+from oilcan.serving.service.remembered_models import Models
 from oilcan.serving.watch.live_watch import LiveWatch
 from oilcan.serving.watch.scraped import Scraped
 
@@ -49,15 +51,20 @@ class Service:
         self.predictor = Predictor(lambda: self.served, self.log, self.metrics, wall_clock, settings.max_rows)
         timed = served.bundle.contract.time.kind != "none"
         self.watch = LiveWatch(store, self._in_service, settings.monitoring, wall_clock)
-        self.live = Live(settings, served, store, self.log, self.metrics, self.watch.queue.put) if timed else None
+        canary, models = canary_of(models)
+        self.live = Live(settings, served, store, self.log, self.metrics, self.watch.queue.put,
+                         canary) if timed else None
         if self.live is not None:
             self.metrics.registry.register(Scraped(self.watch, self.live, self.waiting_for))
         self._askers = ThreadPoolExecutor(8, "asker")
         self.swap = Swap(self, models)
+        self._canary_watch = None if self.live is None else CanaryWatch(self.swap, self.live, store, self.watch)
         followed = [self._probe] + ([] if self.live is None else [self.live.follow])
         if settings.store.startswith("postgres"):
             followed.append(self.swap.follow_store)     # other replicas may have changed the bundle
         followed.append(self.swap.resume)
+        if self._canary_watch is not None:
+            followed.append(self._canary_watch.look)
         self._follower = PeriodicWork("follower", _FOLLOW_S, *followed, at_once=True)
         self.ring = KeyRing(store.keys, wall_clock)
 
@@ -113,9 +120,12 @@ class Service:
 
     def card(self) -> dict[str, Any]:
         """The model's card, and what else the store remembers: the bundle before, the challenger."""
-        models = self.swap.models
+        models, canary = self.swap.models, None
+        if models.shadow is not None and self._canary_watch is not None and (models.canary or models.fell_back):
+            canary = {"model": models.shadow.digest, "share": models.canary.share if models.canary else 0.0,
+                      "machines": self._canary_watch.machines()[0], "fell_back": models.fell_back}
         return self.served.card() | {"previous": models.previous.digest if models.previous else None,
-                                     "shadow": models.shadow.digest if models.shadow else None}
+                                     "shadow": models.shadow.digest if models.shadow else None, "canary": canary}
 
     def traced(self, forecast: Forecast) -> dict[str, Any]:
         """A forecast of the log with the way back to its bundle, and from there to code and data."""
