@@ -12,7 +12,7 @@ export PYTHONUTF8 := 1
 # One writer at a time: the kernel drops this lock even after kill -9.
 LOCKED := flock --nonblock --conflict-exit-code 75 .dvc/tmp/project.lock
 
-.PHONY: audit-packages sbom wheel report all help install install-test repro summary check test test-quick serve install-serve install-tune install-excel install-sql install-remotes install-mlflow fresh verify watch results bench bench-serving bench-monitoring deps docs tables pictures readme lock clean
+.PHONY: retrain share-retraining schedules tutorial install-airflow install-kubeflow audit-packages sbom wheel report all help install install-test repro summary check test test-quick serve install-serve install-tune install-excel install-sql install-remotes install-mlflow fresh verify watch results bench bench-serving bench-monitoring deps docs tables pictures readme lock clean
 
 all: install repro summary  ## environment, the whole pipeline, a short summary (the main job)
 
@@ -67,7 +67,7 @@ summary: install  ## the forecast's quality, what it saves, where to look
 	@oilcan summary
 
 lock:  ## renew the lock files
-	for name in bootstrap core serve tune excel sql remotes mlflow emulators supply test bench rival-mlflow rival-bentoml rival-evidently rival-nannyml; do \
+	for name in bootstrap core serve tune excel sql remotes mlflow airflow kubeflow emulators supply test bench rival-mlflow rival-bentoml rival-evidently rival-nannyml; do \
 	  (cd requirements && $(CURDIR)/$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header --upgrade $$name.in -o $$name.txt); done
 
@@ -82,6 +82,14 @@ test: install-test  ## every test, the slow proofs included
 
 test-quick: install-test  ## the tests that need no run of the pipeline
 	pytest -n 2 --dist worksteal -m 'not slow'
+
+retrain: $(VENV)/.serve  ## a new model if it is time for one; fails if the gate holds it or it cannot be told
+	@if git rev-parse --quiet --verify refs/remotes/origin/audit >/dev/null; then oilcan audit merge; fi
+	oilcan retrain --yes --gate
+
+share-retraining: install  ## push branches of retrainings and the audit log to origin, and their bytes to the DVC remote
+	git for-each-ref --format='%(refname)' refs/heads/audit refs/heads/retrain | xargs -r git push origin
+	dvc push --quiet --all-branches
 
 fresh: install  ## fail if `dvc repro` would run anything; list what and why
 	oilcan doctor lock
@@ -99,6 +107,22 @@ $(SUPPLY)/.done: requirements/supply.txt $(VENV)/.core
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(SUPPLY)
 	$(BIN)/uv pip install --quiet --python $(SUPPLY)/bin/python --require-hashes -r $<
 	touch $@
+
+# schedulers, each in an environment of its own: they would hold the core back
+AIRFLOW := .oilcan/airflow
+KUBEFLOW := .oilcan/kubeflow
+install-airflow: $(AIRFLOW)/.done  ## Airflow for deploy/airflow, in .oilcan/airflow
+
+install-kubeflow: $(KUBEFLOW)/.done  ## the compiler and local runner of Kubeflow, in .oilcan/kubeflow
+
+$(AIRFLOW)/.done $(KUBEFLOW)/.done: .oilcan/%/.done: requirements/%.txt $(VENV)/.core
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .oilcan/$*
+	$(BIN)/uv pip install --quiet --python .oilcan/$*/bin/python --require-hashes -r $<
+	touch $@
+
+schedules: install $(KUBEFLOW)/.done  ## write the DAG of deploy/airflow and the pipeline of deploy/kubeflow
+	python deploy/airflow/build.py
+	$(KUBEFLOW)/bin/python deploy/kubeflow/build.py
 
 # core and what is served; the tests' own packages go nowhere
 AUDITED := core serve tune excel sql remotes

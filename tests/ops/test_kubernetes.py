@@ -22,9 +22,10 @@ def _validate(path: Any) -> subprocess.CompletedProcess[str]:
                           text=True, check=False)
 
 
-def test_the_manifest_is_valid_and_a_misspelt_one_is_not(tmp_path):
-    valid = _validate(FOLDER / "service.yaml")
-    assert valid.returncode == 0, valid.stdout + valid.stderr
+def test_the_manifests_are_valid_and_a_misspelt_one_is_not(tmp_path):
+    for name in ("service.yaml", "retrain.yaml"):
+        valid = _validate(FOLDER / name)
+        assert valid.returncode == 0, valid.stdout + valid.stderr
     broken = tmp_path / "broken.yaml"
     broken.write_text((FOLDER / "service.yaml").read_text().replace("containerPort:", "containerport:"))
     assert _validate(broken).returncode != 0

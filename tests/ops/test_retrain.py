@@ -12,12 +12,14 @@ import pytest
 from tests.service_intake import Intake, fleet_between
 from tests.stages.running import ROOT
 
+from oilcan.cli import retrain as retrain_command
 from oilcan.core.simulate import draw_fleet
-from oilcan.ground.errors import ContractError
+from oilcan.ground.errors import ContractError, OilcanError
 from oilcan.io.stores import open_store
 from oilcan.io.stores.tables.decision_table import NewDecision
 from oilcan.operations.governing import audit_log
 from oilcan.operations.renewal import asked_retraining, retraining
+from oilcan.operations.renewal.asked_retraining import Asked
 from oilcan.operations.renewal.repository_contract import chosen_contract
 
 NOW = time.time_ns() // 1000
@@ -115,8 +117,12 @@ def root(tmp_path):
 
 def asked(root, store, *, because=None, act=False):
     contract = chosen_contract(root, None)
-    return asked_retraining.answer(root, contract, store, because=because, by="t", now=NOW, act=act,
-                                   say=lambda _: None)
+    return asked_retraining.answer(Asked(root, contract, because, "t", NOW, act), store, say=lambda _: None)
+
+
+def step(root, store, name, *, because=None, act=True):
+    asked_for = Asked(root, chosen_contract(root, None), because, "t", NOW, act)
+    return asked_retraining.answer_step(asked_for, store, name)
 
 
 def decided(store, days_ago, window, alerts):
@@ -136,11 +142,11 @@ def test_the_recorded_decisions_are_what_the_policies_read(root, store):
 
 
 def test_no_fresh_decision_cannot_be_told(root, store):
-    assert asked(root, store).cannot_tell
+    assert asked(root, store).outcome == "cannot_tell"
     decided(store, 2, "week 2", None)
-    told = asked(root, store, act=True)
-    assert told.cannot_tell
-    assert told.lines[0] == "cannot tell: nothing is retrained"
+    came = asked(root, store, act=True)
+    assert came.outcome == "cannot_tell"
+    assert came.lines[0] == "cannot tell: nothing is retrained"
 
 
 def test_a_log_that_was_changed_cannot_be_told(root, store):
@@ -156,7 +162,7 @@ def test_a_log_that_was_changed_cannot_be_told(root, store):
                             cwd=root, check=True, capture_output=True, text=True,
                             env=os.environ | WHO).stdout.strip()
     subprocess.run(["git", "update-ref", "refs/heads/audit", commit], cwd=root, check=True)
-    assert asked(root, store, act=True).cannot_tell
+    assert asked(root, store, act=True).outcome == "cannot_tell"
 
 
 def _tree(root, lines):
@@ -170,3 +176,37 @@ def test_a_split_by_dates_does_not_roll_forward(root, store):
     with pytest.raises(ContractError, match=r"does not roll forward with the data \(split\.test is a date"):
         asked(root, store, because="a test", act=True)
     assert np.size(list((root / ".oilcan").glob("*"))) == 0
+
+
+def test_the_command_names_the_steps_there_are():
+    assert retrain_command.STEPS == asked_retraining.ALL_STEPS
+
+
+def test_a_step_wants_those_before_it(root, store):
+    with pytest.raises(OilcanError, match=r"no retraining of demo_fleet has begun\. Run `oilcan retrain --step begin"):
+        step(root, store, "fetch")
+    assert step(root, store, "begin", because="a test", act=False).lines[0].startswith("would retrain: demo_fleet-")
+    begun = step(root, store, "begin", because="a test")
+    assert begun.lines[0].startswith("begun: demo_fleet-")
+    assert step(root, store, "begin", because="again") == begun         # what has begun is what is gone on with
+    with pytest.raises(OilcanError, match=r"step 'pipeline' comes after 'make a worktree', which is not done"):
+        step(root, store, "pipeline")
+
+
+def test_it_does_not_begin_before_it_is_time(root, store):
+    decided(store, 1, "week 1", [])
+    assert step(root, store, "begin").outcome == "not_due"
+    assert not (root / ".oilcan").exists()
+
+
+@pytest.mark.parametrize(("decision", "outcome"), [("promote", "done"), ("hold", "held"), ("reject", "held")])
+def test_the_gate_of_the_newest_retraining_decides(root, store, decision, outcome):
+    with pytest.raises(OilcanError, match="the audit log knows no retraining of demo_fleet"):
+        step(root, store, "gate")
+    for name, each in (("first", "hold"), ("second", "promote"), ("third", decision)):
+        detail = {"decision": each, "reasons": [f"why {each}"]}
+        audit_log.append(root, audit_log.Act("retrain", "t", "a test", key=name, dataset="demo_fleet", detail=detail),
+                         at=retraining._moment(NOW))
+    came = step(root, store, "gate")
+    assert came == asked_retraining.RetrainAnswer((f"{decision}: retrain/third", f"  why {decision}"), outcome)
+    assert step(root, store, "remove").lines == ("nothing to remove",)

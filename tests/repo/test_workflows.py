@@ -34,7 +34,7 @@ def _call(*command: object) -> None:
 
 
 def test_there_are_steps_on_both_platforms():
-    assert {file.stem for file in GITHUB} == {"pull-request", "nightly", "release"}
+    assert {file.stem for file in GITHUB} == {"pull-request", "nightly", "release", "retrain"}
     assert len(STEPS) > 15
     assert {step for name, step in STEPS if name == GITLAB.name} >= {"make check", "make report", ".ci/run"}
 

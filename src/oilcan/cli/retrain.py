@@ -7,7 +7,8 @@ import sys
 import time
 from typing import Any
 
-CANNOT_TELL = 4
+EXIT = {"done": 0, "held": 3, "cannot_tell": 4, "not_due": 5}
+STEPS = ("begin", "worktree", "fetch", "extend", "pipeline", "commit", "record", "remove", "gate")
 
 
 def register(commands: Any) -> None:
@@ -17,10 +18,14 @@ def register(commands: Any) -> None:
         description="Decide by retrain.yaml and the recorded decisions of `oilcan decide` whether it is time for a new "
                     "model; then, in a worktree of its own, collect, run the pipeline as an experiment, and leave a "
                     "branch to be reviewed. Without --yes it says what it would do. Exit code 0: done, or nothing to "
-                    "do; 4: it cannot be told.")
+                    "do; 3: the gate held or rejected it (with --gate or --step gate); 4: it cannot be told; 5: it is "
+                    "not time for it (with --step begin).")
     parser.add_argument("--store", metavar="URL", help="store of the service (default: OILCAN_STORE)")
     parser.add_argument("--dataset", metavar="NAME", help="data set (default: the one that params.yaml chooses)")
     parser.add_argument("--because", metavar="REASON", help="retrain now, for this reason, whatever the policies say")
+    parser.add_argument("--step", choices=STEPS, metavar="STEP",
+                        help=f"do one step, for a scheduler that has a task for each: {', '.join(STEPS)}")
+    parser.add_argument("--gate", action="store_true", help="exit with 3 if the gate does not say promote")
     parser.add_argument("--yes", action="store_true", help="act; without it nothing is changed")
     parser.set_defaults(run=run)
 
@@ -31,13 +36,15 @@ def run(args: argparse.Namespace) -> int:
 
     from oilcan.io.repository.repository_root import find_root
     from oilcan.io.stores import DEFAULT_URL, open_store
-    from oilcan.operations.renewal import asked_retraining
+    from oilcan.operations.renewal.asked_retraining import Asked, answer, answer_step
     from oilcan.operations.renewal.repository_contract import chosen_contract
 
     root = find_root()
-    contract, now = chosen_contract(root, args.dataset), time.time_ns() // 1000
+    asked = Asked(root, chosen_contract(root, args.dataset), args.because, getpass.getuser(), time.time_ns() // 1000,
+                  args.yes)
     with closing(open_store(args.store or os.environ.get("OILCAN_STORE", DEFAULT_URL))) as store:
-        answer = asked_retraining.answer(root, contract, store, because=args.because, by=getpass.getuser(), now=now,
-                                         act=args.yes, say=lambda step: print(f"retrain: {step}", flush=True))
-    print("\n".join(answer.lines), file=sys.stderr if answer.cannot_tell else sys.stdout)
-    return CANNOT_TELL if answer.cannot_tell else 0
+        came = answer_step(asked, store, args.step) if args.step else \
+            answer(asked, store, say=lambda step: print(f"retrain: {step}", flush=True))
+    print("\n".join(came.lines), file=sys.stderr if came.outcome == "cannot_tell" else sys.stdout)
+    always = {"cannot_tell"} | ({"held"} if args.gate or args.step else set()) | ({"not_due"} if args.step else set())
+    return EXIT[came.outcome] if came.outcome in always else 0

@@ -24,6 +24,9 @@ from oilcan.operations.governing.audit_log import Act, append
 from oilcan.operations.renewal.collecting import Schedule, audited, collect
 
 FOLDER: Final = Path(".oilcan/retrain")
+STEPS: Final = {"worktree": "make a worktree", "fetch": "fetch the data", "extend": "extend the data",
+                "pipeline": "run the pipeline", "commit": "commit the result", "record": "record it in the audit log",
+                "remove": "remove the worktree"}            # what a command or scheduler calls a step: what it does
 _MESSAGE_END: Final = "Made by `oilcan retrain`; nothing is in service until somebody promotes it."
 
 
@@ -84,6 +87,46 @@ def unfinished(root: Path, dataset: str) -> Retraining | None:
     return None
 
 
+def begin(root: Path, retraining: Retraining) -> None:
+    """Write down that a retraining has begun; none of its steps is done.
+
+    Raises
+    ------
+    OilcanError
+        If another retraining is at work.
+    """
+    with one_at_a_time(root, "retrain"):
+        _Run(root, retraining, None, None)
+
+
+def take_step(root: Path, retraining: Retraining, contract: Contract, store: Store | None, step: str) -> bool:
+    """Do one step of a retraining that has begun; False if it was done before.
+
+    Parameters
+    ----------
+    step
+        A key of `STEPS`.
+
+    Raises
+    ------
+    OilcanError
+        If a step before it is not done, or as `retrain`.
+    """
+    _check_split(contract)
+    with one_at_a_time(root, "retrain"):
+        run = _Run(root, retraining, store, contract)
+        names = list(STEPS.values())
+        before = names[:names.index(STEPS[step])]
+        missing = next((name for name in before if name not in run.done), None)
+        if missing is not None:
+            raise OilcanError(f"{retraining.name}: step {step!r} comes after {missing!r}, which is not done. "
+                              f"Do the steps in order: {', '.join(STEPS)}.")
+        if STEPS[step] in run.done:
+            return False
+        run.note(STEPS[step], run.steps()[STEPS[step]]() or {})
+        return True
+
+
 def retrain(root: Path, retraining: Retraining, contract: Contract, store: Store | None, *,
             say: Callable[[str], None]) -> Retrained:
     """Do what is left of a retraining.
@@ -115,7 +158,8 @@ def retrain(root: Path, retraining: Retraining, contract: Contract, store: Store
 class _Run:
     """The steps of one retraining, and the note of those that are done."""
 
-    def __init__(self, root: Path, retraining: Retraining, store: Store | None, contract: Contract) -> None:
+    def __init__(self, root: Path, retraining: Retraining, store: Store | None,
+                 contract: Contract | None) -> None:
         self._root, self._of, self._store, self._contract = root, retraining, store, contract
         self._tree = root / FOLDER / retraining.name
         self._note = self._tree.with_suffix(".json")
@@ -125,21 +169,20 @@ class _Run:
 
     def steps(self) -> Mapping[str, Callable[[], dict[str, Any] | None]]:
         """Name of each step, in order; each may be done twice."""
-        return {"make a worktree": self._make_worktree, "fetch the data": self._fetch, "extend the data": self._extend,
-                "run the pipeline": self._run_pipeline, "commit the result": self._commit,
-                "record it in the audit log": self._record, "remove the worktree": self._remove}
+        return dict(zip(STEPS.values(), (self._make_worktree, self._fetch, self._extend, self._run_pipeline,
+                                         self._commit, self._record, self._remove), strict=True))
 
     def note(self, step: str, facts: dict[str, Any]) -> None:
         """Write down that a step is done."""
         self.done[step] = facts
-        if step == "remove the worktree":
+        if step == STEPS["remove"]:
             self._note.unlink(missing_ok=True)      # nothing is left to go on with
         else:
             self._write_note()
 
     def result(self) -> Retrained:
         """What came out."""
-        facts = self.done["commit the result"]
+        facts = self.done[STEPS["commit"]]
         return Retrained(self._of.branch, facts["commit"], facts["decision"], tuple(facts["reasons"]))
 
     def _write_note(self) -> None:
@@ -162,7 +205,7 @@ class _Run:
         dvc(self._tree, "checkout", "--allow-missing", "--quiet")
 
     def _extend(self) -> None:
-        if self._store is None:
+        if self._store is None or self._contract is None:
             return
         schedule = Schedule(self._of.started, running=True)
         collect(self._tree, self._contract, self._store, schedule, write=True,
@@ -189,7 +232,7 @@ class _Run:
                 "bundle": verdict.bundle}
 
     def _record(self) -> None:
-        facts = self.done["commit the result"]
+        facts = self.done[STEPS["commit"]]
         append(self._root, Act("retrain", self._of.by, "; ".join(self._of.reasons), key=self._of.name,
                                dataset=self._of.dataset, commit=facts["commit"], bundle=facts["bundle"],
                                detail={"decision": facts["decision"], "reasons": facts["reasons"]}),
