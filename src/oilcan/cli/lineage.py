@@ -12,6 +12,8 @@ def register(commands: Any) -> None:
                                                      "such as demo_fleet@v1.0.0, commit, or path of a file")
     parser.add_argument("--store", metavar="URL", help="store of a service: sqlite:///path or "
                                                        "postgresql://user@host/name")
+    parser.add_argument("--format", choices=("json", "openlineage", "prov"), default="json",
+                        help="openlineage: run events, one a line; prov: W3C PROV as PROV-JSON (%(default)s)")
     parser.set_defaults(run=run)
     text = "make a model again from its commit in a fresh clone, and compare every byte; exit code 1 if any differs"
     again = commands.add_parser("rebuild", help=text, description=f"{text[0].upper()}{text[1:]}.")
@@ -24,9 +26,13 @@ def run(args: argparse.Namespace) -> int:
     import json
 
     from oilcan.io.repository.repository_root import find_root
+    from oilcan.operations.governing.lineage_export import exported
     from oilcan.operations.governing.lineage_of import lineage_of
 
-    print(json.dumps(lineage_of(find_root(), args.what, args.store).as_json(), indent=2))
+    root = find_root()
+    found = lineage_of(root, args.what, args.store)
+    print("\n".join(exported(root, found, args.format)) if args.format != "json" else
+          json.dumps(found.as_json(), indent=2))
     return 0
 
 

@@ -67,7 +67,7 @@ def _walk(stages: Sequence[MadeBy], path: str, near: _Side, far: _Side) -> list[
     while waiting:
         here = waiting.pop(0)
         for made in stages:
-            if made not in found and any(_overlap(here, each) for each in near(made)):
+            if made not in found and any(overlap(here, each) for each in near(made)):
                 found.append(made)
                 waiting += sorted(far(made))
     return found
@@ -78,10 +78,10 @@ def leaves(stages: Sequence[MadeBy], path: str) -> dict[str, str]:
     above = upstream(stages, path)
     made = {out for each in above for out in each.outputs}
     return {dep: md5 for each in above for dep, md5 in sorted(each.inputs.items())
-            if not any(_overlap(dep, out) for out in made)}
+            if not any(overlap(dep, out) for out in made)}
 
 
-def _overlap(one: str, other: str) -> bool:
+def overlap(one: str, other: str) -> bool:
     """Whether two paths are the same, or one lies in the other."""
     return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
 

@@ -98,7 +98,7 @@ def lineage_of(root: Path, what: str, store: str | None = None) -> ModelLineage 
 
 def _model(root: Path, revision: str, forecast: dict[str, Any] | None = None) -> ModelLineage:
     candidate = candidate_at(root, revision)
-    stages = _stages(root, candidate.commit)
+    stages = stages_at(root, candidate.commit)
     rests_on = leaves(stages, BUNDLE.as_posix())
     tags = model_tags.model_tags(root, [candidate.dataset])
     log = [entry for entry in audit_log.entries(root) if entry.bundle == candidate.bundle]
@@ -127,7 +127,7 @@ def _file(root: Path, path: str, store: str | None) -> FileLineage:
     contents: list[str] = []
     counts = _counts(store)
     for commit in git(root, "log", "--all", "--reverse", "--format=%H", "--", *_LOCKS, _VERDICT).split():
-        stages = _stages(root, commit)
+        stages = stages_at(root, commit)
         md5 = next((each for made in stages for side in (made.inputs, made.outputs)
                     for name, each in side.items() if name == path), None)
         if md5 is None:
@@ -146,7 +146,13 @@ def _file(root: Path, path: str, store: str | None) -> FileLineage:
     return FileLineage(path, contents, list(found.values()))
 
 
-def _stages(root: Path, commit: str) -> list[MadeBy]:
+def model_at(root: Path, revision: str) -> ModelLineage:
+    """Where the model of a commit comes from."""
+    return _model(root, revision)
+
+
+def stages_at(root: Path, commit: str) -> list[MadeBy]:
+    """Every stage that the lock files of a commit record, those of data first."""
     locks = [file_at(root, commit, name) for name in reversed(_LOCKS)]
     return recorded(parse_yaml(content.decode()) or {} for content in locks if content is not None)
 
