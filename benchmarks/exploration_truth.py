@@ -22,7 +22,7 @@ from oilcan.core.exploration.aligned import look_back
 from oilcan.core.exploration.component_lives import spells
 from oilcan.core.exploration.fleet_record import FleetRecord, record, signals
 from oilcan.core.exploration.life_fits import fit_life
-from oilcan.core.exploration.warning_signs import ModeSigns, half_lead, mode_signs
+from oilcan.core.exploration.warning_signs import ModeSigns, every_mode, half_lead
 from oilcan.core.ingest import ingest
 from oilcan.core.judging.life_tables import median_life
 from oilcan.core.prepare.partitions import clean_readings
@@ -72,7 +72,7 @@ def explored(seed: int, machines: int, back: float | None) -> Explored:
     back = look_back(fleet, usual) if back is None else back
     lives = {mode: spells(fleet, mode).dated().assign(**{MACHINE: lambda table: f"{seed}-" + table[MACHINE]})
              for mode in TELLING}
-    return Explored(lives, {mode: mode_signs(fleet, found, mode, back=back, rng=rng) for mode in TELLING})
+    return Explored(lives, {signs.mode: signs for signs in every_mode(fleet, found, TELLING, back=back, rng=rng)})
 
 
 def laws(lives: dict[str, pd.DataFrame]) -> Iterator[tuple[str, float, tuple[float, float]]]:

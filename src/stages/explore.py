@@ -9,7 +9,7 @@ Writes  metrics/exploration.json, metrics/detail/exploration.json, reports/explo
 from collections.abc import Sequence
 
 from oilcan.core.exploration import fleet_findings, fleet_record, key_figures
-from oilcan.io.stage import files, stage, stage_inputs, table_files
+from oilcan.io.stage import files, stage, stage_inputs, table_files, vega_bundle
 from oilcan.params.explore import ExploreParams
 from oilcan.reports import exploration_page
 
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     files.write_json(key_figures.detail(found), args.detail)
     with files.fresh_folder(args.plots) as draft:
         table_files.write_csvs(key_figures.plots(found), draft)
-    files.write_text(exploration_page.page(found), args.report)
+    files.write_text(exploration_page.page(found, vega_bundle.vega_bundle()), args.report)
     stage.report(
         "explore", readings=len(fleet.readings), failures=found.clusters["failures"], pitfalls=len(found.pitfalls)
     )

@@ -10,6 +10,7 @@ from tests.evaluation_frames import FLEET, ROWS, Evidence, fleet, lots
 from tests.stages.running import run_stage
 
 from oilcan.evaluation.plots import COLUMNS
+from oilcan.io.stage.vega_bundle import vega_bundle
 from oilcan.reports import plots_page
 
 ROOT = Path(__file__).parents[2]
@@ -101,7 +102,7 @@ def test_dvc_draws_the_plots_of_the_pipeline_on_a_page_without_network(make: obj
     folder.mkdir()
     for template in (ROOT / ".dvc" / "plots").glob("*.json"):
         (folder / template.name).write_text(template.read_text())
-    (folder / "page.html").write_text(plots_page.page())
+    (folder / "page.html").write_text(plots_page.page(vega_bundle()))
     _dvc(tmp_path, "dvc", "config", "plots.html_template", "plots/page.html")
     section = yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"]
     mine = [plot for plot in section if "plots/" in json.dumps(plot)]

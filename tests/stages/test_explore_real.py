@@ -62,7 +62,7 @@ class TestRealData:
         found, = (pitfall for pitfall in azure.pitfalls if pitfall.kind == "failures at one instant")
         assert found.what == "18 failures of 17 machines at 2015-01-02 03:00:00+00:00"
         assert "they have no precursor" in found.evidence
-        assert "they have no precursor" in page(azure)
+        assert "they have no precursor" in page(azure, "")
 
     def test_the_variables_of_the_three_rules_of_ai4i2020(self):
         """Heat dissipation (temperature difference, speed), power (torque times speed), overstrain (torque, wear)."""
@@ -81,7 +81,7 @@ class TestRealData:
         models, = (kind for kind in found.kinds if kind.column == "model")
         assert models.p_value < 1e-6
         assert models.ratio_ci95[0] > 3
-        assert "machines differ by model" in page(found)
+        assert "machines differ by model" in page(found, "")
         mode, = found.modes
         assert {sign.sensor for sign in mode.sensors if sign.lead >= 7 * 24} == {"smart_5_raw", "smart_197_raw"}
         assert 0.1 < announceable(mode, lead=7 * 24, horizon=float(mode.aligned.edges[-1])) < 0.5

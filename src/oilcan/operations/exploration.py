@@ -14,6 +14,7 @@ from oilcan.io.raw_data import reading
 from oilcan.io.repository.repository_root import short
 from oilcan.io.repository.whole_params import read_all_params
 from oilcan.io.stage import files
+from oilcan.io.stage.vega_bundle import vega_bundle
 from oilcan.reports.exploration_page import page
 
 
@@ -45,5 +46,5 @@ def explore_data_set(root: Path, name: str, out: Path, *, say: Callable[[str], N
     say(f"{len(telemetry):,} readings of {telemetry['machine_id'].nunique():,} machines: exploring")
     fleet = record(contract, telemetry, canonical.tables, None, most=params.explore.max_readings)
     found = explore(fleet, None, seed=params.explore.seed, still_open=still_open)
-    files.write_text(page(found), out)
+    files.write_text(page(found, vega_bundle()), out)
     return found

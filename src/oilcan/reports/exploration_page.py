@@ -3,8 +3,6 @@
 import json
 from typing import Any, Final
 
-import vl_convert
-
 from oilcan.core.exploration.fleet_findings import Exploration, Lives
 from oilcan.core.exploration.holdings import SHOWN
 from oilcan.core.exploration.kind_rates import KindRates
@@ -17,7 +15,6 @@ from oilcan.reports.drawing import exploration_charts as charts
 
 _HOURS_PER_YEAR: Final = 8766.0
 _DIFFERENT: Final = 0.01         # p-value below which kinds of machines are said to differ
-_GLOBALS: Final = "window.vegaEmbed = vegaEmbed;"
 _CAUSES: Final = {
     "wear": "wear (the failure rate grows with age)",
     "chance": "chance (age says little)",
@@ -31,8 +28,14 @@ _WARNING_NOTE: Final = (
 )
 
 
-def page(found: Exploration) -> str:
-    """HTML of the page; the same bytes for the same findings."""
+def page(found: Exploration, vega: str) -> str:
+    """HTML of the page; the same bytes for the same findings.
+
+    Parameters
+    ----------
+    vega
+        JavaScript of Vega, from `oilcan.io.stage.vega_bundle`.
+    """
     specs = _specs(found)
     contract = found.fleet.contract
     whole = [lives for lives in found.lives if lives.kind == "all"]
@@ -47,7 +50,7 @@ def page(found: Exploration) -> str:
         labels=[tables.label_block(found, name) for name in found.labels],
         sensors=tables.sensors_table(found), sensor_lines=_sensor_lines(found), pitfalls=found.pitfalls,
         footer=_footer(found),
-        vega=vl_convert.javascript_bundle(_GLOBALS).replace("</script", "<\\/script"),
+        vega=vega,
         specs_json=json.dumps(specs, separators=(",", ":"), allow_nan=False).replace("</", "<\\/"),
     )  # fmt: skip
 

@@ -89,7 +89,7 @@ def align(fleet: FleetRecord, failures: pd.DataFrame, *, back: float) -> Aligned
     back
         Look-back in ticks.
     """
-    machines = fleet.machines[fleet.machines[MACHINE].isin(fleet.readings[MACHINE].unique())]
+    machines = fleet.machines_read()
     names = machines[MACHINE].astype(str).to_numpy()
     code = pd.Series(np.arange(len(names)), index=names)
     first = ticks(machines["first_time"])
@@ -142,9 +142,10 @@ def _elsewhere(fleet: FleetRecord, machines: pd.DataFrame, own: Aligned, back: f
 class BinMeans:
     """Means of a signal over bins of time of one machine, by running sums: shape (times, bins)."""
 
-    def __init__(self, fleet: FleetRecord, names: np.ndarray) -> None:
-        code = pd.Series(np.arange(len(names)), index=names)
-        who = fleet.readings[MACHINE].map(code).to_numpy()
+    def __init__(self, fleet: FleetRecord) -> None:
+        names = pd.Index(fleet.machines_read()[MACHINE].astype(str))
+        code, read = pd.factorize(fleet.readings[MACHINE])
+        who = names.get_indexer(pd.Index(read.astype(str)))[code]
         self._tick = ticks(fleet.readings[TIME])
         self._base, self._span = self._tick.min(initial=0.0), np.ptp(self._tick) + 1e6 if len(self._tick) else 1.0
         key = who * (2 * self._span) + (self._tick - self._base)

@@ -23,7 +23,7 @@ from oilcan.core.exploration.sensor_behaviour import (
     sampling,
     sensor_facts,
 )
-from oilcan.core.exploration.warning_signs import ModeSigns, announceable, mode_signs
+from oilcan.core.exploration.warning_signs import ModeSigns, announceable, every_mode
 from oilcan.core.features.signals.regimes import Clusters
 from oilcan.core.judging.life_tables import median_life
 from oilcan.ground.columns import MACHINE, MODE, PART, TIME
@@ -101,7 +101,7 @@ def explore(
         else None
     )
     back = look_back(fleet, usual) if timed else 0.0
-    modes = [mode_signs(fleet, read, mode, back=back, rng=rng) for mode in names]
+    modes = every_mode(fleet, read, names, back=back, rng=rng) if names else []
     kinds, stated = kind_columns(fleet), _current(fleet, still_open)
     correlation, same = redundancy(read)
     return Exploration(

@@ -1,5 +1,6 @@
 """The tables of one fleet for exploration, with the instant up to which each machine's labels may be used."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -72,6 +73,10 @@ class FleetRecord:
             return self.contract.time.period.ticks
         steps = self.steps()
         return float(np.median(steps)) if len(steps) else 1.0
+
+    def machines_read(self) -> pd.DataFrame:
+        """Rows of the machines table whose readings are explored."""
+        return self.machines[self.machines[MACHINE].isin(self.readings[MACHINE].unique())]
 
     def steps(self) -> np.ndarray:
         """Ticks between consecutive readings of a machine, those above 0, shape (k,)."""
@@ -167,8 +172,8 @@ class Signals:
     ----------
     values
         Shape (readings, sensors), NaN where missing; 0 is the machine's own mean.
-    levels
-        The same shape: normal scores of the ranks over the whole fleet, for comparing machines with each other.
+    corrected
+        The same shape: with the conditions taken out, in the sensors' own units.
     explained
         Per sensor, the share of its variance within machines that the conditions explain.
     regimes
@@ -177,9 +182,14 @@ class Signals:
 
     sensors: list[str]
     values: np.ndarray
-    levels: np.ndarray
+    corrected: np.ndarray
     explained: dict[str, float]
     regimes: Clusters | Surface | None
+
+    @functools.cached_property
+    def levels(self) -> np.ndarray:
+        """Shape of `values`: normal scores of the ranks over the whole fleet, to compare machines with each other."""
+        return _scores(self.corrected)
 
 
 def signals(fleet: FleetRecord, *, every: int = 7) -> Signals:
@@ -208,7 +218,7 @@ def signals(fleet: FleetRecord, *, every: int = 7) -> Signals:
         )
         for at, name in enumerate(sensors)
     }
-    return Signals(sensors, _standardised(values, code), _scores(values), explained, regimes)
+    return Signals(sensors, _standardised(values, code), values, explained, regimes)
 
 
 def _explained(raw: np.ndarray, left: np.ndarray, code: np.ndarray, corrected: bool, relative: bool) -> float:

@@ -5,6 +5,7 @@ largest statistic when the signs of whole machines are flipped at random (Westfa
 testing, 1993).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -81,22 +82,30 @@ class ModeSigns:
     chance: float
 
 
-def mode_signs(fleet: FleetRecord, sensors: Signals, mode: str, *, back: float, rng: np.random.Generator) -> ModeSigns:
-    """Signs before the failures of one mode, within `back` ticks of them."""
+def every_mode(
+    fleet: FleetRecord, sensors: Signals, modes: Sequence[str], *, back: float, rng: np.random.Generator
+) -> list[ModeSigns]:
+    """Signs before the failures of each mode, within `back` ticks of them."""
+    bins = BinMeans(fleet)
+    return [_mode_signs(fleet, sensors, bins, mode, back=back, rng=rng) for mode in modes]
+
+
+def _mode_signs(
+    fleet: FleetRecord, sensors: Signals, bins: BinMeans, mode: str, *, back: float, rng: np.random.Generator
+) -> ModeSigns:
     aligned = align(fleet, fleet.failures[fleet.failures[MODE] == mode], back=back)
     if len(aligned) < FEWEST:
         empty = np.zeros((len(aligned), len(aligned.edges) - 1), bool)
         return ModeSigns(mode, len(aligned), aligned, [], [], empty, 0.0)
-    event, matched = _windows(fleet, sensors, aligned)
+    event, matched = _windows(bins, sensors, aligned)
     found = _sensor_signs(sensors.sensors, event, matched, aligned, rng)
     codes, code_event, code_matched = _code_signs(fleet, aligned)
     seen, chance = _signs(event, matched, code_event, code_matched, aligned.quiet)
     return ModeSigns(mode, len(aligned), aligned, found, codes, seen, chance)
 
 
-def _windows(fleet: FleetRecord, sensors: Signals, aligned: Aligned) -> tuple[np.ndarray, np.ndarray]:
+def _windows(bins: BinMeans, sensors: Signals, aligned: Aligned) -> tuple[np.ndarray, np.ndarray]:
     """Bin means before failures (failures, sensors, bins); before matched times, CONTROLS after failures."""
-    bins = BinMeans(fleet, aligned.names)
     places = bins.places(aligned.machine, aligned.at, aligned.edges)
     count = aligned.controls.shape[1]
     times = np.nan_to_num(aligned.controls.ravel(), nan=-1e9)

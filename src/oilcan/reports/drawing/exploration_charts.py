@@ -207,13 +207,14 @@ def fleet_course(found: Exploration) -> Spec | None:
     """The whole fleet's weekly mean of each sensor with conditions taken out: trends, seasons, steps."""
     if found.fleet.unit != "h" or TIME not in found.fleet.readings:
         return None
-    week = found.fleet.readings[TIME].dt.floor("7D")
+    of_week, weeks = pd.factorize(found.fleet.readings[TIME].dt.floor("7D"), sort=True)
+    days = [str(week)[:10] for week in weeks]
     rows = []
     for at, name in enumerate(found.signals.sensors[:12]):
-        mean = pd.Series(found.signals.values[:, at]).groupby(week.to_numpy()).mean().dropna()
+        mean = pd.Series(found.signals.values[:, at]).groupby(of_week).mean().dropna()
         rows += [
-            {"sensor": found.fleet.describe(name)[0], "week": str(time)[:10], "mean": round(float(value), 3)}
-            for time, value in mean.items()
+            {"sensor": found.fleet.describe(name)[0], "week": days[week], "mean": round(float(value), 3)}
+            for week, value in mean.items()
         ]
     if not rows:
         return None
