@@ -37,7 +37,7 @@ $(VENV)/.core: requirements/core.txt pyproject.toml | $(BIN)/python
 	for folder in $(VENV)/lib/python3*/site-packages; do echo ../../../../src > $$folder/oilcan.pth; done
 	# pages of `dvc plots` that need no network; in config.local, so that a clone without the page draws as DVC does
 	mkdir -p .dvc/plots
-	$(BIN)/python -c 'import sys; from oilcan.io.stage.vega_bundle import vega_bundle as b; from oilcan.reports.plots_page import page; sys.stdout.write(page(b()))' > .dvc/plots/page.html
+	$(BIN)/python -c 'import sys; from oilcan.io.vega_bundle import vega_bundle as b; from oilcan.reports.plots_page import page; sys.stdout.write(page(b()))' > .dvc/plots/page.html
 	$(BIN)/dvc config --local plots.html_template plots/page.html
 	touch $@
 

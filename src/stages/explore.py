@@ -9,7 +9,8 @@ Writes  metrics/exploration.json, metrics/detail/exploration.json, reports/explo
 from collections.abc import Sequence
 
 from oilcan.core.exploration import fleet_findings, fleet_record, key_figures
-from oilcan.io.stage import files, stage, stage_inputs, table_files, vega_bundle
+from oilcan.io import vega_bundle
+from oilcan.io.stage import files, stage, stage_inputs, table_files
 from oilcan.params.explore import ExploreParams
 from oilcan.reports import exploration_page
 

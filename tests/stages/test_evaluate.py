@@ -10,7 +10,7 @@ from tests.evaluation_frames import FLEET, ROWS, Evidence, fleet, lots
 from tests.stages.running import run_stage
 
 from oilcan.evaluation.plots import COLUMNS
-from oilcan.io.stage.vega_bundle import vega_bundle
+from oilcan.io.vega_bundle import vega_bundle
 from oilcan.reports import plots_page
 
 ROOT = Path(__file__).parents[2]

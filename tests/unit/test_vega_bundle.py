@@ -3,7 +3,7 @@
 from importlib.metadata import version
 from pathlib import Path
 
-from oilcan.io.stage.vega_bundle import vega_bundle
+from oilcan.io.vega_bundle import vega_bundle
 
 NAME = f"share/oilcan/vega-{version('vl-convert-python')}.js"
 
@@ -13,7 +13,8 @@ def test_a_bundle_is_made_in_place_of_a_damaged_one_and_then_read(tmp_path: Path
     kept.parent.mkdir(parents=True)
     kept.write_bytes(b"\xff\xfe")
     made = vega_bundle(tmp_path)
-    assert "window.vegaEmbed=" in made.replace(" ", "") and "</script" not in made
+    assert "window.vegaEmbed=" in made.replace(" ", "")
+    assert "</script" not in made
     assert kept.read_text() == made
     kept.write_text("// kept")
     assert vega_bundle(tmp_path) == "// kept"

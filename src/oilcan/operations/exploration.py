@@ -14,7 +14,7 @@ from oilcan.io.raw_data import reading
 from oilcan.io.repository.repository_root import short
 from oilcan.io.repository.whole_params import read_all_params
 from oilcan.io.stage import files
-from oilcan.io.stage.vega_bundle import vega_bundle
+from oilcan.io.vega_bundle import vega_bundle
 from oilcan.reports.exploration_page import page
 
 

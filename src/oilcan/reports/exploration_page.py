@@ -34,7 +34,7 @@ def page(found: Exploration, vega: str) -> str:
     Parameters
     ----------
     vega
-        JavaScript of Vega, from `oilcan.io.stage.vega_bundle`.
+        JavaScript of Vega, from `oilcan.io.vega_bundle`.
     """
     specs = _specs(found)
     contract = found.fleet.contract

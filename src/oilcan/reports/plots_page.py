@@ -14,7 +14,7 @@ def page(bundle: str) -> str:
     Parameters
     ----------
     bundle
-        JavaScript of Vega, from `oilcan.io.stage.vega_bundle`.
+        JavaScript of Vega, from `oilcan.io.vega_bundle`.
 
     Examples
     --------
