@@ -20,9 +20,11 @@ import pandas as pd
 
 from oilcan.core.exploration.aligned import look_back
 from oilcan.core.exploration.component_lives import spells
-from oilcan.core.exploration.fleet_record import FleetRecord, record, signals
+from oilcan.core.exploration.fleet_record import FleetRecord, record
+from oilcan.core.exploration.half_leads import half_lead
 from oilcan.core.exploration.life_fits import fit_life
-from oilcan.core.exploration.warning_signs import ModeSigns, every_mode, half_lead
+from oilcan.core.exploration.sensor_signals import signals
+from oilcan.core.exploration.warning_signs import ModeSigns, mode_signs
 from oilcan.core.ingest import ingest
 from oilcan.core.judging.life_tables import median_life
 from oilcan.core.prepare.partitions import clean_readings
@@ -72,7 +74,7 @@ def explored(seed: int, machines: int, back: float | None) -> Explored:
     back = look_back(fleet, usual) if back is None else back
     lives = {mode: spells(fleet, mode).dated().assign(**{MACHINE: lambda table: f"{seed}-" + table[MACHINE]})
              for mode in TELLING}
-    return Explored(lives, {signs.mode: signs for signs in every_mode(fleet, found, TELLING, back=back, rng=rng)})
+    return Explored(lives, {mode: mode_signs(fleet, found, mode, back=back, rng=rng) for mode in TELLING})
 
 
 def laws(lives: dict[str, pd.DataFrame]) -> Iterator[tuple[str, float, tuple[float, float]]]:

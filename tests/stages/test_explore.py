@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,11 @@ import pandas as pd
 import pytest
 from tests.stages.running import run_stage
 
+from oilcan.contract import UNKNOWN
+from oilcan.core.draft.unfinished import parse_unfinished
 from oilcan.ground.columns import PART
+from oilcan.operations import data_sets
+from oilcan.operations.exploration import explore_data_set, fill_in
 
 CONTRACT = """name: toy
 version: 1
@@ -181,3 +186,26 @@ def test_few_figures_are_compared_and_the_page_needs_no_network(folder: Path) ->
     assert 'src="http' not in page
     assert 'href="http' not in page
     assert "Heat: phase A" in page
+
+
+def test_what_exploration_recommends_is_filled_into_a_draft(tmp_path: Path) -> None:
+    _fleet(tmp_path, machines=12)
+    for table in ("failures", "errors", "maintenance", "telemetry/part-0000"):
+        frame = pd.read_parquet(tmp_path / f"prepared/{table}.parquet")
+        every = 4 if table.startswith("telemetry") else 1
+        frame.iloc[::every].to_csv(tmp_path / f"{table.partition('/')[0]}.csv", index=False)
+    shutil.copy(Path(__file__).parents[2] / "params.yaml", tmp_path)
+    raw = sorted(tmp_path.glob("*.csv"))
+    before = data_sets.draft(tmp_path, "press", raw)
+    data_sets.place(tmp_path, "press", tmp_path, any_version=False, record=False)
+    found = explore_data_set(tmp_path, "press", tmp_path / "page.html", say=lambda _line: None)
+    assert fill_in(tmp_path, "press", found) == ["horizon", "lead_time", "windows", "refractory"]
+    text = (tmp_path / "datasets/press.yaml").read_text()
+    assert text.partition("\n")[2].count(UNKNOWN) == before - 1        # the horizon; the others were guessed already
+    contract, still_open = parse_unfinished(text, "press.yaml")
+    assert still_open == {"costs", "missed_failure_eur", "false_alarm_eur", "planned_repair_eur"}
+    horizon = contract.tasks["failure"].horizon
+    assert horizon is not None
+    assert WARNED / 3 < horizon.ticks < WARNED
+    assert contract.refractory is not None
+    assert contract.refractory.ticks > horizon.ticks

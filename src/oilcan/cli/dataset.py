@@ -50,8 +50,9 @@ def run_new(args: argparse.Namespace) -> int:
           f"say {UNKNOWN}.\n"
           f"1. Fill them in, and correct what was guessed (lines with `guessed`).\n"
           f"2. oilcan dataset place {args.name} --from FOLDER\n"
-          f"3. oilcan dataset check {args.name}\n"
-          f"4. dvc exp run -S dataset={args.name}")
+          f"3. oilcan explore {args.name} --fill     # looks at the data, and guesses horizon, lead time, windows\n"
+          f"4. oilcan dataset check {args.name}\n"
+          f"5. dvc exp run -S dataset={args.name}")
     return 0
 
 

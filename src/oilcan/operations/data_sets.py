@@ -7,6 +7,7 @@ from pathlib import Path
 
 from oilcan.contract import UNKNOWN
 from oilcan.core.draft import NAME, draft_contract
+from oilcan.core.draft.unfinished import parse_unfinished
 from oilcan.ground.errors import ContractError, DataError, bullet_list
 from oilcan.io.raw_data import fetch, inspection, placing, queries
 from oilcan.io.raw_data.raw_files import not_right, survey
@@ -72,12 +73,14 @@ def place(root: Path, name: str, source: Path | None, *, any_version: bool, reco
     Raises
     ------
     ContractError, DataError
-        If the contract is not valid, or a file is missing or of other bytes; then nothing is copied.
+        If the contract is not valid, or a file is missing or of other bytes; then nothing is copied. Horizon, costs and
+        their like may still be open: files are placed before a person decides these.
     OilcanError
         If DVC cannot record them.
     """
     where, folder = contract_file(root, name), root / "data/raw" / name
-    placed = placing.place(stage_inputs.read_contract(where), source or folder, folder, any_version=any_version)
+    contract, _ = parse_unfinished(stage_inputs.read_contract_text(where), short(where))
+    placed = placing.place(contract, source or folder, folder, any_version=any_version)
     if placed.pins or placed.first_pins:
         text = placing.renew_pins(where.read_text(encoding="utf-8"), placed.pins)
         files.write_text(queries.record_pins(text, placed.first_pins), where)

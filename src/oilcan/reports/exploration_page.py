@@ -3,6 +3,7 @@
 import json
 from typing import Any, Final
 
+from oilcan.core.exploration.failure_patterns import FailurePattern
 from oilcan.core.exploration.fleet_findings import Exploration, Lives
 from oilcan.core.exploration.holdings import SHOWN
 from oilcan.core.exploration.kind_rates import KindRates
@@ -14,6 +15,7 @@ from oilcan.reports import rendering
 from oilcan.reports.drawing import exploration_charts as charts
 
 _HOURS_PER_YEAR: Final = 8766.0
+_MOST_KINDS: Final = 2           # columns that sort machines into kinds, in the picture of readings
 _DIFFERENT: Final = 0.01         # p-value below which kinds of machines are said to differ
 _CAUSES: Final = {
     "wear": "wear (the failure rate grows with age)",
@@ -69,7 +71,7 @@ def _specs(found: Exploration) -> dict[str, Any]:
     drawn = {
         "survival": charts.survival(found),
         "announced": charts.announced_by_lead(found),
-        "spreads": charts.spreads(found, kinds[0] if kinds and found.fleet.unit == "h" else None),
+        "spreads": charts.spreads(found, kinds[:_MOST_KINDS] if not found.labels else []),
         "course": charts.fleet_course(found),
         "correlations": charts.correlations(found),
     }
@@ -174,7 +176,33 @@ def _life_lines(found: Exploration, whole: list[Lives]) -> list[str]:
         if lives.repair_median is not None:
             text += f" A repair takes {found.fleet.length(lives.repair_median)} (median)."
         lines.append(text)
-    return lines + [_kinds(kind) for kind in found.kinds if kind.p_value < _DIFFERENT]
+    return lines + [_kinds(kind) for kind in found.kinds if kind.p_value < _DIFFERENT] + _patterns(found)
+
+
+def _patterns(found: Exploration) -> list[str]:
+    """Whether failures follow the calendar, maintenance or operating conditions, and what of these they do not."""
+    sure = [pattern for pattern in found.patterns if pattern.is_sure]
+    free = [_pattern_name(pattern, found) for pattern in found.patterns if not pattern.is_sure]
+    lines = [f"{_pattern(pattern, found)} (p = {pattern.p_value:.1g})." for pattern in sure]
+    return [*lines, *([f"Beyond chance, failures do not follow: {', '.join(free)}."] if free else [])]
+
+
+def _pattern_name(pattern: FailurePattern, found: Exploration) -> str:
+    """The pattern in words; a condition by its description."""
+    is_condition = pattern.kind in found.fleet.readings
+    return found.fleet.describe(pattern.kind)[0] if is_condition else pattern.kind.replace("after", "recent")
+
+
+def _pattern(pattern: FailurePattern, found: Exploration) -> str:
+    if pattern.kind in found.fleet.readings:
+        side = "above" if pattern.ratio > 0 else "below"
+        return (f"In the {pattern.where} before failures, {_pattern_name(pattern, found)} lies "
+                f"{number(abs(pattern.ratio), 2)} standard deviations {side} matched times")
+    place = {"week": f"in the week of {pattern.where}", "weekday": f"on {pattern.where}",
+             "hour of the day": f"from {pattern.where}", "season": f"in {pattern.where}",
+             "after maintenance": f"within {pattern.where} after planned work"}[pattern.kind]
+    return (f"Failures come together {place}: {pattern.failures:,}, {number(pattern.ratio)} times as many as the time "
+            f"observed explains")
 
 
 def _kinds(found: KindRates) -> str:

@@ -150,6 +150,7 @@ def sensors_table(found: Exploration) -> Table:
                 percent(fact.explained),
                 f"{fact.trend_per_year:+.2f}" if fact.trend_per_year is not None else "",
                 percent(fact.daily_share) if fact.daily_share is not None else "",
+                percent(fact.yearly_share) if fact.yearly_share is not None else "",
                 ", ".join(remarks),
             ]
         )
@@ -164,8 +165,9 @@ def sensors_table(found: Exploration) -> Table:
             "explained by conditions",
             "trend a year [sd]",
             "daily wave",
+            "yearly wave",
             "remarks",
         ],
         lines,
-        frozenset({2, 3, 5, 6, 7, 8}),
+        frozenset({2, 3, 5, 6, 7, 8, 9}),
     )

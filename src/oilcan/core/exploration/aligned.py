@@ -89,8 +89,8 @@ def align(fleet: FleetRecord, failures: pd.DataFrame, *, back: float) -> Aligned
     back
         Look-back in ticks.
     """
-    machines = fleet.machines_read()
-    names = machines[MACHINE].astype(str).to_numpy()
+    names = fleet.names
+    machines = fleet.machines.set_index(fleet.machines[MACHINE].astype(str)).loc[names]
     code = pd.Series(np.arange(len(names)), index=names)
     first = ticks(machines["first_time"])
     bins = int(min(BINS, max(4, round(back / fleet.period))))
@@ -143,18 +143,13 @@ class BinMeans:
     """Means of a signal over bins of time of one machine, by running sums: shape (times, bins)."""
 
     def __init__(self, fleet: FleetRecord) -> None:
-        names = pd.Index(fleet.machines_read()[MACHINE].astype(str))
-        code, read = pd.factorize(fleet.readings[MACHINE])
-        who = names.get_indexer(pd.Index(read.astype(str)))[code]
-        self._tick = ticks(fleet.readings[TIME])
-        self._base, self._span = self._tick.min(initial=0.0), np.ptp(self._tick) + 1e6 if len(self._tick) else 1.0
-        key = who * (2 * self._span) + (self._tick - self._base)
-        self._order = np.argsort(key, kind="stable")
-        self._key = key[self._order]
+        self._base = fleet.tick.min(initial=0.0)
+        self._span = np.ptp(fleet.tick) + 1e6 if len(fleet.tick) else 1.0
+        self._key = fleet.code * (2 * self._span) + (fleet.tick - self._base)
 
-    def sums(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    @staticmethod
+    def sums(column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Running sums and counts of one column, NaN left out; led by 0."""
-        column = values[self._order]
         there = ~np.isnan(column)
         return (
             np.concatenate([[0.0], np.cumsum(np.where(there, column, 0.0))]),

@@ -6,10 +6,11 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from oilcan.core.exploration import pitfalls, row_differences
+from oilcan.core.exploration import leak_suspects, pitfalls, row_differences
 from oilcan.core.exploration.aligned import look_back
 from oilcan.core.exploration.component_lives import Spells, clusters, maintenance_rhythm, spells
-from oilcan.core.exploration.fleet_record import FleetRecord, Signals, signals
+from oilcan.core.exploration.failure_patterns import FailurePattern, failure_patterns
+from oilcan.core.exploration.fleet_record import FleetRecord
 from oilcan.core.exploration.holdings import holdings, kind_columns, time_lines
 from oilcan.core.exploration.kind_rates import KindRates, kind_rates
 from oilcan.core.exploration.life_fits import LifeFit, fit_life, renewal_differs, survival_curve
@@ -23,7 +24,8 @@ from oilcan.core.exploration.sensor_behaviour import (
     sampling,
     sensor_facts,
 )
-from oilcan.core.exploration.warning_signs import ModeSigns, announceable, every_mode
+from oilcan.core.exploration.sensor_signals import Signals, signals
+from oilcan.core.exploration.warning_signs import ModeSigns, announceable, mode_signs
 from oilcan.core.features.signals.regimes import Clusters
 from oilcan.core.judging.life_tables import median_life
 from oilcan.ground.columns import MACHINE, MODE, PART, TIME
@@ -70,6 +72,7 @@ class Exploration:
     pitfalls: list[Pitfall]
     labels: dict[str, dict[str, Any]] = field(default_factory=dict)
     kinds: list[KindRates] = field(default_factory=list)
+    patterns: list[FailurePattern] = field(default_factory=list)
 
 
 def explore(
@@ -91,7 +94,7 @@ def explore(
     timed = TIME in fleet.readings
     read = signals(fleet)
     rhythm = maintenance_rhythm(fleet) if timed else None
-    together = clusters(fleet) if timed else {"failures": 0, "same_instant": []}
+    together: dict[str, Any] = clusters(fleet) if timed else {"failures": 0, "same_instant": []}
     failures = fleet.failures[MODE].astype(str).value_counts().to_dict() if timed else {}
     names = sorted(failures, key=lambda mode: (-failures[mode], mode))[:MODES]
     whole = spells(fleet, None) if timed else None
@@ -101,9 +104,12 @@ def explore(
         else None
     )
     back = look_back(fleet, usual) if timed else 0.0
-    modes = every_mode(fleet, read, names, back=back, rng=rng) if names else []
+    modes = [mode_signs(fleet, read, mode, back=back, rng=rng) for mode in names]
     kinds, stated = kind_columns(fleet), _current(fleet, still_open)
     correlation, same = redundancy(read)
+    at_once = [instant["time"] for instant in together["same_instant"]]
+    patterns = failure_patterns(fleet, at_once, back=back) if timed and len(fleet.failures) else []
+    labels = {} if timed else _labels(fleet, rows)
     return Exploration(
         fleet, holdings(fleet), time_lines(fleet) if timed else (pd.DataFrame(), pd.DataFrame()),
         [one for mode in names for one in _lives(fleet, mode, kinds)], together, rhythm, modes,
@@ -113,8 +119,11 @@ def explore(
         len(read.regimes.centres) if isinstance(read.regimes, Clusters) else 1,
         max((joint_trends(np.array([s.difference for s in m.sensors if s.lead > 0])) for m in modes
              if any(s.lead > 0 for s in m.sensors)), default=0),
-        _pitfalls(fleet, rows, failures, together, rhythm, kinds, modes), {} if timed else _labels(fleet, rows),
+        leak_suspects.columns_of_rows(fleet, labels)
+        + _pitfalls(fleet, rows, failures, together, rhythm, kinds, modes, patterns),
+        labels,
         [one for mode in names for name in kinds if (one := kind_rates(spells(fleet, mode), fleet.machines, name))],
+        patterns,
     )  # fmt: skip
 
 
@@ -170,9 +179,11 @@ def _current(fleet: FleetRecord, still_open: frozenset[str]) -> dict[str, float 
 
 def _pitfalls(
     fleet: FleetRecord, rows: pd.DataFrame | None, failures: dict[str, int], together: dict[str, Any],
-    rhythm: dict[str, float] | None, kinds: list[str], modes: list[ModeSigns],
+    rhythm: dict[str, float] | None, kinds: list[str], modes: list[ModeSigns], patterns: list[FailurePattern],
 ) -> list[Pitfall]:  # fmt: skip
-    found = pitfalls.calendar(fleet, together["same_instant"], rhythm, modes) if TIME in fleet.readings else []
+    found = leak_suspects.sensors_that_jump(fleet, modes) + leak_suspects.columns_of_machines(fleet)
+    found += pitfalls.follow_the_calendar(patterns)
+    found += pitfalls.calendar(fleet, together["same_instant"], rhythm, modes) if TIME in fleet.readings else []
     found += pitfalls.written_at_failures(fleet) + pitfalls.too_few_failures(failures)
     if rows is not None:
         found += pitfalls.parts_differ(fleet, rows, fleet.machines, kinds)

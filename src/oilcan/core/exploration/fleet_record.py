@@ -1,24 +1,20 @@
 """The tables of one fleet for exploration, with the instant up to which each machine's labels may be used."""
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 import pandas as pd
-from scipy import special, stats
 
 from oilcan.contract import Contract
-from oilcan.core.features.signals.regimes import Clusters, learn_regimes
-from oilcan.core.features.signals.surface import Surface
 from oilcan.core.phrasing.quantities import span
-from oilcan.core.timeline.groups import minus_group_mean
+from oilcan.core.timeline.groups import first_rows, group_numbers
 from oilcan.ground.columns import MACHINE, PART, TIME, ticks
 from oilcan.ground.time_units import in_ticks, in_unit
 
 HOURS_PER_DAY: Final = 24.0
-MAX_REGIMES: Final = 12
 _NUMERIC: Final = frozenset({"number", "integer", "flag"})
 
 
@@ -74,14 +70,24 @@ class FleetRecord:
         steps = self.steps()
         return float(np.median(steps)) if len(steps) else 1.0
 
-    def machines_read(self) -> pd.DataFrame:
-        """Rows of the machines table whose readings are explored."""
-        return self.machines[self.machines[MACHINE].isin(self.readings[MACHINE].unique())]
+    @cached_property
+    def names(self) -> np.ndarray:
+        """Machines that have readings, in their order, shape (machines,)."""
+        return self.readings[MACHINE].iloc[first_rows(self.readings[MACHINE])].astype(str).to_numpy(dtype=object)
+
+    @cached_property
+    def code(self) -> np.ndarray:
+        """Position in `names` of the machine of each reading, shape (readings,)."""
+        return group_numbers(first_rows(self.readings[MACHINE]), len(self.readings))
+
+    @cached_property
+    def tick(self) -> np.ndarray:
+        """Time of each reading in ticks, shape (readings,); zeros where rows are independent."""
+        return ticks(self.readings[TIME]) if TIME in self.readings else np.zeros(len(self.readings))
 
     def steps(self) -> np.ndarray:
         """Ticks between consecutive readings of a machine, those above 0, shape (k,)."""
-        machine = self.readings[MACHINE].to_numpy()
-        step = np.diff(ticks(self.readings[TIME]))[machine[1:] == machine[:-1]]
+        step = np.diff(self.tick)[self.code[1:] == self.code[:-1]]
         return np.asarray(step[step > 0])
 
     def columns(self, *roles: str) -> list[str]:
@@ -151,7 +157,8 @@ def record(
     chosen = machines_read(machines, len(readings), most=most)
     if chosen is not None:
         readings = readings[readings[MACHINE].isin(chosen)]
-    order = readings.sort_values([MACHINE, TIME] if timed else [MACHINE], kind="stable").reset_index(drop=True)
+    order = readings if _is_sorted(readings) else readings.sort_values(
+        [MACHINE, TIME] if timed else [MACHINE], kind="stable", ignore_index=True)  # fmt: skip
     return FleetRecord(
         contract,
         order,
@@ -164,88 +171,12 @@ def record(
     )
 
 
-@dataclass(frozen=True)
-class Signals:
-    """Sensors with the operating conditions taken out, in standard deviations within machines.
-
-    Attributes
-    ----------
-    values
-        Shape (readings, sensors), NaN where missing; 0 is the machine's own mean.
-    corrected
-        The same shape: with the conditions taken out, in the sensors' own units.
-    explained
-        Per sensor, the share of its variance within machines that the conditions explain.
-    regimes
-        The expectation learned from the readings; None where no condition explains anything.
-    """
-
-    sensors: list[str]
-    values: np.ndarray
-    corrected: np.ndarray
-    explained: dict[str, float]
-    regimes: Clusters | Surface | None
-
-    @functools.cached_property
-    def levels(self) -> np.ndarray:
-        """Shape of `values`: normal scores of the ranks over the whole fleet, to compare machines with each other."""
-        return _scores(self.corrected)
-
-
-def signals(fleet: FleetRecord, *, every: int = 7) -> Signals:
-    """Sensors of the record with conditions taken out; every `every`-th reading teaches the expectation."""
-    sensors, conditions = fleet.columns("sensor"), fleet.columns("condition")
-    raw = fleet.readings[sensors].to_numpy(dtype=np.float64, na_value=np.nan)
-    settings = fleet.readings[conditions].to_numpy(dtype=np.float64, na_value=np.nan)
-    code = pd.factorize(fleet.readings[MACHINE])[0]
-    values, regimes = raw.copy(), None
-    if conditions and sensors and len(raw):
-        step = every if len(raw) > 20_000 else 1
-        regimes = learn_regimes(
-            raw[::step], settings[::step], code[::step], sensors=sensors, names=conditions, max_regimes=MAX_REGIMES
-        )
-    if regimes is not None:
-        at = [sensors.index(name) for name in regimes.sensors]
-        used = settings[:, [conditions.index(name) for name in regimes.conditions]]
-        values[:, at] = regimes.normalise(raw[:, at], used)
-    explained = {
-        name: _explained(
-            raw[:, at],
-            values[:, at],
-            code,
-            bool(regimes and name in regimes.sensors),
-            bool(isinstance(regimes, Surface) and name in regimes.relative),
-        )
-        for at, name in enumerate(sensors)
-    }
-    return Signals(sensors, _standardised(values, code), values, explained, regimes)
-
-
-def _explained(raw: np.ndarray, left: np.ndarray, code: np.ndarray, corrected: bool, relative: bool) -> float:
-    if not corrected:
-        return 0.0
-    with np.errstate(all="ignore"):
-        values = np.log(np.where(raw > 0, raw, np.nan)) * 100.0 if relative else raw
-        whole = np.nanvar(minus_group_mean(values, code))
-        rest = np.nanvar(minus_group_mean(left, code))
-    return float(np.clip(1.0 - rest / whole, 0.0, 1.0)) if whole > 0 else 0.0
-
-
-
-def _standardised(values: np.ndarray, code: np.ndarray) -> np.ndarray:
-    out = np.empty_like(values)
-    for at in range(values.shape[1]):
-        centred = minus_group_mean(values[:, at], code)
-        spread = float(np.nanstd(centred)) if (~np.isnan(centred)).any() else 0.0
-        out[:, at] = centred / spread if spread > 0 else np.where(np.isnan(centred), np.nan, 0.0)
-    return out
-
-
-def _scores(values: np.ndarray) -> np.ndarray:
-    """Normal scores of the ranks of each column; ties share their mean rank."""
-    out = np.full_like(values, np.nan)
-    for at in range(values.shape[1]):
-        there = ~np.isnan(values[:, at])
-        if there.any():
-            out[there, at] = special.ndtri((stats.rankdata(values[there, at]) - 0.5) / there.sum())
-    return out
+def _is_sorted(readings: pd.DataFrame) -> bool:
+    """Whether readings lie by machine and time already, as canonical ones do; then they are not copied."""
+    first = first_rows(readings[MACHINE])
+    names = readings[MACHINE].iloc[first]
+    inside = np.ones(max(len(readings) - 1, 0), bool)
+    inside[first[1:] - 1] = False
+    steps = np.diff(ticks(readings[TIME])) if TIME in readings else np.zeros(len(inside))
+    has_plain_index = readings.index.equals(pd.RangeIndex(len(readings)))
+    return has_plain_index and names.is_monotonic_increasing and not (steps[inside] < 0).any()

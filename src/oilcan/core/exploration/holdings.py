@@ -9,6 +9,7 @@ from oilcan.core.exploration.fleet_record import FleetRecord
 from oilcan.ground.columns import CODE, COMPONENT, MACHINE, MODE, TIME, ticks
 from oilcan.ground.time_units import elapsed_words
 
+GAPS: Final = 300  # longest breaks in the telemetry that the time line shows
 SHOWN: Final = 150  # machines on the time line; of more, those with most failures, then evenly
 
 
@@ -91,8 +92,26 @@ def _ages(machines: pd.DataFrame) -> dict[str, float] | None:
     )
 
 
+def _observed(fleet: FleetRecord, shown: pd.DataFrame) -> pd.DataFrame:
+    """Spans with telemetry: each machine from its first reading to its last, cut at the longest breaks."""
+    whole = pd.DataFrame({"machine": shown[MACHINE], "from": shown["first_time"], "to": shown["last_time"]})
+    step = np.where(fleet.code[1:] == fleet.code[:-1], np.diff(fleet.tick), 0.0)
+    limit = fleet.contract.time.max_gap.ticks if fleet.contract.time.max_gap else 6 * fleet.period
+    breaks = np.flatnonzero(step > max(limit, np.ptp(fleet.tick) / GAPS if len(step) else 0.0))
+    breaks = np.sort(breaks[np.argsort(-step[breaks], kind="stable")[:GAPS]])
+    breaks = breaks[np.isin(fleet.names[fleet.code[breaks]], shown[MACHINE].astype(str))]
+    times, names = fleet.readings[TIME], fleet.names[fleet.code[breaks]]
+    ends = pd.DataFrame({"machine": names, "to": times.iloc[breaks].to_numpy()})
+    starts = pd.DataFrame({"machine": names, "from": times.iloc[breaks + 1].to_numpy()})
+    parts = [pd.concat([table, more.astype(table.dtypes)]).sort_values(["machine", column], kind="stable",
+                                                                      ignore_index=True)
+             for column, table, more in (("from", whole[["machine", "from"]], starts),
+                                         ("to", whole[["machine", "to"]], ends))]  # fmt: skip
+    return parts[0].assign(to=parts[1]["to"])
+
+
 def time_lines(fleet: FleetRecord) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Spans of observation and events of the machines shown: machine, from, to; and machine, time, what, which.
+    """Spans of telemetry and events of the machines shown: machine, from, to; and machine, time, what, which.
 
     Failures after the end of what may be known are not shown.
     """
@@ -104,7 +123,7 @@ def time_lines(fleet: FleetRecord) -> tuple[pd.DataFrame, pd.DataFrame]:
         even = rest.iloc[np.unique(np.linspace(0, len(rest) - 1, SHOWN - len(most)).astype(int))]
         machines = pd.concat([most, even])
     shown = machines.sort_values(MACHINE, kind="stable")
-    spans = pd.DataFrame({"machine": shown[MACHINE], "from": shown["first_time"], "to": shown["last_time"]})
+    spans = _observed(fleet, shown)
     parts = []
     for what, table, column in (
         ("maintenance", fleet.maintenance, COMPONENT),

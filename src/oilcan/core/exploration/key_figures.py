@@ -39,7 +39,8 @@ def detail(found: Exploration) -> dict[str, Any]:
         "lives": [{"mode": lives.mode, "machines": lives.kind, "lives": lives.lives, "failed": lives.failed,
                    "fit": asdict(lives.fit) | {"cause": lives.fit.cause} if lives.fit else None,
                    "renewal": lives.renewal, "repair_median": lives.repair_median} for lives in found.lives],
-        "kinds": [asdict(kind) for kind in found.kinds], "clusters": found.clusters, "maintenance_rhythm": found.rhythm,
+        "kinds": [asdict(kind) for kind in found.kinds], "clusters": found.clusters,
+        "failure_patterns": [asdict(pattern) for pattern in found.patterns], "maintenance_rhythm": found.rhythm,
         "warnings": {mode.mode: _signs(mode) | {"announceable_share": found.announceable[mode.mode]}
                      for mode in found.modes},
         "recommendations": [asdict(item) for item in found.recommendations],
@@ -53,7 +54,8 @@ def detail(found: Exploration) -> dict[str, Any]:
 def _signs(mode: ModeSigns) -> dict[str, Any]:
     return {
         "failures": mode.failures,
-        "sensors": {sign.sensor: {"lead": sign.lead, "half_lead": sign.half_lead, "half_lead_ci95": sign.half_lead_ci95}
+        "sensors": {sign.sensor: {"lead": sign.lead, "half_lead": sign.half_lead, "half_lead_ci95": sign.half_lead_ci95,
+                                  "separation": sign.separation}
                     for sign in mode.sensors},
         "codes": {code.code: {"before_failures": code.before_failures, "expected": code.expected, "lift": code.lift,
                               "lift_ci95": code.lift_ci95, "lead": code.lead} for code in mode.codes},

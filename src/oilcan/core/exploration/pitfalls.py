@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from oilcan.core.exploration.failure_patterns import FailurePattern
 from oilcan.core.exploration.fleet_record import FleetRecord
 from oilcan.core.exploration.warning_signs import ModeSigns
 from oilcan.core.judging.robust_statistics import stability_index
@@ -15,6 +16,7 @@ from oilcan.ground.columns import CODE, COMPONENT, MACHINE, MODE, PART, TIME, ti
 
 ENOUGH: Final = 30  # with so many failures an announced share has an interval of about +- 18 points
 _TELLING: Final = 3.0  # times as often before failures as at matched times, at least: then an error code is a precursor
+_CALENDAR: Final = frozenset({"weekday", "hour of the day", "after maintenance"})
 MOVED: Final = 0.2  # population stability index between parts that is worth a line
 
 
@@ -106,10 +108,9 @@ def parts_differ(fleet: FleetRecord, rows: pd.DataFrame, machines: pd.DataFrame,
 
 def _of_machines(fleet: FleetRecord, name: str, rows: pd.DataFrame) -> np.ndarray:
     """Readings of a condition in the span of time, and of the machines, of these rows."""
-    mine = fleet.readings[MACHINE].isin(rows[MACHINE].unique()).to_numpy()
+    mine = np.isin(fleet.names, rows[MACHINE].unique().astype(str))[fleet.code]
     if TIME in rows:
-        tick = ticks(fleet.readings[TIME])
-        mine = mine & (tick >= ticks(rows[TIME]).min()) & (tick <= ticks(rows[TIME]).max())
+        mine &= (fleet.tick >= ticks(rows[TIME]).min()) & (fleet.tick <= ticks(rows[TIME]).max())
     column = fleet.readings[name].to_numpy(dtype=np.float64, na_value=np.nan)[mine]
     return column[~np.isnan(column)]
 
@@ -156,6 +157,16 @@ def _precursor(here: np.ndarray, elsewhere: np.ndarray) -> str:
     ending = ": they have no precursor" if known.mean() < share / 3 else ""
     return (f"a telling error code came before {int(known.sum())} of {len(known)} of them, and before "
             f"{percent(share)} of the other failures{ending}")
+
+
+def follow_the_calendar(patterns: list[FailurePattern]) -> list[Pitfall]:
+    """Failures that follow the hour, the weekday or the maintenance plan: the records may, and not the machines."""
+    return [
+        Pitfall("failures follow the calendar", f"{pattern.kind}: {pattern.where}",
+                f"{pattern.failures} failures, {number(pattern.ratio)} times as many as the time observed explains",
+                "Ask whether machines fail then, or records are written then. A model can learn either.")
+        for pattern in patterns if pattern.is_sure and pattern.kind in _CALENDAR
+    ]  # fmt: skip
 
 
 def calendar(fleet: FleetRecord, same_instant: list[dict[str, Any]], rhythm: dict[str, float] | None,

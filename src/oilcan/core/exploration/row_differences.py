@@ -23,7 +23,8 @@ def label_differences(fleet: FleetRecord, positive: np.ndarray) -> list[dict[str
     Returns
     -------
     Most telling first: column, area under the ROC curve as distance from one half, which side, and whether it is beyond
-    chance (Mann and Whitney's test, controlled over the columns).
+    chance (Mann and Whitney's test, controlled over the columns). Of columns with few values also the value whose rows
+    all carry the label, if there is one, and how many rows these are.
     """
     found = []
     names = fleet.columns("sensor", "condition")
@@ -49,8 +50,17 @@ def label_differences(fleet: FleetRecord, positive: np.ndarray) -> list[dict[str
                 "tail": max(tail, key=lambda side: tail[side]),
                 "beyond_chance": bool(test.pvalue < 0.05 / len(names)),
             }
+            | _pure_value(column[there], positive[there])
         )
     return sorted(found, key=lambda row: -max(abs(row["auc"] - 0.5), 0.05 * np.log(max(row["tail_lift"], 1.0))))
+
+
+def _pure_value(column: np.ndarray, positive: np.ndarray) -> dict[str, float]:
+    """The value whose rows all carry the label, of at most twenty values."""
+    values, which = np.unique(column, return_inverse=True)
+    rows, labelled = np.bincount(which), np.bincount(which, positive)
+    pure = np.where((rows == labelled) & (len(values) <= 20) & (positive.mean() < 0.5), rows, 0)
+    return {"pure_rows": int(pure.max()), "pure_value": float(values[pure.argmax()])}
 
 
 def pair_differences(fleet: FleetRecord, positive: np.ndarray, *, most: int = 8) -> list[dict[str, Any]]:

@@ -6,9 +6,10 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from oilcan.core.exploration.fleet_record import FleetRecord, Signals
+from oilcan.core.exploration.fleet_record import FleetRecord
+from oilcan.core.exploration.sensor_signals import Signals
 from oilcan.core.judging.robust_statistics import MAD_TO_SD
-from oilcan.ground.columns import MACHINE, TIME, ticks
+from oilcan.ground.columns import TIME
 
 SAME: Final = 0.98  # correlation within machines from which on two sensors say the same
 CLIPPED: Final = 0.02  # share of readings at one extreme from which on a sensor looks clipped
@@ -29,7 +30,8 @@ class SensorFacts:
     trend_per_year
         Of the fleet's mean with conditions taken out, in standard deviations; None for cycles or less than 60 days.
     daily_share, yearly_share
-        Share of the variance of the raw fleet mean that a daily, a yearly wave explains; None as above.
+        Share of the variance of the raw fleet mean that the hour of the day, or a yearly wave, explains; None for
+        cycles and for records of less than 60 days, or 300 days.
     step
         Smallest difference between two readings: its resolution.
     """
@@ -41,6 +43,7 @@ class SensorFacts:
     explained: float
     trend_per_year: float | None
     daily_share: float | None
+    yearly_share: float | None
     step: float
     clipped: str | None
     is_counter: bool
@@ -50,10 +53,9 @@ class SensorFacts:
 
 def sensor_facts(fleet: FleetRecord, sensors: Signals) -> list[SensorFacts]:
     """Facts of every numeric sensor, in the contract's order."""
-    same = (fleet.readings[MACHINE] == fleet.readings[MACHINE].shift()).to_numpy(dtype=bool)
-    tick = ticks(fleet.readings[TIME]) if TIME in fleet.readings else np.zeros(len(fleet.readings))
+    same = np.append(False, fleet.code[1:] == fleet.code[:-1]) if len(fleet.code) else np.zeros(0, bool)
     return [
-        _facts(name, fleet, sensors.values[:, at], sensors.explained[name], same, tick)
+        _facts(name, fleet, sensors.values[:, at], sensors.explained[name], same, fleet.tick)
         for at, name in enumerate(sensors.sensors)
     ]
 
@@ -64,7 +66,7 @@ def _facts(
     raw = fleet.readings[name].to_numpy(dtype=np.float64, na_value=np.nan)
     there = raw[~np.isnan(raw)]
     if not len(there):
-        return SensorFacts(name, 1.0, 0, (np.nan,) * 5, 0.0, None, None, 0.0, None, False, 0, "never there")
+        return SensorFacts(name, 1.0, 0, (np.nan,) * 5, 0.0, None, None, None, 0.0, None, False, 0, "never there")
     values, counts = np.unique(there, return_counts=True)
     quantiles = tuple(float(q) for q in np.quantile(there, [0.05, 0.25, 0.5, 0.75, 0.95]))
     step = float(np.diff(values).min()) if len(values) > 1 else 0.0
@@ -75,7 +77,7 @@ def _facts(
     change = change[~np.isnan(change)]
     rises, falls = int((change > 0).sum()), int((change < 0).sum())
     is_counter = len(values) > 10 and rises > 0 and falls <= 0.02 * rises
-    calendar = fleet.unit == "h" and TIME in fleet.readings and np.ptp(tick) > 60 * 24
+    days = float(np.ptp(tick)) / 24 if fleet.unit == "h" and TIME in fleet.readings else 0.0
     verdict = (
         "constant"
         if len(values) == 1
@@ -89,14 +91,14 @@ def _facts(
     )
     return SensorFacts(
         name, float(np.isnan(raw).mean()), len(values), quantiles, explained,
-        _trend(signal, tick) if calendar else None, _daily(raw, tick) if calendar and fleet.period <= 6 else None,
-        step, clipped, is_counter, falls if is_counter else 0, verdict,
+        _trend(signal, tick) if days > 60 else None, _daily(raw, tick) if days > 60 and fleet.period <= 6 else None,
+        _yearly(raw, tick) if days > 300 else None, step, clipped, is_counter, falls if is_counter else 0, verdict,
     )  # fmt: skip
 
 
 def _trend(signal: np.ndarray, tick: np.ndarray) -> float:
     """Slope of the fleet's daily mean in standard deviations a year, by Theil and Sen's median of slopes."""
-    day, mean = _fleet_mean(signal, np.floor(tick / 24))
+    day, mean = fleet_mean(signal, np.floor(tick / 24))
     later = day[:, None] - day[None, :]
     pairs = later > max(7, len(day) // 4)
     return (
@@ -108,17 +110,31 @@ def _trend(signal: np.ndarray, tick: np.ndarray) -> float:
 
 def _daily(raw: np.ndarray, tick: np.ndarray) -> float:
     """Share of the variance of the fleet's hourly mean, less its mean of the day, that the hour of the day explains."""
-    hour, mean = _fleet_mean(raw, np.floor(tick))
+    hour, mean = fleet_mean(raw, np.floor(tick))
     left = mean - pd.Series(mean).rolling(24, min_periods=1, center=True).mean().to_numpy()
     whole = float(np.var(left))
     by_hour = pd.Series(left).groupby(hour % 24).transform("mean").to_numpy()
     return float(np.var(by_hour) / whole) if whole > 0 else 0.0
 
 
-def _fleet_mean(values: np.ndarray, bins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _yearly(raw: np.ndarray, tick: np.ndarray) -> float:
+    """Share of the variance of the fleet's daily mean that one wave a year explains beyond a straight line."""
+    day, mean = fleet_mean(raw, np.floor(tick / 24))
+    phase = 2 * np.pi * day * 24 / YEAR_H
+    line = np.stack([np.ones_like(phase), (day - day[0]) / max(np.ptp(day), 1.0)], axis=1)
+    wave = np.column_stack([line, np.cos(phase), np.sin(phase)])
+    left = [float(np.var(mean - terms @ np.linalg.lstsq(terms, mean, rcond=None)[0])) for terms in (line, wave)]
+    return float(np.clip((left[0] - left[1]) / np.var(mean), 0.0, 1.0)) if np.var(mean) > 0 else 0.0
+
+
+def fleet_mean(values: np.ndarray, bins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bins of time that hold a value, ascending, and the mean of the values in each."""
     there = ~np.isnan(values)
-    kinds, which = np.unique(bins[there], return_inverse=True)
-    return kinds, np.bincount(which, values[there]) / np.maximum(np.bincount(which), 1)
+    first = bins.min() if len(bins) else 0.0
+    which = (bins[there] - first).astype(np.int64)
+    counts = np.bincount(which)
+    kinds = np.flatnonzero(counts)
+    return kinds + first, np.bincount(which, values[there])[kinds] / counts[kinds]
 
 
 def redundancy(sensors: Signals) -> tuple[np.ndarray, list[tuple[str, str, float]]]:
@@ -145,10 +161,10 @@ def fleet_changes(fleet: FleetRecord, sensors: Signals) -> list[dict[str, Any]]:
     """
     if fleet.unit != "h" or TIME not in fleet.readings:
         return []
-    week = np.floor(ticks(fleet.readings[TIME]) / 168)
+    week = np.floor(fleet.tick / 168)
     found = []
     for at, name in enumerate(sensors.sensors):
-        weeks, mean = _fleet_mean(sensors.values[:, at], week)
+        weeks, mean = fleet_mean(sensors.values[:, at], week)
         if len(weeks) < 12:
             continue
         step = np.array([np.median(mean[k : k + 4]) - np.median(mean[k - 4 : k]) for k in range(4, len(mean) - 3)])

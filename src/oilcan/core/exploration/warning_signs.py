@@ -5,20 +5,21 @@ largest statistic when the signs of whole machines are flipped at random (Westfa
 testing, 1993).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pandas as pd
 from scipy import stats
 
 from oilcan.core.exploration.aligned import Aligned, BinMeans, align
-from oilcan.core.exploration.fleet_record import FleetRecord, Signals
-from oilcan.ground.columns import CODE, MACHINE, MODE, TIME, ticks
+from oilcan.core.exploration.code_signs import CodeSign, code_signs
+from oilcan.core.exploration.fleet_record import FleetRecord
+from oilcan.core.exploration.half_leads import bias_corrected, half_lead
+from oilcan.core.exploration.sensor_signals import Signals, levels
+from oilcan.ground.columns import MODE
 
 FLIPS: Final = 400
-RESAMPLES: Final = 200
+RESAMPLES: Final = 1000
 FEWEST: Final = 5  # failures of a mode; fewer are only counted
 LEAST_SHIFT: Final = 0.25  # standard deviations; a smaller difference is no warning, however sure
 FALSE_SIGN: Final = 0.01  # share of matched times, over all sensors, at which a sign is seen by chance
@@ -37,6 +38,9 @@ class SensorSign:
         Farthest lead from which on it differs beyond chance without a break until the failure [ticks]; 0 if never.
     half_lead
         Lead at which half of the final difference is reached, with its interval; None without a warning.
+    separation
+        Area under the ROC curve of failures against matched times in the bin nearest to the failure, either way; 0.5
+        where it is not known.
     """
 
     sensor: str
@@ -47,18 +51,7 @@ class SensorSign:
     lead: float
     half_lead: float | None
     half_lead_ci95: tuple[float, float] | None
-
-
-@dataclass(frozen=True)
-class CodeSign:
-    """One error code before failures of one mode: how much more often, with an exact interval, and how early."""
-
-    code: str
-    before_failures: int
-    expected: float
-    lift: float
-    lift_ci95: tuple[float, float]
-    lead: float
+    separation: float
 
 
 @dataclass(frozen=True)
@@ -82,36 +75,28 @@ class ModeSigns:
     chance: float
 
 
-def every_mode(
-    fleet: FleetRecord, sensors: Signals, modes: Sequence[str], *, back: float, rng: np.random.Generator
-) -> list[ModeSigns]:
-    """Signs before the failures of each mode, within `back` ticks of them."""
-    bins = BinMeans(fleet)
-    return [_mode_signs(fleet, sensors, bins, mode, back=back, rng=rng) for mode in modes]
-
-
-def _mode_signs(
-    fleet: FleetRecord, sensors: Signals, bins: BinMeans, mode: str, *, back: float, rng: np.random.Generator
-) -> ModeSigns:
+def mode_signs(fleet: FleetRecord, sensors: Signals, mode: str, *, back: float, rng: np.random.Generator) -> ModeSigns:
+    """Signs before the failures of one mode, within `back` ticks of them."""
     aligned = align(fleet, fleet.failures[fleet.failures[MODE] == mode], back=back)
     if len(aligned) < FEWEST:
         empty = np.zeros((len(aligned), len(aligned.edges) - 1), bool)
         return ModeSigns(mode, len(aligned), aligned, [], [], empty, 0.0)
-    event, matched = _windows(bins, sensors, aligned)
+    event, matched = _windows(fleet, sensors, aligned)
     found = _sensor_signs(sensors.sensors, event, matched, aligned, rng)
-    codes, code_event, code_matched = _code_signs(fleet, aligned)
+    codes, code_event, code_matched = code_signs(fleet, aligned)
     seen, chance = _signs(event, matched, code_event, code_matched, aligned.quiet)
     return ModeSigns(mode, len(aligned), aligned, found, codes, seen, chance)
 
 
-def _windows(bins: BinMeans, sensors: Signals, aligned: Aligned) -> tuple[np.ndarray, np.ndarray]:
+def _windows(fleet: FleetRecord, sensors: Signals, aligned: Aligned) -> tuple[np.ndarray, np.ndarray]:
     """Bin means before failures (failures, sensors, bins); before matched times, CONTROLS after failures."""
+    bins = BinMeans(fleet)
     places = bins.places(aligned.machine, aligned.at, aligned.edges)
     count = aligned.controls.shape[1]
     times = np.nan_to_num(aligned.controls.ravel(), nan=-1e9)
     others = bins.places(aligned.control_machine.ravel(), times, aligned.edges)
     event, matched = [], []
-    for column in (sensors.values if aligned.elsewhere is None else sensors.levels).T:
+    for column in (sensors.values if aligned.elsewhere is None else levels(fleet, sensors)).T:
         sums = bins.sums(column)
         event.append(bins.means(sums, places))
         matched.append(bins.means(sums, others).reshape(len(aligned), count, -1))
@@ -154,9 +139,19 @@ def _sensor_signs(
         interval = None
         if half is not None:
             halves = [h for h in (half_lead(curve, aligned.edges) for curve in drawn[:, at]) if h is not None]
-            interval = (float(np.quantile(halves, 0.025)), float(np.quantile(halves, 0.975)))
-        found.append(SensorSign(name, mean[at], low[at], high[at], beyond[at], lead, half, interval))
+            interval = bias_corrected(np.array(halves), half)
+        apart = _separation(event[:, at, 0], matched[:, :, at, 0])
+        found.append(SensorSign(name, mean[at], low[at], high[at], beyond[at], lead, half, interval, apart))
     return found
+
+
+def _separation(event: np.ndarray, matched: np.ndarray) -> float:
+    event, matched = event[~np.isnan(event)], matched[~np.isnan(matched)]
+    if not len(event) or not len(matched):
+        return 0.5
+    ranks = stats.rankdata(np.concatenate([event, matched]))[: len(event)]
+    area = (ranks.sum() - len(event) * (len(event) + 1) / 2) / (len(event) * len(matched))
+    return float(max(area, 1 - area))
 
 
 def _unbroken(beyond: np.ndarray, edges: np.ndarray) -> float:
@@ -166,104 +161,6 @@ def _unbroken(beyond: np.ndarray, edges: np.ndarray) -> float:
     if not len(ends) or not beyond[:2].any():
         return 0.0
     return float(edges[ends[-1] + 1])
-
-
-def _first_run(beyond: np.ndarray, edges: np.ndarray) -> float:
-    """Far edge of the run of bins beyond chance that is nearest to the failure; an error may come hours before it."""
-    if not beyond.any():
-        return 0.0
-    first = int(beyond.argmax())
-    return float(edges[first + int(np.argmin(np.append(beyond[first:], False)))])
-
-
-def half_lead(curve: np.ndarray, edges: np.ndarray) -> float | None:
-    """Lead at which a deviation reaches half of what it is at the failure; None where it is not known there.
-
-    Parameters
-    ----------
-    curve
-        Mean deviation per bin of lead, nearest first, shape (bins,).
-    edges
-        Of the bins [ticks], ascending from 0, shape (bins + 1,).
-
-    Examples
-    --------
-    >>> half_lead(np.array([4.0, 3.0, 1.0, 0.0]), np.array([0.0, 10.0, 20.0, 30.0, 40.0]))
-    20.0
-    """
-    final = np.nanmean(curve[: max(1, len(curve) // 30)]) if not np.isnan(curve[:1]).all() else np.nan
-    if not np.isfinite(final) or final == 0:
-        return None
-    middle = (edges[1:] + edges[:-1]) / 2
-    share = np.where(np.isnan(curve), 0.0, curve) / final
-    below = np.flatnonzero(share < 0.5)
-    if not len(below):
-        return float(middle[-1])
-    at = below[0]
-    if at == 0:
-        return float(middle[0])
-    rise = (share[at - 1] - 0.5) / (share[at - 1] - share[at])
-    return float(middle[at - 1] + rise * (middle[at] - middle[at - 1]))
-
-
-def _code_signs(fleet: FleetRecord, aligned: Aligned) -> tuple[list[CodeSign], np.ndarray, np.ndarray]:
-    """Codes by lift, and whether any telling code falls into each bin of failures and of matched times."""
-    bins = len(aligned.edges) - 1
-    event_any = np.zeros((len(aligned), bins), bool)
-    matched_any = np.zeros((*aligned.controls.shape, bins), bool)
-    found: list[CodeSign] = []
-    if not len(fleet.errors):
-        return found, event_any, matched_any
-    code = pd.Series(np.arange(len(aligned.names)), index=aligned.names)
-    errors = fleet.errors[fleet.errors[MACHINE].isin(aligned.names)]
-    kinds = sorted(errors[CODE].astype(str).unique())
-    valid = ~np.isnan(aligned.controls)
-    share = len(aligned) / max(valid.sum(), 1)
-    for kind in kinds:
-        mine = errors[errors[CODE].astype(str) == kind]
-        who, tick = mine[MACHINE].map(code).to_numpy(), ticks(mine[TIME])
-        event = _histogram(who, tick, aligned.machine, aligned.at, aligned.edges)
-        matched = np.stack(
-            [
-                _histogram(who, tick, aligned.control_machine[:, at], aligned.controls[:, at], aligned.edges)
-                for at in range(aligned.controls.shape[1])
-            ],
-            axis=1,
-        )
-        per_bin, usual = event.sum(axis=0), matched.sum(axis=(0, 1))
-        # per bin: is a count of event against matched times possible by chance, over all bins and codes together?
-        p = stats.binomtest
-        chance = share / (1 + share)
-        beyond = np.array(
-            [
-                k + m > 0 and p(int(k), int(k + m), chance, alternative="greater").pvalue < 0.05 / (bins * len(kinds))
-                for k, m in zip(per_bin, usual, strict=True)
-            ]
-        )
-        lead = _first_run(beyond, aligned.edges)
-        beyond &= aligned.edges[1:] <= lead
-        near = max(1, int(np.searchsorted(aligned.edges, lead)) if lead else bins)
-        k, m = int(per_bin[:near].sum()), int(usual[:near].sum())
-        ratio = stats.binomtest(k, k + m, chance).proportion_ci(0.95, "exact") if k + m else None
-        odds = [(side / max(1 - side, 1e-9)) / share for side in (ratio.low, ratio.high)] if ratio else [0.0, np.inf]
-        lift = (k / share) / m if m else np.inf if k else 0.0
-        found.append(CodeSign(kind, k, m * share, lift, (float(odds[0]), float(odds[1])), lead))
-        if beyond.any():
-            event_any |= (event > 0) & beyond
-            matched_any |= (matched > 0) & beyond
-    return sorted(found, key=lambda sign: -sign.lift_ci95[0]), event_any, matched_any
-
-
-def _histogram(who: np.ndarray, tick: np.ndarray, machine: np.ndarray, at: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """How many events fall into each bin of lead before each time, shape (times, bins)."""
-    order = np.lexsort((tick, who))
-    base = min(tick.min(initial=0.0), np.nanmin(at, initial=0.0)) - edges[-1] - 1.0
-    span = max(tick.max(initial=0.0), np.nanmax(at, initial=0.0)) - base + edges[-1] + 1.0
-    key = who[order] * 2 * span + tick[order] - base
-    there = ~np.isnan(at)
-    wanted = machine[:, None] * 2 * span + (np.where(there, at, base)[:, None] - edges[None, :] - base)
-    places = np.searchsorted(key, wanted, side="left")  # an error at the failure itself warns of nothing
-    return np.where(there[:, None], places[:, :-1] - places[:, 1:], 0)
 
 
 def _signs(

@@ -49,13 +49,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-def read_contract(path: Path) -> Contract:
-    """A data-set contract whose name is that of its file.
+def read_contract_text(path: Path) -> str:
+    """The text of a data-set contract.
 
     Raises
     ------
     ContractError
-        If there is no such contract, or it is not valid.
+        If there is no such contract, or it is no UTF-8 text.
     """
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml"))) or "none"
@@ -64,10 +64,20 @@ def read_contract(path: Path) -> Contract:
             f"or draft one with `oilcan dataset new {path.stem} FILES...`."
         )
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as err:
         raise ContractError(f"{path}: not readable as UTF-8 text ({err}). Save it as UTF-8.") from err
-    contract = parse_contract(text, str(path))
+
+
+def read_contract(path: Path) -> Contract:
+    """A data-set contract whose name is that of its file.
+
+    Raises
+    ------
+    ContractError
+        If there is no such contract, or it is not valid.
+    """
+    contract = parse_contract(read_contract_text(path), str(path))
     if contract.name != path.stem:
         raise ContractError(f"{path}: name is {contract.name!r}, wanted {path.stem!r}. Make them the same.")
     return contract

@@ -1,6 +1,7 @@
 """Pictures of the exploration page as Vega-Lite: zoom, hover and filter on screen, plain drawings on paper.
 
-Colours are left to the page, which draws light, dark or for paper. Series are named, never only coloured.
+Colours are the variables of the page's style, so one drawing serves light, dark and paper. Series are named, never only
+coloured.
 """
 
 from typing import Any, Final
@@ -10,17 +11,19 @@ import pandas as pd
 
 from oilcan.contract import Time
 from oilcan.core.exploration.fleet_findings import Exploration
+from oilcan.core.exploration.sensor_behaviour import fleet_mean
 from oilcan.core.exploration.warning_signs import ModeSigns, announceable
 from oilcan.ground.columns import MACHINE, TIME
 from oilcan.ground.time_units import ELAPSED_UNITS
 
 Spec = dict[str, Any]
 _DIGITS: Final = 4
+_LINES: Final[Spec] = {"legend": {"orient": "top", "title": None, "symbolType": "stroke", "symbolOpacity": 1}}
 _MOST_SENSORS: Final = 30  # in the correlation picture and the spreads
 
 
 def time_line(found: Exploration) -> Spec:
-    """A line per machine, with its errors, work and failures; drag or scroll to zoom in."""
+    """A line per machine, with its errors, work and failures; zoom by dragging or scrolling, or choose one machine."""
     spans, events = found.time_lines
     time = found.fleet.contract.time
     is_date = time.kind == "instant"
@@ -29,22 +32,27 @@ def time_line(found: Exploration) -> Spec:
     order = {"what": ["error", "maintenance", "failure"]}
     spans = spans.assign(**{name: _when(spans[name], time) for name in ("from", "to")})
     events = events.assign(time=_when(events["time"], time)) if len(events) else events
+    names = list(dict.fromkeys(spans["machine"]))
+    chosen = [{"filter": "chosen === null || datum.machine === chosen"}]
     return {
         "height": {"step": 9}, "width": "container",
+        "params": [{"name": "chosen", "value": None, "bind": {
+            "input": "select", "options": [None, *names], "labels": ["all machines", *names], "name": "show "}}],
         "layer": [
-            {"data": {"values": _rows(spans)}, "mark": {"type": "rule", "size": 3, "opacity": 0.25, "color": "@ink"},
-             "encoding": {"x": {"field": "from", **x}, "x2": {"field": "to"},
+            {"data": {"values": _rows(spans)}, "transform": chosen,
+             "mark": {"type": "rule", "size": 3, "opacity": 0.25, "color": "var(--ink)"},
+             "encoding": {"x": {"field": "from", **x, "axis": {"orient": "top"}}, "x2": {"field": "to"},
                           "y": {"field": "machine", "type": "nominal", "axis": {"title": None, "labelFontSize": 8}},
                           "tooltip": [{"field": "machine"}, {"field": "from", **x, "title": "first reading"},
                                       {"field": "to", **x, "title": "last reading"}]}},
-            {"data": {"values": _rows(events)}, "mark": {"type": "point", "filled": True},
+            {"data": {"values": _rows(events)}, "transform": chosen, "mark": {"type": "point", "filled": True},
              "params": [{"name": "zoom", "select": {"type": "interval", "encodings": ["x"]}, "bind": "scales"},
                         {"name": "kind", "select": {"type": "point", "fields": ["what"]}, "bind": "legend"}],
              "encoding": {
-                 "x": {"field": "time", **x}, "y": {"field": "machine", "type": "nominal"},
+                 "x": {"field": "time", **x, "axis": {"orient": "top"}}, "y": {"field": "machine", "type": "nominal"},
                  "color": {"field": "what", "type": "nominal", "sort": order["what"],
                            "legend": {"orient": "top", "title": "click a kind to show it alone"},
-                           "scale": {"domain": order["what"], "range": ["@quiet", "@second", "@alarm"]}},
+                           "scale": {"domain": order["what"], "range": ["var(--quiet)", "var(--s0)", "var(--s1)"]}},
                  "shape": {"field": "what", "type": "nominal",
                            "scale": {"domain": order["what"], "range": ["circle", "square", "triangle-down"]}},
                  "size": {"condition": {"test": "datum.what === 'failure'", "value": 60}, "value": 16},
@@ -65,7 +73,7 @@ def survival(found: Exploration) -> Spec | None:
     if not rows:
         return None
     x = {"field": "life", "type": "quantitative", "title": f"life [{found.fleet.grain_words}]"}
-    colour = {"field": "component", "type": "nominal", "legend": {"orient": "top", "title": None}}
+    colour = {"field": "component", "type": "nominal", **_LINES}
     return {
         "height": 280, "width": "container", "data": {"values": rows},
         "layer": [
@@ -99,7 +107,7 @@ def before_failures(found: Exploration, mode: ModeSigns) -> Spec | None:
         "title": f"before the failure [{found.fleet.grain_words}]",
         "scale": {"reverse": True},
     }
-    colour = {"field": "sensor", "type": "nominal", "legend": {"orient": "top", "title": None, "columns": 2}}
+    colour = {"field": "sensor", "type": "nominal", **_LINES}
     return {
         "height": 200, "width": "container", "data": {"values": rows},
         "layer": [
@@ -111,7 +119,7 @@ def before_failures(found: Exploration, mode: ModeSigns) -> Spec | None:
                           "y": {"field": "mean", "type": "quantitative", "title": "standard deviations from usual"},
                           "tooltip": [{"field": "sensor"}, {**x, "format": ".1f"},
                                       {"field": "mean", "format": ".2f"}]}},
-            {"mark": {"type": "rule", "strokeDash": [3, 3], "color": "@ink"}, "encoding": {"y": {"datum": 0}}},
+            {"mark": {"type": "rule", "strokeDash": [3, 3], "color": "var(--ink)"}, "encoding": {"y": {"datum": 0}}},
         ],
     }  # fmt: skip
 
@@ -126,36 +134,39 @@ def announced_by_lead(found: Exploration) -> Spec | None:
             rows.append({"mode": mode.mode, "lead": round(float(lead) / found.fleet.grain, 3), "share": share})
     if not rows:
         return None
-    colour = {"field": "mode", "type": "nominal", "legend": {"orient": "top", "title": None}}
+    colour = {"field": "mode", "type": "nominal", **_LINES}
     return {
         "height": 240, "width": "container", "data": {"values": rows}, "mark": {"type": "line", "point": False},
         "encoding": {"x": {"field": "lead", "type": "quantitative",
                            "title": f"lead time asked for [{found.fleet.grain_words}]"},
                      "y": {"field": "share", "type": "quantitative", "title": "failures with a sign",
                            "axis": {"format": "%"}, "scale": {"domain": [0, 1]}},
-                     "color": colour, "strokeDash": {"field": "mode", "type": "nominal", "legend": None},
+                     "color": colour, "strokeDash": {"field": "mode", "type": "nominal", **_LINES},
                      "tooltip": [{"field": "mode"}, {"field": "lead"}, {"field": "share", "format": ".0%"}]},
     }  # fmt: skip
 
 
-def spreads(found: Exploration, kind: str | None) -> Spec | None:
-    """Where the middle half and nine tenths of each sensor lie, by kind of machine."""
+def spreads(found: Exploration, kinds: list[str]) -> Spec | None:
+    """Where the middle half and nine tenths of each sensor lie, for all machines and by each kind (model, site)."""
     fleet = found.fleet
     names = [fact.name for fact in found.sensors if fact.verdict not in {"constant", "never there"}][:_MOST_SENSORS]
-    of = fleet.readings[MACHINE].map(fleet.machines.set_index(MACHINE)[kind].astype(str)) if kind else None
+    groups = [("all", np.arange(len(fleet.readings)))]
+    for kind in kinds:
+        of = fleet.readings[MACHINE].map(fleet.machines.set_index(MACHINE)[kind].astype(str))
+        groups += [(f"{kind} {value}", at) for value, at in sorted(of.groupby(of).indices.items())]
     rows = []
     for name in names:
         words, unit = fleet.describe(name)
-        groups = fleet.readings[name].groupby(of) if of is not None else [("all", fleet.readings[name])]
-        for value, column in groups:
-            there = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        column = fleet.readings[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        for value, at in groups:
+            there = column[at]
             there = there[~np.isnan(there)]
             if len(there):
                 low, first, middle, third, high = np.quantile(there, [0.05, 0.25, 0.5, 0.75, 0.95])
                 rows.append(
                     {
                         "sensor": f"{words} [{unit}]",
-                        "kind": str(value),
+                        "kind": value,
                         "low": _short(low),
                         "first": _short(first),
                         "middle": _short(middle),
@@ -165,19 +176,19 @@ def spreads(found: Exploration, kind: str | None) -> Spec | None:
                 )
     if not rows:
         return None
-    y = {"field": "kind", "type": "nominal", "title": None}
+    y = {"field": "kind", "type": "nominal", "title": None, "sort": None}
     return {
         "data": {"values": rows}, "columns": 3, "resolve": {"scale": {"x": "independent"}},
         "facet": {"field": "sensor", "type": "nominal", "title": None, "header": {"labelLimit": 260}},
         "spec": {"width": 240, "height": {"step": 16}, "layer": [
-            {"mark": {"type": "rule", "color": "@ink"}, "encoding": {"y": y, "x2": {"field": "high"}, "x": {
+            {"mark": {"type": "rule", "color": "var(--ink)"}, "encoding": {"y": y, "x2": {"field": "high"}, "x": {
                 "field": "low", "type": "quantitative", "title": None, "scale": {"zero": False}}}},
-            {"mark": {"type": "bar", "height": 8, "opacity": 0.6, "color": "@second"},
+            {"mark": {"type": "bar", "height": 8, "opacity": 0.6, "color": "var(--s0)"},
              "encoding": {"y": y, "x": {"field": "first", "type": "quantitative"}, "x2": {"field": "third"},
                           "tooltip": [{"field": field} for field in ("kind", "low", "first", "middle", "third",
                                                                      "high")],
                           }},
-            {"mark": {"type": "tick", "thickness": 2, "size": 12, "color": "@alarm"},
+            {"mark": {"type": "tick", "thickness": 2, "size": 12, "color": "var(--s1)"},
              "encoding": {"y": y, "x": {"field": "middle", "type": "quantitative"}}},
         ]},
     }  # fmt: skip
@@ -189,7 +200,8 @@ def correlations(found: Exploration) -> Spec | None:
     if len(names) < 2:
         return None
     rows = [
-        {"one": names[i], "other": names[j], "r": round(float(found.correlation[i, j]), 2)}
+        {"one": names[i], "other": names[j], "r": round(float(found.correlation[i, j]), 2),
+         "size": round(abs(float(found.correlation[i, j])), 2)}
         for i in range(len(names))
         for j in range(len(names))
     ]
@@ -197,8 +209,9 @@ def correlations(found: Exploration) -> Spec | None:
     return {
         "data": {"values": rows}, "mark": "rect", "width": {"step": 22}, "height": {"step": 22},
         "encoding": {"x": {"field": "one", **axis}, "y": {"field": "other", **axis},
-                     "color": {"field": "r", "type": "quantitative", "title": "correlation",
-                               "scale": {"domain": [-1, 0, 1], "range": ["@second", "@paper", "@alarm"]}},
+                     "color": {"condition": {"test": "datum.r < 0", "value": "var(--s6)"}, "value": "var(--s1)"},
+                     "opacity": {"field": "size", "type": "quantitative", "legend": None,
+                                 "scale": {"domain": [0, 1], "range": [0, 1]}},
                      "tooltip": [{"field": "one"}, {"field": "other"}, {"field": "r"}]},
     }  # fmt: skip
 
@@ -207,21 +220,19 @@ def fleet_course(found: Exploration) -> Spec | None:
     """The whole fleet's weekly mean of each sensor with conditions taken out: trends, seasons, steps."""
     if found.fleet.unit != "h" or TIME not in found.fleet.readings:
         return None
-    of_week, weeks = pd.factorize(found.fleet.readings[TIME].dt.floor("7D"), sort=True)
-    days = [str(week)[:10] for week in weeks]
+    week = np.floor(found.fleet.tick / 168)
     rows = []
     for at, name in enumerate(found.signals.sensors[:12]):
-        mean = pd.Series(found.signals.values[:, at]).groupby(of_week).mean().dropna()
-        rows += [
-            {"sensor": found.fleet.describe(name)[0], "week": days[week], "mean": round(float(value), 3)}
-            for week, value in mean.items()
-        ]
+        weeks, means = fleet_mean(found.signals.values[:, at], week)
+        days = pd.to_datetime(weeks * 7, unit="D").strftime("%Y-%m-%d")
+        rows += [{"sensor": found.fleet.describe(name)[0], "week": day, "mean": round(float(mean), 3)}
+                 for day, mean in zip(days, means, strict=True)]  # fmt: skip
     if not rows:
         return None
     return {
         "data": {"values": rows}, "columns": 3,
         "facet": {"field": "sensor", "type": "nominal", "title": None, "header": {"labelLimit": 260}},
-        "spec": {"width": 240, "height": 90, "mark": {"type": "line", "color": "@second"}, "encoding": {
+        "spec": {"width": 240, "height": 90, "mark": {"type": "line", "color": "var(--s0)"}, "encoding": {
             "x": {"field": "week", "type": "temporal", "title": None},
             "y": {"field": "mean", "type": "quantitative", "title": None},
             "tooltip": [{"field": "week", "type": "temporal"}, {"field": "mean"}]}},
