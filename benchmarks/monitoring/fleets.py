@@ -13,11 +13,11 @@ from oilcan.core.alarms import crews
 from oilcan.core.bundle.drift_reference import DriftReference
 from oilcan.core.bundle.watch_reference import BINS, WatchReference
 from oilcan.core.features import learning
-from oilcan.core.features.arrays import Tables
+from oilcan.core.features.arrays import FLEET_TABLES, Tables
 from oilcan.core.features.batch import compute_matrix
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.features.planning.build import build_plan
-from oilcan.core.prepare.partitions import TABLES, prepare_partition
+from oilcan.core.prepare.partitions import prepare_partition
 from oilcan.core.quality.findings import empty_quarantine
 from oilcan.core.quality.readings import Readings
 from oilcan.core.simulate import SCENARIOS, Scenario, draw_fleet
@@ -45,6 +45,7 @@ MACHINES, START = 30, "2024-01-01"
 LEARNED: Final = pd.Timestamp("2024-12-30", tz="UTC")      # a Monday: 52 weeks to learn, 52 to watch
 DAYS: Final = 728
 CHANGE_WEEK: Final = 8                                       # of the year that is watched, at which a scenario begins
+WATCHED_AFTER: Final = 12                                    # weeks of a changed fleet that are watched afterwards
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def accept(company: Company) -> Accepting:
     done = prepare_partition(early, bad, known, number=0, fill_periods=3)
     rows = _rows(done, tables, known)
     learned = learning.learn(known, done.telemetry, rows, keep_every=10)
-    fleet = {name: tables[name] for name in TABLES}
+    fleet = {name: tables[name] for name in FLEET_TABLES}
     plan = build_plan(known, featurize, learning.merge([learned]), fleet)
     matrix = compute_matrix(plan, Tables(telemetry=done.telemetry, rows=rows[[MACHINE, TIME]],
                                                            **fleet)).astype(np.float32)
@@ -157,7 +158,18 @@ def small() -> TrainParams:
         "outlook": values.outlook.model_copy(update={"iterations": 5})})
 
 
-def observe(company: Company, accepted: Accepting) -> tuple[WindowJudge, FleetObservation, int, int]:
+def until_week(company: Company, weeks: int) -> Company:
+    """The same without what comes later than so many weeks of the year that is watched."""
+    end = LEARNED + pd.Timedelta(days=7 * weeks)
+
+    def early(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame[frame[TIME] < end] if TIME in frame else frame
+
+    return Company(early(company.telemetry), {name: early(frame) for name, frame in company.tables.items()})
+
+
+def observe(company: Company, accepted: Accepting, *, with_forecasts: bool = True
+            ) -> tuple[WindowJudge, FleetObservation, int, int]:
     """The second year as it is watched: first and last week."""
     axis = WindowAxis.parse(accepted.rules.window)
     first, last = int(axis.window_of(axis.slot_of(np.array([_exact(LEARNED)])))[0]), axis.last_whole(
@@ -166,9 +178,11 @@ def observe(company: Company, accepted: Accepting) -> tuple[WindowJudge, FleetOb
     cells = Cells(len(accepted.reference.columns), BINS)
     count_readings(cells, Rows.of(late[MACHINE].tolist(), exact(late[TIME]), numbers(late, accepted.contract)),
                    accepted.reference, accepted.plan, axis, {})
-    frame = forecast(company, accepted)
-    rows = forecast_rows(accepted.contract, accepted.fitted, frame, company.tables["failures"],
-                         company.tables["machines"], until=_exact(company.telemetry[TIME].max()))
+    rows = None
+    if with_forecasts:
+        rows = forecast_rows(accepted.contract, accepted.fitted, forecast(company, accepted),
+                             company.tables["failures"], company.tables["machines"],
+                             until=_exact(company.telemetry[TIME].max()))
     kinds = machine_kinds(accepted.contract, company.tables["machines"])
     seen = FleetObservation(cells, events(company.tables), kinds, rows)
     watcher = WindowJudge(accepted.contract, accepted.reference, accepted.drift, accepted.rules, accepted.material)
@@ -184,7 +198,7 @@ def forecast(company: Company, accepted: Accepting) -> pd.DataFrame:
                        for name, at in outside.items() if len(at))])
     done = prepare_partition(company.telemetry, bad, known, number=0, fill_periods=3)
     rows = done.rows.loc[done.rows[TIME] >= since, [MACHINE, TIME]].reset_index(drop=True)
-    fleet = {name: company.tables[name] for name in TABLES}
+    fleet = {name: company.tables[name] for name in FLEET_TABLES}
     matrix = compute_matrix(accepted.plan, Tables(telemetry=done.telemetry, rows=rows, **fleet))
     return pd.concat([rows, score(accepted.fitted, matrix.astype(np.float32))], axis=1)
 

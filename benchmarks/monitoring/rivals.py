@@ -85,7 +85,8 @@ def summarise(lines: list[dict[str, Any]]) -> list[str]:
         for line in lines:
             weeks = read(line)
             runs.setdefault(line["seed"], {})[line["scenario"]] = {
-                "alerts": [[week, title] for week in opened(weeks)], "unknown": [], "weeks": len(weeks)}
+                "alerts": [{"week": week, "right": week >= fleets.CHANGE_WEEK and line["scenario"] in scenarios.CHANGED}
+                           for week in opened(weeks)], "unknown": [], "weeks": len(weeks)}
         table += ["", f"**{title}**", "", *scenarios.summarise(runs)]
     return table
 

@@ -130,8 +130,8 @@ def test_the_chance_of_a_rate_is_that_of_the_exact_test(k: int, e: float, count:
 def test_clusters_of_events_are_judged_by_their_own_spread() -> None:
     rng = np.random.default_rng(3)
     clustered = rng.poisson(3, 50) * 5.0
-    rate = learn_rates(EventCounts({"errors": clustered}, {"errors": np.ones(50)}))["errors"]
-    assert 3 < rate.dispersion <= 6
+    rate = learn_rates(EventCounts({"errors": clustered}, {"errors": np.ones(50)}), span=8, least_wander=0.0)["errors"]
+    assert 3 < rate.dispersion <= 8
     assert chances(60.0, 2.0, rate)[0] > 100 * chances(60.0, 2.0, Rate(rate.count, rate.exposure))[0]
 
 

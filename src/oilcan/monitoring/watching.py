@@ -47,6 +47,7 @@ from oilcan.monitoring.statistics.quality_statistics import (
     silent_machines,
 )
 from oilcan.monitoring.statistics.shadow_figures import shadow_figures
+from oilcan.monitoring.statistics.work_ages import WorkHazard
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.monitoring import MonitoringParams
 
@@ -122,15 +123,23 @@ class WindowJudge:
         self._material = material
         self._limits: dict[tuple[int, ...], Limits | None] = {}
         self._rates = {kind: Rate.from_json(values) for kind, values in reference.facts["rates"].items()}
+        self._hazards = {component: WorkHazard.from_json(values)
+                         for component, values in reference.facts.get("work_hazards", {}).items()}
         quantiles = drift.forecasts.get(f"p_{contract.headline()[0]}")
         self._quantiles = quantiles.quantiles if quantiles else ()
 
     def windows(self, seen: FleetObservation, first: int, last: int) -> list[WindowVerdict]:
         """Windows in order, each judged with what lies before it."""
-        return [self.window(seen, window) for window in range(first, last + 1)]
+        span = max(self.rules.events.spans)
+        counts = self.counts(seen, np.arange(first - span + 1, last + 1))
+        return [self._window(seen, window, counts.last(window - last + len(counts), span))
+                for window in range(first, last + 1)]
 
     def window(self, seen: FleetObservation, window: int) -> WindowVerdict:
         """One window, judged."""
+        return self.windows(seen, window, window)[0]
+
+    def _window(self, seen: FleetObservation, window: int, of_events: EventCounts) -> WindowVerdict:
         cells = seen.cells
         counts = QualityCounts.of(cells, window_slots(cells, self.axis, window), self.reference.raw_scale)
         reporting = {counts.machines[at] for at in np.flatnonzero(counts.readings > 0).tolist()}
@@ -144,7 +153,7 @@ class WindowJudge:
         findings += kind_findings(seen.kinds, reporting, self.reference, self.rules)
         findings += arrival_findings(seen.arrivals.get(window, Arrivals()), self.rules)
         inputs, scaled, drifted, unknown = self._inputs(seen, window, len(reporting))
-        events, rare = self._events(seen, window)
+        events, rare = self._events(of_events)
         return WindowVerdict(window, len(reporting), int(counts.readings.sum()), inputs, scaled, self._context(counts),
                        self._quality(counts, seen, window), self._figures(seen, window),
                        (*findings, *drifted, *events), (*unknown, *rare))
@@ -189,17 +198,13 @@ class WindowJudge:
             self._limits[coarse] = draw_limits(source, mix, terms(self.rules, self.axis))
         return self._limits[coarse]
 
-    def _events(self, seen: FleetObservation, window: int) -> tuple[list[Finding], list[Unknown]]:
-        span = max(self.rules.events.spans)
-        numbers = np.arange(window - span + 1, window + 1)
-        counts = self.counts(seen, numbers)
+    def _events(self, counts: EventCounts) -> tuple[list[Finding], list[Unknown]]:
         budget = self.rules.false_alerts_per_year * self.rules.budget.events
         return event_findings(counts, self._rates, self.rules.events, budget=budget, per_year=self.axis.per_year)
 
     def counts(self, seen: FleetObservation, windows: np.ndarray) -> EventCounts:
         """Events of consecutive windows; windows before the first cell are unknown."""
-        slots = np.array([machine_slots(seen.cells, self.axis, int(window)) for window in windows])
-        counts = event_counts(self.axis, windows, seen.events, slots, seen.forecasts)
+        counts = event_counts(self.axis, windows, seen.events, seen.cells, seen.forecasts, self._hazards)
         early = np.array([self.axis.first_slot(int(window)) < seen.cells.first_slot for window in windows])
         return EventCounts({kind: np.where(early, np.nan, values) for kind, values in counts.count.items()},
                            counts.exposure)
@@ -259,11 +264,6 @@ def explained(cells: Cells, events: FleetEvents, axis: WindowAxis) -> np.ndarray
         inside = (machine >= 0) & (slot >= 0) & (slot < cells.slots)
         out[machine[inside], slot[inside]] = True
     return out
-
-
-def machine_slots(cells: Cells, axis: WindowAxis, window: int) -> float:
-    """Slots with readings in a window, summed over the machines."""
-    return float((cells.readings[:, window_slots(cells, axis, window)] > 0).sum())
 
 
 def slots_before(axis: WindowAxis, window: int, rules: MonitoringParams) -> int:

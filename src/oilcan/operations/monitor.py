@@ -193,16 +193,15 @@ def judge(watch: Monitor, counted: "Counted", seen: FleetObservation, first: int
     watcher
         One that has drawn its limits before; made anew where not given.
     """
-    watched, book = [], AlertBook(watch.rules.alerts)
-    watcher = watcher or watch.watcher()
-    for window in range(first, last + 1):
-        arrivals = counted.counts.arrivals.of(window)
-        if window == last and counted.jumped:
-            ahead_h = max(arrivals.ahead_h, *(each / MICROSECONDS_PER_HOUR for each in counted.jumped.values()))
-            arrivals = replace(arrivals, ahead=tuple(sorted({*arrivals.ahead, *counted.jumped})), ahead_h=ahead_h)
-        each = watcher.window(replace(seen, arrivals={window: arrivals}), window)
-        book.enter(window, each.findings, each.unknown)
-        watched.append(each)
+    book, arrivals = AlertBook(watch.rules.alerts), {window: counted.counts.arrivals.of(window)
+                                                     for window in range(first, last + 1)}
+    if counted.jumped:
+        newest = arrivals[last]
+        ahead_h = max(newest.ahead_h, *(each / MICROSECONDS_PER_HOUR for each in counted.jumped.values()))
+        arrivals[last] = replace(newest, ahead=tuple(sorted({*newest.ahead, *counted.jumped})), ahead_h=ahead_h)
+    watched = (watcher or watch.watcher()).windows(replace(seen, arrivals=arrivals), first, last)
+    for each in watched:
+        book.enter(each.window, each.findings, each.unknown)
     return report_on(watched, book, watch.reference, seen, watch.bundle.contract, watch.axis)
 
 

@@ -37,6 +37,7 @@ class EventRules(Section):
 
     spans: list[int] = pydantic.Field(min_length=1)     # windows added up; each span is a separate test
     headline_share: Share                           # of the budget for the few figures that matter most
+    least_wander: Share                             # of the rates themselves, where the reference shows less
     fewest: int = pydantic.Field(ge=1)              # with fewer events, expected and observed, no verdict is given
 
 

@@ -26,6 +26,7 @@ FEWEST_MACHINES: Final = 2              # in a window that a limit can be drawn 
 FEWEST_WINDOWS: Final = 8               # of the reference, below which there is not enough to draw from
 _FEWEST_OF_GROUP: Final = 3             # below this a group is drawn from all machines
 _UPPER: Final = 0.99
+_AT_ONCE: Final = 1_000_000             # scores of machines that are drawn together, which bounds the memory
 _NEVER: Final = 1e12            # finite, as JSON knows no infinity
 
 
@@ -185,14 +186,17 @@ def _steps(source: Source, groups: Sequence[int], terms: Terms, rng: np.random.G
     out = {name: np.empty((terms.of, terms.draws, jump.shape[2])) for name in OF_MACHINES}
     sizes = [(_pool(present, source.group_of, int(group)), int(size))
              for group, size in zip(*np.unique(np.asarray(groups), return_counts=True), strict=True)]
-    for draw in range(terms.draws):
-        chosen = np.concatenate([rng.permutation(np.tile(pool, -(-size // max(len(pool), 1))))[:size]
-                                 for pool, size in sizes]).astype(int)
-        ends = rng.integers(terms.of - 1, len(jump), size=len(chosen))
+    at_once = max(1, _AT_ONCE // max(len(groups) * jump.shape[2], 1))
+    for first in range(0, terms.draws, at_once):
+        draws = slice(first, min(first + at_once, terms.draws))
+        count = draws.stop - draws.start
+        chosen = np.concatenate([rng.permuted(np.tile(pool, (count, -(-size // max(len(pool), 1)))), axis=1)[:, :size]
+                                 for pool, size in sizes], axis=1).astype(int)
+        ends = rng.integers(terms.of - 1, len(jump), size=chosen.shape)
         for back in range(terms.of):
-            found = step_statistics(jump[ends - terms.of + 1 + back, chosen][None])
+            found = step_statistics(jump[ends - terms.of + 1 + back, chosen])
             for name in OF_MACHINES:
-                out[name][back, draw] = found[name][0]
+                out[name][back, draws] = found[name]
     return out
 
 

@@ -32,9 +32,11 @@ from oilcan.monitoring.statistics.forecast_history import (
     ForecastRows,
     event_counts,
     known_codes,
+    learn_hazards,
     promised_cost,
 )
-from oilcan.monitoring.watching import explained, machine_slots
+from oilcan.monitoring.statistics.work_ages import WorkHazard
+from oilcan.monitoring.watching import explained
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.monitoring import MonitoringParams
 
@@ -106,8 +108,10 @@ def _with_facts(reference: WatchReference, cells: Cells, accepted: Accepted, axi
     slow = slow_by_nature(everything, rules.slow_share)
     columns = tuple(replace(column, is_slow=bool(is_slow)) for column, is_slow in zip(reference.columns, slow,
                                                                                      strict=True))
+    hazards = learn_hazards(axis, accepted.events, cells)
+    counts = reference_counts(everything, accepted, axis, hazards)
     facts = merged(quality_facts(everything, axis, reference.raw_scale), step_facts(everything, axis, rules),
-                   rate_facts(reference_counts(everything, accepted, axis)), forecast_facts(accepted, contract),
+                   rate_facts(counts, hazards, rules), forecast_facts(accepted, contract),
                    {"codes": known_codes(accepted.events), "rules": rules.model_dump(mode="json")})
     reference = replace(reference, columns=columns, facts=facts)
     kept = kept_machines(reference.group_of, rules.calibration_machines, rules.inputs.seed)
@@ -115,12 +119,12 @@ def _with_facts(reference: WatchReference, cells: Cells, accepted: Accepted, axi
     return replace(reference, facts=merged(facts, limit_facts(material, reference, axis, rules))), material
 
 
-def reference_counts(everything: Material, accepted: Accepted, axis: WindowAxis) -> EventCounts:
+def reference_counts(everything: Material, accepted: Accepted, axis: WindowAxis, hazards: Mapping[str, WorkHazard]
+                     ) -> EventCounts:
     """Events of the whole windows of the reference; those of forecasts only where there were forecasts."""
     first, last = whole_windows(everything.cells, axis)
     numbers = np.arange(first, last + 1)
-    slots = np.array([machine_slots(everything.cells, axis, int(number)) for number in numbers])
-    counts = event_counts(axis, numbers, accepted.events, slots, accepted.forecasts)
+    counts = event_counts(axis, numbers, accepted.events, everything.cells, accepted.forecasts, hazards)
     if accepted.forecasts is None or not len(numbers):
         return counts
     covered = np.unique(axis.window_of(axis.slot_of(exact(accepted.forecasts.frame[TIME]))))

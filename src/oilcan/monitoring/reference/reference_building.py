@@ -19,6 +19,7 @@ from oilcan.monitoring.limits.limit_material import (
 from oilcan.monitoring.statistics.event_statistics import EventCounts, learn_rates
 from oilcan.monitoring.statistics.input_statistics import JumpScale, slot_means, steps_of, usual_deviation
 from oilcan.monitoring.statistics.quality_statistics import QualityCounts, resting_share, usual_shares
+from oilcan.monitoring.statistics.work_ages import WorkHazard
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.monitoring import MonitoringParams
 
@@ -76,9 +77,11 @@ def limit_facts(material: Material, reference: WatchReference, axis: WindowAxis,
     return {"limits": table}
 
 
-def rate_facts(counts: EventCounts) -> dict[str, Any]:
-    """Rates of failures, work, errors and alarms."""
-    return {"rates": {kind: rate.as_json() for kind, rate in learn_rates(counts).items()}}
+def rate_facts(counts: EventCounts, hazards: Mapping[str, WorkHazard], rules: MonitoringParams) -> dict[str, Any]:
+    """Rates of failures, work, errors and alarms, and the hazards of planned work."""
+    rates = learn_rates(counts, span=max(rules.events.spans), least_wander=rules.events.least_wander)
+    return {"rates": {kind: rate.as_json() for kind, rate in rates.items()},
+            "work_hazards": {component: hazard.as_json() for component, hazard in hazards.items()}}
 
 
 def merged(*facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,12 @@
 
 Two rates are compared without assuming that the reference is exact: of k events now and K then, with exposures e and
 E, k is binomial with share e / (e + E) if nothing changed (Przyborowski and Wilenski, Homogeneity of results in
-testing samples from Poisson series, Biometrika 31, 1940). Counts are divided by their dispersion in the reference, so
-that events that come in clusters, or on schedule, are judged by their own spread.
+testing samples from Poisson series, Biometrika 31, 1940). Two things make a rate less certain than its count says, and
+both are learned from the reference:
+
+- *dispersion*: events that come in clusters. Counts are divided by it.
+- *wander*: the rate itself goes up and down with season, load and the age of the fleet. A rate that wanders by a third
+  is known no better than from nine events, however many were counted (gamma-Poisson mixture).
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +22,8 @@ from oilcan.params.monitoring import EventRules
 
 HEADLINES: Final = ("failures", "planned work", "forecast failures", "alarms", "announced failures")
 _LOOKS: Final = 3.0                     # looks at overlapping spans that count as one new look
-_DISPERSION: Final = (0.35, 6.0)        # the reference is too short to believe more extreme ones
+_DISPERSION: Final = (1.0, 12.0)        # less than chance is not believed, more is hardly a rate
+_MOST_WANDER: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -30,12 +35,15 @@ class Rate:
     count, exposure
         Events, and what they are counted against: machine-slots, failures, or failures that were forecast.
     dispersion
-        Variance of the counts of a window over their mean.
+        Variance of the counts of a window over their mean, at least 1.
+    wander
+        Coefficient of variation of the rate itself from one longest span to the next.
     """
 
     count: float
     exposure: float
     dispersion: float = 1.0
+    wander: float = 0.0
 
     def as_json(self) -> dict[str, float]:
         """Plain values."""
@@ -60,16 +68,46 @@ class EventCounts:
     count: Mapping[str, np.ndarray]
     exposure: Mapping[str, np.ndarray]
 
+    def __len__(self) -> int:
+        """Number of windows."""
+        return len(next(iter(self.count.values()), ()))
 
-def learn_rates(counts: EventCounts) -> dict[str, Rate]:
-    """Rates of all kinds over the windows of the reference."""
+    def last(self, end: int, size: int) -> "EventCounts":
+        """The windows before a position, at most `size` of them."""
+        kept = slice(max(0, end - size), end)
+        return EventCounts(*({kind: values[kept] for kind, values in of_kind.items()}
+                             for of_kind in (self.count, self.exposure)))
+
+
+def learn_rates(counts: EventCounts, *, span: int, least_wander: float) -> dict[str, Rate]:
+    """Rates of all kinds over the windows of the reference.
+
+    Parameters
+    ----------
+    span
+        Windows of a stretch between which a rate wanders.
+    least_wander
+        Assumed at least: one reference has few stretches to learn it from.
+    """
+    known = {kind: _known(values, counts.exposure[kind]) for kind, values in counts.count.items()}
+    dispersions = {kind: _dispersion(*pair) for kind, pair in known.items()}
     out = {}
-    for kind, values in counts.count.items():
-        exposure = counts.exposure[kind]
-        known = ~(np.isnan(values) | np.isnan(exposure)) & (exposure > 0)
-        count, total = values[known], exposure[known]
-        out[kind] = Rate(round(float(count.sum()), 6), round(float(total.sum()), 6), _dispersion(count, total))
+    for kind, (count, exposure) in known.items():
+        family = [other for other in known if _family(other) == _family(kind)]
+        wander = max(least_wander, *(_wander([(*known[name], dispersions[name]) for name in names], span)
+                                     for names in ([kind], family)))
+        out[kind] = Rate(round(float(count.sum()), 6), round(float(exposure.sum()), 6), dispersions[kind],
+                         round(min(wander, _MOST_WANDER), 6))
     return out
+
+
+def _family(kind: str) -> str:
+    return kind.partition(": ")[0]
+
+
+def _known(count: np.ndarray, exposure: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    known = ~(np.isnan(count) | np.isnan(exposure)) & (exposure > 0)
+    return count[known], exposure[known]
 
 
 def _dispersion(count: np.ndarray, exposure: np.ndarray) -> float:
@@ -78,6 +116,20 @@ def _dispersion(count: np.ndarray, exposure: np.ndarray) -> float:
     expected = exposure * count.sum() / exposure.sum()
     value = float(np.mean((count - expected) ** 2 / expected)) * len(count) / (len(count) - 1)
     return round(float(np.clip(value, *_DISPERSION)), 6)
+
+
+def _wander(kinds: Sequence[tuple[np.ndarray, np.ndarray, float]], span: int) -> float:
+    """Coefficient of variation of rates between stretches, chance taken out; 0 with fewer than three stretches."""
+    beyond, size = 0.0, 0.0
+    for count, exposure, dispersion in kinds:
+        stretches = len(count) // span
+        if stretches < 3 or count.sum() <= 0:
+            continue
+        k, e = (values[-stretches * span:].reshape(stretches, span).sum(axis=1) for values in (count, exposure))
+        expected = e * k.sum() / e.sum()
+        beyond += float(((k - expected) ** 2).sum() * stretches / (stretches - 1) - dispersion * expected.sum())
+        size += float((expected**2).sum())
+    return float(np.sqrt(max(beyond, 0.0) / size)) if size > 0 else 0.0
 
 
 def chances(k: float, e: float, rate: Rate) -> tuple[float, float]:
@@ -93,11 +145,16 @@ def chances(k: float, e: float, rate: Rate) -> tuple[float, float]:
     >>> high, low = chances(30, 100.0, Rate(100, 1000.0))
     >>> round(high, 6), round(low, 3)
     (0.0, 1.0)
+    >>> high, low = chances(30, 100.0, Rate(100, 1000.0, wander=0.5))        # the same of a rate that wanders
+    >>> round(high, 3)
+    0.013
     """
-    x, n = k / rate.dispersion, (k + rate.count) / rate.dispersion
-    share = e / (e + rate.exposure)
-    high = 1.0 if x <= 0 else float(betainc(x, n - x + 1, share))
-    low = 1.0 if n - x <= 0 else 1.0 - float(betainc(x + 1, n - x, share))
+    x, known = k / rate.dispersion, rate.count / rate.dispersion
+    certain = known / (1 + known * rate.wander**2)          # events that say as much of a rate that stands still
+    mean = known * e / rate.exposure
+    share = mean / (mean + certain) if known > 0 else e / (e + rate.exposure)
+    high = 1.0 if x <= 0 else float(betainc(x, certain + 1, share))
+    low = 1.0 if certain <= 0 else 1.0 - float(betainc(x + 1, certain, share))
     return high, low
 
 

@@ -18,8 +18,10 @@ from oilcan.core.judging.event_matching import HOURS_PER_MONTH, WarningWindows, 
 from oilcan.core.prepare.labels import Outlook, label_failures
 from oilcan.core.timeline.groups import exact, units_per_tick
 from oilcan.ground.columns import CODE, COMPONENT, MACHINE, MODE, TIME, ticks
+from oilcan.monitoring.statistics.cells import Cells
 from oilcan.monitoring.statistics.event_statistics import EventCounts, planned_work
 from oilcan.monitoring.statistics.label_free import estimate
+from oilcan.monitoring.statistics.work_ages import WorkHazard, ages
 from oilcan.monitoring.window_axis import WindowAxis
 
 _KINDS: Final = {"failures": MODE, "maintenance": COMPONENT, "errors": CODE}
@@ -93,31 +95,105 @@ class ForecastRows:
         return self.frame[f"p_{self.task}"].to_numpy(np.float64)
 
 
-def event_counts(axis: WindowAxis, windows: np.ndarray, events: FleetEvents, machine_slots: np.ndarray,
-                 forecasts: ForecastRows | None) -> EventCounts:
+def event_counts(axis: WindowAxis, windows: np.ndarray, events: FleetEvents, cells: Cells,
+                 forecasts: ForecastRows | None, hazards: Mapping[str, WorkHazard]) -> EventCounts:
     """Counts by kind and window, and what they are counted against.
 
     Parameters
     ----------
     windows
         Numbers of consecutive windows, shape (w,).
-    machine_slots
-        Slots with readings, summed over the machines, shape (w,).
+    cells
+        Say in which slots machines reported.
+    hazards
+        Component -> hazard of planned work; work on others is counted against machine-slots.
     """
     count: dict[str, np.ndarray] = {}
     for table, column in _KINDS.items():
         frame: pd.DataFrame = getattr(events, table)
         label = table
         if table == "maintenance":
-            frame, label = _planned(events, axis), "planned work"
+            frame, label = frame[is_planned(events, axis)], "planned work"
         at = _place(axis, windows, frame)
         count[label] = _by_window(at, len(windows))
         for kind in sorted(frame[column].dropna().astype(str).unique()) if len(frame) else ():
             count[f"{label}: {kind}"] = _by_window(at[(frame[column].astype(str) == kind).to_numpy()], len(windows))
-    exposure = {kind: machine_slots.astype(float) for kind in count}
+    slots = np.array([machine_slots(cells, axis, int(window)) for window in windows])
+    exposure = {kind: slots.astype(float) for kind in count}
+    _add_due(axis, windows, events, cells, hazards, count, exposure)
     if forecasts is not None:
         _add_forecasts(axis, windows, forecasts, count, exposure)
     return EventCounts(count, exposure)
+
+
+def learn_hazards(axis: WindowAxis, events: FleetEvents, cells: Cells) -> dict[str, WorkHazard]:
+    """Component -> how planned work on it depends on the time since the last; without those of too little work."""
+    out = {}
+    for component, work in _work(axis, events, cells).items():
+        hazard = WorkHazard.learn(work.ages[~np.isnan(work.ages)], work.ages[work.machine, work.at])
+        if hazard is not None:
+            out[component] = hazard
+    return out
+
+
+def machine_slots(cells: Cells, axis: WindowAxis, window: int) -> float:
+    """Slots with readings in a window, summed over the machines."""
+    begin, end = (max(0, axis.first_slot(each) - cells.first_slot) for each in (window, window + 1))
+    return float((cells.readings[:, begin:end] > 0).sum())
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Slots since the last work, shape (m, t), NaN where unknown or silent; planned works of known age among them."""
+
+    ages: np.ndarray
+    machine: np.ndarray
+    at: np.ndarray
+
+
+def _work(axis: WindowAxis, events: FleetEvents, cells: Cells) -> dict[str, _Work]:
+    """Component -> its work, with that of failures of the same name."""
+    work, failures = events.maintenance, events.failures
+    if not len(work) or not cells.slots:
+        return {}
+    place, planned = {name: at for at, name in enumerate(cells.machines)}, is_planned(events, axis)
+
+    def located(frame: pd.DataFrame, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        machine = np.array([place.get(name, -1) for name in frame.loc[chosen, MACHINE]], dtype=np.int64)
+        slot = axis.slot_of(exact(frame[TIME])[chosen]).astype(np.int64)
+        return machine[machine >= 0], slot[machine >= 0]
+
+    out, silent = {}, cells.readings == 0
+    component, mode = work[COMPONENT].astype(str).to_numpy(), failures[MODE].astype(str).to_numpy()
+    for name in sorted(work[COMPONENT].dropna().astype(str).unique()):
+        done = [located(work, component == name), *([located(failures, mode == name)] if len(failures) else [])]
+        machine, slot = (np.concatenate(values) for values in zip(*done, strict=True))
+        since = ages(machine, slot, np.arange(cells.first_slot, cells.first_slot + cells.slots), len(cells.machines))
+        machine, slot = located(work, (component == name) & planned)
+        at = slot - cells.first_slot
+        inside = (at >= 0) & (at < cells.slots)
+        machine, at = machine[inside], at[inside]
+        since[silent] = np.nan
+        known = ~np.isnan(since[machine, at])
+        out[name] = _Work(since, machine[known], at[known])
+    return out
+
+
+def _add_due(axis: WindowAxis, windows: np.ndarray, events: FleetEvents, cells: Cells,
+             hazards: Mapping[str, WorkHazard], count: dict[str, np.ndarray], exposure: dict[str, np.ndarray]) -> None:
+    """Count planned work of known age against what is due, where the reference knows the hazard of the component."""
+    of_slot = axis.window_of(np.arange(cells.first_slot, cells.first_slot + cells.slots)) - windows[0]
+    size, totals = len(windows), []
+    for component, work in _work(axis, events, cells).items() if hazards else ():
+        if component not in hazards:
+            continue
+        seen = _by_window(of_slot[work.at], size)
+        due = _by_window(of_slot, size, hazards[component].expected(work.ages).sum(axis=0))
+        count[f"planned work: {component}"], exposure[f"planned work: {component}"] = seen, due
+        totals.append((seen, due))
+    if totals:
+        count["planned work"], exposure["planned work"] = (np.sum(values, axis=0)
+                                                           for values in zip(*totals, strict=True))
 
 
 def known_codes(events: FleetEvents) -> dict[str, list[str]]:
@@ -267,17 +343,16 @@ def _modes(frame: pd.DataFrame, name: str) -> list[str]:
     return [column.partition("__")[2] for column in map(str, frame) if column.startswith(f"p_{name}__")]
 
 
-def _planned(events: FleetEvents, axis: WindowAxis) -> pd.DataFrame:
-    """Work that does not repair a failure."""
+def is_planned(events: FleetEvents, axis: WindowAxis) -> np.ndarray:
+    """Which work does not repair a failure, shape (n,)."""
     work, failures = events.maintenance, events.failures
     if not len(work):
-        return work
+        return np.zeros(0, dtype=bool)
     per_tick = units_per_tick(work[TIME])
     within = round((_REPAIR_CYCLES if axis.counts_cycles else _REPAIR_H) * per_tick)
-    kept = planned_work(list(zip(work[MACHINE], exact(work[TIME]).tolist(), strict=True)),
-                        list(zip(failures[MACHINE], exact(failures[TIME]).tolist(), strict=True)) if len(failures)
-                        else [], within=within)
-    return work[np.array(kept)]
+    return np.array(planned_work(list(zip(work[MACHINE], exact(work[TIME]).tolist(), strict=True)),
+                                 list(zip(failures[MACHINE], exact(failures[TIME]).tolist(), strict=True))
+                                 if len(failures) else [], within=within), dtype=bool)
 
 
 def _place(axis: WindowAxis, windows: np.ndarray, frame: pd.DataFrame) -> np.ndarray:

@@ -1,0 +1,95 @@
+"""Rates that wander, and planned work against what is due."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.monitoring_frames import MONDAY, observe, telemetry, watcher, week
+
+from oilcan.ground.columns import COMPONENT, MACHINE, TIME
+from oilcan.monitoring.statistics.cells import Cells
+from oilcan.monitoring.statistics.event_statistics import EventCounts, Rate, chances, event_findings, learn_rates
+from oilcan.monitoring.statistics.forecast_history import FleetEvents, event_counts, learn_hazards
+from oilcan.monitoring.statistics.work_ages import WorkHazard, ages
+from oilcan.monitoring.window_axis import DAY_US, WindowAxis
+from oilcan.params.monitoring import EventRules
+
+MACHINES, WEEKS, LEARNED = 30, 80, 52
+RULES = EventRules(spans=[4, 8], headline_share=0.6, least_wander=0.15, fewest=5)
+AXIS = WindowAxis.parse("week")
+
+
+def _cells(weeks: int = WEEKS) -> Cells:
+    """A fleet in which every machine reports every day."""
+    cells = Cells(1, 2, [f"m{number:02d}" for number in range(MACHINES)])
+    cells.cover(int(MONDAY.value // 1000 // DAY_US), int(MONDAY.value // 1000 // DAY_US) + 7 * weeks)
+    cells.readings[:] = 24
+    return cells
+
+
+def _work(seed: int, factor: float) -> FleetEvents:
+    """Work every 90 days, give or take a tenth; from week 60 on what is left of an interval is `factor` times it."""
+    rng, change, days = np.random.default_rng(seed), 60 * 7, []
+    for number in range(MACHINES):
+        day = rng.uniform(-90, 0)
+        while day < 7 * WEEKS:
+            due = day + rng.normal(90, 9) * (factor if day >= change else 1.0)
+            if day < change <= due:
+                due = change + (due - change) * factor
+            day = due
+            days.append((f"m{number:02d}", day))
+    rows = [(machine, day) for machine, day in days if 0 <= day < 7 * WEEKS]
+    frame = pd.DataFrame({MACHINE: [machine for machine, _ in rows],
+                          TIME: MONDAY + pd.to_timedelta([int(day) for _, day in rows], unit="D"), COMPONENT: "seal"})
+
+    def empty(kind: str) -> pd.DataFrame:
+        return pd.DataFrame({MACHINE: pd.Series(dtype="str"), TIME: pd.Series(dtype="datetime64[us, UTC]"),
+                             kind: pd.Series(dtype="str")})
+
+    return FleetEvents(empty("mode"), frame.assign(**{TIME: frame[TIME].astype("datetime64[us, UTC]")}), empty("code"))
+
+
+def _alerts(seed: int, factor: float) -> list[int]:
+    """Weeks in which planned work is unlike the first 52 weeks."""
+    cells, events = _cells(), _work(seed, factor)
+    hazards = learn_hazards(AXIS, events, _cells(LEARNED))
+    first = int(AXIS.window_of(np.array([cells.first_slot]))[0])
+    counts = event_counts(AXIS, np.arange(first, first + WEEKS), events, cells, None, hazards)
+    rates = learn_rates(counts.last(LEARNED, LEARNED), span=8, least_wander=RULES.least_wander)
+    return [end - 1 for end in range(LEARNED + 1, WEEKS + 1) if event_findings(
+        counts.last(end, 8), rates, RULES, budget=0.5, per_year=AXIS.per_year)[0]]
+
+
+def test_a_longer_interval_of_planned_work_is_seen_within_eight_weeks_and_a_usual_one_is_not() -> None:
+    delays = [min(_alerts(seed, 1.6), default=WEEKS) - 60 for seed in range(8)]
+    assert all(0 <= delay < 8 for delay in delays)
+    assert not any(_alerts(seed, 1.0) for seed in range(8))
+
+
+def test_work_that_is_due_together_is_expected_together() -> None:
+    since = ages(np.zeros(2, dtype=int), np.array([0, 90]), np.arange(180), 1)
+    hazard = WorkHazard.learn(np.tile(np.arange(1.0, 91.0), 20), np.full(20, 90.0))
+    due = hazard.expected(since[0])
+    assert np.flatnonzero(due).tolist() == [90]
+    assert WorkHazard.from_json(hazard.as_json()) == hazard
+
+
+def test_a_rate_that_wanders_with_the_season_is_less_certain_than_its_count() -> None:
+    seasonal = np.random.default_rng(1).poisson(4 * (1 + 0.5 * np.sin(2 * np.pi * np.arange(LEARNED) / LEARNED)))
+    steady = np.random.default_rng(1).poisson(4, LEARNED)
+    exposure = {"failures": np.ones(LEARNED), "alarms": np.ones(LEARNED)}
+    rates = learn_rates(EventCounts({"failures": seasonal * 1.0, "alarms": steady * 1.0}, exposure), span=8,
+                        least_wander=0.15)
+    assert rates["failures"].wander == pytest.approx(0.35, abs=0.12)
+    assert rates["alarms"].wander == 0.15
+    assert chances(50, 8.0, rates["failures"])[0] > 10 * chances(50, 8.0, rates["alarms"])[0]
+
+
+@pytest.mark.parametrize("k", [0, 5, 12])
+def test_a_rate_without_a_wander_is_the_limit_of_one_with_little(k: int) -> None:
+    assert chances(k, 3.0, Rate(20, 9.0)) == pytest.approx(chances(k, 3.0, Rate(20, 9.0, wander=1e-6)), rel=1e-4)
+
+
+def test_windows_judged_together_are_those_judged_one_by_one() -> None:
+    seen, judge = observe(telemetry(6, seed=5)), watcher()
+    together = judge.windows(seen, week(2), week(5))
+    assert together == [judge.window(seen, number) for number in range(week(2), week(6))]
