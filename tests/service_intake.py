@@ -19,7 +19,7 @@ NEVER = 2**62
 
 
 def moments(times: pd.Series) -> list[str]:
-    return [f"{text}Z" for text in np.datetime_as_string(times.to_numpy().astype("datetime64[us]"), unit="s")]
+    return [f"{text}Z" for text in np.datetime_as_string(times.to_numpy("datetime64[us]"), unit="s")]
 
 
 def rows_of(frame: pd.DataFrame, **renamed: str) -> list[dict]:

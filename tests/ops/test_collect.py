@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from tests.ops.killing import Killer
 from tests.service_intake import Intake, fleet_between
 
 from oilcan.contract import parse_contract
@@ -23,6 +25,7 @@ from oilcan.io.raw_data.reading import read_raw
 from oilcan.io.stage import table_files
 from oilcan.io.stores import open_store
 from oilcan.io.stores.tables.alarm_table import NewAlarm
+from oilcan.operations.governing import audit_log
 from oilcan.operations.renewal.collecting import Schedule, collect
 
 ROOT = Path(__file__).parents[2]
@@ -192,6 +195,28 @@ def test_killed_at_any_step_the_next_run_goes_on(fleet, root, store, tmp_path):
         assert done.returncode == -signal.SIGKILL
         run(here, store, "2024-03-05")
         assert contents(here / "data/live") == wanted
+
+
+@pytest.mark.slow
+def test_collections_killed_at_random_moments(fleet, root, store, tmp_path):
+    taken_in(fleet, store, "2024-01-29", "2024-02-02", "2024-03-01")
+    url, draw, kills = f"sqlite:///{tmp_path / 'service.db'}", random.Random(20261128), 0
+    whole = root.with_name("whole")
+    shutil.copytree(root, whole)
+    with Killer(os.environ | {"DVC_NO_ANALYTICS": "1"}) as killer:
+        took = killer.run("collect", {"root": str(whole), "store": url}).seconds
+        wanted = contents(whole / "data/live")
+        for number in range(10):
+            here = root.with_name(f"killed-{number}")
+            shutil.copytree(root, here)
+            ended = killer.run("collect", {"root": str(here), "store": url}, after=draw.uniform(0, took))
+            kills += not ended.finished
+            killer.run("collect", {"root": str(here), "store": url})
+            assert contents(here / "data/live") == wanted
+            assert audit_log.faults(here, {}) == []
+            assert sorted(entry.why for entry in audit_log.entries(here)) == sorted(
+                entry.why for entry in audit_log.entries(whole))
+    assert kills > 5
 
 
 def test_a_part_that_was_changed_or_is_not_here_is_refused(fleet, root, store):

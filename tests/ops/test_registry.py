@@ -17,7 +17,9 @@ from oilcan.ground.errors import IntegrityError, OilcanError
 from oilcan.io.registry import bundle_store
 from oilcan.io.repository.git_plumbing import git, resolve
 from oilcan.operations.governing import audit_log, model_status
+from oilcan.operations.governing.candidate import candidate_at
 from oilcan.operations.governing.champion_pin import pin_champion
+from oilcan.operations.governing.promoted_card import card_of
 from oilcan.operations.governing.promotion import promote, roll_back
 
 AT = datetime(2026, 5, 1, tzinfo=UTC)
@@ -76,6 +78,23 @@ def test_the_log_tells_the_promotion(registry):
     assert approval.lock
     assert approval.detail["signature"] == "none"
     assert f"audit: {approval.hash}" in git(registry.path, "cat-file", "tag", "refs/tags/fleet@v1.0.0")
+
+
+def test_training_time_and_energy_are_added_to_the_card_beside_the_bundle(registry, models):
+    put(registry, "HEAD~1")
+    unknown = card_of(registry.path, candidate_at(registry.path, "HEAD~1")).read_text()
+    assert "not measured" in unknown
+    assert "| approval | Ada | better | none |" in unknown
+    run = {"seconds": 100.0, "cpu_s": 240.0, "is_whole": False}
+    audit_log.append(registry.path, audit_log.Act("retrain", "t", "drift", bundle=bundle_of(models / "second"),
+                                                  detail={"run": run}), at=AT)
+    put(registry, override=True)
+    approval = next(entry for entry in reversed(audit_log.entries(registry.path)) if entry.kind == "approval")
+    assert approval.detail["training"] == run | {"energy_wh": 1.0, "core_watts": 15.0}
+    card = card_of(registry.path, candidate_at(registry.path, "HEAD")).read_text()
+    assert "at least 100 s, 240 processor seconds" in card
+    assert "at least 1 Wh, estimated as processor seconds times 15 W" in card
+    assert registry.run("git", "status", "--porcelain").stdout == ""
 
 
 def test_a_promotion_again_changes_nothing(registry):

@@ -1,7 +1,8 @@
-"""`oilcan retrain` on a ten-machine fleet: killed after each step, the checkout untouched, a branch to be reviewed."""
+"""`oilcan retrain`: killed after each step and at random moments, the checkout untouched, a branch to be reviewed."""
 
 import contextlib
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -9,11 +10,10 @@ import time
 
 import numpy as np
 import pytest
-from tests.service_intake import Intake, fleet_between
+from tests.ops.killing import Killer
 from tests.stages.running import ROOT
 
 from oilcan.cli import retrain as retrain_command
-from oilcan.core.simulate import draw_fleet
 from oilcan.ground.errors import ContractError, OilcanError
 from oilcan.io.stores import open_store
 from oilcan.io.stores.tables.decision_table import NewDecision
@@ -27,29 +27,20 @@ DAY = 86_400_000_000
 STEPS = 7
 WHO = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@localhost", "GIT_COMMITTER_NAME": "t",
        "GIT_COMMITTER_EMAIL": "t@localhost"}
-TEN = {"simulate": {"machines": 10, "days": 150}}
-QUICK = {"compute": {"jobs": 2}, "featurize": {"families": ["level", "trailing", "events", "static"], "regimes": False},
-         "train": {"model": "random_forest", "random_forest": {"trees": 8}, "max_rows": 4000, "min_rows": 100,
-                   "life_boosting": {"iterations": 8, "bags": 1}, "outlook": {"horizons": [1.0], "iterations": 5}},
-         "explain": {"rows": 100, "repeats": 2}, "review": {"bootstrap": 20}}
+
 
 
 @pytest.fixture
-def plant(bare_checkout):
-    """A repository in which nothing has run, with a service that has taken in the next twenty days."""
-    bare_checkout.set_params(**TEN, **QUICK)
-    bare_checkout.run("dvc", "repro", "-q", "data/dvc.yaml:simulate")
-    bare_checkout.commit("ten machines")
-    store = open_store(f"sqlite:///{bare_checkout.path / '.oilcan/service.db'}")
-    fleet = draw_fleet(machines=10, days=170, seed=20260101, start="2024-01-01", horizon_h=72, lead_time_h=12)
-    rows = fleet_between(fleet, "2024-05-30", "2024-06-20")
-    intake = Intake(store, chosen_contract(bare_checkout.path, None))
-    intake.readings(rows("telemetry"), NOW)
-    for name in ("errors", "maintenance"):
-        intake.records(name, rows(name), NOW)
-    intake.records("failures", rows("failures"), NOW, mode="component")
-    store.close()
-    return bare_checkout
+def plant(small_repo):
+    """A repository in which two stages have something to do, with a service that has taken in nothing.
+
+    What a month of readings does to a retraining is shown in test_whole_loop.py; here a run is repeated many times.
+    """
+    small_repo.set_params(evaluate={"bootstrap": 21})
+    small_repo.commit("more draws")
+    (small_repo.path / ".oilcan").mkdir(exist_ok=True)
+    open_store(f"sqlite:///{small_repo.path / '.oilcan/service.db'}").close()
+    return small_repo
 
 
 def retrain(plant, *words, check=True):
@@ -71,9 +62,25 @@ cli.main(sys.argv[2:])
 """
 
 
+def retrained(plant):
+    """The one branch, whose work is whole: nothing half, nothing in the checkout, one entry in the log."""
+    (branch,) = plant.run("git", "for-each-ref", "--format=%(refname:short)", "refs/heads/retrain").stdout.split()
+    assert "dvc.lock" in plant.run("git", "diff", "--name-only", "HEAD", branch).stdout.split()
+    assert plant.run("git", "show", f"{branch}:models/bundle.verdict.json").stdout.count('"decision"') == 1
+    (entry,) = (entry for entry in audit_log.entries(plant.path) if entry.kind == "retrain")
+    assert entry.detail["run"]["cpu_s"] > 0
+    assert audit_log.faults(plant.path, {}) == []
+    assert len(plant.run("git", "worktree", "list").stdout.splitlines()) == 1
+    return branch
+
+
+def checkout(plant):
+    return plant.run("git", "status", "--porcelain").stdout, plant.run("git", "rev-parse", "HEAD").stdout
+
+
 @pytest.mark.slow
-def test_killed_after_each_step_it_goes_on_and_leaves_a_branch(plant):
-    before = plant.run("git", "status", "--porcelain").stdout, plant.run("git", "rev-parse", "HEAD").stdout
+def test_killed_after_each_step_and_at_random_moments_it_goes_on_and_leaves_a_branch(plant):
+    before = checkout(plant)
     dry = retrain(plant, "--because", "a test").stdout
     assert "would retrain: demo_fleet-" in dry
     assert not (plant.path / ".oilcan/retrain").exists()
@@ -84,17 +91,26 @@ def test_killed_after_each_step_it_goes_on_and_leaves_a_branch(plant):
                               env=plant.environment(), capture_output=True, text=True)
         assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
     ended = retrain(plant, "--because", "a test", "--yes").stdout
-    branch = plant.run("git", "for-each-ref", "--format=%(refname:short)", "refs/heads/retrain").stdout.split()
-    assert len(branch) == 1
-    assert branch[0] in ended
-    changed = plant.run("git", "diff", "--name-only", "HEAD", branch[0]).stdout.split()
-    assert {"dvc.lock", "data/live/demo_fleet/2024-06.dvc", "models/bundle.verdict.json"} <= set(changed)
-    assert plant.run("git", "show", f"{branch[0]}:models/bundle.verdict.json").stdout.count('"decision"') == 1
-    assert [entry.kind for entry in audit_log.entries(plant.path)].count("retrain") == 1
-    assert (plant.run("git", "status", "--porcelain").stdout, plant.run("git", "rev-parse", "HEAD").stdout) == before
-    assert len(plant.run("git", "worktree", "list").stdout.splitlines()) == 1
+    branch = retrained(plant)
+    assert branch in ended
+    assert checkout(plant) == before
     again = retrain(plant, "--because", "a test", "--yes", check=False)
     assert "this branch exists already" in again.stderr
+
+    plant.run("git", "branch", "-D", branch)
+    draw, kills = random.Random(20261129), 0
+    with Killer(plant.environment()) as killer:
+        for _ in range(6):                      # each goes on where the one before was killed
+            kills += not killer.run("retrain", {"root": str(plant.path), "store": store},
+                                    after=draw.uniform(0.1, 6)).finished
+            assert checkout(plant) == before
+            assert audit_log.faults(plant.path, {}) == []
+            if plant.run("git", "for-each-ref", "refs/heads/retrain").stdout:
+                break
+        killer.run("retrain", {"root": str(plant.path), "store": store})
+    assert kills
+    assert retrained(plant) == branch
+    assert checkout(plant) == before
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from oilcan.io.repository.repository_root import find_root, short
 
 
 def register(commands: Any) -> None:
-    """Add `oilcan dataset new|check|place|fetch`."""
+    """Add `oilcan dataset new|check|place|fetch|next`."""
     group = commands.add_parser(
         "dataset", help="draft a contract, check files against one, bring raw files into place",
         description="Commands about data sets.").add_subparsers(metavar="COMMAND", required=True)
@@ -26,6 +26,11 @@ def register(commands: Any) -> None:
     fetch = _command(group, "fetch", "download the files of a contract from their official address, resumed where it "
                                      "was cut, checked by sha256, and have DVC record them", run_fetch)
     _keep_dvc_out(fetch)
+    text = "draw the next month of the demo fleet into data/live, as a plant would hand it over"
+    following = group.add_parser("next", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    following.add_argument("--scenario", metavar="NAME", help="a change of the world that begins where the first files "
+                                                              "end, such as sensor_drift (that of params.yaml)")
+    following.set_defaults(run=run_next)
 
 
 def _command(group: Any, word: str, text: str, run: Any) -> Any:
@@ -88,6 +93,16 @@ def run_fetch(args: argparse.Namespace) -> int:
     fetched = data_sets.download(find_root(), args.name, record=not args.no_record)
     print(f"{short(fetched.folder)}: {fetched.new} files fetched, {fetched.right} right already")
     return _next(args)
+
+
+def run_next(args: argparse.Namespace) -> int:
+    """Say what was drawn, and how to keep it."""
+    from oilcan.operations.next_month import draw_next_month
+
+    drawn = draw_next_month(find_root(), args.scenario)
+    print(f"{short(drawn.folder)}: {drawn.first:%Y-%m-%d} to {drawn.end:%Y-%m-%d}, {drawn.readings:,} readings, "
+          f"{drawn.failures} failures\nnext: dvc add {short(drawn.folder)}, dvc repro")
+    return 0
 
 
 def _next(args: argparse.Namespace) -> int:

@@ -16,6 +16,9 @@ from oilcan.ground.errors import OilcanError
 from oilcan.io.stage.dvc_files import find_stage, stage_names, tracked_raw, tracked_raw_file
 from oilcan.io.stage.files import write_text
 
+_START: Final = ("import os, sys; from oilcan.ground.processes import end_with_parent; end_with_parent(); "
+                 "os.getppid() == int(sys.argv.pop(1)) or os._exit(1); "
+                 "from dvc.cli import main; sys.exit(main(sys.argv[1:]))")
 FETCHED: Final = Path("data/fetched.yaml")
 _HEADER: Final = "# Data sets that data/dvc.yaml fetches; `oilcan dataset fetch NAME` and `place NAME` add a name.\n"
 _NO_REASON: Final = ("deleted", "not in cache")    # recorded, but absent here
@@ -174,11 +177,14 @@ def _following(root: Path, first: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def call_dvc(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run one command of DVC in `root`; it does not raise, so check `returncode`."""
+    """Run one command of DVC in `root`; it does not raise, so check `returncode`.
+
+    It ends with this process, and its stages with it: a command that was killed and begins again finds nobody at work.
+    """
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = os.environ | {"DVC_NO_ANALYTICS": "1", "PYTHONUTF8": "1", "PATH": path}
-    return subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=root, env=environment, check=False,
-                          capture_output=True, encoding="utf-8", stdin=subprocess.DEVNULL)
+    return subprocess.run([sys.executable, "-c", _START, str(os.getpid()), *arguments], cwd=root, env=environment,
+                          check=False, capture_output=True, encoding="utf-8", stdin=subprocess.DEVNULL)
 
 
 def printed(done: subprocess.CompletedProcess[str]) -> str:

@@ -23,6 +23,7 @@ from oilcan.io.repository.git_plumbing import file_at, git
 from oilcan.operations.governing import audit_log
 from oilcan.operations.governing.audit_log import Act
 from oilcan.operations.governing.candidate import Candidate, candidate_at, publish
+from oilcan.operations.governing.promoted_card import training_of, write_card
 from oilcan.operations.governing.rollout import Serving, ask, laggards, listed_services, switch
 from oilcan.operations.governing.server_check import check_server
 
@@ -98,10 +99,13 @@ def promote(root: Path, *, approver: str, reason: str, at: datetime, revision: s
     log = audit_log.entries(root)
     announced = stage_order.unfinished(log, candidate.dataset)
     if announced is None or announced.kind != "approval" or announced.commit != candidate.commit:
-        more = {"verdict": candidate.verdict.decision, "override": override, "server": server}
+        more = {"verdict": candidate.verdict.decision, "override": override, "server": server,
+                "training": training_of(root, candidate.bundle)}
         announced = _announce(root, "approval", candidate.dataset, candidate.commit, candidate.bundle, names, approver,
                               reason, at, more) if names else None
-    return _carry_out(root, candidate.dataset, announced, candidate.commit, at, key, approver, say)
+    decided = _carry_out(root, candidate.dataset, announced, candidate.commit, at, key, approver, say)
+    write_card(root, candidate)
+    return decided
 
 
 def roll_back(root: Path, *, dataset: str, by: str, reason: str, at: datetime, to: str | None = None,

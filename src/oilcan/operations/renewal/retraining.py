@@ -5,7 +5,9 @@ killed goes on after the last of them when the command is started again. What co
 """
 
 import datetime
+import resource
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,10 +216,14 @@ class _Run:
         if git(self._tree, "status", "--porcelain", "data/live"):
             self._git_commit(f"Data of {self._of.dataset} until {_moment(self._of.started):%Y-%m-%d}")
 
-    def _run_pipeline(self) -> None:
+    def _run_pipeline(self) -> dict[str, Any]:
+        was_begun = bool(git(self._tree, "status", "--porcelain"))
+        began, before = time.monotonic(), _cpu_s()
         if self._of.name in experiments.names(self._tree):      # of a run that was killed before its note
             dvc(self._tree, "exp", "remove", self._of.name)
         dvc(self._tree, "exp", "run", "--name", self._of.name)  # stages that are done are skipped
+        return {"run": {"seconds": round(time.monotonic() - began, 1), "cpu_s": round(_cpu_s() - before, 1),
+                        "is_whole": not was_begun}}
 
     def _commit(self) -> dict[str, Any]:
         verdict = GateVerdict.model_validate_json(path_of(self._tree / "models/bundle").read_text(encoding="utf-8"))
@@ -235,7 +241,8 @@ class _Run:
         facts = self.done[STEPS["commit"]]
         append(self._root, Act("retrain", self._of.by, "; ".join(self._of.reasons), key=self._of.name,
                                dataset=self._of.dataset, commit=facts["commit"], bundle=facts["bundle"],
-                               detail={"decision": facts["decision"], "reasons": facts["reasons"]}),
+                               detail={"decision": facts["decision"], "reasons": facts["reasons"],
+                                       "run": self.done[STEPS["pipeline"]].get("run")}),
                at=_moment(self._of.started))
 
     def _remove(self) -> None:
@@ -259,6 +266,12 @@ def plan(root: Path, dataset: str, *, now: int, why: str, by: str, reasons: tupl
     if resolve(root, f"refs/heads/{made.branch}") is not None:
         raise OilcanError(f"{made.branch}: this branch exists already. Review it, or delete it and start again.")
     return made
+
+
+def _cpu_s() -> float:
+    """Processor seconds of all processes that this one has waited for, and of those that they have waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _check_split(contract: Contract) -> None:
