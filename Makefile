@@ -12,7 +12,7 @@ export PYTHONUTF8 := 1
 # One writer at a time: the kernel drops this lock even after kill -9.
 LOCKED := flock --nonblock --conflict-exit-code 75 .dvc/tmp/project.lock
 
-.PHONY: retrain share-retraining schedules tutorial install-airflow install-kubeflow audit-packages sbom wheel report all help install install-test repro summary check test test-quick serve install-serve install-tune install-excel install-sql install-remotes install-mlflow fresh verify watch results bench bench-serving bench-monitoring deps docs tables pictures readme lock clean
+.PHONY: retrain share-retraining schedules tutorial install-airflow install-kubeflow audit-packages sbom wheel sign bundle report all help install install-test repro summary check test test-quick serve install-serve install-tune install-excel install-sql install-remotes install-mlflow fresh verify watch results bench bench-serving bench-monitoring deps docs tables pictures readme lock clean
 
 all: install repro summary  ## environment, the whole pipeline, a short summary (the main job)
 
@@ -139,6 +139,16 @@ sbom: $(SUPPLY)/.done $(VENV)/.serve  ## what is installed, with licences, as Cy
 wheel: install  ## the package, the same bytes from the same commit: DIST/*.whl
 	mkdir -p $(DIST)
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m flit_core.wheel --outdir $(DIST)
+
+KEY ?= $(HOME)/.ssh/id_ed25519
+sign:  ## sign the bundle in models/ with your SSH key (KEY): models/bundle.sig
+	ssh-keygen -q -Y sign -f $(KEY) -n oilcan-bundle < models/bundle/manifest.sha256 > models/bundle.sig
+
+bundle: repro  ## the model with verdict and, if there is one, signature, the same bytes from the same commit: DIST/bundle.tar.gz
+	mkdir -p $(DIST)
+	cd models && tar --sort=name --mtime=@$$(git log -1 --format=%ct) --owner=0 --group=0 --numeric-owner --mode=a=rX,u+w \
+	  -cf - bundle bundle.verdict.json $$(ls bundle.sig 2>/dev/null) | gzip -n > $(abspath $(DIST))/bundle.tar.gz
+	cd $(DIST) && sha256sum bundle.tar.gz > bundle.tar.gz.sha256
 
 clean:  ## remove what can be made again (data, models and cache stay)
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dvc_plots build dist

@@ -1,6 +1,7 @@
 """Bundles by their digest: a folder of proven bundles, filled from another folder, a web server, or a DVC repository.
 
-`HOME/DIGEST/` holds the bundle and `HOME/DIGEST.verdict.json` its verdict. A bundle takes its place only when every
+`HOME/DIGEST/` holds the bundle, `HOME/DIGEST.verdict.json` its verdict and `HOME/DIGEST.sig` its signature, if it has
+one. A bundle takes its place only when every
 byte was proven against the digest that was asked for, so it does not matter how far a source is trusted.
 """
 
@@ -19,6 +20,7 @@ from typing import Final
 
 from oilcan.ground.errors import IntegrityError, OilcanError
 from oilcan.io.bundle import bundle_folder, verdict_file
+from oilcan.io.bundle.signature import signature_path
 from oilcan.io.stage import files
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -78,10 +80,12 @@ def take_in(folder: Path, home: Path, digest: str, verdict: verdict_file.GateVer
         bundle_folder.load_bundle(draft)
     if verdict.decision != verdict_file.NOT_REVIEWED:
         files.write_json(verdict.model_dump(), verdict_file.path_of(target))
+    if signature_path(folder).is_file():
+        files.write_text(signature_path(folder).read_text(encoding="ascii"), signature_path(target))
     return target
 
 
-def fetch(source: str, digest: str, home: Path, *, revision: str | None = None) -> Path:
+def fetch(source: str, digest: str, home: Path, *, revision: str | None = None, signed: bool = False) -> Path:
     """Bring a bundle from a source into a store; where it lies then. One that is there already is not fetched.
 
     Parameters
@@ -91,6 +95,8 @@ def fetch(source: str, digest: str, home: Path, *, revision: str | None = None) 
         the files that it lists; or `dvc:REPOSITORY`, the address of a git repository with a DVC remote.
     revision
         Commit or tag, for `dvc:`.
+    signed
+        Bring its signature too.
 
     Raises
     ------
@@ -105,9 +111,9 @@ def fetch(source: str, digest: str, home: Path, *, revision: str | None = None) 
     with tempfile.TemporaryDirectory(prefix="oilcan-fetch-") as scratch:
         folder = Path(scratch) / "bundle"
         if source.startswith("dvc:"):
-            _from_dvc(source.removeprefix("dvc:"), revision or "HEAD", folder)
+            _from_dvc(source.removeprefix("dvc:"), revision or "HEAD", folder, signed=signed)
         elif source.startswith(("http://", "https://")):
-            _from_web(source.rstrip("/"), digest, folder)
+            _from_web(source.rstrip("/"), digest, folder, signed=signed)
         else:
             found = find(Path(source), digest) if Path(source).is_dir() else None
             if found is None:
@@ -117,8 +123,11 @@ def fetch(source: str, digest: str, home: Path, *, revision: str | None = None) 
         return take_in(folder, home, digest)
 
 
-def _from_dvc(repository: str, revision: str, folder: Path) -> None:
-    for path, target in (("models/bundle", folder), ("models/bundle.verdict.json", verdict_file.path_of(folder))):
+def _from_dvc(repository: str, revision: str, folder: Path, *, signed: bool) -> None:
+    wanted = {"models/bundle": folder, "models/bundle.verdict.json": verdict_file.path_of(folder)}
+    if signed:
+        wanted["models/bundle.sig"] = signature_path(folder)
+    for path, target in wanted.items():
         words = ["get", "--quiet", "--rev", revision, "-o", str(target), repository, path]
         done = subprocess.run([sys.executable, "-m", "dvc", *words], check=False, capture_output=True,
                               encoding="utf-8", stdin=subprocess.DEVNULL)
@@ -128,7 +137,7 @@ def _from_dvc(repository: str, revision: str, folder: Path) -> None:
                               f"`dvc push` where it was made.")
 
 
-def _from_web(source: str, digest: str, folder: Path) -> None:
+def _from_web(source: str, digest: str, folder: Path, *, signed: bool) -> None:
     """The manifest by its digest, then each file by the manifest: nothing unproven is kept."""
     manifest = _download(f"{source}/{digest}/{bundle_folder.MANIFEST}", digest)
     _write(folder / bundle_folder.MANIFEST, manifest)
@@ -140,6 +149,8 @@ def _from_web(source: str, digest: str, folder: Path) -> None:
                                  f"Do not trust this source.")
         _write(folder / path, _download(f"{source}/{digest}/{urllib.parse.quote(name)}", str(entry["sha256"])))
     _write(verdict_file.path_of(folder), _download(f"{source}/{digest}.verdict.json", None))
+    if signed:
+        _write(signature_path(folder), _download(f"{source}/{digest}.sig", None))
 
 
 def _download(url: str, sha256: str | None) -> bytes:

@@ -24,6 +24,7 @@ class ServiceSettings(pydantic.BaseModel):
     monitoring: Path | None = None                          # a monitoring.yaml; None: the rules in the bundle
     bundle_source: str | None = None                        # bundles by digest: folder, https://..., dvc:REPOSITORY
     store: str = DEFAULT_URL                                # sqlite:///path or postgresql://user@host/name
+    signers: Path | None = None                             # who may sign bundles; None: a bundle needs no signature
     accept_rejected: bool = False                           # serve a model that the gate held or rejected
     host: str = "127.0.0.1"
     port: int = pydantic.Field(default=8080, ge=1, le=65535)

@@ -11,6 +11,7 @@ from oilcan.core.model.fitted import EventForecast, Forecast, NumberForecast, Ou
 from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
 from oilcan.io.bundle.bundle_folder import load_bundle
 from oilcan.io.bundle.forecast_files import part_named
+from oilcan.io.bundle.signature import check_signature
 from oilcan.io.bundle.verdict_file import GateVerdict, read_verdict, reviewed
 from oilcan.scoring.check import check
 from oilcan.scoring.scorer import columns
@@ -61,15 +62,23 @@ class Served:
         self.columns = tuple(self.score(np.zeros((0, len(self.features)), np.float32)))
 
     @classmethod
-    def load(cls, folder: Path) -> "Served":
+    def load(cls, folder: Path, signers: Path | None = None) -> "Served":
         """A bundle from its folder, after it has repeated the forecasts of its own check rows.
+
+        Parameters
+        ----------
+        signers
+            Who may sign bundles; None if a bundle needs no signature.
 
         Raises
         ------
         IntegrityError
-            If a byte is not the packaged one, a part is not readable, or a forecast differs.
+            If a byte is not the packaged one, a part is not readable, a forecast differs, or nobody of `signers`
+            signed it.
         """
         bundle = load_bundle(folder)
+        if signers is not None:
+            check_signature(folder, bundle.digest, signers)
         forecasts = folder / "forecasts.json"
         with part_named(forecasts, "Package it again with `dvc repro package`"):
             check(bundle.fitted, bundle.check_rows, str(forecasts))

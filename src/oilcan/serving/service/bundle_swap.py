@@ -29,12 +29,12 @@ from oilcan.serving.service.remembered_models import SETTING, Canary, Models, Pl
 _LOG: Final = logging.getLogger("oilcan")
 
 
-def canary_of(models: Models) -> tuple[tuple[Served, float] | None, Models]:
+def canary_of(models: Models, signers: Path | None) -> tuple[tuple[Served, float] | None, Models]:
     """The canary to begin with and its share; without it, if its bundle is gone, and then the note says so."""
     if models.canary is None or models.shadow is None:
         return None, models
     try:
-        return (models.shadow.load(), models.canary.share), models
+        return (models.shadow.load(signers), models.canary.share), models
     except OilcanError as err:
         _LOG.warning("canary: %s The bundle in service answers for all machines.", err)
         return None, replace(models, canary=None, fell_back=f"its bundle is gone: {err}")
@@ -61,6 +61,7 @@ class Swap:
         self._changing, self._is_resumed = threading.Lock(), False
         home = service.settings.bundles or service.settings.bundle.resolve().parent
         self._home = home.resolve()
+        self._signers = service.settings.signers
 
     def activate(self, name: str, by: str) -> Served:
         """Serve a bundle of the folder of bundles from now on.
@@ -91,7 +92,7 @@ class Swap:
             if self._service.served.digest == digest:
                 return self._service.served
             folder = self._found(digest, revision)
-            served = self._proven(lambda: Served.load(folder), folder.name)
+            served = self._proven(lambda: Served.load(folder, self._signers), folder.name)
             self._accepted(served, folder.name)
             place = Place(str(folder), served.digest)
             self._switch(served)
@@ -105,7 +106,7 @@ class Swap:
             if before is None:
                 raise Refusal(409, "model", found="no bundle before this one", wanted="one to go back to",
                               do="POST /v1/model/activate names another one.")
-            served = self._proven(before.load, before.folder)
+            served = self._proven(lambda: before.load(self._signers), before.folder)
             self._switch(served)
             self._remember(Models(self.models.configured, before, self.models.active, self._but(before)), by)
         return served
@@ -137,7 +138,7 @@ class Swap:
                 self._end_canary(by, None)
                 return None
             folder = self._found(digest, revision)
-            served = self._proven(lambda: Served.load(folder), folder.name)
+            served = self._proven(lambda: Served.load(folder, self._signers), folder.name)
             self._accepted(served, folder.name)
             self._answers_alike(served)
             if self.models.shadow is None or self.models.shadow.digest != digest:
@@ -188,7 +189,7 @@ class Swap:
                 return
             place = self.models.shadow
             try:
-                served = None if place is None else place.load()
+                served = None if place is None else place.load(self._signers)
             except OilcanError as err:
                 _LOG.warning("challenger: %s It is watched no more.", err)
                 served = None
@@ -202,9 +203,9 @@ class Swap:
         if stored is not None and stored.configured == self.models.configured and stored != self.models:
             with self._one_at_a_time():
                 if stored.active != self.models.active:
-                    self._switch(stored.active.load())
+                    self._switch(stored.active.load(self._signers))
                 if stored.shadow != self.models.shadow:
-                    self._watch(stored.shadow.load() if stored.shadow else None)
+                    self._watch(stored.shadow.load(self._signers) if stored.shadow else None)
                 live, share = self._service.live, stored.canary.share if stored.canary else 0.0
                 if live is not None and share != live.engine.shadow.share:
                     live.pipeline.call(lambda: live.engine.give_share(share)).result()
@@ -218,7 +219,7 @@ class Swap:
                 if there is None:
                     raise OilcanError(f"bundle {digest[:12]} is not in {self._home.name}, and no source is set")
                 return there
-            return bundle_store.fetch(source, digest, self._home, revision=revision)
+            return bundle_store.fetch(source, digest, self._home, revision=revision, signed=self._signers is not None)
         except OilcanError as err:
             raise Refusal(422, "body.digest", found=str(err).replace(str(self._home), "").lstrip("/"),
                           wanted="a bundle that this service has or can fetch",
@@ -229,7 +230,7 @@ class Swap:
         if not folder.is_relative_to(self._home) or folder == self._home:
             raise Refusal(422, "body.bundle", found=repr(name), wanted=f"the name of a folder in {self._home.name}",
                           do="Copy the bundle there first.")
-        served = self._proven(lambda: Served.load(folder), name)
+        served = self._proven(lambda: Served.load(folder, self._signers), name)
         return Place(str(folder), served.digest), served
 
     def _proven(self, load: Any, name: str) -> Served:

@@ -20,15 +20,15 @@ class Place:
     folder: str
     digest: str
 
-    def load(self) -> Served:
+    def load(self, signers: Path | None) -> Served:
         """The bundle, if it is still the one that is meant.
 
         Raises
         ------
         IntegrityError
-            If it is gone, changed, or another one.
+            If it is gone, changed, another one, or not signed as `signers` asks.
         """
-        served = Served.load(Path(self.folder))
+        served = Served.load(Path(self.folder), signers)
         if served.digest != self.digest:
             raise IntegrityError(f"{self.folder}: holds bundle {served.digest[:12]} (wanted {self.digest[:12]}). "
                                  f"Restore it, or activate another.")
@@ -95,11 +95,12 @@ def first_served(settings: ServiceSettings, store: Store) -> tuple[Served, Model
     ParamsError
         If the gate did not promote it, and the settings do not accept that.
     """
-    configured = Served.load(settings.bundle)
+    configured = Served.load(settings.bundle, settings.signers)
     known = Models.of(store)
     if known is None or known.configured != configured.digest:
         check_accepted(configured, settings, str(settings.bundle))
         return configured, Models(configured.digest, Place(str(settings.bundle.resolve()), configured.digest))
-    active = configured if known.active.digest == configured.digest else known.active.load()
+    is_configured = known.active.digest == configured.digest
+    active = configured if is_configured else known.active.load(settings.signers)
     check_accepted(active, settings, known.active.folder)
     return active, known

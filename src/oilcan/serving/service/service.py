@@ -51,7 +51,7 @@ class Service:
         self.predictor = Predictor(lambda: self.served, self.log, self.metrics, wall_clock, settings.max_rows)
         timed = served.bundle.contract.time.kind != "none"
         self.watch = LiveWatch(store, self._in_service, settings.monitoring, wall_clock)
-        canary, models = canary_of(models)
+        canary, models = canary_of(models, settings.signers)
         self.live = Live(settings, served, store, self.log, self.metrics, self.watch.queue.put,
                          canary) if timed else None
         if self.live is not None:
