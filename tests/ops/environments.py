@@ -31,12 +31,16 @@ def environment(name: str) -> Path:
 
 
 def azurite() -> Path:
-    """The program of Azure's emulator, an npm package of a fixed version."""
-    place = _PLACE / "azurite-3.35.0"
+    """The program of Azure's emulator: an npm package, with all that it needs by the hashes of its lock file."""
+    locked = ROOT / "tests/ops/azurite"
+    digest = hashlib.sha256((locked / "package-lock.json").read_bytes()).hexdigest()[:12]
+    place = _PLACE / f"azurite-{digest}"
     with _alone("azurite"):
         if not (place / "complete").exists():
-            place.mkdir(parents=True, exist_ok=True)
-            _call("npm", "install", "--prefix", place, "--no-audit", "--no-fund", "--no-save", "azurite@3.35.0")
+            for old in _PLACE.glob("azurite-*"):
+                shutil.rmtree(old)
+            shutil.copytree(locked, place)
+            _call("npm", "ci", "--prefix", place, "--ignore-scripts", "--no-audit", "--no-fund")
             (place / "complete").touch()
     return place / "node_modules/.bin/azurite-blob"
 

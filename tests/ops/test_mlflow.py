@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,22 +15,41 @@ from tests.ops.test_registry import put
 from tests.repo.closure import ROOT
 
 pytestmark = pytest.mark.slow
+DONE = tuple[int, str]
 
 
-def _python(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Python with MLflow; the core's packages, of the same versions, come from the environment of the tests."""
+def _environment() -> dict[str, str]:
+    """MLflow's own environment; the core's packages, of the same versions, come from the environment of the tests."""
     places = os.pathsep.join([str(ROOT / "src"), str(ROOT), sysconfig.get_paths()["purelib"]])
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "DVC_", "COV_"))}
-    extra = {"PYTHONPATH": places, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1",
-             "GIT_CONFIG_GLOBAL": os.devnull, "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@localhost",
-             "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@localhost"}
-    return subprocess.run([environment("mlflow") / "python", *map(str, words)], cwd=cwd, env=clean | extra, check=False,
-                          capture_output=True, text=True)
+    return clean | {"PYTHONPATH": places, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1",
+                    "GIT_CONFIG_GLOBAL": os.devnull, "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@localhost",
+                    "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@localhost"}
 
 
-def _mirror(repo: Repo, *words: str) -> subprocess.CompletedProcess[str]:
-    return _python("-c", "import sys; from oilcan.cli import main; sys.exit(main(['mirror', 'mlflow', *sys.argv[1:]]))",
-                   *words, cwd=repo.path)
+class Session:
+    """A process that has imported MLflow and does each call in a copy of itself; see mlflow_session.py."""
+
+    def __init__(self, process: "subprocess.Popen[str]", folder: Path) -> None:
+        self._process, self._folder = process, folder
+
+    def __call__(self, *words: object) -> DONE:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"folder": str(self._folder), "words": [*map(str, words)]}) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
+        return answer["code"], answer["printed"]
+
+
+@contextmanager
+def _session(folder: Path) -> Iterator[Session]:
+    command = [environment("mlflow") / "python", ROOT / "tests/ops/mlflow_session.py"]
+    with subprocess.Popen([*map(str, command)], env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True) as process:
+        yield Session(process, folder)
+        assert process.stdin is not None
+        process.stdin.close()
 
 
 @pytest.mark.timeout(1800)
@@ -38,7 +59,9 @@ def test_fifty_random_decisions_and_kills_leave_mlflow_equal_to_the_tags(tmp_pat
     (repo.path / "datasets/fleet.yaml").write_text("name: fleet\n")
     repo.run("git", "init", "-q", "-b", "main")
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    done = _python(ROOT / "tests/ops/mlflow_steps.py", repo.path, uri, 50, 7, cwd=tmp_path)
+    command = [environment("mlflow") / "python", ROOT / "tests/ops/mlflow_steps.py", repo.path, uri, 50, 7]
+    done = subprocess.run([*map(str, command)], cwd=tmp_path, env=_environment(), check=False, capture_output=True,
+                          text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     counts = json.loads(done.stdout.splitlines()[-1])
     assert counts["killed"] >= 5
@@ -46,76 +69,27 @@ def test_fifty_random_decisions_and_kills_leave_mlflow_equal_to_the_tags(tmp_pat
     assert counts["versions"] >= 8
 
 
-TAMPER = """
-import sys
-from mlflow import MlflowClient
-client = MlflowClient("sqlite:///.oilcan/mlflow.db", "sqlite:///.oilcan/mlflow.db")
-(experiment,) = [each for each in client.search_experiments() if each.name == "fleet"]
-run = client.search_runs([experiment.experiment_id])[0].info.run_id
-champion = client.get_registered_model("fleet").aliases["champion"]
-other = next(each.version for each in client.search_model_versions("name='fleet'") if each.version != champion)
-what = sys.argv[1]
-if what == "metric":
-    client.log_metric(run, "test.ece", 0.0)
-elif what == "fact":
-    client.set_tag(run, "oilcan.fact.commit", "0" * 40)
-elif what == "alias":
-    client.set_registered_model_alias("fleet", "champion", other)
-elif what == "version":
-    client.delete_model_version("fleet", other)
-elif what == "run":
-    client.delete_run(run)
-elif what == "stranger":
-    client.create_run(experiment.experiment_id)
-elif what == "pointer":
-    from pathlib import Path
-    for place in Path.cwd().rglob("pointer.json"):
-        place.write_text(place.read_text().replace('"bundle": "', '"bundle": "0'))
-"""
-
-LOAD = """
-import sys
-import mlflow
-import numpy as np
-import pandas as pd
-from pathlib import Path
-from oilcan.io.bundle.bundle_folder import load_bundle
-mlflow.set_tracking_uri("sqlite:///.oilcan/mlflow.db")
-mlflow.set_registry_uri("sqlite:///.oilcan/mlflow.db")
-model = mlflow.pyfunc.load_model("models:/fleet@champion")
-bundle = load_bundle(Path(sys.argv[1]))
-rows = pd.DataFrame({name: bundle.check_rows[name] for name in bundle.fitted.features})
-forecasts = model.predict(rows)
-named = [name for name in forecasts if "expected_" + name in bundle.check_rows]
-assert named
-for name in named:
-    np.testing.assert_array_equal(forecasts[name].to_numpy(), bundle.check_rows["expected_" + name])
-assert model.unwrap_python_model is not None
-print("equal", len(rows), len(named))
-"""
-
-
 @pytest.mark.timeout(1800)
 def test_tampering_is_found_and_undone_and_the_champion_forecasts_as_its_bundle(registry, models):
     put(registry, "HEAD~1")
     put(registry, override=True)
-    assert _mirror(registry).returncode == 0
-    clean = _mirror(registry, "--check")
-    assert clean.returncode == 0, clean.stdout + clean.stderr
-    loaded = _python("-c", LOAD, models / "second", cwd=registry.path)
-    assert loaded.returncode == 0, loaded.stdout + loaded.stderr
-    assert loaded.stdout.startswith("equal ")
-    for what, word in (("metric", "metrics/test.ece"), ("fact", "facts/commit"), ("alias", "aliases/champion"),
-                       ("version", "models/fleet/versions/"), ("run", "runs/fleet@"), ("stranger", "runs/unknown"),
-                       ("pointer", "/bundle")):
-        done = _python("-c", TAMPER, what, cwd=registry.path)
-        assert done.returncode == 0, done.stderr
-        found = _mirror(registry, "--check")
-        assert found.returncode == 1, what
-        assert word in found.stdout
-        assert _mirror(registry).returncode == 0
-        again = _mirror(registry, "--check")
-        assert again.returncode == 0, f"{what}: {again.stdout}"
+    with _session(registry.path) as call:
+        for words in ((), ("--check",)):
+            code, printed = call("mirror", *words)
+            assert code == 0, printed
+        code, printed = call("load", models / "second")
+        assert code == 0, printed
+        assert "\nequal " in f"\n{printed}"
+        for what, word in (("metric", "metrics/test.ece"), ("fact", "facts/commit"), ("alias", "aliases/champion"),
+                           ("version", "models/fleet/versions/"), ("run", "runs/fleet@"), ("stranger", "runs/unknown"),
+                           ("pointer", "/bundle")):
+            assert call("tamper", what)[0] == 0
+            code, printed = call("mirror", "--check")
+            assert code == 1, what
+            assert word in printed
+            assert call("mirror")[0] == 0
+            code, printed = call("mirror", "--check")
+            assert code == 0, f"{what}: {printed}"
 
 
 def test_without_mlflow_the_message_names_the_command(registry):
