@@ -1,8 +1,11 @@
 """Remotes against real local servers: push, fresh clone, pull, nothing to run; who may read, who may write."""
 
 import sys
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.conftest import Repo
@@ -44,13 +47,13 @@ class TeamRepo(Repo):
         (self.path / ".dvc" / ("config.local" if local else "config")).write_text("\n".join(lines) + "\n")
 
     def refused(self, command: str, **extra: str) -> str:
-        """The one message of a command that must be refused."""
+        """The messages of a command that must be refused: one, and one for each file that it could not bring."""
         done = self.run("dvc", command, check=False, **extra)
         assert done.returncode != 0, done.stdout
         assert "Traceback" not in done.stderr
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         assert errors, done.stderr
-        return errors[-1]
+        return "\n".join(errors)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +135,51 @@ def _can_read_and_not_write(reader: TeamRepo, remote: Remote, wanted: bytes) -> 
 
 def test_a_wrong_address_is_one_message(plain_repo, tmp_path):
     repo = TeamRepo(plain_repo.copy(tmp_path / "repo").path)
-    for url, words in ((f"ssh://127.0.0.1:{remote_servers.free_port()}/store", "refused"),
-                       (f"http://127.0.0.1:{remote_servers.free_port()}/store", "connect")):
-        repo.configure({"url": url})
-        assert words in repo.refused("push").lower()
+    port = remote_servers.free_port()
+    for kind in ("ssh", "http"):
+        repo.configure({"url": f"{kind}://127.0.0.1:{port}/store"})
+        message = repo.refused("push")
+        assert "connect" in message.lower()
+        assert str(port) in message
+
+
+@pytest.fixture
+def answering(tmp_path: Path) -> Iterator[Callable[[float], str]]:
+    """Address of the folder `store`, by HTTP, from a server that takes some seconds for each answer."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def begin(seconds: float) -> str:
+        class Slow(SimpleHTTPRequestHandler):
+            def __init__(self, *given: Any, **named: Any) -> None:
+                super().__init__(*given, directory=str(tmp_path / "store"), **named)
+
+            def send_head(self) -> Any:  # what http.server calls for GET and HEAD
+                stopped.wait(seconds)
+                return super().send_head()
+
+            def log_message(self, *_arguments: object) -> None:
+                """Print nothing."""
+
+        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Slow))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}"
+
+    stopped = threading.Event()
+    yield begin
+    stopped.set()
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_slow_remote_is_waited_for_and_a_silent_one_only_as_long_as_it_is_told(plain_repo, answering, tmp_path):
+    repo = TeamRepo(plain_repo.copy(tmp_path / "repo").path)
+    repo.configure({"url": str(tmp_path / "store")})
+    repo.commit("a team's repository")
+    repo.run("dvc", "push", PATH=CORE)
+    reader = repo.clone(tmp_path / "reader")
+    reader.configure({"url": answering(60), "read_timeout": "1"})
+    assert "timeout" in reader.refused("pull", PATH=CORE).lower()
+    reader.configure({"url": answering(0.5), "read_timeout": "5"})
+    reader.run("dvc", "pull", PATH=CORE)
+    assert (reader.path / "model.txt").read_bytes() == (repo.path / "model.txt").read_bytes()

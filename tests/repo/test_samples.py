@@ -57,7 +57,7 @@ def test_a_fresh_clone_gets_the_samples_and_runs_on_them_without_any_remote_of_i
     refused = clone.run("oilcan", "doctor", "start", check=False)
     assert "`dvc pull data/raw/ai4i2020`" in refused.stderr
     clone.run("git", "restore", "params.yaml")
-    clone.run("dvc", "pull", *(f"data/raw/{name}" for name in SAMPLES))
+    clone.run("dvc", "pull", "--allow-missing")
     assert clone.run("git", "status", "--porcelain").stdout == ""
     clone.run("dvc", "exp", "run", "-S", "dataset=ai4i2020", "ingest")
     assert json.loads((clone.path / "data/canonical/ingest.json").read_text())["telemetry"]["kept"] == 10_000

@@ -31,7 +31,7 @@ class MlflowMirror:
         except ModuleNotFoundError as err:
             raise OilcanError(f"mirror: MLflow is not installed (no module {err.name!r}). Run `make install-mlflow`."
                               ) from err
-        self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        self._client, self._uri = MlflowClient(tracking_uri=uri, registry_uri=uri), uri
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         self._artifacts = Path(uri.removeprefix(_FILE)).absolute().parent if uri.startswith(_FILE) else None
         self._bundles = bundles
@@ -90,9 +90,11 @@ class MlflowMirror:
 
     def _pointed_at(self, version: Any) -> str:
         """Digest of the bundle that a version would load, as its file says, if its tag says the same."""
+        from mlflow.artifacts import download_artifacts
+
         try:
             with tempfile.TemporaryDirectory(prefix="oilcan-mirror-") as folder:
-                place = self._client.download_artifacts(version.run_id, f"{_MODEL}/{POINTER}", folder)
+                place = download_artifacts(f"{version.source}/{POINTER}", dst_path=folder, tracking_uri=self._uri)
                 digest = str(json.loads(Path(place).read_text(encoding="utf-8"))["bundle"])
         except Exception as err:  # MLflow raises what its store raises; each is a difference
             return f"unreadable ({type(err).__name__})"
