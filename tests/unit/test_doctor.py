@@ -1,6 +1,7 @@
 """`oilcan doctor`: one command over start, files, lock and remotes; outputs in conflict; objects pushed by mistake."""
 
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -44,12 +45,17 @@ def test_a_remote_that_does_not_answer_is_one_line_with_what_to_do(repo, tmp_pat
     (tmp_path / "file").write_text("no folder")
     repo.run("dvc", "remote", "add", "-q", "team", str(tmp_path / "file/store"))
     repo.run("dvc", "remote", "add", "-q", "cloud", "s3://plant/oilcan")
+    with socket.socket() as listener:                # a port that nobody listens to afterwards
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    repo.run("dvc", "remote", "add", "-q", "web", f"http://127.0.0.1:{port}/store")
     repo.run("dvc", "remote", "add", "-q", "-d", "good", str(tmp_path / "not-made-yet"))
     assert cli.main(["doctor", "remotes"]) == 1
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
-    assert [line.split(":")[0] for line in lines[1:]] == ["remote cloud", "remote team"]
+    assert [line.split(":")[0] for line in lines[1:]] == ["remote cloud", "remote team", "remote web"]
     assert "dvc-s3" in lines[1]                     # the package that is missing here
     assert lines[2].endswith("is not a folder. Correct it with `dvc remote modify`.")
+    assert "remote web: no access (ClientConnectorError" in lines[3]
     assert remotes.remote_names(repo.path)[0] == "good"
 
 

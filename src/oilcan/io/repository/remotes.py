@@ -4,12 +4,13 @@ DVC itself never tries a second remote.
 """
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from oilcan.io.repository.dvc_command import call_dvc, printed
 from oilcan.io.repository.git_plumbing import git
 from oilcan.io.stage.dvc_files import load_yaml, tracked_raw
 
+_FORBIDDEN: Final = 403                             # S3 answers so of what is not there, if one may not list it
 SAMPLES: Final = "samples"                          # the read-only store that travels in git, data/samples
 
 
@@ -59,12 +60,27 @@ def unreachable(root: Path) -> list[str]:
                 remote = repo.cloud.get_remote(name)
                 if remote.fs.protocol == "local" and not _nearest(Path(remote.path)).is_dir():
                     faults.append(f"remote {name}: {remote.path} is not a folder. Correct it with `dvc remote modify`.")
-                remote.fs.exists(remote.fs.join(remote.path, "files", "md5"))
+                _ask(remote)
             except Exception as err:  # each kind of storage has its own errors
                 why = " ".join(str(err).split()) or type(err).__name__
                 faults.append(f"remote {name}: no access ({type(err).__name__}: {why[:300]}). Check its address with "
                               f"`dvc remote list`, and its credentials in .dvc/config.local or the environment.")
     return faults
+
+
+def _ask(remote: Any) -> None:
+    """Raise what a remote raises that does not answer or refuses; what it holds does not matter."""
+    place = remote.fs.join(remote.path, "files", "md5")
+    if remote.fs.protocol not in ("http", "https"):
+        remote.fs.exists(place)
+        return
+    try:
+        remote.fs.fs.cat_file(place)        # to `exists` a server that does not answer is one that has nothing
+    except FileNotFoundError:
+        return
+    except Exception as err:
+        if getattr(err, "status", None) != _FORBIDDEN:
+            raise
 
 
 def strangers_in_samples(root: Path) -> list[Path]:
