@@ -5,16 +5,34 @@ their type or unit: it would read other numbers than it learned.
 """
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import pandas as pd
 
 from oilcan.contract import Contract
-from oilcan.core.bundle.bundle import Bundle
+from oilcan.core.bundle.learned_rows import LearnedRows
+from oilcan.core.features.plan import FeaturePlan
 from oilcan.governance.gate import Check
 from oilcan.ground.columns import PART
 
 
-def fairness(champion: Bundle, contract: Contract, rows: pd.DataFrame) -> list[Check]:
+class Reigning(Protocol):
+    """What must be known of a champion: a bundle has all of it."""
+
+    @property
+    def contract(self) -> Contract:
+        """The contract that it was made by."""
+
+    @property
+    def plan(self) -> FeaturePlan:
+        """The features that it reads."""
+
+    @property
+    def learned(self) -> LearnedRows:
+        """The rows that it has learned from."""
+
+
+def fairness(champion: Reigning, contract: Contract, rows: pd.DataFrame) -> list[Check]:
     """The conditions of a fair comparison; the comparison may be made if all of them passed.
 
     Parameters
@@ -34,7 +52,7 @@ def fairness(champion: Bundle, contract: Contract, rows: pd.DataFrame) -> list[C
     ]
 
 
-def _same_columns(champion: Bundle, contract: Contract) -> Iterator[Check]:
+def _same_columns(champion: Reigning, contract: Contract) -> Iterator[Check]:
     """Type and unit of every telemetry column that the champion reads; asked where the contract has a new version."""
     before, now = champion.contract, contract
     if (before.name, before.version) == (now.name, now.version):

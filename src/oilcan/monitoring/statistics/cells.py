@@ -138,6 +138,14 @@ class Cells:
         out.fill(self.first_slot, {name: getattr(self, name)[machines] for name in _GROW})
         return out
 
+    def until(self, slot: int) -> "Cells":
+        """The cells before a slot, of the machines with readings there: what was known when it began."""
+        stop = max(0, slot - self.first_slot)
+        there = np.flatnonzero(self.readings[:, :stop].sum(axis=1) > 0)
+        out = Cells(self.columns, self.bins, [self.machines[at] for at in there.tolist()])
+        out.fill(self.first_slot, {name: getattr(self, name)[there, :stop] for name in _GROW})
+        return out
+
     def keep_from(self, slot: int) -> None:
         """Forget the slots before one: what bounds the memory of a service that never ends."""
         if slot > self.first_slot and self.slots:
