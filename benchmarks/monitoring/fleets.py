@@ -17,6 +17,8 @@ from oilcan.core.features.arrays import FLEET_TABLES, Tables
 from oilcan.core.features.batch import compute_matrix
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.features.planning.build import build_plan
+from oilcan.core.history.canonical_fleet import canonical_tables
+from oilcan.core.history.known_then import known_before
 from oilcan.core.prepare.partitions import prepare_partition
 from oilcan.core.quality.findings import empty_quarantine
 from oilcan.core.quality.readings import Readings
@@ -96,30 +98,15 @@ def draw(name: str, seed: int) -> Company:
     """Two years of a fleet, as `ingest` leaves them."""
     fleet = draw_fleet(machines=MACHINES, days=DAYS, seed=seed, start=START, scenario=scenario(name), horizon_h=72,
                        lead_time_h=12)
-
-    def canonical(frame: pd.DataFrame, **names: str) -> pd.DataFrame:
-        times = {column: frame[column].dt.tz_localize("UTC").astype("datetime64[us, UTC]")
-                 for column in (TIME, "commissioned") if column in frame}
-        return frame.assign(**times).rename(columns=names)
-
-    telemetry = canonical(fleet.telemetry).sort_values([MACHINE, TIME], kind="stable")
-    telemetry = telemetry.drop_duplicates([MACHINE, TIME]).reset_index(drop=True)
-    ends = telemetry.groupby(MACHINE)[TIME].agg(first_time="min", last_time="max").reset_index()
-    machines = canonical(fleet.machines.drop(columns="operator_name")).merge(ends, on=MACHINE).assign(is_test=False)
-    order = [MACHINE, TIME]
-    tables = {"errors": canonical(fleet.errors).sort_values(order), "failures": canonical(
-        fleet.failures, component="mode").sort_values(order), "maintenance": canonical(fleet.maintenance).sort_values(
-        order), "machines": machines}
-    return Company(telemetry, tables)
+    tables = canonical_tables(fleet)
+    return Company(tables.pop("telemetry"), tables)
 
 
 def accept(company: Company) -> Accepting:
     """Train on the first year, as the pipeline does, with a small model."""
     known, featurize = contract(), params(FeaturizeParams, "featurize")
-    early = company.telemetry[company.telemetry[TIME] < LEARNED].reset_index(drop=True)
-    tables = {name: frame[frame[TIME] < LEARNED] if TIME in frame else frame for name, frame in company.tables.items()}
-    ends = early.groupby(MACHINE)[TIME].agg(first_time="min", last_time="max").reset_index()
-    tables["machines"] = tables["machines"].drop(columns=["first_time", "last_time"]).merge(ends, on=MACHINE)
+    tables = known_before({"telemetry": company.telemetry, **company.tables}, LEARNED)
+    early = tables.pop("telemetry")
     outside = Readings.of(early, known).out_of_range
     bad = pd.concat([empty_quarantine(early), *(early.iloc[at][[MACHINE, TIME]].assign(column=name, reason="range")
                                                 for name, at in outside.items() if len(at))])

@@ -23,7 +23,7 @@ class DataSetReplay(Section):
 
     begins: str                                     # first day in operation; everything before it is history
     validation_days: int = pydantic.Field(ge=1)     # of each training, before its test part
-    test_days: int = pydantic.Field(ge=1)           # newest days of each training: what the gate judges by
+    gate_days: int = pydantic.Field(ge=1)           # newest days of each training: what the gate judges by
     labels_late_days: Days                          # from a failure until its cause is recorded
     rollout_days: Days                              # from a promotion until the model is in service
     calendar_days: float = pydantic.Field(gt=0)     # of the policies that retrain by the calendar

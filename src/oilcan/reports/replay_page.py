@@ -20,7 +20,7 @@ Results = Mapping[str, Any]
 def page(results: Results) -> str:
     """HTML of the page from the results of `oilcan replay`."""
     first = [run for run in results["runs"] if run["seed"] == results["seeds"][0]]
-    words = results["policies"]
+    words = words_of(results)
     return rendering.html(
         "replay.html", name=results["data_set"], headline=headline(results), about=_about(results),
         lanes=replay_charts.year_lanes(first, words, results["begins"], results["ends"], results["change"]),
@@ -34,7 +34,7 @@ def page(results: Results) -> str:
 def lines(results: Results) -> list[str]:
     """The page in lines for a terminal."""
     found = [headline(results)]
-    for name, words in results["policies"].items():
+    for name, words in words_of(results).items():
         figures = results["summary"][name]
         share = figures.get("share_of_monthly_saving")
         tail = "" if share is None or name in ("never", "monthly") else f", {percent(share)} of what monthly saves"
@@ -56,8 +56,13 @@ def headline(results: Results) -> str:
     caught = summary[best]["caught"]["mean"] - summary["never"]["caught"]["mean"]
     more = f"{number(abs(caught))} {'more' if caught >= 0 else 'fewer'}"
     return (f"We would have paid EUR {number(cost[best])} instead of EUR {number(cost['never'])}, had we chosen to "
-            f"{results['policies'][best]}: {_of(summary[best], 'caught')} of {of_time} caught, {more} than with the "
+            f"{words_of(results)[best]}: {_of(summary[best], 'caught')} of {of_time} caught, {more} than with the "
             f"model we began with")
+
+
+def words_of(results: Results) -> dict[str, str]:
+    """Policy -> what it does in words, in the order of the page."""
+    return {policy["name"]: policy["words"] for policy in results["policies"]}
 
 
 def _of(figures: Mapping[str, Any], name: str) -> str:
@@ -70,7 +75,7 @@ def _of(figures: Mapping[str, Any], name: str) -> str:
 def _table(results: Results) -> list[list[str]]:
     """One line for each policy: the mean, and with several seeds its interval."""
     table = []
-    for name, words in results["policies"].items():
+    for name, words in words_of(results).items():
         figures = results["summary"][name]
         line = [words]
         for figure in _SHOWN:
@@ -96,7 +101,7 @@ def _basis(results: Results) -> str:
     if seeds > 1:
         return (f"Means of {seeds} fleets, in brackets the 95 % interval of the mean (Student's t). The picture of the "
                 f"year shows the first fleet.")
-    saved = [f"{results['policies'][run['policy']]}: {number(run['saved_eur'])} EUR "
+    saved = [f"{words_of(results)[run['policy']]}: {number(run['saved_eur'])} EUR "
              f"({number(run['saved_eur_ci95'][0])} to {number(run['saved_eur_ci95'][1])})" for run in results["runs"]
              if run["policy"] != "never" and run["saved_eur_ci95"]]
     return ("One fleet. Saved over never retraining, with the 95 % interval of drawing machines again: "

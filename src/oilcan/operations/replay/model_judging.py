@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from oilcan.contract import Contract
-from oilcan.core.prepare.known_then import known_before
+from oilcan.core.history.known_then import known_before
 from oilcan.core.prepare.labels import Outlook, label_failures
 from oilcan.core.timeline.groups import exact
 from oilcan.governance import gate

@@ -28,8 +28,8 @@ from oilcan.core.features.batch import compute_matrix
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.features.planning.build import build_plan
 from oilcan.core.features.planning.screen import Screen, useful
+from oilcan.core.history.known_then import known_before
 from oilcan.core.model.fitted import OutlookForecast, Trained
-from oilcan.core.prepare.known_then import known_before
 from oilcan.core.prepare.partitions import PreparedRows, prepare_rows
 from oilcan.core.timeline.groups import exact
 from oilcan.evaluation import figures
@@ -133,7 +133,7 @@ def make_model(settings: ReplaySettings, fleet: ReplayedFleet, made: pd.Timestam
 
 def rolled(settings: ReplaySettings, known: pd.Timestamp) -> Contract:
     """The contract with a split that ends at a moment: the newest days are the test part, those before validation."""
-    test = known - pd.Timedelta(days=settings.replay.test_days)
+    test = known - pd.Timedelta(days=settings.replay.gate_days)
     validation = test - pd.Timedelta(days=settings.replay.validation_days)
     split = settings.contract.split.model_copy(update={
         "by": "time", "validation": validation.isoformat(), "test": test.isoformat(), "until": None})

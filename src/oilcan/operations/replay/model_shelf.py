@@ -97,7 +97,7 @@ class ModelShelf:
                  "contract": self._settings.contract.model_dump(mode="json", by_alias=True),
                  "params": {name: getattr(self._settings.params, name).model_dump(mode="json") for name in _SECTIONS},
                  "monitoring": self._settings.monitoring.model_dump(mode="json"),
-                 "replay": self._settings.replay.model_dump(mode="json", include={"validation_days", "test_days",
+                 "replay": self._settings.replay.model_dump(mode="json", include={"validation_days", "gate_days",
                                                                                  "labels_late_days"})}
         text = json.dumps(facts, sort_keys=True).encode()
         return self._folder / f"{moment.date()}-{hashlib.sha256(text).hexdigest()[:24]}"

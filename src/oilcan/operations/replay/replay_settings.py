@@ -77,11 +77,13 @@ def read_settings(root: Path, name: str, *, begins: str | None = None, until: st
     if name not in rules.data_sets:
         raise ParamsError(f"replay.yaml: says nothing about {name!r} (it knows {', '.join(sorted(rules.data_sets))}). "
                           f"Add an entry under data_sets.")
-    of_set, params = rules.data_sets[name], read_all_params(root / "params.yaml")
+    of_set = rules.data_sets[name]
+    if as_pipeline:
+        of_set = of_set.model_copy(update={"params": {}})
     monitoring = section(MonitoringParams, read_yaml(root / "monitoring.yaml"), "monitoring.yaml")
     return ReplaySettings(
-        contract, params if as_pipeline else with_changes(params, of_set.params), monitoring.fitting(contract.time.kind,
-                                                                                contract.shortest_look_back()),
+        contract, with_changes(read_all_params(root / "params.yaml"), of_set.params),
+        monitoring.fitting(contract.time.kind, contract.shortest_look_back()),
         section(GatePolicy, read_yaml(root / "gate.yaml"), "gate.yaml"),
         section(RetrainRules, read_yaml(root / "retrain.yaml"), "retrain.yaml"), of_set,
         day(begins or of_set.begins, "--from" if begins else f"replay.yaml: data_sets.{name}.begins"),

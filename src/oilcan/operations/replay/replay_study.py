@@ -61,7 +61,8 @@ def study(settings: ReplaySettings, root: Path, *, policies: Sequence[ReplayPoli
         "begins": settings.begins.isoformat(), "ends": pd.Timestamp(ends, unit="us", tz="UTC").isoformat(),
         "change": _change(settings, scenario), "machines": int(fleet.tables["machines"][MACHINE].nunique()),
         "costs": settings.contract.costs.model_dump(), "labels_late_days": settings.replay.labels_late_days,
-        "policies": {policy.name: policy.words for policy in policies}, "changed_params": dict(settings.replay.params),
+        "policies": [{"name": policy.name, "words": policy.words} for policy in policies],
+        "changed_params": dict(settings.replay.params),
         "runs": runs, "summary": summarise(runs),
     }
 
@@ -96,14 +97,15 @@ def windows_of(settings: ReplaySettings, fleet: ReplayedFleet) -> tuple[int, int
                         f"of the monitoring (wanted its first day, for example "
                         f"{pd.Timestamp(axis.start(first + 1), unit='us').date()}). Move `begins` in replay.yaml, or "
                         f"give --from.")
-    last = axis.last_whole(int(fleet.end.value // 1000) + 1)
     period = settings.contract.time.period
-    if period is not None:              # the last reading stands for a period
-        last = axis.last_whole(int(fleet.end.value // 1000) + round(period.ticks * units_per_tick(
-            fleet.tables["telemetry"][TIME])))
+    per_tick = units_per_tick(fleet.tables["telemetry"][TIME])
+    ends = int(fleet.end.value // 1000) + (1 if period is None else round(period.ticks * per_tick))
+    if settings.until is not None:
+        ends = min(ends, int(settings.until.value // 1000))
+    last = axis.last_whole(ends)
     if last < first:
-        raise DataError(f"replay: the record ends on {fleet.end.date()}, before the first {settings.monitoring.window} "
-                        f"of operation is over. Begin earlier (--from), or take a longer record.")
+        raise DataError(f"replay: operation ends on {pd.Timestamp(ends, unit='us').date()}, before the first "
+                        f"{settings.monitoring.window} of it is over. Begin earlier (--from), or end later (--until).")
     return first, last
 
 

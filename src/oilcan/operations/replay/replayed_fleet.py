@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from oilcan.contract import Contract
+from oilcan.core.history.canonical_fleet import canonical_tables
 from oilcan.core.ingest.run import ingest
 from oilcan.core.prepare.partitions import TABLES, Prepared, prepare_partition
 from oilcan.core.quality.findings import empty_quarantine
 from oilcan.core.quality.readings import Readings
 from oilcan.core.simulate import SCENARIOS, draw_fleet
-from oilcan.core.simulate.canonical_fleet import canonical_tables
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import MACHINE, TIME
 from oilcan.ground.errors import DataError
@@ -77,9 +77,6 @@ def read_fleet(settings: ReplaySettings, root: Path, *, seed: int, scenario: str
         raise DataError(f"--scenario {scenario}: {settings.contract.name} is read from files, so nothing can be "
                         f"changed in it. Leave out --scenario, or replay demo_fleet.")
     tables = _read(settings, root) if drawn is None else _draw(settings, seed, scenario)
-    if settings.until is not None:
-        telemetry = tables["telemetry"]
-        tables = tables | {"telemetry": telemetry[telemetry[TIME] < settings.until].reset_index(drop=True)}
     fleet = ReplayedFleet.of(tables, settings.contract, fill_periods=settings.params.prepare.fill_gap_periods)
     first, last = tables["telemetry"][TIME].min(), fleet.end
     if not first < settings.begins < last:
