@@ -18,9 +18,9 @@ from oilcan.core.quality.findings import empty_quarantine
 from oilcan.core.quality.readings import Readings
 from oilcan.core.simulate import SCENARIOS, draw_fleet
 from oilcan.core.timeline.groups import exact
-from oilcan.ground.columns import MACHINE, TIME
+from oilcan.ground.columns import ALARMS, MACHINE, TIME
 from oilcan.ground.errors import DataError
-from oilcan.io.raw_data import reading
+from oilcan.io.raw_data import later_months, reading
 from oilcan.operations.replay.replay_settings import ReplaySettings, day
 
 
@@ -99,10 +99,11 @@ def _draw(settings: ReplaySettings, seed: int, scenario: str) -> dict[str, pd.Da
 
 def _read(settings: ReplaySettings, root: Path) -> dict[str, pd.DataFrame]:
     contract = settings.contract
-    raw = reading.read_raw(contract, root / "data/raw" / contract.name, root / "data/live" / contract.name)
-    hash_key = os.environ.get("OILCAN_HASH_KEY", "").encode() or None
-    tables = ingest(raw, contract, hash_key=hash_key).tables
-    return {name: tables[name] for name in ("telemetry", *TABLES)}
+    live = root / "data/live" / contract.name
+    raw = reading.read_raw(contract, root / "data/raw" / contract.name, live)
+    tables = ingest(raw, contract, hash_key=os.environ.get("OILCAN_HASH_KEY", "").encode()).tables
+    tables[ALARMS] = later_months.alarms_of(live, contract, tables["machines"])
+    return {name: tables[name] for name in ("telemetry", "labels", *TABLES) if name in tables}
 
 
 def rows_between(rows: pd.DataFrame, first: int, end: int) -> np.ndarray:
