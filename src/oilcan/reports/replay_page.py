@@ -53,11 +53,12 @@ def headline(results: Results) -> str:
     if best == "never":
         return (f"Nothing would have been gained by retraining: {_of(summary['never'], 'caught')} of {of_time} caught "
                 f"with the model we had, for EUR {number(cost['never'])}")
-    caught = summary[best]["caught"]["mean"] - summary["never"]["caught"]["mean"]
-    more = f"{number(abs(caught))} {'more' if caught >= 0 else 'fewer'}"
+    more = round(summary[best]["caught"]["mean"] - summary["never"]["caught"]["mean"], 1)
+    than = "as many as" if more == 0 else f"{number(abs(more))} {'more' if more > 0 else 'fewer'} than"
     return (f"We would have paid EUR {number(cost[best])} instead of EUR {number(cost['never'])}, had we chosen to "
-            f"{words_of(results)[best]}: {_of(summary[best], 'caught')} of {of_time} caught, {more} than with the "
-            f"model we began with")
+            f"{words_of(results)[best]}: {_of(summary[best], 'caught')} of {of_time} caught, {than} with the model we "
+            f"began with, and {_of(summary[best], 'false_alarms')} false alarms instead of "
+            f"{_of(summary['never'], 'false_alarms')}")
 
 
 def words_of(results: Results) -> dict[str, str]:

@@ -24,7 +24,7 @@ def known_before(tables: Mapping[str, pd.DataFrame], moment: pd.Timestamp) -> di
     >>> day = pd.Timestamp("2024-05-01", tz="UTC")
     >>> telemetry = pd.DataFrame({"machine_id": ["a", "a", "b"], "time": pd.date_range(day, periods=3)})
     >>> machines = pd.DataFrame({"machine_id": ["a", "b"]})
-    >>> known = known_before({"telemetry": telemetry, "machines": machines}, day + pd.Timedelta("1d"))
+    >>> known = known_before({"telemetry": telemetry, "machines": machines}, day + pd.Timedelta(days=1))
     >>> known["machines"].astype(str).values.tolist()
     [['a', '2024-05-01 00:00:00+00:00', '2024-05-01 00:00:00+00:00']]
     """
