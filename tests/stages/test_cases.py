@@ -6,6 +6,8 @@ that are not about reading files.
 
 import re
 from dataclasses import dataclass, field
+from datetime import date, time
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -352,6 +354,82 @@ def test_identifiers_never_lose_a_digit(tmp_path, file_format, kind, with_missin
     refused = {"machine_id: missing": 1} if with_missing else {}
     assert done.counts["telemetry"]["refused"] == refused
     assert done.canonical.tables["telemetry"]["machine_id"].tolist() == sorted(map(str, names))
+
+
+PARQUET = ("files: [readings.csv]", "files: [readings.parquet]\n    format: parquet")
+DAYS = [date(2024, 1, 1), date(2024, 1, 2)]
+CLOCK = (TIME, TIME.replace("{type", "{from: [time, clock], type"))
+
+
+def parquet(tmp_path, columns, *changes):
+    """What becomes of two readings in a Parquet file, of one machine at 00:00 and 01:00 unless said otherwise."""
+    rows = pd.DataFrame({"machine": ["M01", "M01"], "time": [iso(0), iso(1)], "temp": 1.0, "press": 2.0} | columns)
+    rows.to_parquet(tmp_path / "readings.parquet", index=False)
+    failed = failures(failed=[(as_name(rows["machine"].iloc[0]), 0)])
+    return examined(Case("types", {"failures.csv": failed}, (PARQUET, *changes)), tmp_path)
+
+
+def as_name(machine):
+    return machine.decode(errors="replace") if isinstance(machine, bytes) else str(machine)
+
+
+@pytest.mark.parametrize(("columns", "changes", "column", "wanted"), [
+    ({"time": DAYS}, (("zone: UTC", "zone: Europe/Berlin"),), "time",
+     ["2023-12-31T23:00:00+00:00", "2024-01-01T23:00:00+00:00"]),
+    ({"time": DAYS, "clock": [time(10), time(11)]}, (CLOCK,), "time",
+     ["2024-01-01T10:00:00+00:00", "2024-01-02T11:00:00+00:00"]),
+    ({"time": DAYS, "clock": ["10:00", "11:00"]}, (CLOCK,), "time",
+     ["2024-01-01T10:00:00+00:00", "2024-01-02T11:00:00+00:00"]),
+    ({"press": [Decimal("1.5"), Decimal("2.5")]}, (), "press", ["1.5", "2.5"]),
+    ({"press": [b"1", b"2"]}, (), "press", ["1.0", "2.0"]),
+    ({"press": np.array([1, 2], "float16")}, (), "press", ["1.0", "2.0"]),
+    ({"machine": [b"M1", b"M2"]}, (), "machine_id", ["M1", "M2"]),
+    ({"machine": [Decimal(2**60 + 1), Decimal(2**60 + 2)]}, (), "machine_id", [str(2**60 + 1), str(2**60 + 2)]),
+    ({"machine": pd.Categorical(["b", "c"])}, (), "machine_id", ["b", "c"]),
+])
+def test_every_type_of_a_parquet_file_is_read(tmp_path, columns, changes, column, wanted):
+    done = parquet(tmp_path, columns, *changes)
+    assert done.breaches == []
+    assert [as_text(value) for value in done.canonical.tables["telemetry"][column]] == wanted
+
+
+@pytest.mark.parametrize(("columns", "message"), [
+    ({"press": [[1.0], [2.0]]}, "column 'press' holds list<element: double>, which is no single value"),
+    ({"machine": [b"\xff", b"M2"]}, "column 'machine' holds bytes that are no UTF-8 text"),
+])
+def test_cells_of_a_parquet_file_that_are_no_value_are_refused_by_name(tmp_path, columns, message):
+    with pytest.raises(DataError, match=re.escape(message)):
+        parquet(tmp_path, columns)
+
+
+@pytest.mark.parametrize("ids", [np.array([2.0**53, 1]), np.array([2**24, 1], "float32")])
+def test_identifiers_that_a_float_may_have_changed_are_refused(tmp_path, ids):
+    done = parquet(tmp_path, {"machine": ids})
+    assert done.counts["telemetry"]["refused"] == {"machine_id: a number too large to be exact": 1}
+
+
+def test_whole_numbers_written_differently_are_one_identifier_and_an_exponent_is_none(tmp_path):
+    case = Case("ids", {"readings.csv": readings(names=("-0", "0", "00", "1e5")),
+                        "failures.csv": failures(failed=[("0", 9)])},
+                (("type: text, unit: none, description: Machine", "type: integer, unit: none, description: Machine"),))
+    done = examined(case, tmp_path)
+    assert done.canonical.tables["telemetry"]["machine_id"].unique().tolist() == ["0"]
+    assert done.counts["telemetry"]["refused"] == {"machine_id: not a whole number": 48}
+
+
+@pytest.mark.parametrize("year", ["9999", "0001", "1899"])
+def test_a_mark_for_no_time_is_no_instant(tmp_path, year):
+    lost = failures(below=f"M01,{year}-12-31T00:00:00Z,seal\n")
+    done = examined(Case("marks", {"failures.csv": lost,
+                                   "readings.csv": readings(below=f"M01,{year}-12-31T00:00:00Z,60,5\n")}), tmp_path)
+    assert done.counts["telemetry"]["refused"] == {"time: lies before 1900 or after 2199, a mark for no time?": 1}
+    assert "1 of 3 failures would be lost" in done.breaches[0]
+
+
+def test_an_end_in_the_year_9999_is_an_open_stop(tmp_path):
+    stops = f"machine,time,end,mode\nM01,{iso(20)},9999-12-31T00:00:00Z,seal\nM02,{iso(40)},,seal\n"
+    done = examined(Case("open", {"failures.csv": stops}, (UNTIL,)), tmp_path)
+    assert done.counts["telemetry"]["excluded"] == {"inside a stop": 27 + 7}
 
 
 def test_text_identifiers_are_what_the_file_says(tmp_path):

@@ -50,7 +50,7 @@ class SeenFile:
     skip_rows: int = 0
     comment: str | None = None
     units: Mapping[str | int, str] = field(default_factory=dict)    # of a row of units below the header
-    nameless: int = 0                               # columns without a name, left out
+    nameless: int = 0                               # columns without a name or single values, left out
 
 
 @dataclass(frozen=True)

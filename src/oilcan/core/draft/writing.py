@@ -124,7 +124,7 @@ def _tables(guess: Guess) -> Iterator[str]:
                 "header": "" if first.header else "false",
                 "skip_lines": str(first.skip_lines or ""), "skip_rows": str(first.skip_rows or ""),
                 "comment": quoted(first.comment) if first.comment else "",
-                "unlisted": "ignore  # columns without a name" if first.nameless else "",
+                "unlisted": "ignore  # columns without a name, or of lists" if first.nameless else "",
                 "pivot": f"{{tag: {quoted(group.pivot[0])}, value: {quoted(group.pivot[1])}}}" if group.pivot else "",
                 "all_machines": _all_machines(name, group, guess),
                 "encoding": first.encoding if first.encoding != "utf-8" else "",

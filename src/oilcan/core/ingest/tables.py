@@ -39,6 +39,8 @@ def clean_table(
     for where, reason in left_out(spec, columns, contract.time.zone):
         cleaned.verdicts.decide(where, "excluded", reason)
     cleaned.verdicts.decide(empty_rows(pieces, spec, columns[MACHINE]), "excluded", "no cell is filled")
+    if contract.time.kind == "instant" and TIME in columns:
+        cleaned.refuse(_of_no_record(columns[TIME]), f"{TIME}: lies before 1900 or after 2199, a mark for no time?")
     if UNTIL in columns and TIME in columns:
         cleaned.refuse((columns[UNTIL] < columns[TIME]).to_numpy(), f"{UNTIL}: lies before {TIME}")
     if name == "telemetry" and not tagged:
@@ -70,6 +72,14 @@ def clean_table(
     cleaned.decide(listed[~repeated.identical], "excluded", "listed before")
     cleaned.decide(refused[~(repeated.identical | listed)], "refused", CONFLICTING_DUPLICATE)
     return cleaned
+
+
+def _of_no_record(time: pd.Series) -> np.ndarray:
+    """Instants that no record of a plant has, such as 9999-12-31 and 0001-01-01."""
+    first, end = pd.Timestamp("1900-01-02", tz="UTC"), pd.Timestamp("2200-01-01", tz="UTC")
+    if time.empty or (time.min() >= first and time.max() < end):       # as nearly always: then no mask is made
+        return np.zeros(len(time), dtype=bool)
+    return ((time < first) | (time >= end)).to_numpy(dtype=bool, na_value=False)
 
 
 def _is_collected(cleaned: Cleaned) -> np.ndarray:

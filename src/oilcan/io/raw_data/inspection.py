@@ -15,6 +15,7 @@ import pyarrow.parquet
 from oilcan.core.draft import SeenFile
 from oilcan.core.draft.text_form import TextForm, find_form
 from oilcan.ground.errors import DataError, bullet_list
+from oilcan.io.raw_data.parquet_types import plain_types
 from oilcan.io.stage.digests import sha256
 
 _HEAD_BYTES: Final = 1 << 16
@@ -62,10 +63,14 @@ def _is_parquet(path: Path) -> bool:
 def _look_at_parquet(path: Path, name: str, limit: int) -> SeenFile:
     with pyarrow.parquet.ParquetFile(path) as file:
         rows = file.metadata.num_rows
-        batches = file.iter_batches(batch_size=min(limit, max(rows, 1)))
+        single = [field.name for field in file.schema_arrow if not pyarrow.types.is_nested(field.type)]
+        left_out = len(file.schema_arrow) - len(single)
+        batches = file.iter_batches(batch_size=min(limit, max(rows, 1)), columns=single)
         table = next(batches, None)
-        frame = table.to_pandas() if table is not None else pd.DataFrame(columns=file.schema_arrow.names)
-    return SeenFile(name, sha256(path), _as_text(frame), rows <= len(frame), format="parquet")
+        frame = (plain_types(pyarrow.Table.from_batches([table]), frozenset(), name).to_pandas() if table is not None
+                 else pd.DataFrame(columns=single))
+    return SeenFile(name, sha256(path), _as_text(frame), rows <= len(frame), format="parquet",
+                    nameless=left_out)
 
 
 def _as_text(frame: pd.DataFrame) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from oilcan.core.ingest.frames import RawPiece
 from oilcan.ground.columns import ALARMS
 from oilcan.ground.errors import DataError, bullet_list
 from oilcan.io.raw_data import delimited, later_months, sheets
+from oilcan.io.raw_data.parquet_types import plain_types
 from oilcan.io.raw_data.wanted import text_labels, wanted_columns
 
 _REST: Final = Table(grain="one line per test life", files=["-"], header=False, separator="blank", columns={})
@@ -139,7 +140,8 @@ def _read_parquet(path: Path, file: str, table: Table, *, is_test: bool) -> RawP
     try:
         held = pyarrow.parquet.read_schema(path).names
         wanted = wanted_columns(table, held, file)
-        arrow = _digits_as_text(pyarrow.parquet.read_table(path, columns=[str(name) for name in wanted]), table)
+        arrow = pyarrow.parquet.read_table(path, columns=[str(name) for name in wanted])
+        arrow = plain_types(arrow, set(text_labels(table)), file)
         frame = arrow.to_pandas(types_mapper=delimited.TEXT_TYPES.get, ignore_metadata=True, split_blocks=True,
                                 self_destruct=True)
         del arrow
@@ -147,12 +149,3 @@ def _read_parquet(path: Path, file: str, table: Table, *, is_test: bool) -> RawP
         reason = " ".join(str(err).split())
         raise DataError(f"{file}: not readable as Parquet ({reason}); truncated or another format?") from err
     return RawPiece(file, frame, np.arange(1, len(frame) + 1), is_test)
-
-
-def _digits_as_text(arrow: pyarrow.Table, table: Table) -> pyarrow.Table:
-    """Whole numbers of identifiers and texts as text: as floats, which missing cells make of them, they lose digits."""
-    texts = text_labels(table)
-    for at, field in enumerate(arrow.schema):
-        if field.name in texts and pyarrow.types.is_integer(field.type):
-            arrow = arrow.set_column(at, field.name, arrow.column(at).cast(pyarrow.string()))
-    return arrow

@@ -83,7 +83,7 @@ def _names(raw: pd.Series, spec: Column, table: Table) -> Cast:
     if spec.type != "integer":
         return done
     whole = done.values.str.extract(r"^\+?(-?)0*(\d+?)(?:\.0*)?$")
-    values = (whole[0] + whole[1]).astype("str")
+    values = (whole[0].mask(whole[1] == "0", "") + whole[1]).astype("str")
     return Cast(values, done.wrong | (done.values.notna() & values.isna()).to_numpy(), "not a whole number")
 
 
@@ -163,7 +163,7 @@ def _float_text(raw: pd.Series) -> tuple[pd.Series, np.ndarray]:
     """Whole floats without a fraction: a column of whole numbers becomes floats only because cells are missing."""
     numbers = raw.to_numpy(dtype="float64", na_value=np.nan)
     is_whole = np.isfinite(numbers) & (numbers % 1 == 0)
-    too_large = is_whole & (np.abs(numbers) > _EXACT)
+    too_large = is_whole & (np.abs(numbers) >= (2.0**24 if raw.dtype.itemsize < 8 else _EXACT))
     text = raw.astype("str")
     whole = pd.Series(numbers).where(is_whole & ~too_large).astype("Int64").astype("str")
     return text.mask(is_whole, whole.set_axis(raw.index)).mask(np.isnan(numbers) | too_large), too_large
