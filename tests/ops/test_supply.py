@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import threading
 import venv
 import zipfile
@@ -15,6 +16,9 @@ from pathlib import Path
 import pytest
 from tests.ops.environments import environment
 from tests.repo.closure import ROOT
+
+from oilcan.io.bundle.bundle_folder import load_bundle
+from oilcan.io.bundle.signature import check_signature
 
 pytestmark = pytest.mark.slow
 
@@ -114,3 +118,21 @@ def test_the_wheel_is_the_same_bytes_twice_and_works_without_the_packages_of_the
                            check=False)
     assert shown.returncode == 0, shown.stderr
     assert "doctor" in shown.stdout
+
+
+def test_a_release_of_the_bundle_is_the_same_bytes_twice_and_holds_verdict_and_signature(small_repo, tmp_path):
+    key, signers = tmp_path / "ada", tmp_path / "signers"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    signers.write_text(f"ada {key.with_suffix('.pub').read_text()}")
+    small_repo.run("make", "sign", f"KEY={key}")
+    for name in ("one", "two"):
+        small_repo.run("make", "-o", "repro", "bundle", f"DIST={tmp_path / name}")
+        for part in (small_repo.path / "models/bundle").rglob("*"):
+            os.utime(part)
+    one, two = (tmp_path / name / "bundle.tar.gz" for name in ("one", "two"))
+    assert one.read_bytes() == two.read_bytes()
+    with tarfile.open(one) as packed:
+        packed.extractall(tmp_path / "taken", filter="data")
+    assert (tmp_path / "taken/bundle.verdict.json").is_file()
+    digest = load_bundle(tmp_path / "taken/bundle").digest
+    assert check_signature(tmp_path / "taken/bundle", digest, signers) == "ada"
