@@ -90,7 +90,9 @@ def _same_lock(repo, where, by_hand) -> None:
 @pytest.mark.slow
 def test_what_the_timer_starts_gives_the_lock_file_of_dvc_repro(due, by_hand):
     _, *words = shlex.split(_unit("oilcan-retrain.service", "Service", "ExecStart"))
-    assert "promote: retrain/demo_fleet-" in due.run("oilcan", *words).stdout
+    done = due.run("oilcan", *words, check=False)
+    assert done.returncode == 3, done.stdout + done.stderr          # the gate rejects it, and the unit fails
+    assert "reject: retrain/demo_fleet-" in done.stdout
     _same_lock(due, due, by_hand)
 
 
@@ -105,9 +107,11 @@ def test_the_steps_of_the_workflow_give_the_lock_file_of_dvc_repro_and_push_it(d
     (environment / "bin").symlink_to(Path(sys.executable).parent)
     for name in (".core", ".serve"):
         (environment / name).touch()
-    for step in _workflow()["jobs"]["retrain"]["steps"]:
-        if "run" in step:
-            due.run(*shlex.split(step["run"]))
+    retrain, share = [step for step in _workflow()["jobs"]["retrain"]["steps"] if "run" in step]
+    failed = due.run(*shlex.split(retrain["run"]), check=False)
+    assert "retrain] Error 3" in failed.stderr     # the gate rejects it; what came out is pushed all the same
+    assert share["if"] == "${{ !cancelled() }}"
+    due.run(*shlex.split(share["run"]))
     _same_lock(due, origin, by_hand)
     assert origin.run("git", "rev-parse", "audit").stdout == due.run("git", "rev-parse", "audit").stdout
     assert list((tmp_path / "store/files/md5").iterdir())

@@ -1,0 +1,95 @@
+"""Airflow in a folder of its own: its database, the DAG of deploy/airflow, and its scheduler with the REST API."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import httpx
+from tests.conftest import Repo
+from tests.ops.environments import environment
+from tests.repo.closure import ROOT
+from tests.waiting import wait_until
+
+DAG = "oilcan_retrain"
+
+
+class AirflowHome:
+    """One installation of Airflow on one repository, with a database of its own."""
+
+    def __init__(self, folder: Path, repo: Repo, port: int, **extra: str) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self._folder, self._repo, self._programs = folder, repo, environment("airflow")
+        self._variables = {
+            "PATH": f"{self._programs}{os.pathsep}{os.environ['PATH']}",
+            "AIRFLOW_HOME": str(folder), "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "deploy/airflow"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "AIRFLOW__CORE__PARALLELISM": "2",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__API__WORKERS": "1", "AIRFLOW__API__PORT": str(port), "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1", "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "OILCAN_REPOSITORY": str(repo.path), "OILCAN_PROGRAMS": str(Path(sys.executable).parent)} | extra
+        folder.mkdir()
+        self.call("db", "migrate")
+
+    def call(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """`airflow WORDS`."""
+        done = subprocess.run([str(self._programs / "airflow"), *words], env=self._environment(), cwd=self._folder,
+                              capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def runs(self) -> dict[str, str]:
+        """State of each run, by what started it: manual, scheduled, asset_triggered."""
+        return {run.partition("__")[0]: state for run, state in self._rows("SELECT run_id, state FROM dag_run")}
+
+    def states(self, kind: str) -> dict[str, str]:
+        """State of each task of the run that was started so."""
+        return dict(self._rows("SELECT task_id, state FROM task_instance WHERE run_id LIKE ?", f"{kind}__%"))
+
+    def knows_the_dag(self) -> bool:
+        """Whether the DAG has been read."""
+        return (DAG,) in self._rows("SELECT dag_id FROM serialized_dag")
+
+    def _rows(self, query: str, *values: str) -> list[tuple[str, ...]]:
+        """From the database of Airflow: a command takes seconds, and is asked often."""
+        with closing(sqlite3.connect(f"file:{self._folder}/airflow.db?mode=ro", uri=True, timeout=60)) as database:
+            return database.execute(query, values).fetchall()
+
+    @contextmanager
+    def scheduler(self) -> Iterator[None]:
+        """`airflow standalone` until the block ends."""
+        with (self._folder / "standalone.log").open("wb") as log:
+            process = subprocess.Popen([str(self._programs / "airflow"), "standalone"], env=self._environment(),
+                                       cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                       start_new_session=True)
+            try:
+                wait_until(self._answers, "Airflow does not answer", seconds=300)
+                yield
+            finally:
+                os.killpg(process.pid, signal.SIGTERM)
+                try:
+                    process.wait(30)
+                finally:
+                    _kill_group(process.pid)
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/api/v2/monitor/health", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def _environment(self) -> dict[str, str]:
+        return self._repo.environment() | self._variables
+
+
+def _kill_group(number: int) -> None:
+    try:
+        os.killpg(number, signal.SIGKILL)
+    except ProcessLookupError:
+        return
