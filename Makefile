@@ -170,6 +170,9 @@ serve: $(VENV)/.serve  ## the demo fleet live at http://127.0.0.1:8080: the serv
 	mkdir -p .oilcan; rm -f .oilcan/demo.db*; \
 	oilcan serve --clock data --store sqlite:///.oilcan/demo.db & oilcan replay-stream & wait -n && wait
 
+tutorial: $(VENV)/.serve  ## build a repository whose tags tell the story, in a temporary folder; types and checks every command
+	python -m tests.repo.tutorial
+
 watch: $(VENV)/.serve  ## service, replayed fleet, Prometheus and Alertmanager here; Enter switches a drift on
 	@python deploy/watch.py
 
