@@ -1,6 +1,7 @@
 """Airflow in a folder of its own: its database, the DAG of deploy/airflow, and its scheduler with the REST API."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -26,7 +27,7 @@ class AirflowHome:
         self._folder, self._repo, self._programs = folder, repo, environment("airflow")
         self._variables = {
             "PATH": f"{self._programs}{os.pathsep}{os.environ['PATH']}",
-            "AIRFLOW_HOME": str(folder), "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "deploy/airflow"),
+            "AIRFLOW_HOME": str(folder), "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "AIRFLOW__CORE__PARALLELISM": "2",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             "AIRFLOW__API__WORKERS": "1", "AIRFLOW__API__PORT": str(port), "AIRFLOW__API__HOST": "127.0.0.1",
@@ -34,7 +35,8 @@ class AirflowHome:
             "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1", "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
             "PYTHONDONTWRITEBYTECODE": "1",
             "OILCAN_REPOSITORY": str(repo.path), "OILCAN_PROGRAMS": str(Path(sys.executable).parent)} | extra
-        folder.mkdir()
+        (folder / "dags").mkdir(parents=True)
+        shutil.copy(ROOT / "deploy/airflow/oilcan_retrain.py", folder / "dags")
         self.call("db", "migrate")
 
     def call(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
