@@ -1,34 +1,18 @@
-"""What exploration finds by itself in public data whose truth is known; see `test_real_contracts` for the files."""
+"""What exploration finds by itself in public data whose truth is known.
+
+AI4I 2020 and C-MAPSS FD001 travel in git; for the other files see `test_real_contracts`.
+"""
 
 import numpy as np
-import pandas as pd
 import pytest
-from tests.stages.test_real_contracts import PRESENT, ROOT
+from tests.stages.exploring import explored, sample
+from tests.stages.test_real_contracts import PRESENT
 
-from oilcan.contract import parse_contract
-from oilcan.core.exploration.fleet_findings import explore
-from oilcan.core.exploration.fleet_record import record
 from oilcan.core.exploration.warning_signs import announceable
-from oilcan.core.ingest import ingest
-from oilcan.core.prepare.partitions import clean_readings
-from oilcan.io.raw_data.reading import read_raw
 from oilcan.reports.exploration_page import page
 
 TELLING = {"comp1": ("volt", "error1"), "comp2": ("rotate", "error2"), "comp3": ("pressure", "error4"),
            "comp4": ("vibration", "error5")}
-
-
-def explored(name, change=lambda text: text):
-    """Findings about a data set from its raw files, with all its labels, as `oilcan explore` has them."""
-    contract = parse_contract(change((ROOT / f"datasets/{name}.yaml").read_text()), f"{name}.yaml")
-    tables = ingest(read_raw(contract, PRESENT[name]), contract, max_rejected_share=0.0).tables
-    readings, _ = clean_readings(tables["telemetry"], contract, fill_periods=3)
-    rows = None
-    if contract.time.kind == "none":
-        targets = {f"target_{task}": tables["telemetry"][spec.column].astype(float)
-                   for task, spec in contract.tasks.items()}
-        rows = pd.DataFrame({"machine_id": tables["telemetry"]["machine_id"], "part": "train", **targets})
-    return explore(record(contract, readings, tables, rows, most=1_500_000), rows, seed=1)
 
 
 def with_the_first_day(text):
@@ -39,7 +23,7 @@ def with_the_first_day(text):
 
 @pytest.fixture(scope="module")
 def azure():
-    return explored("azure_pdm_daily", with_the_first_day)
+    return explored("azure_pdm_daily", PRESENT["azure_pdm_daily"], with_the_first_day)
 
 
 class TestRealData:
@@ -64,20 +48,8 @@ class TestRealData:
         assert "they have no precursor" in found.evidence
         assert "they have no precursor" in page(azure, "")
 
-    def test_the_variables_of_the_three_rules_of_ai4i2020(self):
-        """Heat dissipation (temperature difference, speed), power (torque times speed), overstrain (torque, wear)."""
-        found = explored("ai4i2020").labels["machine_failure"]
-        columns = {row["column"]: row for row in found["columns"]}
-        for name in ("torque_nm", "speed_rpm", "power_w", "strain_min_nm", "temperature_difference_k", "tool_wear_min"):
-            assert columns[name]["beyond_chance"]
-            assert columns[name]["tail_lift"] > 4
-        for name in ("air_temperature_k", "process_temperature_k"):         # alone they say little
-            assert columns[name]["tail_lift"] < 1
-        pair = found["pairs"][0]
-        assert {pair["first"], pair["second"]} == {"temperature_difference_k", "speed_rpm"}
-
     def test_drives_differ_by_model_and_two_counters_are_known_a_week_ahead(self):
-        found = explored("backblaze_2013")
+        found = explored("backblaze_2013", PRESENT["backblaze_2013"])
         models, = (kind for kind in found.kinds if kind.column == "model")
         assert models.p_value < 1e-6
         assert models.ratio_ci95[0] > 3
@@ -86,10 +58,29 @@ class TestRealData:
         assert {sign.sensor for sign in mode.sensors if sign.lead >= 7 * 24} == {"smart_5_raw", "smart_197_raw"}
         assert 0.1 < announceable(mode, lead=7 * 24, horizon=float(mode.aligned.edges[-1])) < 0.5
 
-    @pytest.mark.parametrize(("name", "regimes"), [("cmapss_fd001", 1), ("cmapss_fd002", 6)])
-    def test_regimes_and_the_one_trend_of_turbofan_engines(self, name, regimes):
-        found = explored(name)
-        assert (found.regimes, found.trends) == (regimes, 1)
-        lives = next(lives for lives in found.lives if lives.kind == "all")
-        assert lives.fit.cause == "wear"
-        assert np.isfinite(lives.fit.shape_ci95).all()
+    def test_six_regimes_and_one_trend_of_turbofan_engines(self):
+        is_worn_by(explored("cmapss_fd002", PRESENT["cmapss_fd002"]), regimes=6, trends=1)
+
+
+def is_worn_by(found, *, regimes, trends):
+    assert (found.regimes, found.trends) == (regimes, trends)
+    lives = next(lives for lives in found.lives if lives.kind == "all")
+    assert lives.fit.cause == "wear"
+    assert np.isfinite(lives.fit.shape_ci95).all()
+
+
+def test_one_regime_and_one_trend_of_turbofan_engines_of_the_sample(tmp_path):
+    is_worn_by(explored("cmapss_fd001", sample("cmapss_fd001", tmp_path)), regimes=1, trends=1)
+
+
+def test_the_variables_of_the_three_rules_of_the_sample_ai4i2020(tmp_path):
+    """Heat dissipation (temperature difference, speed), power (torque times speed), overstrain (torque, wear)."""
+    found = explored("ai4i2020", sample("ai4i2020", tmp_path)).labels["machine_failure"]
+    columns = {row["column"]: row for row in found["columns"]}
+    for name in ("torque_nm", "speed_rpm", "power_w", "strain_min_nm", "temperature_difference_k", "tool_wear_min"):
+        assert columns[name]["beyond_chance"]
+        assert columns[name]["tail_lift"] > 4
+    for name in ("air_temperature_k", "process_temperature_k"):         # alone they say little
+        assert columns[name]["tail_lift"] < 1
+    pair = found["pairs"][0]
+    assert {pair["first"], pair["second"]} == {"temperature_difference_k", "speed_rpm"}
