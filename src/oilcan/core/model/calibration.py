@@ -5,6 +5,7 @@ they lower the Brier score on machines they were not fitted on. Held as numbers,
 carry them as JSON.
 """
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -42,9 +43,14 @@ class Calibrator:
         if self.method == "sigmoid":
             return _expit(self.slope * _logit(score) + self.offset)
         if self.method == "isotonic":
-            steps = np.interp(score, self.knots_x, self.knots_y)
+            steps = np.interp(score, *self._knots)
             return np.asarray((1 - _TILT) * steps + _TILT * score)
         return np.asarray(score, dtype=np.float64)
+
+    @functools.cached_property
+    def _knots(self) -> tuple[np.ndarray, np.ndarray]:
+        """The knots as arrays: to make them from tuples takes longer than one row's probability."""
+        return np.array(self.knots_x), np.array(self.knots_y)
 
     def as_json(self) -> dict[str, Any]:
         """The calibrator as plain values."""
@@ -180,7 +186,7 @@ def _log_loss(logit: np.ndarray, target: np.ndarray) -> float:
 
 
 def _logit(score: np.ndarray) -> np.ndarray:
-    inside = np.clip(np.asarray(score, dtype=np.float64), _EDGE, 1 - _EDGE)
+    inside = np.minimum(np.maximum(np.asarray(score, dtype=np.float64), _EDGE), 1 - _EDGE)
     return np.asarray(np.log(inside) - np.log1p(-inside))
 
 

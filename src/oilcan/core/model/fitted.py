@@ -15,6 +15,7 @@ from oilcan.ground.durations import Duration
 from oilcan.ground.errors import IntegrityError
 
 NUMBER: Final = "number_"           # begins the columns of a `number` task
+_TOGETHER: Final = 256              # rows whose intervals are forecast in one call; more would take too much memory
 
 
 @dataclass(frozen=True)
@@ -144,9 +145,14 @@ class OutlookForecast:
         jobs
             As in `TreeModel.predict`.
         """
-        rows = np.column_stack([matrix, np.zeros(len(matrix), dtype=np.float32)])
-        forecasts = np.empty((len(matrix), len(self.horizons)))
-        for interval in range(len(self.horizons)):
+        n, k = len(matrix), len(self.horizons)
+        if n <= _TOGETHER:
+            every = np.empty((n, k, matrix.shape[1] + 1))
+            every[:, :, :-1], every[:, :, -1] = matrix[:, None, :], np.arange(k)
+            return self.trees.predict(every.reshape(n * k, every.shape[2]), jobs).reshape(n, k)
+        rows = np.column_stack([matrix, np.zeros(n, dtype=matrix.dtype)])
+        forecasts = np.empty((n, k))
+        for interval in range(k):
             rows[:, -1] = interval
             forecasts[:, interval] = self.trees.predict(rows, jobs)
         return forecasts

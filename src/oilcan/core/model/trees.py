@@ -20,6 +20,9 @@ from oilcan.ground.errors import IntegrityError
 _ALL_THREADS: Final = -1        # all that OpenMP may have; asking treelite for more is an error
 _AS_IT_IS: Final = (1.0, 0.0)
 _TANGENT: Final = (4.0, -2.0)   # of the log-odds at a probability of one half
+_PREDICT: Final = _LIB["TreeliteGTILPredict"]   # a function object of our own, so that its types can be declared
+_PREDICT.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint64, ctypes.c_void_p,
+                     ctypes.c_void_p)
 _TOLERANCE: Final = 1e-12       # boosting adds in another order than scikit-learn; forests agree to the bit
 
 
@@ -53,6 +56,7 @@ class TreeModel:
                                  f"member and one width. Run `dvc repro train package`.")
         self.n_features = widths[0]
         self.lines = _common_scale(self.members)
+        self._as_it_is = [_AS_IT_IS] * len(self.members)
         self._classes = [int(member.get_header_accessor().get_field("num_class")[0]) for member in self.members]
 
     @classmethod
@@ -117,11 +121,11 @@ class TreeModel:
         if len(matrix) == 0:
             return np.zeros(0)
         rows = np.ascontiguousarray(matrix, dtype=np.float64)
+        config = _config(1 if jobs == 1 else _ALL_THREADS, kind)
         total = np.zeros(len(rows))
-        for at, (member, classes) in enumerate(zip(self.members, self._classes, strict=True)):
-            slope, offset = lines[at] if lines else _AS_IT_IS
-            config = _config(1 if jobs == 1 else _ALL_THREADS, kind)
-            total += slope * _predict_rows(member, rows, classes, config) + offset
+        for member, classes, (slope, offset) in zip(self.members, self._classes, lines or self._as_it_is, strict=True):
+            forecasts = _predict_rows(member, rows, classes, config)
+            total += forecasts if (slope, offset) == _AS_IT_IS else slope * forecasts + offset
         return total / len(self.members)
 
     def __reduce__(self) -> tuple[type["TreeModel"], tuple[bytes, ...]]:
@@ -147,9 +151,6 @@ def _config(threads: int, kind: str) -> Any:
 
 def _predict_rows(member: Any, rows: np.ndarray, classes: int, config: Any) -> np.ndarray:
     """As `treelite.gtil.predict`, without its setup, which takes twice as long for one row as 150 trees."""
-    out = np.zeros((len(rows), 1, classes))
-    done = _LIB.TreeliteGTILPredict(
-        member.handle, rows.ctypes.data_as(ctypes.c_void_p), b"float64", ctypes.c_uint64(len(rows)),
-        out.ctypes.data_as(ctypes.c_void_p), config.handle)
-    _check_call(done)
-    return out[:, 0, -1]
+    out = np.zeros((len(rows), classes))
+    _check_call(_PREDICT(member.handle, rows.ctypes.data, b"float64", len(rows), out.ctypes.data, config.handle))
+    return out[:, -1]
