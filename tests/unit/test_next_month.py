@@ -14,7 +14,7 @@ from oilcan.core.simulate import SCENARIOS, draw_fleet
 from oilcan.ground.errors import OilcanError
 from oilcan.io.raw_data.reading import read_raw
 from oilcan.io.stage import table_files
-from oilcan.operations.next_month import draw_next_month
+from oilcan.operations.renewal.next_month import draw_next_month
 
 CONTRACT = parse_contract((ROOT / "datasets/demo_fleet.yaml").read_text(), "demo_fleet.yaml")
 

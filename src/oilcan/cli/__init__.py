@@ -14,9 +14,9 @@ from typing import Final
 from oilcan import __version__
 from oilcan.ground.errors import OilcanError, disk_trouble
 
-GROUPS: Final = ("summary", "dataset", "explore", "doctor", "promote", "audit", "incident", "lineage", "report",
-                 "mirror", "keys", "serve", "bundle_commands", "score", "monitor", "decide", "collect", "retrain",
-                 "tune", "replay", "replay_stream")
+GROUPS: Final = ("summary", "dataset", "explore", "doctor", "promote", "rollback", "audit", "incident", "lineage",
+                 "report", "mirror", "keys", "serve", "bundle_commands", "score", "monitor", "decide", "collect",
+                 "retrain", "tune", "replay", "replay_stream")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -97,7 +97,7 @@ def run_fetch(args: argparse.Namespace) -> int:
 
 def run_next(args: argparse.Namespace) -> int:
     """Say what was drawn, and how to keep it."""
-    from oilcan.operations.next_month import draw_next_month
+    from oilcan.operations.renewal.next_month import draw_next_month
 
     drawn = draw_next_month(find_root(), args.scenario)
     print(f"{short(drawn.folder)}: {drawn.first:%Y-%m-%d} to {drawn.end:%Y-%m-%d}, {drawn.readings:,} readings, "

@@ -1,4 +1,4 @@
-"""What is in service: promote, roll back, look, and pin the champion of the next comparison."""
+"""What is in service: promote, look, and pin the champion of the next comparison."""
 
 import argparse
 from typing import TYPE_CHECKING, Any
@@ -22,13 +22,6 @@ def register(commands: Any) -> None:
     promote.add_argument("--canary", metavar="SHARE", type=_share,
                          help="approve it, and let it answer for a share of the machines only, such as 10%%; a service "
                               "falls back by itself when alarms or alerts speak against it")
-    back = _command(commands, "rollback", "put the version before into service again, in every service", run_rollback)
-    back.add_argument("--approver", required=True, help="your name; audit log and tag keep it")
-    back.add_argument("--reason", required=True, help="why it goes back")
-    back.add_argument("--canary", action="store_true",
-                      help="end the canary, and leave what is in service; records why one fell back by itself")
-    back.add_argument("--to", metavar="VERSION", help="version that was in service once (the one before)")
-    back.add_argument("--dataset", metavar="NAME", help="whose model (that of params.yaml)")
     status = _command(commands, "status", "what should be in service, what is, and what does not agree; exit code 1 if "
                                           "anything does not", run_status)
     status.add_argument("--dataset", metavar="NAME", help="whose model (that of params.yaml)")
@@ -53,31 +46,12 @@ def run(args: argparse.Namespace) -> int:
 
     root, at, key = find_root(), datetime.now(UTC), os.environ.get("OILCAN_KEY")
     if args.canary is not None:
-        return _answer(begin_canary(root, args.canary, approver=args.approver, reason=args.reason, at=at,
-                                    revision=args.revision, override=args.override,
-                                    server_check=not args.no_server_check, key=key, say=_say))
-    return _answer(promote(root, approver=args.approver, reason=args.reason, at=at, revision=args.revision, to=args.to,
-                           override=args.override, server_check=not args.no_server_check, key=key, say=_say))
-
-
-def run_rollback(args: argparse.Namespace) -> int:
-    """Roll back; exit code 1 if a service does not follow yet."""
-    import os
-    from datetime import UTC, datetime
-
-    from oilcan.io.repository.repository_root import find_root
-    from oilcan.operations.governing.canary import end_canary
-    from oilcan.operations.governing.model_status import checked_out
-    from oilcan.operations.governing.promotion import roll_back
-
-    root = find_root()
-    if args.canary:
-        late = end_canary(root, args.dataset or checked_out(root), by=args.approver, reason=args.reason,
-                          at=datetime.now(UTC), key=os.environ.get("OILCAN_KEY"))
-        print("\n".join(f"! not reached: {each}" for each in late) or "no canary answers any more")
-        return int(bool(late))
-    return _answer(roll_back(root, dataset=args.dataset or checked_out(root), by=args.approver, reason=args.reason,
-                             at=datetime.now(UTC), to=args.to, key=os.environ.get("OILCAN_KEY"), say=_say))
+        return print_decided(begin_canary(
+            root, args.canary, approver=args.approver, reason=args.reason, at=at, revision=args.revision,
+            override=args.override, server_check=not args.no_server_check, key=key, say=say_step))
+    return print_decided(promote(
+        root, approver=args.approver, reason=args.reason, at=at, revision=args.revision, to=args.to,
+        override=args.override, server_check=not args.no_server_check, key=key, say=say_step))
 
 
 def run_status(args: argparse.Namespace) -> int:
@@ -130,11 +104,13 @@ def _share(text: str) -> float:
     return share
 
 
-def _say(step: str) -> None:
+def say_step(step: str) -> None:
+    """Print the name of a step before it is done."""
     print(f"  {step}", flush=True)
 
 
-def _answer(decided: "Decided") -> int:
+def print_decided(decided: "Decided") -> int:
+    """Print what a promotion or rollback came to; exit code 1 if a service does not follow yet."""
     print(f"{decided.dataset} {decided.version}: bundle {decided.bundle[:12]}, tag {decided.tag}\n"
           f"Share it with `git push origin audit --tags`, and the bytes with `dvc push`.")
     print("\n".join(f"! does not follow yet: {laggard}" for laggard in decided.laggards), end="")
