@@ -19,13 +19,13 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from oilcan.core.exploration.aligned import look_back
-from oilcan.core.exploration.component_lives import spells
 from oilcan.core.exploration.fleet_record import FleetRecord, record
-from oilcan.core.exploration.half_leads import half_lead
-from oilcan.core.exploration.life_fits import fit_life
+from oilcan.core.exploration.lives.component_lives import spells
+from oilcan.core.exploration.lives.life_fits import fit_life
 from oilcan.core.exploration.sensor_signals import signals
-from oilcan.core.exploration.warning_signs import ModeSigns, mode_signs
+from oilcan.core.exploration.warnings.aligned import look_back
+from oilcan.core.exploration.warnings.half_leads import half_lead
+from oilcan.core.exploration.warnings.warning_signs import ModeSigns, mode_signs
 from oilcan.core.ingest import ingest
 from oilcan.core.judging.life_tables import median_life
 from oilcan.core.phrasing.quantities import number

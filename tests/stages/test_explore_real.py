@@ -8,7 +8,7 @@ import pytest
 from tests.stages.exploring import explored, sample
 from tests.stages.test_real_contracts import PRESENT
 
-from oilcan.core.exploration.warning_signs import announceable
+from oilcan.core.exploration.warnings.warning_signs import announceable
 from oilcan.reports.exploration_page import page
 
 TELLING = {"comp1": ("volt", "error1"), "comp2": ("rotate", "error2"), "comp3": ("pressure", "error4"),

@@ -4,14 +4,14 @@ import pytest
 from tests.stages.test_explore import CONTRACT
 
 from oilcan.contract import parse_contract
-from oilcan.core.exploration.aligned import align
-from oilcan.core.exploration.failure_patterns import failure_patterns
 from oilcan.core.exploration.fleet_record import FleetRecord
 from oilcan.core.exploration.leak_suspects import columns_of_machines, columns_of_rows, sensors_that_jump
+from oilcan.core.exploration.lives.failure_patterns import failure_patterns
 from oilcan.core.exploration.pitfalls import follow_the_calendar
 from oilcan.core.exploration.row_differences import label_differences
 from oilcan.core.exploration.sensor_signals import signals
-from oilcan.core.exploration.warning_signs import mode_signs
+from oilcan.core.exploration.warnings.aligned import align
+from oilcan.core.exploration.warnings.warning_signs import mode_signs
 
 START, DAYS, MACHINES, STEP = pd.Timestamp("2024-01-01", tz="UTC"), 360, 40, 4
 NAMES = [f"m{number:02d}" for number in range(MACHINES)]

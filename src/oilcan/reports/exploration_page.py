@@ -3,10 +3,10 @@
 import json
 from typing import Any, Final
 
-from oilcan.core.exploration.failure_patterns import FailurePattern
 from oilcan.core.exploration.fleet_findings import Exploration, Lives
 from oilcan.core.exploration.holdings import SHOWN
-from oilcan.core.exploration.kind_rates import KindRates
+from oilcan.core.exploration.lives.failure_patterns import FailurePattern
+from oilcan.core.exploration.lives.kind_rates import KindRates
 from oilcan.core.phrasing.quantities import between, number, percent
 from oilcan.ground.columns import MACHINE
 from oilcan.ground.time_units import in_unit

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from oilcan.core.exploration.fleet_findings import Exploration
-from oilcan.core.exploration.warning_signs import FEWEST, ModeSigns
+from oilcan.core.exploration.warnings.warning_signs import FEWEST, ModeSigns
 from oilcan.core.phrasing.quantities import between, number, percent
 
 

@@ -7,15 +7,13 @@ import numpy as np
 import pandas as pd
 
 from oilcan.core.exploration import leak_suspects, pitfalls, row_differences
-from oilcan.core.exploration.aligned import look_back
-from oilcan.core.exploration.component_lives import Spells, clusters, maintenance_rhythm, spells
-from oilcan.core.exploration.failure_patterns import FailurePattern, failure_patterns
 from oilcan.core.exploration.fleet_record import FleetRecord
 from oilcan.core.exploration.holdings import holdings, kind_columns, time_lines
-from oilcan.core.exploration.kind_rates import KindRates, kind_rates
-from oilcan.core.exploration.life_fits import LifeFit, fit_life, renewal_differs, survival_curve
+from oilcan.core.exploration.lives.component_lives import Spells, clusters, maintenance_rhythm, spells
+from oilcan.core.exploration.lives.failure_patterns import FailurePattern, failure_patterns
+from oilcan.core.exploration.lives.kind_rates import KindRates, kind_rates
+from oilcan.core.exploration.lives.life_fits import LifeFit, fit_life, renewal_differs, survival_curve
 from oilcan.core.exploration.pitfalls import Pitfall
-from oilcan.core.exploration.recommendation import Recommendation, recommend
 from oilcan.core.exploration.sensor_behaviour import (
     SensorFacts,
     fleet_changes,
@@ -25,7 +23,9 @@ from oilcan.core.exploration.sensor_behaviour import (
     sensor_facts,
 )
 from oilcan.core.exploration.sensor_signals import Signals, signals
-from oilcan.core.exploration.warning_signs import ModeSigns, announceable, mode_signs
+from oilcan.core.exploration.warnings.aligned import look_back
+from oilcan.core.exploration.warnings.recommendation import Recommendation, recommend
+from oilcan.core.exploration.warnings.warning_signs import ModeSigns, announceable, mode_signs
 from oilcan.core.features.signals.regimes import Clusters
 from oilcan.core.judging.life_tables import median_life
 from oilcan.ground.columns import MACHINE, MODE, PART, TIME

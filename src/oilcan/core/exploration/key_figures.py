@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from oilcan.core.exploration.fleet_findings import Exploration
-from oilcan.core.exploration.warning_signs import ModeSigns, announceable
+from oilcan.core.exploration.warnings.warning_signs import ModeSigns, announceable
 from oilcan.ground.time_units import in_unit
 
 

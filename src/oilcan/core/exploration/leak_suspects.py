@@ -9,7 +9,7 @@ from scipy import stats
 
 from oilcan.core.exploration.fleet_record import FleetRecord
 from oilcan.core.exploration.pitfalls import Pitfall
-from oilcan.core.exploration.warning_signs import ModeSigns
+from oilcan.core.exploration.warnings.warning_signs import ModeSigns
 from oilcan.core.phrasing.quantities import percent
 from oilcan.ground.columns import MACHINE
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from oilcan.core.exploration.failure_patterns import FailurePattern
 from oilcan.core.exploration.fleet_record import FleetRecord
-from oilcan.core.exploration.warning_signs import ModeSigns
+from oilcan.core.exploration.lives.failure_patterns import FailurePattern
+from oilcan.core.exploration.warnings.warning_signs import ModeSigns
 from oilcan.core.judging.robust_statistics import stability_index
 from oilcan.core.phrasing.quantities import number, percent
 from oilcan.ground.columns import CODE, COMPONENT, MACHINE, MODE, PART, TIME, ticks

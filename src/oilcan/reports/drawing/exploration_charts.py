@@ -12,7 +12,7 @@ import pandas as pd
 from oilcan.contract import Time
 from oilcan.core.exploration.fleet_findings import Exploration
 from oilcan.core.exploration.sensor_behaviour import fleet_mean
-from oilcan.core.exploration.warning_signs import ModeSigns, announceable
+from oilcan.core.exploration.warnings.warning_signs import ModeSigns, announceable
 from oilcan.ground.columns import MACHINE, TIME
 from oilcan.ground.time_units import ELAPSED_UNITS
 

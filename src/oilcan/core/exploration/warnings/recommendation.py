@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from oilcan.core.exploration.warning_signs import ModeSigns, announceable
+from oilcan.core.exploration.warnings.warning_signs import ModeSigns, announceable
 from oilcan.core.phrasing.quantities import span
 from oilcan.ground.time_units import in_ticks, in_unit
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from oilcan.core.exploration.aligned import Aligned
 from oilcan.core.exploration.fleet_record import FleetRecord
+from oilcan.core.exploration.warnings.aligned import Aligned
 from oilcan.ground.columns import CODE, MACHINE, TIME, ticks
 
 

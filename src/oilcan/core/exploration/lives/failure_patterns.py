@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from oilcan.core.exploration.aligned import Aligned, BinMeans, align
-from oilcan.core.exploration.component_lives import REPAIR
 from oilcan.core.exploration.fleet_record import HOURS_PER_DAY, FleetRecord
+from oilcan.core.exploration.lives.component_lives import REPAIR
+from oilcan.core.exploration.warnings.aligned import Aligned, BinMeans, align
 from oilcan.core.timeline.groups import minus_group_mean
 from oilcan.ground.columns import MACHINE, TIME, ticks
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from oilcan.core.exploration.component_lives import Spells
+from oilcan.core.exploration.lives.component_lives import Spells
 from oilcan.ground.columns import MACHINE
 
 FEWEST: Final = 5           # failures of a kind that is named, and expected failures of a kind that is tested alone

@@ -11,11 +11,11 @@ from typing import Final
 import numpy as np
 from scipy import stats
 
-from oilcan.core.exploration.aligned import Aligned, BinMeans, align
-from oilcan.core.exploration.code_signs import CodeSign, code_signs
 from oilcan.core.exploration.fleet_record import FleetRecord
-from oilcan.core.exploration.half_leads import bias_corrected, half_lead
 from oilcan.core.exploration.sensor_signals import Signals, levels
+from oilcan.core.exploration.warnings.aligned import Aligned, BinMeans, align
+from oilcan.core.exploration.warnings.code_signs import CodeSign, code_signs
+from oilcan.core.exploration.warnings.half_leads import bias_corrected, half_lead
 from oilcan.ground.columns import MODE
 
 FLIPS: Final = 400
