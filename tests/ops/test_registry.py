@@ -14,6 +14,7 @@ from tests.conftest import ROOT
 from tests.ops.conftest import bundle_of, make
 
 from oilcan.ground.errors import IntegrityError, OilcanError
+from oilcan.io.bundle.signature import signature_path
 from oilcan.io.registry import bundle_store
 from oilcan.io.repository.git_plumbing import git, resolve
 from oilcan.operations.governing import audit_log, model_status
@@ -314,6 +315,8 @@ def test_a_kill_between_any_two_steps_is_made_good_by_the_next_run(registry, act
 # bundles by digest
 
 def test_a_bundle_comes_from_a_folder_a_web_server_or_a_dvc_repository(registry, tmp_path):
+    (registry.path / "models/bundle.sig").write_text("signed by Ada\n")
+    registry.commit("a signature")
     made = put(registry)
     folder = registry.path / ".oilcan/bundles"
     words = ["-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "-d", str(folder)]
@@ -327,6 +330,10 @@ def test_a_bundle_comes_from_a_folder_a_web_server_or_a_dvc_repository(registry,
             assert bundle_of(got) == made.bundle
             assert (home / f"{made.bundle}.verdict.json").is_file()
             assert bundle_store.fetch("nowhere", made.bundle, home) == got      # it is there: nothing is fetched
+            signature = signature_path(got)
+            signature.unlink(missing_ok=True)
+            bundle_store.fetch(source, made.bundle, home, revision=made.tag, signed=True)
+            assert signature.read_text() == "signed by Ada\n"
         (folder / made.bundle / "plan.json").write_text("{}")
         for number, source in enumerate((str(folder), f"http://127.0.0.1:{address}")):
             with pytest.raises(IntegrityError, match=r"plan.json: sha256 is"):

@@ -96,7 +96,7 @@ def fetch(source: str, digest: str, home: Path, *, revision: str | None = None, 
     revision
         Commit or tag, for `dvc:`.
     signed
-        Bring its signature too.
+        Bring its signature too, also of a bundle that is there without one.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def fetch(source: str, digest: str, home: Path, *, revision: str | None = None, 
         If the source does not have it.
     """
     there = find(home, digest) if home.is_dir() else None
-    if there is not None:
+    if there is not None and (not signed or signature_path(there).is_file()):
         return there
     with tempfile.TemporaryDirectory(prefix="oilcan-fetch-") as scratch:
         folder = Path(scratch) / "bundle"

@@ -9,9 +9,11 @@ import yaml
 
 from oilcan.ground.errors import IntegrityError, OilcanError
 from oilcan.io.bundle.bundle_folder import load_bundle
+from oilcan.io.bundle.signature import signature_path
 from oilcan.io.bundle.verdict_file import GateVerdict, path_of
 from oilcan.io.registry import bundle_store
 from oilcan.io.repository.git_plumbing import commit_of, file_at
+from oilcan.io.stage import files
 from oilcan.io.stage.digests import dvc_md5
 from oilcan.params.gate_policy import GatePolicy
 from oilcan.params.section import section
@@ -79,7 +81,8 @@ def store_of(root: Path) -> Path:
 def publish(root: Path, candidate: Candidate) -> Path:
     """Put the candidate's bundle into the store of bundles, proven against commit, lock and verdict; its folder.
 
-    The bytes come from the checkout if it holds this very bundle, else from DVC's cache or remote.
+    The bytes come from the checkout if it holds this very bundle, else from DVC's cache or remote; its signature, if it
+    has one, from the commit.
 
     Raises
     ------
@@ -97,6 +100,9 @@ def publish(root: Path, candidate: Candidate) -> Path:
         raise IntegrityError(f"{folder}: is not the bundle of commit {candidate.commit[:12]} (md5 {found[:12]}, its "
                              f"dvc.lock has {candidate.md5[:12]}). The verdict and the lock were not made by one run: "
                              f"run `dvc repro`, and commit both.")
+    signature = file_at(root, candidate.commit, signature_path(BUNDLE).as_posix())
+    if signature is not None:
+        files.write_text(signature.decode("utf-8", "replace"), signature_path(folder))
     return folder
 
 

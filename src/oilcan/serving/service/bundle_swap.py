@@ -214,8 +214,8 @@ class Swap:
     def _found(self, digest: str, revision: str | None) -> Path:
         source = self._service.settings.bundle_source
         try:
-            there = bundle_store.find(self._home, digest)
-            if there is not None or source is None:
+            if source is None:
+                there = bundle_store.find(self._home, digest)
                 if there is None:
                     raise OilcanError(f"bundle {digest[:12]} is not in {self._home.name}, and no source is set")
                 return there
