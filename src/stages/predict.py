@@ -7,6 +7,7 @@ Writes  data/predictions/predictions.parquet
 
 from collections.abc import Sequence
 
+from oilcan.ground.columns import PART
 from oilcan.io.batches import feature_rows
 from oilcan.io.bundle import model_folder
 from oilcan.io.stage import files, stage, stage_inputs, table_files
@@ -24,10 +25,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     plan = feature_rows.read_plan(args.features)
     trained = model_folder.read_model(args.model)
     trained.served.check_features(tuple(plan.names), plan.hash, str(args.features))
-    rows, features = feature_rows.read_rows(args.prepared, args.features, plan, "validation", "test")
+    rows = table_files.read_table(args.prepared / "rows.parquet")
+    partitions = feature_rows.by_partition(args.features, plan, rows, rows[PART].isin(scorer.HELD_OUT).to_numpy())
 
-    forecasts = scorer.held_out(trained, rows, features, rows_per_batch=p.rows_per_batch, jobs=compute.jobs)
-    table = scorer.beside_rows(contract, rows, forecasts)
+    table = scorer.forecast_table(contract, trained, partitions, rows_per_batch=p.rows_per_batch, jobs=compute.jobs)
 
     with files.fresh_folder(args.out) as draft:
         table_files.write_table(table, draft / "predictions.parquet")

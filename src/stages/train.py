@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from oilcan.io.batches import feature_rows
 from oilcan.io.bundle import model_folder
 from oilcan.io.stage import files, stage, stage_inputs, table_files
+from oilcan.operations.partitioned import learned_rows
 from oilcan.params.compute import ComputeParams
 from oilcan.params.train import TrainParams
-from oilcan.training import fit, model_description, training_data
+from oilcan.training import fit, model_description
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -22,19 +23,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     compute = stage_inputs.read_params(ComputeParams, args.params, "compute")
     contract = stage_inputs.read_contract(args.contract)
     plan = feature_rows.read_plan(args.features)
-    parts = {name: training_data.Part(*feature_rows.read_rows(args.prepared, args.features, plan, name))
-             for name in ("train", "validation")}
-    tables = table_files.read_tables(args.prepared, ("judged_failures", "machines"))
+    tables = table_files.read_tables(args.prepared, ("rows", "judged_failures", "machines"))
+    sample = learned_rows.read_training_data(contract, plan, args.features, tables, p)
 
-    sample = training_data.TrainingData(**parts, features=tuple(plan.names), plan_hash=plan.hash,
-                                        failures=tables["judged_failures"], machines=tables["machines"])
     training = fit.train(contract, sample, p, compute)
 
     model_folder.write_model(training.trained, args.model)
     files.write_json(model_description.describe(contract, training, sample, p), args.description)
     files.write_json(training.as_json(), args.metrics)
     stage.warn("train", training.warnings())
-    stage.report("train", rows=len(parts["train"].rows), features=len(plan.names), forecasts=len(training.finished))
+    stage.report("train", rows=len(sample.train.rows), features=len(plan.names), forecasts=len(training.finished))
 
 
 if __name__ == "__main__":

@@ -43,6 +43,32 @@ def test_trees_say_what_scikit_learn_says(regression, model, missing):
     assert np.abs(trees.predict(unseen) - wanted).max() <= exact
 
 
+@pytest.mark.parametrize("kind", ["default", "raw"])
+@pytest.mark.parametrize("regression", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("leaves", [1, 2, 7, 16, 17])
+def test_many_rows_at_once_have_the_bits_of_treelite(leaves, dtype, regression, kind):
+    rows, rng = _rows(), np.random.default_rng(1)
+    boosting = ensemble(BOOSTING)
+    params = boosting.params.model_copy(update={"max_leaf_nodes": max(leaves, 2), "min_samples_leaf": 1})
+    trees = Boosting(params).fit(rows, Learning(regression, seed=7)) if leaves > 1 else _stumps(rows, regression)
+    splits = np.concatenate([tree.get_field("threshold") for member in trees.members
+                             for tree in map(member.get_tree_accessor, range(int(member.num_tree)))])
+    many = rng.normal(size=(5000, 5)).astype(dtype)
+    many[rng.random(many.shape) < 0.2] = np.nan
+    many[:2000, rng.integers(5)] = rng.choice(splits, 2000)         # values on an edge, and beside it as float32
+    many[2000:2010] = np.array([np.inf, -np.inf, 0.0, -0.0, np.finfo(np.float32).max])
+    wanted = treelite.gtil.predict(trees.members[0], many.astype(np.float64), nthread=1, pred_margin=kind == "raw")
+    assert (trees._masks[0] is None) == (leaves > 16)
+    assert np.array_equal(trees.predict(many) if kind == "default" else trees.raw(many), wanted.ravel())
+
+
+def _stumps(rows: LearningRows, regression: bool) -> TreeModel:
+    """Trees of a single leaf: no split is worth it."""
+    constant = LearningRows(np.zeros_like(rows.matrix), rows.target)
+    return ensemble(BOOSTING).fit(constant, Learning(regression, seed=7))
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_bytes_do_not_depend_on_threads(model):
     built = [ensemble(model).fit(_rows(), Learning(regression=False, seed=7, jobs=jobs)) for jobs in (1, 2)]

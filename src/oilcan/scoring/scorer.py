@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from oilcan.ground.columns import GROUP, KEY, PART
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+HELD_OUT: Final = ("validation", "test")      # parts that are forecast
 
 
 def score(fitted: Fitted, matrix: np.ndarray, *, rows_per_batch: int = 50_000, jobs: int = 1) -> "pd.DataFrame":
@@ -76,10 +79,29 @@ def held_out(
     import pandas as pd
 
     parts = []
-    for part, fitted in (("validation", trained.judged), ("test", trained.served)):
+    for part, fitted in zip(HELD_OUT, (trained.judged, trained.served), strict=True):
         at = np.flatnonzero(rows[PART] == part)
         parts.append(score(fitted, matrix[at], rows_per_batch=rows_per_batch, jobs=jobs).set_index(at))
     return pd.concat(parts).sort_index()
+
+
+def forecast_table(
+    contract: Contract, trained: "Trained", partitions: "Iterable[tuple[pd.DataFrame, np.ndarray]]", *,
+    rows_per_batch: int, jobs: int,
+) -> "pd.DataFrame":
+    """`held_out` beside its rows, for partitions of machines one after the other: only one is in memory.
+
+    Parameters
+    ----------
+    partitions
+        Rows of `HELD_OUT` as in rows.parquet, and their features; at least one.
+    """
+    import pandas as pd
+
+    return pd.concat([
+        beside_rows(contract, rows, held_out(trained, rows, matrix, rows_per_batch=rows_per_batch, jobs=jobs))
+        for rows, matrix in partitions
+    ], ignore_index=True)  # fmt: skip
 
 
 def beside_rows(contract: Contract, rows: "pd.DataFrame", forecasts: "pd.DataFrame") -> "pd.DataFrame":

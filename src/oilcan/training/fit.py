@@ -1,7 +1,7 @@
 """Training as a whole: every target of the contract is fitted, calibrated, given a threshold, and judged."""
 
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import joblib
 import numpy as np
@@ -20,11 +20,10 @@ from oilcan.training.hazard_training import HazardSample, Horizons, finish_outlo
 from oilcan.training.leaks import Suspicion
 from oilcan.training.recipe import Recipe, candidates, recipe_of
 from oilcan.training.refit import Work, from_both
+from oilcan.training.rows_to_read import gap_rows
 from oilcan.training.sample import Sample
 from oilcan.training.targets import Target, targets_of
 from oilcan.training.training_data import GrownTrees, TrainingData
-
-_GAP_ROWS: Final = 10_000       # training rows on which the overfit gap is measured
 
 
 @dataclass(frozen=True)
@@ -133,8 +132,7 @@ def _finish_outlook(horizons: Horizons, grown: dict[str, Any], finished: dict[st
 def _grow(sample: Sample, validation: np.ndarray, recipe: Recipe, folds: bool, *, jobs: int) -> GrownTrees:
     """Runs in a worker: fit, forecast the validation part; with `folds`, training rows out of fold too."""
     trees, n_rows = grow(sample, recipe, jobs=jobs)
-    seen = np.flatnonzero(sample.is_seen)
-    known = sample.take(seen[:: max(1, -(-len(seen) // _GAP_ROWS))])
+    known = sample.take(gap_rows(sample.is_seen))
     quality = row_metrics.rmse if sample.target.is_number else row_metrics.pr_auc
     train_quality = quality(known.values, trees.predict(known.features(), jobs))
     unseen = out_of_fold(sample, recipe, jobs=jobs) if folds else None

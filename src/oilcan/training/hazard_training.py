@@ -19,8 +19,8 @@ from oilcan.params.train import OutlookParams
 from oilcan.training.finish import FinishedForecast, rounded
 from oilcan.training.growing import grow_chosen
 from oilcan.training.recipe import Recipe
-from oilcan.training.sample import Sample, Stacked, machine_codes
-from oilcan.training.targets import Target, choose_rows
+from oilcan.training.sample import Matrix, Sample, machine_codes
+from oilcan.training.targets import RowSelection, Target, Thinning, choose_rows
 from oilcan.training.training_data import Part, TrainingData
 
 _FEWEST: Final = 10             # an interval with fewer failing rows is not learned
@@ -114,12 +114,40 @@ class HazardSample:
     horizons: Horizons
     waits: Waits
     machines: np.ndarray            # (n,)
-    matrix: np.ndarray | Stacked    # (n, n_features)
+    matrix: Matrix                  # (n, n_features)
 
     @classmethod
-    def of(cls, horizons: Horizons, rows: pd.DataFrame, matrix: np.ndarray | Stacked) -> "HazardSample":
+    def of(cls, horizons: Horizons, rows: pd.DataFrame, matrix: Matrix) -> "HazardSample":
         """Rows as in rows.parquet, with their features."""
         return cls(horizons, Waits.of(rows, horizons.task), machine_codes(rows), matrix)
+
+
+@dataclass(frozen=True)
+class AtRisk:
+    """Pairs of a row and an interval that it enters, those that are learned from; arrays of shape (m,).
+
+    Attributes
+    ----------
+    row, interval
+        Position of the row, and number of the interval.
+    fails
+        Whether the machine fails in it.
+    selection
+        Which pairs of all were chosen, with their weights.
+    """
+
+    row: np.ndarray
+    interval: np.ndarray
+    fails: np.ndarray
+    selection: RowSelection
+
+    @classmethod
+    def chosen(cls, waits: Waits, horizons: Horizons, thinning: Thinning, *, boosted: bool, seed: int) -> "AtRisk":
+        """The pairs of some rows that training learns from."""
+        row, interval, fails = hazards.at_risk(waits.wait, waits.seen, horizons.ticks)
+        target = Target(horizons.name, "failure_within")
+        selection = choose_rows(fails.astype(np.float64), target, thinning, boosted=boosted, seed=seed)
+        return cls(row[selection.at], interval[selection.at], fails[selection.at], selection)
 
 
 def grow_outlook(sample: HazardSample, recipe: Recipe, *, jobs: int) -> TreeModel:
@@ -130,14 +158,12 @@ def grow_outlook(sample: HazardSample, recipe: Recipe, *, jobs: int) -> TreeMode
     recipe
         From `Recipe.of_hazards`.
     """
-    target = Target(sample.horizons.name, "failure_within")
-    row, interval, fails = hazards.at_risk(sample.waits.wait, sample.waits.seen, sample.horizons.ticks)
-    chosen = choose_rows(fails.astype(np.float64), target, recipe.thinning, boosted=recipe.first.boosted,
-                         seed=recipe.seed)
-    row, interval, fails = row[chosen.at], interval[chosen.at], fails[chosen.at]
-    expanded = np.column_stack([sample.matrix[row], interval.astype(np.float32)])
-    at_risk = Sample(target, fails.astype(np.float64), np.ones(len(row), dtype=bool), sample.machines[row], expanded)
-    return grow_chosen(at_risk, chosen, recipe, jobs=jobs)[0]
+    pairs = AtRisk.chosen(sample.waits, sample.horizons, recipe.thinning, boosted=recipe.first.boosted,
+                          seed=recipe.seed)
+    expanded = np.column_stack([sample.matrix[pairs.row], pairs.interval.astype(np.float32)])
+    at_risk = Sample(Target(sample.horizons.name, "failure_within"), pairs.fails.astype(np.float64),
+                     np.ones(len(pairs.row), dtype=bool), sample.machines[pairs.row], expanded)
+    return grow_chosen(at_risk, pairs.selection, recipe, jobs=jobs)[0]
 
 
 def finish_outlook(horizons: Horizons, trees: TreeModel, p: np.ndarray, part: Part, calibrate: Method

@@ -66,7 +66,7 @@ class Recipe:
 
         The interval has no monotone sign.
         """
-        thinning = replace(self.thinning, negatives_per_positive=params.negatives_per_positive, class_weight="none")
+        thinning = self.thinning.of_hazards(params.negatives_per_positive)
         return replace(self, ensembles=(self.first.with_iterations(params.iterations),), thinning=thinning,
                        monotone=(*self.monotone, 0) if self.monotone else ())
 

@@ -1,12 +1,57 @@
 """The rows that one target is learned from, as one value."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from oilcan.ground.columns import owner
 from oilcan.training.targets import Target
+
+
+@dataclass(frozen=True)
+class PickedRows:
+    """A matrix of which some rows were read, addressed by the position of a row in the whole.
+
+    Attributes
+    ----------
+    at
+        Positions of the rows that were read, ascending, shape (m,).
+    read
+        Their features, shape (m, n_features).
+    n
+        Number of rows of the whole.
+
+    Examples
+    --------
+    >>> rows = PickedRows(np.array([1, 4]), np.array([[10.0], [40.0]]), n=5)
+    >>> rows[np.array([4, 1])].tolist(), rows.shape
+    ([[40.0], [10.0]], (5, 1))
+    """
+
+    at: np.ndarray
+    read: np.ndarray
+    n: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Of the whole."""
+        return self.n, self.read.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the features."""
+        return self.read.dtype
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, at: np.ndarray) -> np.ndarray:
+        place = np.minimum(np.searchsorted(self.at, at), len(self.at) - 1)
+        if not np.array_equal(self.at[place], at):
+            raise IndexError(f"features of {int((self.at[place] != at).sum()):,} of {len(at):,} rows were not read")
+        return self.read[place]
 
 
 @dataclass(frozen=True)
@@ -19,7 +64,7 @@ class Stacked:
     [[1.0], [0.0]]
     """
 
-    parts: tuple[np.ndarray, ...]       # (n_i, n_features)
+    parts: tuple[np.ndarray | PickedRows, ...]      # (n_i, n_features)
 
     def __getitem__(self, at: np.ndarray) -> np.ndarray:
         out = np.empty((len(at), self.parts[0].shape[1]), dtype=self.parts[0].dtype)
@@ -29,6 +74,9 @@ class Stacked:
             out[here] = part[at[here] - start]
             start += len(part)
         return out
+
+
+Matrix = np.ndarray | PickedRows | Stacked
 
 
 @dataclass(frozen=True)
@@ -51,10 +99,10 @@ class Sample:
     values: np.ndarray
     is_seen: np.ndarray
     machines: np.ndarray
-    matrix: np.ndarray | Stacked
+    matrix: Matrix
 
     @classmethod
-    def of(cls, target: Target, rows: pd.DataFrame, matrix: np.ndarray | Stacked) -> "Sample":
+    def of(cls, target: Target, rows: pd.DataFrame, matrix: Matrix) -> "Sample":
         """Rows as in rows.parquet, with their features."""
         return cls(target, target.values(rows), target.seen(rows), machine_codes(rows), matrix)
 

@@ -1,7 +1,7 @@
 """What is learned, from which rows, and with which weight?"""
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -151,6 +151,10 @@ class Thinning:
     def of(cls, params: TrainParams) -> "Thinning":
         """As `train` has it."""
         return cls(params.negatives_per_positive, params.min_rows, params.max_rows, params.class_weight)
+
+    def of_hazards(self, negatives_per_positive: float) -> "Thinning":
+        """For the hazards of the same task, which take no class weights."""
+        return replace(self, negatives_per_positive=negatives_per_positive, class_weight="none")
 
 
 @dataclass(frozen=True)

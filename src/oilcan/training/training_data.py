@@ -8,7 +8,7 @@ import pandas as pd
 
 from oilcan.core.model.trees import TreeModel
 from oilcan.ground.columns import owner
-from oilcan.training.sample import Stacked
+from oilcan.training.sample import PickedRows, Stacked
 
 ENOUGH: Final = 100     # machines whose 90 % quantile has a standard error of about 3 %
 
@@ -22,10 +22,18 @@ class Part:
 
 
 @dataclass(frozen=True)
+class PickedPart:
+    """Rows of one part, and the features of those that are learned from."""
+
+    rows: pd.DataFrame          # as in rows.parquet
+    matrix: PickedRows
+
+
+@dataclass(frozen=True)
 class TrainingData:
     """What training may see: never the test part."""
 
-    train: Part
+    train: Part | PickedPart
     validation: Part
     features: tuple[str, ...]
     plan_hash: str

@@ -15,8 +15,11 @@ import treelite.sklearn
 from treelite.core import _LIB, _check_call
 from treelite.gtil.gtil import GTILConfig
 
+from oilcan.core.model.leaf_masks import LeafMasks
 from oilcan.ground.errors import IntegrityError
 
+_MANY: Final = 1024             # rows for which leaves are found by masks, if the trees are small
+_AT_ONCE: Final = 1 << 16       # rows that are converted for treelite at a time, to bound memory
 _ALL_THREADS: Final = -1        # all that OpenMP may have; asking treelite for more is an error
 _AS_IT_IS: Final = (1.0, 0.0)
 _TANGENT: Final = (4.0, -2.0)   # of the log-odds at a probability of one half
@@ -120,13 +123,35 @@ class TreeModel:
             raise ValueError(f"matrix: shape is {matrix.shape}, wanted (n, {self.n_features})")
         if len(matrix) == 0:
             return np.zeros(0)
+        total = np.zeros(len(matrix))
+        if len(matrix) >= _MANY:
+            for at, (slope, offset) in enumerate(lines or self._as_it_is):
+                total += slope * self._of_many(at, matrix, kind, jobs) + offset
+            return total / len(self.members)
         rows = np.ascontiguousarray(matrix, dtype=np.float64)
         config = _config(1 if jobs == 1 else _ALL_THREADS, kind)
-        total = np.zeros(len(rows))
         for member, classes, (slope, offset) in zip(self.members, self._classes, lines or self._as_it_is, strict=True):
             forecasts = _predict_rows(member, rows, classes, config)
             total += forecasts if (slope, offset) == _AS_IT_IS else slope * forecasts + offset
         return total / len(self.members)
+
+    def _of_many(self, at: int, matrix: np.ndarray, kind: str, jobs: int) -> np.ndarray:
+        """Output of one member: by masks if its trees are small, else by treelite, some rows at a time."""
+        masks = self._masks[at]
+        if masks is not None:
+            known = matrix if matrix.dtype == np.float32 else matrix.astype(np.float64, copy=False)
+            return masks.predict(known, raw=kind == "raw")
+        config = _config(1 if jobs == 1 else _ALL_THREADS, kind)
+        return np.concatenate([
+            _predict_rows(self.members[at], np.ascontiguousarray(matrix[start : start + _AT_ONCE], dtype=np.float64),
+                          self._classes[at], config)
+            for start in range(0, len(matrix), _AT_ONCE)
+        ])  # fmt: skip
+
+    @functools.cached_property
+    def _masks(self) -> list[LeafMasks | None]:
+        """Of each member, where its trees are small."""
+        return [LeafMasks.of(member) for member in self.members]
 
     def __reduce__(self) -> tuple[type["TreeModel"], tuple[bytes, ...]]:
         return TreeModel, self.checkpoints

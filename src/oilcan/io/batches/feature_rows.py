@@ -1,5 +1,6 @@
 """Rows of data/prepared joined with their features of data/features."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -37,19 +38,44 @@ def read_rows(prepared: Path, features: Path, plan: FeaturePlan, *parts: str) ->
     """
     rows = table_files.read_table(prepared / "rows.parquet")
     wanted = rows[PART].isin(parts).to_numpy()
-    kept = rows[wanted].reset_index(drop=True)
-    matrix = np.empty((len(kept), len(plan.names)), dtype=np.float32)
+    return rows[wanted].reset_index(drop=True), read_matrix(features, plan, rows, wanted)
+
+
+def read_matrix(features: Path, plan: FeaturePlan, rows: pd.DataFrame, wanted: np.ndarray) -> np.ndarray:
+    """Features of some rows of the fleet, (m, n_features), float32, C order.
+
+    Parameters
+    ----------
+    rows
+        Whole rows.parquet, (n, ...).
+    wanted
+        Shape (n,), bool.
+
+    Raises
+    ------
+    IntegrityError
+        As `read_rows`.
+    """
+    matrix = np.empty((int(wanted.sum()), len(plan.names)), dtype=np.float32)
     at = 0
+    for _, values in by_partition(features, plan, rows, wanted):
+        matrix[at : at + len(values)] = values
+        at += len(values)
+    return matrix
+
+
+def by_partition(features: Path, plan: FeaturePlan, rows: pd.DataFrame, wanted: np.ndarray,
+                 ) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
+    """The wanted rows and their features, one partition at a time; parameters and errors of `read_matrix`."""
     for partition, index in rows.groupby(PARTITION, sort=True).indices.items():
         mask = wanted[index]
-        if not mask.any():
-            continue
-        table = table_files.read_table(features / table_files.partition_name(int(partition)))
-        _check_same_rows(table, rows.iloc[index], features / table_files.partition_name(int(partition)))
-        n = int(mask.sum())
-        matrix[at : at + n] = table[plan.names].to_numpy(dtype=np.float32)[mask]
-        at += n
-    return kept, matrix
+        if mask.any():
+            of_partition = rows.iloc[index]
+            where = features / table_files.partition_name(int(partition))
+            table = table_files.read_table(where)
+            _check_same_rows(table, of_partition, where)
+            yield (of_partition[mask].reset_index(drop=True),
+                   table[plan.names].to_numpy(dtype=np.float32)[mask])
 
 
 def _check_same_rows(table: pd.DataFrame, rows: pd.DataFrame, where: Path) -> None:
