@@ -25,7 +25,13 @@ def test_the_readme_tells_the_same_story():
     assert links == [(name, name) for name in STORY]
 
 
+@pytest.fixture
+def curl():
+    """Named in conftest.PROGRAMS."""
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("curl")
 @pytest.mark.timeout(1500)
 def test_every_command_of_it_prints_what_the_page_shows(tmp_path):
     tutorial.build(tmp_path)
