@@ -16,6 +16,7 @@ import httpx
 import psycopg
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+from tests.service.receivers import Inbox, Mailbox
 
 OILCAN = str(Path(sys.executable).with_name("oilcan"))
 
@@ -162,3 +163,19 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    """An SMTP server on this machine."""
+    opened = Mailbox()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def inbox() -> Iterator[Inbox]:
+    """An HTTP server on this machine."""
+    opened = Inbox()
+    yield opened
+    opened.close()

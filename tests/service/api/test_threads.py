@@ -5,10 +5,11 @@ import sys
 import threading
 
 import pytest
+from tests.service.api.test_alarms_go_out import EXAMPLE
 from tests.service.conftest import Server
 from tests.waiting import wait_until
 
-WATCHED = ("engine", "follower", "forecast-log", "key-ring", "monitoring", "saver", "store-writer")
+WATCHED = ("engine", "follower", "forecast-log", "key-ring", "monitoring", "notifier", "saver", "store-writer")
 POOLS = ("asker", "asyncio", "reader")          # they make a thread when they have work, and another one if it is gone
 DYING = """
 import os, sys
@@ -28,13 +29,22 @@ server.serve(read_settings(os.environ))
 """
 
 
+SECRETS = ("OILCAN_SMTP_PASSWORD", "OILCAN_NOTIFY_DUTY_HOOK", "OILCAN_NOTIFY_CMMS")
+
+
+@pytest.fixture(autouse=True)
+def _secrets(monkeypatch):
+    for name in SECRETS:
+        monkeypatch.setenv(name, "of a test")
+
+
 def reading(hour: int) -> dict:
     return {"readings": [{"machine_id": "m1", "time": f"2025-01-01T{hour:02}:00:00Z", "vibration_mm_s": 2.0}]}
 
 
 def test_every_thread_of_a_service_is_watched(start):
     before = set(threading.enumerate())
-    client = start(snapshot_every_s=0.05)
+    client = start(snapshot_every_s=0.05, notifications=EXAMPLE)
     assert client.post("/v1/telemetry", json=reading(0)).status_code == 200
 
     def begun() -> set[str]:
@@ -49,7 +59,7 @@ def test_every_thread_of_a_service_is_watched(start):
 @pytest.mark.filterwarnings("ignore:Exception in thread:pytest.PytestUnhandledThreadExceptionWarning")     # wanted
 @pytest.mark.parametrize("name", WATCHED)
 def test_a_dead_thread_is_noticed_and_nobody_waits_for_it(start, name):
-    client = start(snapshot_every_s=0.05)
+    client = start(snapshot_every_s=0.05, notifications=EXAMPLE)
     thread = next(each for each in client.service.threads if each.name == name)
     thread._work = sys.exit             # its next round ends it
     client.post("/v1/telemetry", json=reading(0))           # so that every thread has something to do

@@ -20,6 +20,7 @@ from oilcan.io.stores.tables.audit_table import Audit
 from oilcan.io.stores.tables.bundle_table import Bundles
 from oilcan.io.stores.tables.decision_table import Decisions
 from oilcan.io.stores.tables.key_table import Keys
+from oilcan.io.stores.tables.notice_table import Notices
 from oilcan.io.stores.tables.people_table import People
 from oilcan.io.stores.tables.state_table import Settings, Snapshots
 from oilcan.io.stores.tables.text_table import Texts
@@ -32,7 +33,7 @@ from oilcan.serving.service.remembered_models import Models, Place
 from oilcan.serving.service.service import Service
 
 ROOMS = {"": Store, "snapshots": Snapshots, "keys": Keys, "settings": Settings, "bundles": Bundles, "audit": Audit,
-         "decisions": Decisions, "texts": Texts, "people": People}
+         "decisions": Decisions, "texts": Texts, "people": People, "notices": Notices}
 # before: the call does nothing; after: it does all, and nobody hears of it; disk full, read-only, cut: in the middle
 FAULTS = ("before", "after", "disk full", "read-only", "cut", "hang")
 

@@ -1,8 +1,11 @@
 """The store fails at each of its calls in turn: at the first, at the second, before or after it took effect."""
 
+import json
+
 import pytest
 from tests.service.faults.faulty_service import ROOMS, FaultyService, methods
 from tests.service.faults.test_schedules import do
+from tests.service.receivers import rules
 from tests.waiting import wait_until
 
 from oilcan.io.stores import open_store
@@ -11,7 +14,7 @@ from oilcan.io.stores import open_store
 ELSEWHERE = {"claim", "use_layout", "append", "add_records", "put_machines", "refuse", "refused", "comment",
              "acknowledge", "alarm", "alarms", "extent", "forecast", "forecasts", "records", "readings", "known",
              "probe", "snapshots.forget", "bundles.lineage", "bundles.enter", "audit.add", "audit.entries",
-             "texts.decode", "texts.number", "forecasts_by_bundle",
+             "notices.newest", "notices.about", "texts.decode", "texts.number", "forecasts_by_bundle",
              *(name for name in methods() if name.startswith(("keys.", "people.")))}
 STORY = [("machines", 0), ("hour", 0), ("hour", 1), ("hour", 2), ("maintenance", [(1, 1)]), ("save", None), ("hour", 3),
          ("telemetry", [(0, 1, 3), (0, 4, 3), (2, 9, 1)]), ("errors", [(0, 3), (3, 2)]), ("follow", None),
@@ -28,8 +31,10 @@ def test_every_room_of_the_store_is_among_those_that_fail(tmp_path):
 
 
 @pytest.mark.parametrize("name", sorted(set(methods()) - ELSEWHERE))
-def test_a_call_that_fails_leaves_nothing_wrong(served, store_url, tmp_path, name):
-    service = FaultyService(store_url, served)
+def test_a_call_that_fails_leaves_nothing_wrong(served, store_url, tmp_path, inbox, name):
+    told = tmp_path / "notifications.yaml"
+    told.write_text(json.dumps(rules({"*": {"channels": ["desk"]}}, {"desk": {"kind": "webhook", "url": inbox.url}})))
+    service = FaultyService(store_url, served, notifications=told)
     try:
         service.faults.method = name
         service.faults.calls = ["before", "after", None, "before", None, None, "after", None, None, "before"]

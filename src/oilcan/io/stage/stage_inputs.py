@@ -12,7 +12,8 @@ from oilcan.ground.errors import ContractError, ParamsError
 from oilcan.params.section import Section, section
 
 S = TypeVar("S", bound=Section)
-_OTHERS = {"section", "whole", "monitoring", "gate_policy", "services"}    # no sections: how they are read, other files
+# no sections: how they are read, other files
+_OTHERS = {"section", "whole", "monitoring", "gate_policy", "services", "notifications"}
 
 
 def read_params(kind: type[S], path: Path, name: str) -> S:

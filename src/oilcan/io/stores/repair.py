@@ -18,8 +18,8 @@ from oilcan.io.stores.databases.sqlite import SqliteDatabase
 
 # parents before children; snapshots follow from the others, and the new file has its own list of migrations
 TABLES: Final = ("layouts", "machines", "texts", "readings", "records", "refused", "counters", "models", "bundles",
-                 "forecasts", "alarms", "alarm_repeats", "comments", "policy_states", "api_keys", "settings", "audit",
-                 "decisions", "log")
+                 "forecasts", "alarms", "alarm_repeats", "comments", "deliveries", "notices", "policy_states",
+                 "api_keys", "settings", "audit", "decisions", "log")
 _PAGE: Final = 512              # rows read at a time
 _FURTHEST: Final = 2**40        # rows that a gap may be long
 

@@ -7,6 +7,7 @@ from oilcan.io.stores.tables.bundle_table import Bundles
 from oilcan.io.stores.tables.decision_table import Decisions
 from oilcan.io.stores.tables.forecast_table import ForecastsPart
 from oilcan.io.stores.tables.key_table import Keys
+from oilcan.io.stores.tables.notice_table import Notices
 from oilcan.io.stores.tables.people_table import People
 from oilcan.io.stores.tables.record_table import RecordsPart
 from oilcan.io.stores.tables.refused_table import RefusedPart
@@ -19,7 +20,7 @@ class Store(RecordsPart, ForecastsPart, AlarmsPart, RefusedPart, RetentionPart):
 
     Attributes
     ----------
-    snapshots, keys, settings, bundles, audit, people, decisions
+    snapshots, keys, settings, bundles, audit, people, decisions, notices
         The smaller rooms of the store.
     """
 
@@ -32,6 +33,7 @@ class Store(RecordsPart, ForecastsPart, AlarmsPart, RefusedPart, RetentionPart):
         self.audit = Audit(database)
         self.people = People(database)
         self.decisions = Decisions(database)
+        self.notices = Notices(database)
 
     @property
     def health(self) -> Health:

@@ -22,6 +22,7 @@ class ServiceSettings(pydantic.BaseModel):
     bundle: Path = Path("models/bundle")                    # folder of the bundle to start with
     bundles: Path | None = None                             # folder that bundles may be activated from; None: beside it
     monitoring: Path | None = None                          # a monitoring.yaml; None: the rules in the bundle
+    notifications: Path | None = None                       # a notifications.yaml; None: alarms stay on the page
     bundle_source: str | None = None                        # bundles by digest: folder, https://..., dvc:REPOSITORY
     store: str = DEFAULT_URL                                # sqlite:///path or postgresql://user@host/name
     signers: Path | None = None                             # who may sign bundles; None: a bundle needs no signature

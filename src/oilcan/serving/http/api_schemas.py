@@ -6,6 +6,7 @@ from oilcan.contract import Column, Contract
 from oilcan.ground.columns import EVENT_KEYS
 from oilcan.io.stores.column_layout import stored_columns
 from oilcan.io.stores.tables.alarm_table import FINDINGS
+from oilcan.io.stores.tables.notice_table import STATES
 from oilcan.io.stores.values import RECORD_TABLES, RecordTable
 from oilcan.serving.bodies.alertmanager_body import alert_group
 from oilcan.serving.bodies.machine_body import static_columns
@@ -204,12 +205,14 @@ def _of_machines(served: Served, max_rows: int) -> dict[str, Schema]:
                                  "machines": listed(listed_risk)}),
         "machine": record(listed_risk["properties"] | STAMP | {
             "reasons": listed(ANY), "history": ANY, "sensors": ANY, "alarms": listed(alarm),
+            "deliveries": listed(_delivery()),
             "faults": listed(record({"sensor": TEXT, "fault": {"enum": ["silent", "stuck", "unit"]}, "since": TEXT,
                                      "text": TEXT})),
             "records": record(dict.fromkeys(RECORD_TABLES, listed(entry))),
             "last_maintenance": {"anyOf": [record({"time": time, "component": TEXT}), {"type": "null"}]},
         }, optional=tuple(columns)),
         "alarms": record(STAMP | {"alarms": listed(alarm)}),
+        "deliveries": record(STAMP | {"deliveries": listed(_delivery())}),
         "acknowledge": record({"comment": {"type": "string", "maxLength": 2_000}, "finding": FOUND},
                               optional=("comment", "finding")),
         "acknowledged": record(STAMP | {"alarm": alarm}),
@@ -239,3 +242,10 @@ def _alarm(time: Schema) -> Schema:
         "p": {"type": "number"}, "threshold": {"type": "number"}, "reasons": listed(ANY), "forecast": TEXT_OR_NULL,
         "acknowledged_at": TEXT_OR_NULL, "acknowledged_by": TEXT_OR_NULL, "closed_at": TEXT_OR_NULL,
         "finding": FOUND, "found_at": TEXT_OR_NULL, "comments": listed(comment)})
+
+
+def _delivery() -> Schema:
+    return record({"id": WHOLE, "key": TEXT, "channel": TEXT, "step": {"enum": ["alarm", "escalation", "work_order"]},
+                   "crew": TEXT, "due_at": TEXT, "state": {"enum": list(STATES)}, "attempts": WHOLE,
+                   "error": TEXT_OR_NULL, "reference": TEXT_OR_NULL, "finished_at": TEXT_OR_NULL,
+                   "alarms": listed(WHOLE)})

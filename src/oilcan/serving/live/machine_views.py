@@ -8,6 +8,7 @@ import numpy as np
 from oilcan.core.model.fitted import LifeForecast
 from oilcan.io.stores import Store
 from oilcan.io.stores.tables.alarm_table import Alarm
+from oilcan.io.stores.tables.notice_table import Delivery
 from oilcan.io.stores.values import RECORD_TABLES, StoredRecord
 from oilcan.serving.bodies.instants_json import NO_TIME, Moments, written
 from oilcan.serving.bodies.json_rows import Row
@@ -120,7 +121,7 @@ class Views:
         forecasts = self._store.forecasts(name, since=since, limit=_FORECASTS)
         records = {table: self._store.records(table, name, limit=_RECORDS)
                    for table in RECORD_TABLES}
-        work = records["maintenance"]
+        work, alarms = records["maintenance"], self._store.alarms(machine_id=name, limit=50)
         return {
             "history": {"time": [self._moments.write(each.time) for each in forecasts],
                         served.headline_column: [each.values.get(served.headline_column) for each in forecasts],
@@ -128,7 +129,8 @@ class Views:
             "records": {table: [{"time": self._moments.write(each.time), "kind": each.kind, "extra": each.extra}
                                 for each in reversed(rows)] for table, rows in records.items()},
             "last_maintenance": _last(work, self._moments),
-            "alarms": [shown_alarm(alarm, self._moments) for alarm in self._store.alarms(machine_id=name, limit=50)],
+            "alarms": [shown_alarm(alarm, self._moments) for alarm in alarms],
+            "deliveries": [shown_delivery(each) for each in self._store.notices.about([alarm.id for alarm in alarms])],
             "sensors": self._sensors(name, since),
         }
 
@@ -173,3 +175,12 @@ def shown_alarm(alarm: Alarm, moments: Moments) -> dict[str, Any]:
         "finding": alarm.finding, "found_at": None if alarm.found_at is None else written(alarm.found_at),
         "comments": [{"at": written(each.at), "by": each.said_by, "said": each.said} for each in alarm.comments],
     }
+
+
+def shown_delivery(delivery: Delivery) -> dict[str, Any]:
+    """A message about alarms as JSON has it."""
+    return {"id": delivery.id, "key": delivery.key, "channel": delivery.channel, "step": delivery.step,
+            "crew": delivery.crew, "due_at": written(delivery.due_at), "state": delivery.state,
+            "attempts": delivery.attempts, "error": delivery.error, "reference": delivery.reference,
+            "finished_at": None if delivery.finished_at is None else written(delivery.finished_at),
+            "alarms": list(delivery.alarms)}

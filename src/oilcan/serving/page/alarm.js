@@ -6,6 +6,31 @@ import { moment, percent } from "./words.js";
 // What the service asks for, and how the crew would say it.
 export const FINDINGS = { worn: "Worn or damaged", sound: "Nothing wrong", not_looked: "Not looked" };
 
+// What became of the messages about an alarm: who was told, or why nobody could be.
+const STEPS = { alarm: "Crew", escalation: "Nobody answered", work_order: "Work order" };
+const when = (at) => new Date(at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+const BECAME = {
+  sent: (message) => `sent ${when(message.finished_at)}${message.reference ? ` as ${message.reference}` : ""}`,
+  waiting: (message) =>
+    message.error ? `tried ${message.attempts} times: ${message.error}` : `to be sent ${when(message.due_at)}`,
+  failed: (message) => `not delivered, given up: ${message.error}`,
+  needless: () => "not sent: somebody had acknowledged the alarm",
+};
+
+function messages(alarm) {
+  return h(
+    "ul",
+    { class: "messages", "aria-label": "Messages" },
+    alarm.messages.map((message) =>
+      h(
+        "li",
+        { class: message.state === "failed" || message.error ? "old" : "muted" },
+        `${STEPS[message.step]}, ${message.channel}: ${BECAME[message.state](message)}`,
+      ),
+    ),
+  );
+}
+
 export function strip(alarm) {
   return h(
     "p",
@@ -57,6 +82,7 @@ export function alarmBox(alarm, acknowledge) {
         h("li", {}, h("span", { class: "muted" }, `${entry.by}, ${moment(entry.at)}: `), entry.said),
       ),
     ),
+    alarm.messages.length ? messages(alarm) : null,
     h(
       "form",
       { onsubmit: submit },

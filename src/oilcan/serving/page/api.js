@@ -133,7 +133,12 @@ export async function machine(id, card, since) {
       card,
       alarms.find((alarm) => alarm.id === entry.alarm),
     ),
-    alarms: alarms.filter((alarm) => !alarm.closed_at),
+    alarms: alarms
+      .filter((alarm) => !alarm.closed_at)
+      .map((alarm) => ({
+        ...alarm,
+        messages: (entry.deliveries ?? []).filter((message) => message.alarms.includes(alarm.id)).reverse(),
+      })),
     faults: (entry.faults ?? []).map((fault) => fault.text),
     reasons: entry.reasons ?? [],
     components: card.modes

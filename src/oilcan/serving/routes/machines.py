@@ -15,7 +15,7 @@ from oilcan.serving.ground.refusal import Refusal, answer, shown
 from oilcan.serving.http import documents
 from oilcan.serving.http.door import BODY, CALLER
 from oilcan.serving.live.live_service import wall_clock
-from oilcan.serving.live.machine_views import shown_alarm
+from oilcan.serving.live.machine_views import shown_alarm, shown_delivery
 from oilcan.serving.routes.services import DirectRoute, service_of
 from oilcan.serving.watch.fault_words import shown_faults
 
@@ -54,6 +54,12 @@ class AlarmsAsked(Asked):
     limit: int = pydantic.Field(default=200, ge=1, le=1_000)
 
 
+class DeliveriesAsked(Asked):
+    """How many messages."""
+
+    limit: int = pydantic.Field(default=100, ge=1, le=1_000)
+
+
 async def machines(request: Request, asked: Annotated[FleetAsked, Query()]) -> Response:
     """The fleet, the riskiest machine first."""
     live = service_of(request).of_machines()
@@ -82,6 +88,14 @@ async def alarms(request: Request, asked: Annotated[AlarmsAsked, Query()]) -> Re
     listed = await service.ask(lambda: live.store.alarms(
         machine_id=asked.machine_id, open_only=asked.state == "open", limit=asked.limit))
     return answer(service.served.stamp() | {"alarms": [shown_alarm(alarm, live.moments) for alarm in listed]})
+
+
+async def deliveries(request: Request, asked: Annotated[DeliveriesAsked, Query()]) -> Response:
+    """Messages about alarms, the newest first."""
+    service = service_of(request)
+    live = service.of_machines()
+    newest = await service.ask(lambda: live.store.notices.newest(asked.limit))
+    return answer(service.served.stamp() | {"deliveries": [shown_delivery(each) for each in newest]})
 
 
 async def acknowledge(request: Request) -> Response:
@@ -139,6 +153,8 @@ ROUTES = [
              **documents.of("machine", "All that is known of one machine.", refusals=(404, 422, 503))),
     APIRoute("/v1/alarms", alarms, methods=["GET"],
              **documents.of("alarms", "Alarms, the newest first.", refusals=(404, 422, 503))),
+    APIRoute("/v1/deliveries", deliveries, methods=["GET"],
+             **documents.of("deliveries", deliveries.__doc__ or "", refusals=(404, 422, 503))),
     DirectRoute("/v1/alarms/{alarm_id}/acknowledge", acknowledge, methods=["POST"],
                 **documents.of("acknowledged", "Say that an alarm was seen, what was found, and a comment.",
                                body="acknowledge",

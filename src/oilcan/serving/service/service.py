@@ -1,10 +1,12 @@
 """One service: the bundle in service, the store, its machines, who may ask, and what was counted."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
+from oilcan.ground.errors import ParamsError
 from oilcan.io.stores import Store
 from oilcan.io.stores.tables.forecast_table import Forecast
 from oilcan.serving.access.key_ring import KeyRing
@@ -17,6 +19,8 @@ from oilcan.serving.ground.watched_threads import WatchedThread
 from oilcan.serving.live.forecast_log import ForecastLog
 from oilcan.serving.live.live_service import Live, wall_clock
 from oilcan.serving.model.loaded_bundle import Served
+from oilcan.serving.notices.notifier import Notifier
+from oilcan.serving.notices.secrets_of_channels import read_notifications
 from oilcan.serving.service.bundle_swap import Swap, canary_of
 from oilcan.serving.service.canary_watch import CanaryWatch
 from oilcan.serving.service.predictor import Predictor
@@ -54,8 +58,9 @@ class Service:
         canary, models = canary_of(models, settings.signers)
         self.live = Live(settings, served, store, self.log, self.metrics, self.watch.queue.put,
                          canary) if timed else None
+        self.notifier = self._notifier()
         if self.live is not None:
-            self.metrics.registry.register(Scraped(self.watch, self.live, self.waiting_for))
+            self.metrics.registry.register(Scraped(self.watch, self.live, self.waiting_for, self.notifier))
         self._askers = ThreadPoolExecutor(8, "asker")
         self.swap = Swap(self, models)
         self._canary_watch = None if self.live is None else CanaryWatch(self.swap, self.live, store, self.watch)
@@ -78,12 +83,15 @@ class Service:
         self._follower.start()
         if self.live is not None:       # once the state is there: the monitoring imports much, and may not delay that
             self.live.restored.add_done_callback(lambda _restored: self.watch.start())
+        if self.notifier is not None:
+            self.notifier.start()
 
     @property
     def threads(self) -> list[WatchedThread]:
         """Threads that must live as long as the service."""
         return [self.log.thread, self._follower.thread, self.ring.thread,
-                *([] if self.live is None else [self.watch.thread, *self.live.threads])]
+                *([] if self.live is None else [self.watch.thread, *self.live.threads]),
+                *([] if self.notifier is None else [self.notifier.thread])]
 
     def remember(self, served: Served) -> None:
         """Keep where a bundle came from, before it forecasts: its forecasts lead back when another one answers."""
@@ -150,6 +158,8 @@ class Service:
         self.ring.stop(wait_s)
         self._follower.stop(wait_s)
         self.watch.stop(wait_s)
+        if self.notifier is not None:
+            self.notifier.stop(wait_s)
         if self.live is not None:
             self.live.close(wait_s)
         self.log.stop(wait_s)
@@ -159,6 +169,15 @@ class Service:
     def _in_service(self) -> tuple[Served, Served | None]:
         shadow = self.live.engine.shadow.track if self.live is not None else None
         return self.served, shadow.served if shadow is not None else None
+
+    def _notifier(self) -> Notifier | None:
+        if self.settings.notifications is None:
+            return None
+        rules, secrets = read_notifications(self.settings.notifications, os.environ)
+        if self.live is None:
+            raise ParamsError(f"{self.settings.notifications}: rows without time raise no alarms to send (found a data "
+                              f"set without time). Serve it without OILCAN_NOTIFICATIONS.")
+        return Notifier(self.store, rules, secrets, self.live.moments, wall_clock)
 
     def _probe(self) -> None:
         """Find out whether a store that was in trouble can write again; nobody else may ask, while it is not ready."""

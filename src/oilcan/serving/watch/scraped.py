@@ -9,8 +9,10 @@ import numpy as np
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from oilcan.io.stores.tables.notice_table import STATES
 from oilcan.serving.bodies.instants_json import NO_TIME
 from oilcan.serving.live.live_service import Live, wall_clock
+from oilcan.serving.notices.notifier import Notifier
 from oilcan.serving.watch.live_watch import LiveWatch
 from oilcan.serving.watch.watch_metrics import ACTIONS, SILENT_FOR, families, unknown
 
@@ -25,10 +27,13 @@ class Scraped(Collector):
     ----------
     waiting_for
         Why the service is not ready; nothing if it is.
+    notifier
+        Who sends alarms out; None if nobody does.
     """
 
-    def __init__(self, watch: LiveWatch, live: Live, waiting_for: Callable[[], list[str]]) -> None:
-        self._watch, self._live, self._waiting_for = watch, live, waiting_for
+    def __init__(self, watch: LiveWatch, live: Live, waiting_for: Callable[[], list[str]],
+                 notifier: Notifier | None = None) -> None:
+        self._watch, self._live, self._waiting_for, self._notifier = watch, live, waiting_for, notifier
 
     def describe(self) -> list[Metric]:
         """Nothing: names are checked by the table, and a scrape is not to be made at the start."""
@@ -36,7 +41,7 @@ class Scraped(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """All that has a value."""
-        return families(self._published() | self._service() | self._machines())
+        return families(self._published() | self._service() | self._machines() | self._messages())
 
     def _published(self) -> dict[str, dict[tuple[str, ...], float]]:
         watch = self._watch
@@ -84,6 +89,15 @@ class Scraped(Collector):
             out["oilcan_newest_reading_timestamp_seconds"] = {(): float(np.median(times[known])) / _US}
             out["oilcan_machines_silent"] = silent(times[known], live.now())
         return out
+
+    def _messages(self) -> dict[str, dict[tuple[str, ...], float]]:
+        if self._notifier is None:
+            return {}
+        tally = self._notifier.tally
+        late = 0.0 if tally.oldest is None else max(0.0, (wall_clock() - tally.oldest) / _US)
+        return {"oilcan_deliveries": {(channel, state): float(tally.counts.get((channel, state), 0))
+                                      for channel in self._notifier.channels for state in STATES},
+                "oilcan_delivery_delay_seconds": {(): late}}
 
 
 def silent(times: np.ndarray, now: int) -> dict[tuple[str, ...], float]:

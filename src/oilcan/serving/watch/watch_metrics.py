@@ -155,6 +155,12 @@ TABLE: Final = (
     Shown("oilcan_outcome_delay_seconds", "Outcomes", "gauge", "How long after a forecast its outcome is known; absent "
           "where machines count cycles."),
 
+    Shown("oilcan_deliveries", "Messages", "gauge", "Messages about alarms that the store keeps; absent without "
+          "[notifications](notifications.md).", ("channel", "state"),
+          ("name in notifications.yaml", "`waiting`, `sent`, `failed`, `needless`")),
+    Shown("oilcan_delivery_delay_seconds", "Messages", "gauge", "How long the oldest message that waits is overdue; 0 "
+          "if none is."),
+
     Shown("oilcan_decision_info", "Decision", "gauge", "1 for the action of the newest decision in the store, 0 for "
           "the others; all 0 before the first.", ("action",),
           (", ".join(f"`{action}`" for action in ACTIONS),)),

@@ -137,7 +137,20 @@ CREATE TABLE alarm_repeats (
     UNIQUE (alarm, time));
 """
 
-MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH)
+# which alarm goes where is written once; a delivery is one message, with one alarm or several
+_EIGHTH: Final = """
+CREATE TABLE deliveries (
+    id {serial}, key TEXT NOT NULL UNIQUE, channel TEXT NOT NULL, step TEXT NOT NULL, crew TEXT NOT NULL,
+    created_at {big} NOT NULL, due_at {big} NOT NULL, next_at {big} NOT NULL, state TEXT NOT NULL,
+    attempts {big} NOT NULL, leased_until {big} NOT NULL, finished_at {big}, error TEXT, reference TEXT);
+CREATE INDEX deliveries_waiting ON deliveries (next_at) WHERE state = 'waiting';
+CREATE TABLE notices (
+    alarm {big} NOT NULL REFERENCES alarms, channel TEXT NOT NULL, step TEXT NOT NULL,
+    delivery {big} NOT NULL REFERENCES deliveries, PRIMARY KEY (alarm, channel, step));
+CREATE INDEX notices_of_delivery ON notices (delivery);
+"""
+
+MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH)
 _PAGE: Final = 10_000           # readings of one entry of the log, where they were stored before there was one
 
 _LEDGER: Final = "CREATE TABLE IF NOT EXISTS migrations (number {big} PRIMARY KEY, applied_at {big} NOT NULL)"

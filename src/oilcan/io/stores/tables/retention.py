@@ -95,6 +95,9 @@ def _drop_alarms(tx: Transaction, before: int) -> int:
     """Remove old closed alarms and what belongs to them; keep the newest, whose id SQLite would give again."""
     which = "closed_at < ? AND id < (SELECT max(id) FROM alarms)"
     tx.run(f"DELETE FROM comments WHERE alarm IN (SELECT id FROM alarms WHERE {which})", (before,))  # noqa: S608
+    tx.run(f"DELETE FROM notices WHERE alarm IN (SELECT id FROM alarms WHERE {which})", (before,))  # noqa: S608
+    tx.run("DELETE FROM deliveries WHERE created_at < ? AND id < (SELECT max(id) FROM deliveries) AND NOT EXISTS "
+           "(SELECT 1 FROM notices WHERE delivery = deliveries.id)", (before,))
     tx.run(f"DELETE FROM alarm_repeats WHERE at < ? OR alarm IN (SELECT id FROM alarms WHERE {which})",  # noqa: S608
            (before, before))
     return tx.run(f"DELETE FROM alarms WHERE {which}", (before,))  # noqa: S608
