@@ -19,7 +19,7 @@ PLAIN = Layout("press_line", 2, "instant", ("voltage",), ("V",))
 
 @pytest.fixture
 def store(store_url, monkeypatch):
-    monkeypatch.setattr("oilcan.io.stores.tables.retention._STEP", 7)      # many steps with few rows
+    monkeypatch.setattr("oilcan.io.stores.retention._STEP", 7)      # many steps with few rows
     store = open_store(store_url)
     store.use_layout(PLAIN, NOW)
     yield store

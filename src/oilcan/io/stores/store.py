@@ -1,6 +1,7 @@
 """The store: everything that the service keeps, the same for every database."""
 
 from oilcan.io.stores.databases.database import Database, Health
+from oilcan.io.stores.retention import RetentionPart
 from oilcan.io.stores.tables.alarm_table import AlarmsPart
 from oilcan.io.stores.tables.audit_table import Audit
 from oilcan.io.stores.tables.bundle_table import Bundles
@@ -11,7 +12,6 @@ from oilcan.io.stores.tables.notice_table import Notices
 from oilcan.io.stores.tables.people_table import People
 from oilcan.io.stores.tables.record_table import RecordsPart
 from oilcan.io.stores.tables.refused_table import RefusedPart
-from oilcan.io.stores.tables.retention import RetentionPart
 from oilcan.io.stores.tables.state_table import Settings, Snapshots
 
 
