@@ -19,7 +19,8 @@ ELSEWHERE = {"claim", "use_layout", "append", "add_records", "put_machines", "re
 STORY = [("machines", 0), ("hour", 0), ("hour", 1), ("hour", 2), ("maintenance", [(1, 1)]), ("save", None), ("hour", 3),
          ("telemetry", [(0, 1, 3), (0, 4, 3), (2, 9, 1)]), ("errors", [(0, 3), (3, 2)]), ("follow", None),
          ("watch", None), ("hour", 5), ("watch", None), ("watch", None), ("alert", 1), ("alert", 2), ("retain", None),
-         *(("hour", at) for at in range(6, 16)), ("save", None), ("hour", 17), ("hour", 20)]
+         *(("hour", at) for at in range(6, 16)), ("save", None), ("hour", 17), ("hour", 20),
+         *[("tell", None)] * 4]
 
 
 def test_every_room_of_the_store_is_among_those_that_fail(tmp_path):
@@ -43,6 +44,8 @@ def test_a_call_that_fails_leaves_nothing_wrong(served, store_url, tmp_path, inb
         # some calls are made behind the answers, by a thread of the service
         wait_until(lambda: service.faults.reached[name], "the story lacks a step that leads to this call")
         service.check(tmp_path / "calm")
+        keys = [headers["Idempotency-Key"] for headers, _, _ in inbox.requests]
+        assert len(set(keys)) == len(keys)              # no message went out twice
         service.end()
         service.faults.heal()
         service.faults.calls = ["before", "after", None, "before"]
