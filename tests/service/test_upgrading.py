@@ -1,6 +1,7 @@
 """What Oilcan made at commit d261a0c is taken to the present version, and there is a way back (docs/upgrading.md).
 
-`tests/golden/upgrade` was made by that commit: a store after some requests, a bundle of a small fleet, contracts, params.yaml.
+`tests/golden/upgrade` was made by that commit: a store after some requests, a bundle of a small fleet, contracts,
+params.yaml.
 """
 
 import gzip
