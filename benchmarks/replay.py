@@ -1,6 +1,6 @@
 """The table of docs/replay.md: replays of the demo fleet, calm and with drifts, and of two data sets from files.
 
-    python benchmarks/replay.py [--seeds 1] [--cases calm sensor_drift changed_mechanism azure_pdm_daily ...]
+    python benchmarks/replay.py [--seeds 1] [--cases calm sensor_drift ...] [--until DAY]
 
 Each case is one call of `oilcan replay`; what was made before is kept in .oilcan/replay, so a run that was cut goes on.
 Results of each case are written to .oilcan/replay-results, and the table is made of all that are there. Data sets from
@@ -24,12 +24,13 @@ CASES: Final = {"calm": ("demo_fleet", "none"), **{name: ("demo_fleet", name) fo
                 "azure_pdm_daily": ("azure_pdm_daily", "none"), "backblaze_2013": ("backblaze_2013", "none")}
 
 
-def replay(case: str, seeds: int) -> None:
+def replay(case: str, seeds: int, until: str | None) -> None:
     """One call of the command; the seconds that it took stand in the results."""
     name, scenario = CASES[case]
     place, began = RESULTS / f"{case}.html", time.monotonic()
     oilcan = str(Path(sys.executable).with_name("oilcan"))
-    subprocess.run([oilcan, "replay", name, "--scenario", scenario, "--seeds", str(seeds), "--out", str(place)],
+    more = [] if until is None else ["--until", until]
+    subprocess.run([oilcan, "replay", name, "--scenario", scenario, "--seeds", str(seeds), "--out", str(place), *more],
                    cwd=ROOT, check=True)
     results = json.loads(place.with_suffix(".json").read_text(encoding="utf-8"))
     place.with_suffix(".json").write_text(json.dumps(results | {"seconds": round(time.monotonic() - began)}, indent=2),
@@ -41,10 +42,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--cases", nargs="*", default=list(CASES), choices=list(CASES))
+    parser.add_argument("--until", help="end of operation, where a whole year takes too long")
     args = parser.parse_args()
     RESULTS.mkdir(parents=True, exist_ok=True)
     for case in args.cases:
-        replay(case, args.seeds)
+        replay(case, args.seeds, args.until)
     lines = [line for case in CASES if (RESULTS / f"{case}.json").is_file() for line in table_of(case)]
     write(["| case | policy | caught | false alarms | lead time [h] | alerts | retrainings, promoted | CPU s "
            "| cost [EUR] | of monthly's saving |", "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|", *lines])
@@ -57,7 +59,8 @@ def table_of(case: str) -> list[str]:
     lines = []
     for at, name in enumerate(policy["name"] for policy in results["policies"]):
         figures = results["summary"][name]
-        title = f"{case}, {fleets} {'fleet' if fleets == 1 else 'fleets'}" if at == 0 else ""
+        span = f"{results['begins'][:10]} to {results['ends'][:10]}"
+        title = f"{case}, {fleets} {'fleet' if fleets == 1 else 'fleets'}, {span}" if at == 0 else ""
         share = figures.get("share_of_monthly_saving")
         lines.append(f"| {title} | {name} | {text(figures, 'caught')} of {text(figures, 'failures')} | "
                      f"{text(figures, 'false_alarms')} | {text(figures, 'median_lead_time_h')} | "

@@ -61,6 +61,7 @@ def test_the_saving_is_compared_machine_by_machine():
             for seed in (1, 2) for name, cost, n in (("never", 100.0, 0), ("monthly", 50.0, 12), ("drift", 60.0, 2))]
     found = summarise(runs)
     assert found["drift"]["share_of_monthly_saving"] == 0.8
+    assert "share_of_monthly_saving" not in summarise([run for run in runs if run["policy"] != "monthly"])["drift"]
     assert found["drift"]["cost_eur"] == {"mean": 60.0, "low": 60.0, "high": 60.0}
 
 

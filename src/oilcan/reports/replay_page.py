@@ -14,6 +14,7 @@ _SHOWN: Final = {
     "cost_eur": "cost [EUR]", "saved_eur": "saved over never [EUR]",
 }  # fmt: skip
 _DIGITS: Final = {"median_lead_time_h": 1, "cost_eur": 0, "saved_eur": 0, "cpu_s": 0}
+_BASES: Final = ("never", "monthly", "monthly-ungated")
 Results = Mapping[str, Any]
 
 
@@ -37,7 +38,7 @@ def lines(results: Results) -> list[str]:
     for name, words in words_of(results).items():
         figures = results["summary"][name]
         share = figures.get("share_of_monthly_saving")
-        tail = "" if share is None or name in ("never", "monthly") else f", {percent(share)} of what monthly saves"
+        tail = "" if share is None or name in _BASES else f", {percent(share)} of what retraining every month saves"
         found.append(f"{words}: {_of(figures, 'caught')} of {_of(figures, 'failures')} failures caught, "
                      f"{_of(figures, 'false_alarms')} false alarms, {_of(figures, 'retrainings')} retrainings, "
                      f"{_of(figures, 'cost_eur')} EUR{tail}")

@@ -48,7 +48,10 @@ def over_machines(cost: np.ndarray, rival: np.ndarray, seed: int) -> list[float]
 
 
 def summarise(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Policy -> figure -> mean and interval; and the share that it recovers of what `monthly` saves.
+    """Policy -> figure -> mean and interval; and the share that it recovers of what retraining every month saves.
+
+    A policy without the gate is compared with `monthly-ungated`, every other with `monthly`; no share where that
+    saves nothing.
 
     Parameters
     ----------
@@ -62,8 +65,9 @@ def summarise(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
         found[name] = {"seeds": len(mine)} | {
             figure: over_seeds(values) for figure in COMPARED
             if (values := [float(run[figure]) for run in mine if run.get(figure) is not None])}
-    monthly = found.get("monthly", {}).get("saved_eur", {}).get("mean")
-    if monthly is not None and monthly > 0:
-        for name in names:
+    for name in names:
+        rival = "monthly-ungated" if name.endswith("-ungated") else "monthly"
+        monthly = found.get(rival, {}).get("saved_eur", {}).get("mean", 0.0)
+        if monthly > 0:
             found[name]["share_of_monthly_saving"] = round(found[name]["saved_eur"]["mean"] / monthly, 3)
     return found

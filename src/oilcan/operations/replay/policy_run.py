@@ -144,9 +144,12 @@ class _Operator:
             return self._note(now, "untrainable", str(err))
         self.done.models[now] = challenger
         verdict = judge(settings, challenger, self._champion)
-        if self._policy.is_gated and verdict.decision != "promote":
-            return self._note(now, verdict.decision, "; ".join(verdict.reasons))
-        return self._promote(now, challenger, "; ".join(verdict.reasons))
+        words = "; ".join(verdict.reasons)
+        if verdict.decision == "promote":
+            return self._promote(now, challenger, words)
+        if self._policy.is_gated:
+            return self._note(now, verdict.decision, words)
+        return self._promote(now, challenger, f"without the gate, whose answer is {verdict.decision}: {words}")
 
     def _promote(self, now: int, model: ReplayModel, words: str) -> None:
         since = now + round(self._shared.settings.replay.rollout_days * _US_PER_DAY)

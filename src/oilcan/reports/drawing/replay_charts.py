@@ -16,6 +16,7 @@ _ROWS: Final = {"caught": 20.0, "missed": 20.0, "false": 38.0, "happening": 58.0
 _SQUARE: Final = "\u25a0"
 _SIGNS: Final = {"retrain": "\u25b2", "promote": "\u2714", "hold": _SQUARE, "reject": _SQUARE, "untrainable": _SQUARE,
                  "rollback": "\u21b6", "alert": "\u25c6"}
+_BESIDE: Final = dict.fromkeys(("promote", "hold", "reject", "untrainable"), 11.0)      # right of the retraining
 _SIGN_STYLE: Final = {"retrain": "s6", "promote": "s0", "rollback": "s1", "alert": "s2"}
 Run = Mapping[str, Any]
 
@@ -54,7 +55,7 @@ def _lane(run: Run, words: str, top: float, begins: pd.Timestamp, ends: pd.Times
     for each in run["happenings"]:
         sign = _SIGNS.get(each["kind"])
         if sign is not None:
-            x = _across(each["at"], begins, ends)
+            x = _across(each["at"], begins, ends) + _BESIDE.get(each["kind"], 0.0)
             parts.append(f'<text class="sign {_SIGN_STYLE.get(each["kind"], "ghost")}" x="{x:.1f}" '
                          f'y="{top + _ROWS["happening"]:.1f}" text-anchor="middle">{sign}<title>{each["at"][:10]}, '
                          f'{each["kind"]}: {escape(each["words"][:300])}</title></text>')
