@@ -72,10 +72,11 @@ class Accepting:
 
 
 def contract() -> Contract:
-    """That of the demo fleet, with the second year cut off."""
+    """That of the demo fleet, with the second year cut off; remaining life is not forecast, as nothing watches it."""
     text = (ROOT / "datasets/demo_fleet.yaml").read_text(encoding="utf-8")
     values = yaml.safe_load(text)
     values["split"] = {"by": "time", "validation": "2024-09-09", "test": str(LEARNED.date()), "gap": "84h"}
+    del values["tasks"]["rul"]
     return parse_contract(yaml.safe_dump(values, sort_keys=False), "demo_fleet.yaml")
 
 
@@ -105,6 +106,8 @@ def draw(name: str, seed: int) -> Company:
 def accept(company: Company) -> Accepting:
     """Train on the first year, as the pipeline does, with a small model."""
     known, featurize = contract(), params(FeaturizeParams, "featurize")
+    # the family `drift` takes four fifths of the time of all features, and the demo fleet itself does without it
+    featurize = featurize.model_copy(update={"families": [name for name in featurize.families if name != "drift"]})
     tables = known_before({"telemetry": company.telemetry, **company.tables}, LEARNED)
     early = tables.pop("telemetry")
     outside = Readings.of(early, known).out_of_range
@@ -137,7 +140,7 @@ def accept(company: Company) -> Accepting:
 def small() -> TrainParams:
     """The training of params.yaml with one small boosting instead of a committee."""
     values = params(TrainParams, "train")
-    boosting = values.hist_gradient_boosting.model_copy(update={"iterations": 80, "bags": 1})
+    boosting = values.hist_gradient_boosting.model_copy(update={"iterations": 50, "bags": 1})
     life = values.life_boosting.model_copy(update={"iterations": 5, "bags": 1})
     return values.model_copy(update={
         "model": "hist_gradient_boosting", "refit": False, "hist_gradient_boosting": boosting, "life_boosting": life,

@@ -6,6 +6,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,12 @@ import pandas as pd
 import pytest
 from tests.waiting import wait_until
 
+from oilcan.io.stores import open_store
+from oilcan.io.stores.tables.decision_table import NewDecision
+
 RUNBOOKS = Path(__file__).parents[2] / "docs/runbooks"
 LAST_WEEKS = pd.Timedelta(days=24)
+FOUR_DAYS_AGO_US = time.time_ns() // 1000 - 4 * 86_400_000_000
 
 
 def look(page: str) -> tuple[str, list[str]]:
@@ -87,9 +92,18 @@ def troubled(clone: Any, serve_all: Callable[..., Any], tmp_path_factory: pytest
 @pytest.mark.slow
 @pytest.mark.parametrize("page", ["drift", "quality", "fleet-changed", "silent-machines", "alarm-flood",
                                   "alarm-drought", "events-changed", "calibration", "no-readings", "bundle-too-old",
-                                  "shadow-better", "retraining-failed"])
+                                  "shadow-better"])
 def test_a_fleet_in_trouble_is_seen(page: str, troubled: Any, clone: Any) -> None:
     typed(page, troubled, clone)
+
+
+@pytest.mark.slow
+def test_a_decision_that_nobody_has_acted_on_is_seen(troubled: Any, clone: Any) -> None:
+    with contextlib.closing(open_store(troubled.store)) as store:
+        store.decisions.add(NewDecision("engineer", "retrain", ("vibration_mm_s has drifted",)), FOUR_DAYS_AGO_US)
+    shown = 'oilcan_decision_info{action="retrain"} 1.0'
+    wait_until(lambda: shown in httpx.get(f"{troubled.url}/metrics", timeout=30).text, "the decision is not shown", 60)
+    typed("retraining-failed", troubled, clone)
 
 
 @pytest.mark.slow

@@ -1,12 +1,14 @@
 """Rates that wander, and planned work against what is due."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
 from tests.monitoring_frames import MONDAY, observe, telemetry, watcher, week
 
 from oilcan.ground.columns import COMPONENT, MACHINE, TIME
-from oilcan.monitoring.statistics.cells import Cells
+from oilcan.monitoring.statistics.cells import Cells, Signals
 from oilcan.monitoring.statistics.event_statistics import EventCounts, Rate, chances, event_findings, learn_rates
 from oilcan.monitoring.statistics.forecast_history import FleetEvents, event_counts, learn_hazards
 from oilcan.monitoring.statistics.work_ages import WorkHazard, ages
@@ -93,3 +95,18 @@ def test_windows_judged_together_are_those_judged_one_by_one() -> None:
     seen, judge = observe(telemetry(6, seed=5)), watcher()
     together = judge.windows(seen, week(2), week(5))
     assert together == [judge.window(seen, number) for number in range(week(2), week(6))]
+
+
+def test_many_readings_are_counted_in_little_memory() -> None:
+    rows, columns = 60_000, 20
+    values, edges = np.random.default_rng(1).normal(size=(rows, columns)), np.tile([-1.0, 1.0], (columns, 1))
+    nowhere = np.zeros((rows, columns), dtype=bool)
+    cells = Cells(columns, 3, ["m0", "m1"])
+    cells.cover(0, 7)
+    tracemalloc.start()
+    cells.add(np.arange(rows) % 2, np.arange(rows) % 7, Signals(values, values, nowhere, nowhere[:, 0],
+                                                              np.ones(columns), edges))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < values.nbytes
+    assert cells.histogram.sum(axis=(0, 1, 3)).tolist() == [rows] * columns

@@ -13,6 +13,7 @@ import numpy as np
 UNIT: Final = 65_536                    # fixed point of deviations: a sum of whole numbers has no order
 FARTHEST: Final = 100.0                 # reference standard deviations; what lies beyond counts as this
 RAW_FARTHEST: Final = 1e6
+_AT_ONCE: Final = 100_000               # numbers that are counted together: bounds the memory, and fits into a cache
 _GROW: Final = ("readings", "aside", "missing", "outside", "n", "total", "raw_total", "low", "high", "histogram")
 
 
@@ -92,6 +93,12 @@ class Cells:
         if not len(machine):
             return
         self._cover(int(slot.min()), int(slot.max()))
+        size = max(1, _AT_ONCE // max(self.columns, 1))
+        for begin in range(0, len(machine), size):
+            rows = slice(begin, begin + size)
+            self._add(machine[rows], slot[rows], readings.rows(rows))
+
+    def _add(self, machine: np.ndarray, slot: np.ndarray, readings: "Signals") -> None:
         cell = machine * self.slots + (slot - self.first_slot)
         order = np.argsort(cell, kind="stable")
         sorted_cells = cell[order]
@@ -230,6 +237,11 @@ class Signals:
     is_aside: np.ndarray
     raw_scale: np.ndarray
     edges: np.ndarray
+
+    def rows(self, kept: slice) -> "Signals":
+        """Some of the rows; nothing is copied."""
+        return Signals(self.raw[kept], self.deviation[kept], self.is_outside[kept], self.is_aside[kept],
+                       self.raw_scale, self.edges)
 
     def counted(self, order: np.ndarray) -> _Counted:
         """All columns in an order of rows, as whole numbers."""
