@@ -91,14 +91,14 @@ def test_a_step_is_found_at_its_slot_and_a_ramp_is_none() -> None:
 def test_a_few_steps_teach_no_scale() -> None:
     scale = JumpScale.learn(np.random.default_rng(1).normal(size=(2, 20, 1)))
     assert np.isnan(scale.score(np.ones((2, 1)))).all()
-    assert np.isnan(step_statistics(np.full((1, 4, 1), np.nan))["together"]).all()
+    assert np.isnan(step_statistics(np.full((1, 4, 1, 2), np.nan))["together"]).all()
 
 
 def test_limits_keep_the_rate_of_false_alerts_that_they_promise() -> None:
     rng = np.random.default_rng(5)
 
     def draw(count: int) -> MachineWindows:
-        deviation, jump = rng.normal(size=(count, 20, 3)), rng.exponential(size=(count, 20, 3))
+        deviation, jump = rng.normal(size=(count, 20, 3)), rng.exponential(size=(count, 20, 3, 7))
         histogram = rng.multinomial(100, [0.25] * 4, size=(count, 20, 3))
         return MachineWindows(deviation, jump, histogram)
 
@@ -112,7 +112,7 @@ def test_limits_keep_the_rate_of_false_alerts_that_they_promise() -> None:
 
 
 def test_limits_are_none_where_there_is_too_little_to_draw_from() -> None:
-    windows = MachineWindows(np.zeros((5, 4, 1)), np.zeros((5, 4, 1)), np.ones((5, 4, 1, 2), dtype=int))
+    windows = MachineWindows(np.zeros((5, 4, 1)), np.zeros((5, 4, 1, 7)), np.ones((5, 4, 1, 2), dtype=int))
     source = Source(windows, np.zeros(4, dtype=int), np.ones(1, dtype=bool), np.ones(1), np.zeros((1, 1)),
                     np.full((1, 2), 0.5))
     assert draw_limits(source, [0] * 4, Terms(0.1, 2, 3, 200, 1)) is None

@@ -5,7 +5,8 @@ Machines share weather, season and the way the fleet is run, so all machines of 
 steps have no common cause in clean windows, so each machine gets a stretch of its own. For steps a machine is drawn
 twice only if its group is smaller than the window's, so that one step rarely counts as two.
 
-The chance of a false alert is divided evenly among the statistics; the limit of each applies to its largest column.
+The chance of a false alert is divided evenly among the statistics that alert (`largest` is a notice and takes no
+share); the limit of each applies to its largest column.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from typing import Final
 import numpy as np
 
 from oilcan.monitoring.statistics.input_statistics import (
+    ALERTING,
     OF_MACHINES,
     STATISTICS,
     MachineWindows,
@@ -26,6 +28,7 @@ FEWEST_MACHINES: Final = 2              # in a window that a limit can be drawn 
 FEWEST_WINDOWS: Final = 8               # of the reference, below which there is not enough to draw from
 _FEWEST_OF_GROUP: Final = 3             # below this a group is drawn from all machines
 _UPPER: Final = 0.99
+_LEAST_STEP: Final = 1.0                # score of a step that is rare for one machine; less is none for several
 _AT_ONCE: Final = 1_000_000             # scores of machines that are drawn together, which bounds the memory
 _NEVER: Final = 1e12            # finite, as JSON knows no infinity
 
@@ -118,14 +121,16 @@ def draw_limits(source: Source, groups: Sequence[int], terms: Terms) -> Limits |
     columns, size = len(source.is_judged), len(STATISTICS)
     middle, spread = np.zeros((columns, size)), np.ones((columns, size))
     at_once, in_a_row = np.zeros(size), np.zeros(size)
-    share = terms.alpha / size / 2
+    share = terms.alpha / len(ALERTING) / 2
     for at, name in enumerate(STATISTICS):
         values = drawn[name]                                            # (of, draws, c)
-        middle[:, at], spread[:, at] = _scale(values[-1])
+        if name not in OF_MACHINES:                                     # steps have a scale of their own
+            middle[:, at], spread[:, at] = _scale(values[-1])
         scaled = np.where(source.is_judged, (values - middle[:, at]) / spread[:, at], -np.inf)
         scaled = np.where(np.isnan(scaled), -np.inf, scaled)
-        at_once[at] = _upper(scaled[-1].max(axis=1), 1 - share)
-        in_a_row[at] = _upper(np.sort(scaled, axis=0)[-terms.needed].max(axis=1), 1 - share)
+        least = _LEAST_STEP if name in OF_MACHINES else -np.inf
+        at_once[at] = max(least, _upper(scaled[-1].max(axis=1), 1 - share))
+        in_a_row[at] = max(least, _upper(np.sort(scaled, axis=0)[-terms.needed].max(axis=1), 1 - share))
     return Limits(middle, spread, at_once, in_a_row, terms.needed, terms.of, len(groups), terms.draws)
 
 
@@ -182,11 +187,11 @@ def _weights(source: Source, at: int, groups: Sequence[int], draws: int, rng: np
 def _steps(source: Source, groups: Sequence[int], terms: Terms, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Each machine in a stretch of its own; a machine comes twice only when a group is too small for the window."""
     jump = source.windows.jump
-    present = (~np.isnan(jump)).any(axis=(0, 2))
+    present = (~np.isnan(jump)).any(axis=(0, 2, 3))
     out = {name: np.empty((terms.of, terms.draws, jump.shape[2])) for name in OF_MACHINES}
     sizes = [(_pool(present, source.group_of, int(group)), int(size))
              for group, size in zip(*np.unique(np.asarray(groups), return_counts=True), strict=True)]
-    at_once = max(1, _AT_ONCE // max(len(groups) * jump.shape[2], 1))
+    at_once = max(1, _AT_ONCE // max(len(groups) * jump.shape[2] * jump.shape[3], 1))
     for first in range(0, terms.draws, at_once):
         draws = slice(first, min(first + at_once, terms.draws))
         count = draws.stop - draws.start

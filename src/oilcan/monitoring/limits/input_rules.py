@@ -9,7 +9,13 @@ import numpy as np
 from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.monitoring.alerts.window_findings import Finding, Severity, Unknown
 from oilcan.monitoring.limits.drawn_limits import Limits
-from oilcan.monitoring.statistics.input_statistics import STATISTICS, MachineWindows
+from oilcan.monitoring.statistics.input_statistics import (
+    ALERTING,
+    OF_MACHINES,
+    STATISTICS,
+    MachineWindows,
+    common_step_slot,
+)
 from oilcan.params.monitoring import MonitoringParams
 
 _LISTED: Final = 50                     # machines that a finding names
@@ -72,12 +78,12 @@ def input_findings(seen: InputWindows, limits: Limits, reference: WatchReference
             is_at_once = latest[at, number] > limits.at_once[number]
             if not is_at_once and not repeated[at, number] > limits.in_a_row[number]:
                 continue
-            severity: Severity = "notice" if name == "largest" else "alert" if is_at_once else "warning"
+            severity: Severity = "notice" if name not in ALERTING else "alert" if is_at_once else "warning"
             limit = limits.middle[at, number] + limits.spread[at, number] * (
                 limits.at_once[number] if is_at_once else limits.in_a_row[number])
             found.append(Finding(
                 "inputs", name, column.name, severity, float(seen.values[-1, at, number]), float(limit),
-                "score of a step" if name in ("together", "largest") else "reference standard deviations"
+                "score of a step" if name in OF_MACHINES else "reference standard deviations"
                 if name != "psi" else "nats", *_machines(seen, name, at),
             ))  # fmt: skip
     return found
@@ -85,8 +91,8 @@ def input_findings(seen: InputWindows, limits: Limits, reference: WatchReference
 
 def _machines(seen: InputWindows, name: str, at: int) -> tuple[tuple[str, ...], dict[str, Any]]:
     """Machines that moved most, in the direction of the fleet, and what the diagnosis asks for."""
-    deviation, jump = seen.windows.deviation[-1][:, at], seen.windows.jump[-1][:, at]
-    size = jump if name in ("together", "largest") else deviation
+    deviation = seen.windows.deviation[-1][:, at]
+    size = _steps(seen.windows.jump[-1][:, at], name) if name in OF_MACHINES else deviation
     known = np.flatnonzero(~np.isnan(size))
     direction = float(np.sign(np.nansum(np.clip(size, -3, 3)))) or 1.0
     order = known[np.argsort(-direction * size[known], kind="stable")]
@@ -96,3 +102,13 @@ def _machines(seen: InputWindows, name: str, at: int) -> tuple[tuple[str, ...], 
               "machines": len(known), "moved": len(moved)}
     names = tuple(seen.machines[place] for place in moved[:_LISTED])
     return (names if len(moved) <= 0.5 * len(known) else ()), detail
+
+
+def _steps(jump: np.ndarray, name: str) -> np.ndarray:
+    """Step of each machine in the slot that the statistic is about, shape (m, slots) in, (m,) out."""
+    if not jump.shape[1]:
+        return np.full(len(jump), np.nan)
+    if name == "together":
+        return np.asarray(jump[:, common_step_slot(jump)])
+    far = np.where(np.isnan(jump), -1.0, np.abs(jump)).argmax(axis=1)
+    return np.asarray(np.take_along_axis(jump, far[:, None], axis=1)[:, 0])

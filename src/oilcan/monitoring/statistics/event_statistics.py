@@ -147,7 +147,7 @@ def chances(k: float, e: float, rate: Rate) -> tuple[float, float]:
     (0.0, 1.0)
     >>> high, low = chances(30, 100.0, Rate(100, 1000.0, wander=0.5))        # the same of a rate that wanders
     >>> round(high, 3)
-    0.013
+    0.02
     """
     x, known = k / rate.dispersion, rate.count / rate.dispersion
     certain = known / (1 + known * rate.wander**2)          # events that say as much of a rate that stands still
@@ -171,8 +171,8 @@ def event_findings(counts: EventCounts, rates: Mapping[str, Rate], rules: EventR
     per_year
         Windows in a year.
     """
-    headlines = [kind for kind in rates if kind in HEADLINES]
-    others = [kind for kind in rates if kind not in HEADLINES]
+    headlines = [kind for kind in rates if kind in HEADLINES or _family(kind) == "forecast failures"]
+    others = [kind for kind in rates if kind not in headlines]
     found, unknown = [], []
     for kinds, share in ((headlines, rules.headline_share), (others, 1 - rules.headline_share)):
         for kind in kinds:

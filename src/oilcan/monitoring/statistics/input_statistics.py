@@ -5,7 +5,8 @@ Five numbers a column:
 - `shift`: mean deviation of the machines from their own level, each cut off at a few of its usual weekly deviations;
 - `together`: sudden steps of several machines in one direction. A step is the change over two slots minus the changes
   just before and after it, so a fault that grows slowly is not a step. Machines with maintenance within three slots do
-  not count. At least one machine in twenty, and at least two, must have stepped this far;
+  not count. At least one machine in twenty, and at least two, must have stepped this far in the same slot: faults
+  step machines too, but seldom two at once;
 - `largest`: the largest such step of one machine;
 - `psi`: population stability index of the deviations, bins from the reference alone;
 - `wasserstein`: distance of the two distributions in reference standard deviations.
@@ -21,6 +22,7 @@ from oilcan.core.judging.robust_statistics import MAD_TO_SD, stability_index
 from oilcan.monitoring.statistics.cells import UNIT, Cells
 
 STATISTICS: Final = ("shift", "together", "largest", "psi", "wasserstein")
+ALERTING: Final = ("shift", "together", "psi", "wasserstein")      # the largest step of one machine is a notice
 OF_MACHINES: Final = ("together", "largest")      # each machine steps by itself; the others see what all share
 REACH: Final = 3                        # slots around work or a failure in which a step is explained by it
 WINSOR: Final = 2.5                     # usual deviations of a machine's window at which it is cut off
@@ -102,7 +104,7 @@ class MachineWindows:
     deviation
         Mean deviation of the window, NaN with too few readings, shape (w, m, c).
     jump
-        Largest step of the window as `JumpScale.score` has it, shape (w, m, c).
+        Steps at the slots of the window as `JumpScale.score` has them, shape (w, m, c, s); NaN where there is none.
     histogram
         Readings by bin, shape (w, m, c, bins).
     """
@@ -130,7 +132,8 @@ class MachineWindows:
         pieces = [slice(*pair) for pair in itertools.pairwise(bounds)]
         n = np.stack([cells.n[:, piece].sum(axis=1) for piece in pieces])
         total = np.stack([cells.total[:, piece].sum(axis=1) for piece in pieces])
-        jump = np.stack([_largest(steps[:, max(0, piece.start - REACH): max(0, piece.stop - REACH)])
+        longest = max((piece.stop - piece.start for piece in pieces), default=0)
+        jump = np.stack([_padded(steps[:, max(0, piece.start - REACH): max(0, piece.stop - REACH)], longest)
                          for piece in pieces])
         histogram = np.stack([cells.histogram[:, piece].sum(axis=1, dtype=np.int64) for piece in pieces])
         return cls(slot_means(n, total, fewest=fewest), jump, histogram)
@@ -180,7 +183,7 @@ def step_statistics(jump: np.ndarray) -> dict[str, np.ndarray]:
     Parameters
     ----------
     jump
-        Shape (draws, m, c), NaN where a machine says nothing.
+        Shape (draws, m, c, s), NaN where a machine says nothing.
 
     Returns
     -------
@@ -188,20 +191,32 @@ def step_statistics(jump: np.ndarray) -> dict[str, np.ndarray]:
 
     Examples
     --------
-    >>> scores = np.array([3.0, 2.0, -9.0, 0.0])[None, :, None]
+    >>> scores = np.array([[3.0, 0.0], [2.0, 5.0], [-9.0, 0.0], [0.0, 0.0]])[None, :, None]
     >>> {name: values.item() for name, values in step_statistics(scores).items()}
     {'together': 2.0, 'largest': 9.0}
     """
     there = ~np.isnan(jump)
-    known, scores = there.sum(axis=1), np.where(there, jump, 0.0)
+    known, scores = there.any(axis=3).sum(axis=1), np.where(there, jump, 0.0)
+    largest = np.where(known > 0, np.abs(scores).max(axis=(1, 3), initial=0.0), np.nan)
     if jump.shape[1] < 2:
-        nothing = np.full(known.shape, np.nan)
-        return {"together": nothing, "largest": np.where(known > 0, np.abs(scores).max(axis=1, initial=0.0), np.nan)}
+        return {"together": np.full(known.shape, np.nan), "largest": largest}
     wanted = max(2, round(TOGETHER * jump.shape[1]))
+    together = np.abs(common_steps(scores, wanted)).max(axis=2, initial=0.0)
+    return {"together": np.where(known >= wanted, together, np.nan), "largest": largest}
+
+
+def common_steps(scores: np.ndarray, wanted: int) -> np.ndarray:
+    """How far at least so many machines have stepped in one direction, by slot, with the sign; (draws, m, c, s) in."""
     up = np.partition(scores, -wanted, axis=1)[:, -wanted]
     down = np.partition(scores, wanted - 1, axis=1)[:, wanted - 1]
-    return {"together": np.where(known >= wanted, np.maximum(up, -down), np.nan),
-            "largest": np.where(known > 0, np.abs(scores).max(axis=1), np.nan)}
+    return np.where(up >= -down, np.maximum(up, 0.0), np.minimum(down, 0.0))
+
+
+def common_step_slot(jump: np.ndarray) -> int:
+    """Slot of the strongest common step of one column, shape (m, s)."""
+    scores = np.nan_to_num(jump)[None, :, None]
+    wanted = min(len(jump), max(2, round(TOGETHER * len(jump))))
+    return int(np.abs(common_steps(scores, wanted))[0, 0].argmax())
 
 
 def statistics(windows: MachineWindows, usual: np.ndarray, edges: np.ndarray, shares: np.ndarray) -> np.ndarray:
@@ -258,10 +273,8 @@ def wasserstein(counts: np.ndarray, edges: np.ndarray, shares: np.ndarray) -> np
     return np.where(n[..., 0] > 0, value, np.nan)
 
 
-def _largest(steps: np.ndarray) -> np.ndarray:
-    """The known entry farthest from zero along the second axis, with its sign; NaN if there is none."""
-    if steps.shape[1] == 0:
-        return np.full((steps.shape[0], steps.shape[2]), np.nan)
-    there = ~np.isnan(steps)
-    at = np.where(there, np.abs(steps), -1.0).argmax(axis=1)
-    return np.where(there.any(axis=1), np.take_along_axis(steps, at[:, None], axis=1)[:, 0], np.nan)
+def _padded(steps: np.ndarray, slots: int) -> np.ndarray:
+    """Steps with the columns before the slots, filled up with NaN; (m, t, c) in, (m, c, slots) out."""
+    out = np.full((steps.shape[0], steps.shape[2], slots), np.nan)
+    out[:, :, : steps.shape[1]] = steps.transpose(0, 2, 1)
+    return out
