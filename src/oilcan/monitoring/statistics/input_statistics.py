@@ -25,6 +25,7 @@ STATISTICS: Final = ("shift", "together", "largest", "psi", "wasserstein")
 ALERTING: Final = ("shift", "together", "psi", "wasserstein")      # the largest step of one machine is a notice
 OF_MACHINES: Final = ("together", "largest")      # each machine steps by itself; the others see what all share
 REACH: Final = 3                        # slots around work or a failure in which a step is explained by it
+LAG: Final = REACH + 1                  # slots after one until its step is known
 WINSOR: Final = 2.5                     # usual deviations of a machine's window at which it is cut off
 TOGETHER: Final = 0.05                  # share of the machines that `together` asks for
 _HALF_ROW: Final = 0.5
@@ -72,14 +73,14 @@ def steps_of(means: np.ndarray, is_explained: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    Shape (m, t, c): the change from the slot before to the slot after, beyond the larger of the two changes that
-    adjoin it. A step of size one gives one, a ramp gives nothing.
+    Shape (m, t, c): a step from a slot to the next. The change from the slot before to the slot after, beyond the
+    larger of the two changes that adjoin it, as the mean of both slots. A step of size one gives one, a ramp nothing.
 
     Examples
     --------
     >>> line = np.array([0, 0, 0, 0, 1, 1, 1, 1.0])[None, :, None]
     >>> steps_of(line, np.zeros((1, 8), dtype=bool))[0, :, 0]
-    array([nan, nan, nan,  1.,  1., nan, nan, nan])
+    array([nan, nan, nan,  1., nan, nan, nan, nan])
     """
     out = np.full(means.shape, np.nan)
     if means.shape[1] < 2 * REACH + 1:
@@ -92,6 +93,8 @@ def steps_of(means: np.ndarray, is_explained: np.ndarray) -> np.ndarray:
         near[:, gap:] |= is_explained[:, :-gap]
         near[:, :-gap] |= is_explained[:, gap:]
     out[near] = np.nan
+    out[:, :-1] = (out[:, :-1] + out[:, 1:]) / 2
+    out[:, -1] = np.nan
     return out
 
 
@@ -133,7 +136,7 @@ class MachineWindows:
         n = np.stack([cells.n[:, piece].sum(axis=1) for piece in pieces])
         total = np.stack([cells.total[:, piece].sum(axis=1) for piece in pieces])
         longest = max((piece.stop - piece.start for piece in pieces), default=0)
-        jump = np.stack([_padded(steps[:, max(0, piece.start - REACH): max(0, piece.stop - REACH)], longest)
+        jump = np.stack([_padded(steps[:, max(0, piece.start - LAG): max(0, piece.stop - LAG)], longest)
                          for piece in pieces])
         histogram = np.stack([cells.histogram[:, piece].sum(axis=1, dtype=np.int64) for piece in pieces])
         return cls(slot_means(n, total, fewest=fewest), jump, histogram)
