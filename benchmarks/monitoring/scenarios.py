@@ -9,7 +9,7 @@ and machines (`expected_alerts.py`). A changed fleet is watched for twelve weeks
 
     python benchmarks/monitoring/scenarios.py [--seeds 20] [--first 1] [--scenarios none sensor_drift ...] [--jobs 2]
 
-One seed takes about three minutes of one core, training included; every line says what it took.
+One seed takes about 80 seconds of one core, training included; every line says what it took.
 """
 
 import argparse

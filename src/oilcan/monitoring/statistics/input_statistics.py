@@ -4,8 +4,8 @@ Five numbers a column:
 
 - `shift`: mean deviation of the machines from their own level, each cut off at a few of its usual weekly deviations;
 - `together`: sudden steps of several machines in one direction. A step is the change over two slots minus the changes
-  just before and after it, so a fault that grows slowly is not a step. Machines with maintenance within three slots do
-  not count. At least one machine in twenty, and at least two, must have stepped this far in the same slot: faults
+  just before and after it, so a fault that grows slowly is not a step. Machines with maintenance a slot away do not
+  count. At least one machine in twenty, and at least two, must have stepped this far in the same slot: faults
   step machines too, but seldom two at once;
 - `largest`: the largest such step of one machine;
 - `psi`: population stability index of the deviations, bins from the reference alone;
@@ -24,7 +24,8 @@ from oilcan.monitoring.statistics.cells import UNIT, Cells
 STATISTICS: Final = ("shift", "together", "largest", "psi", "wasserstein")
 ALERTING: Final = ("shift", "together", "psi", "wasserstein")      # the largest step of one machine is a notice
 OF_MACHINES: Final = ("together", "largest")      # each machine steps by itself; the others see what all share
-REACH: Final = 3                        # slots around work or a failure in which a step is explained by it
+REACH: Final = 3                        # slots before and after one that its step is estimated from
+NEAR: Final = 1                         # slots around work or a failure in which a step is explained by it
 LAG: Final = REACH + 1                  # slots after one until its step is known
 WINSOR: Final = 2.5                     # usual deviations of a machine's window at which it is cut off
 TOGETHER: Final = 0.05                  # share of the machines that `together` asks for
@@ -89,7 +90,7 @@ def steps_of(means: np.ndarray, is_explained: np.ndarray) -> np.ndarray:
     middle, before, after = change[:, 2:-2], change[:, :-4], change[:, 4:]
     out[:, 3:-3] = np.sign(middle) * np.maximum(np.abs(middle) - np.maximum(np.abs(before), np.abs(after)), 0.0)
     near = is_explained.copy()
-    for gap in range(1, REACH + 1):
+    for gap in range(1, NEAR + 1):
         near[:, gap:] |= is_explained[:, :-gap]
         near[:, :-gap] |= is_explained[:, gap:]
     out[near] = np.nan
