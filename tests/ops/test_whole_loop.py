@@ -1,0 +1,273 @@
+"""The whole loop on the real parts: a month of drifting readings leads to a new model in service, and back again.
+
+One service, one repository, the commands that people type. Clients read and send all the time. The steps are
+functions, in their order; the test at the end reads like the story.
+"""
+
+import json
+import re
+import shutil
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from tests.conftest import ROOT, Repo
+from tests.ops.conftest import bundle_of
+from tests.service.api.conftest import columnar
+from tests.service.conftest import Server
+from tests.service_intake import fleet_between, rows_of
+from tests.waiting import wait_until
+
+from oilcan.core.simulate import draw_fleet
+from oilcan.io.stores import open_store
+
+DRIFT_MM_S = 10.0
+QUICK = {"compute": {"jobs": 2}, "featurize": {"families": ["level", "trailing", "events", "static"], "regimes": False},
+         "train": {"model": "random_forest", "random_forest": {"trees": 8}, "max_rows": 4000, "min_rows": 100,
+                   "life_boosting": {"iterations": 8, "bags": 1}, "outlook": {"iterations": 5}},
+         "explain": {"rows": 100, "repeats": 2}, "review": {"bootstrap": 20}}
+HORIZON, LEAD = pd.Timedelta("72h"), pd.Timedelta("12h")
+ADA = ("--approver", "Ada Lind", "--reason", "the vibration sensors have drifted")
+
+
+def instant(text: str) -> pd.Timestamp:
+    return pd.Timestamp(text, tz="UTC")
+
+
+class Plant:
+    """Machines that go on where the repository's data end, with vibration sensors that read too high from then on.
+
+    Attributes
+    ----------
+    acknowledged
+        (machine, time) of every reading that the service has acknowledged.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.fleet = draw_fleet(machines=24, days=240, seed=20260101, start="2024-01-01", horizon_h=72, lead_time_h=12)
+        for name in ("telemetry", "errors", "maintenance", "failures"):
+            frame = getattr(self.fleet, name)
+            frame["time"] = frame["time"].dt.tz_localize("UTC")
+        self.fleet.machines["commissioned"] = self.fleet.machines["commissioned"].dt.tz_localize("UTC")
+        self.fleet.telemetry["vibration_mm_s"] += DRIFT_MM_S
+        self._http, self.acknowledged, self.statuses = httpx.Client(base_url=url, timeout=120), set(), Counter()
+        self.close = self._http.close
+        self._post("machines", {"machines": rows_of(self.fleet.machines.drop(columns="operator_name"))})
+
+    def send(self, first: str, end: str) -> None:
+        """Readings and records of some days, six hours at a time, as a gateway would."""
+        rows = fleet_between(self.fleet, instant(first), instant(end))
+        tables = {name: rows(name) for name in ("telemetry", "errors", "maintenance", "failures")}
+        tables["failures"] = tables["failures"].rename(columns={"component": "mode"})
+        by_step = {name: dict(list(table.groupby(table["time"].dt.floor("6h")))) for name, table in tables.items()}
+        for at in sorted({each for steps in by_step.values() for each in steps}):
+            for name, steps in by_step.items():
+                if at in steps:
+                    self._post(name, columnar(steps[at]) if name == "telemetry" else {"records": rows_of(steps[at])})
+                    if name == "telemetry":
+                        self.acknowledged |= set(zip(steps[at]["machine_id"], steps[at]["time"], strict=True))
+
+    def brier(self, store: str, bundle: str, first: str, end: str) -> float:
+        """Mean squared error of what a bundle forecast for some days, against the failures that came."""
+        with closing(open_store(store)) as opened:
+            logged = [each for name in self.fleet.machines["machine_id"]
+                      for each in opened.forecasts(name, since=micros(first), until=micros(end), limit=10_000)
+                      if each.bundle == bundle]
+        assert len(logged) > 1_000
+        failures = {name: rows["time"].to_numpy() for name, rows in self.fleet.failures.groupby("machine_id")}
+        errors = []
+        for each in logged:
+            begin = pd.Timestamp(each.time, unit="us", tz="UTC") + LEAD
+            ahead = failures.get(each.machine_id, np.array([]))
+            errors.append((each.values["p_failure"] - any(begin < at <= begin + HORIZON for at in ahead)) ** 2)
+        return float(np.mean(errors))
+
+    def _post(self, name: str, body: dict) -> None:
+        answer = self._http.post(f"/v1/{name}", json=body)
+        self.statuses[answer.status_code] += 1
+        assert answer.status_code == 200, answer.text
+
+
+class Crew:
+    """Clients that read the fleet, and send a reading again, without a pause; counts what was answered."""
+
+    def __init__(self, url: str, again: dict) -> None:
+        self.statuses: Counter[int] = Counter()
+        self._url, self._again, self._over = url, again, threading.Event()
+        self._threads = [threading.Thread(target=self._ask) for _ in range(2)]
+
+    def __enter__(self) -> "Crew":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self) -> None:
+        with httpx.Client(base_url=self._url, timeout=120) as client:
+            while not self._over.wait(0.05):        # the machine has other work to do
+                for answer in (client.get("/v1/machines"), client.post("/v1/telemetry", json=self._again)):
+                    self.statuses[answer.status_code] += 1
+
+
+def micros(text: str) -> int:
+    return instant(text).value // 1000
+
+
+@pytest.fixture
+def repo(small_repo) -> Repo:
+    """The small fleet's repository, with quick parameters and the policies of a plant of 24 machines."""
+    small_repo.set_params(**QUICK)
+    contract = small_repo.path / "datasets/demo_fleet.yaml"
+    text = contract.read_text()
+    contract.write_text(text.replace("validation: 0.15, test: 0.2,", "validation: 0.12, test: 0.15,"))
+    assert contract.read_text() != text
+    gate = yaml.safe_load((small_repo.path / "gate.yaml").read_text())
+    gate["evidence"]["failures"], gate["slices"]["fewest_machines"] = 5, 20
+    (small_repo.path / "gate.yaml").write_text(yaml.safe_dump(gate))
+    return small_repo
+
+
+@pytest.fixture
+def service(repo, tmp_path: Path) -> Iterator[Server]:
+    """A service with the first model, which takes others from the repository's store of bundles."""
+    home = tmp_path / "bundles"
+    home.mkdir()
+    shutil.copytree(repo.path / "models/bundle", home / "first")
+    server = Server(home / "first", tmp_path, bundles=home, bundle_source=repo.path / ".oilcan/bundles", clock="data")
+    listed = {"services": [{"name": "plant", "url": server.url, "dataset": "demo_fleet"}]}
+    (repo.path / "services.yaml").write_text(yaml.safe_dump(listed))
+    repo.commit("a service")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as opened:
+        yield opened
+
+
+def open_alerts(service: Server) -> list[str]:
+    lines = httpx.get(f"{service.url}/metrics", timeout=120).text.splitlines()
+    return [line for line in lines if line.startswith("oilcan_alert_open{") and 'subject="vibration_mm_s"' in line]
+
+
+class Month:
+    """The commands of docs/operations.md, block by block: each must end with 0, or with the exit code that it names."""
+
+    def __init__(self, repo: Repo, store: str) -> None:
+        text = (ROOT / "docs/operations.md").read_text(encoding="utf-8").split("\n## A month\n")[1]
+        parts = [part.partition("\n") for part in text.split("\n### ")[1:]]
+        self.blocks = {title: body.split("```\n")[1].splitlines() for title, _, body in parts}
+        self._repo, self._store = repo, store
+
+    def run(self, title: str, *, more: str = "") -> str:
+        """What the commands under a heading print; `more` is added to each promotion."""
+        (found,) = (each for each in self.blocks if each.startswith(title))
+        printed = ""
+        for line in self.blocks.pop(found):
+            promotes = line.startswith("oilcan promote")
+            command = f"{line.partition(' #')[0]} --no-server-check {more}" if promotes else line
+            done = self._repo.run("bash", "-c", command, check=False, OILCAN_STORE=self._store)
+            allowed = re.search(r"# exit code (\d)", line)
+            assert done.returncode in {0, int(allowed[1]) if allowed else 0}, f"{line}\n{done.stdout}\n{done.stderr}"
+            printed += done.stdout
+        return printed
+
+
+def weeks_of_drift(month: Month, service: Server, plant: Plant) -> None:
+    """Three weeks: after each one the service has an alert, and the engineer asks for a decision."""
+    look = dict(month.blocks)
+    for first, end in (("2024-05-30", "2024-06-10"), ("2024-06-10", "2024-06-17"), ("2024-06-17", "2024-06-24")):
+        month.blocks = dict(look)
+        plant.send(first, end)
+        wait_until(lambda: open_alerts(service), "no alert about vibration", seconds=120)
+        assert "inputs:vibration_mm_s" in month.run("Engineer, every week")
+
+
+def retrained(month: Month, repo: Repo) -> str:
+    """The decision of the gate, which has compared both models on the same newest rows."""
+    assert "drift: 3 of the last 3 windows had an open alert" in month.run("Engineer, when it is time")
+    (branch,) = repo.run("git", "for-each-ref", "--format=%(refname:short)", "refs/heads/retrain").stdout.split()
+    review = json.loads(repo.run("git", "show", f"{branch}:metrics/detail/review.json").stdout)
+    checks = {check["name"]: check for check in review["checks"]}
+    for name in ("champion, test part", "champion, brier, test part", "champion, rows it has not learned from"):
+        assert checks[name]["passed"], checks[name]
+    return review["decision"]
+
+
+def approved(month: Month, repo: Repo, decision: str) -> str:
+    """Merged and promoted, first for some machines; the digest. What the gate holds is refused without an override."""
+    if decision != "promote":           # a fleet of 24 machines has few failures, so a person takes the responsibility
+        branch = repo.run("git", "for-each-ref", "--format=%(refname:short)", "refs/heads/retrain").stdout.strip()
+        refused = repo.run("oilcan", "promote", *ADA, "--revision", branch, check=False)
+        assert f"the gate said '{decision}'" in refused.stderr
+    printed = month.run("Approver", more="" if decision == "promote" else "--override")
+    digest = bundle_of(repo.path / "models/bundle")
+    assert f"{digest[:12]} for 30%" in printed
+    return digest
+
+
+def traced(repo: Repo, service: Server, bundles: set[str]) -> None:
+    """From a forecast of the service back to data and approver, and from raw data on to models and forecasts."""
+    number = httpx.get(f"{service.url}/v1/machines", timeout=120).json()["machines"][0]["id"]
+    back = json.loads(repo.run("oilcan", "lineage", number, "--store", service.store).stdout)
+    assert back["bundle"] == back["forecast"]["bundle"]
+    assert back["bundle"] in bundles
+    assert {"data/live", "datasets/demo_fleet.yaml"} <= set(back["data"])
+    assert {each["by"] for each in back["approvals"]} == {"Ada Lind"}
+    on = json.loads(repo.run("oilcan", "lineage", "data/raw/demo_fleet", "--store", service.store).stdout)
+    counts = {each["bundle"]: each["forecasts"] for each in on["models"]}
+    assert all(counts[bundle] > 0 for bundle in bundles)
+
+
+def nothing_is_lost(service: Server, plant: Plant) -> None:
+    with closing(open_store(service.store)) as store:
+        kept = {(name, pd.Timestamp(at, unit="us", tz="UTC")) for name in plant.fleet.machines["machine_id"]
+                for at in store.readings(name, limit=100_000).times.tolist()}
+    assert plant.acknowledged <= kept
+
+
+@pytest.mark.slow
+def test_a_month_of_drift_leads_to_a_new_model_in_service_and_back(repo, service, stack):
+    first = bundle_of(repo.path / "models/bundle")
+    repo.run("oilcan", "promote", *ADA, "--override", "--no-server-check")
+    repo.run("oilcan", "champion")
+    repo.commit("the champion")
+    month, plant = Month(repo, service.store), stack.enter_context(closing(Plant(service.url)))
+    plant.send("2024-05-29", "2024-05-30")
+    again = columnar(fleet_between(plant.fleet, instant("2024-05-29"), instant("2024-05-29 01:00"))("telemetry"))
+    with Crew(service.url, again) as crew:
+        weeks_of_drift(month, service, plant)
+        plant.send("2024-06-24", "2024-07-29")
+        assert "2024-06" in month.run("Engineer, at the beginning of the month")
+        second = approved(month, repo, retrained(month, repo))
+        plant.send("2024-07-29", "2024-08-26")
+        assert httpx.get(f"{service.url}/v1/model", timeout=120).json()["model"] == second
+        month.run("Plant manager")
+        assert "audit: whole" in month.run("Auditor")
+        traced(repo, service, {first, second})
+        assert f"demo_fleet: v1.0.0, bundle {first[:12]}" in month.run("If it was wrong")
+        assert httpx.get(f"{service.url}/v1/model", timeout=120).json()["model"] == first
+    assert month.blocks == {}
+    assert set(crew.statuses) | set(plant.statuses) == {200}
+    nothing_is_lost(service, plant)
+    before = plant.brier(service.store, first, "2024-07-01", "2024-07-29")
+    after = plant.brier(service.store, second, "2024-07-29", "2024-08-26")
+    assert after < before / 2, (before, after)
+    assert "audit: whole" in repo.run("oilcan", "audit", "verify").stdout
+    kinds = {line.split()[1] for line in repo.run("oilcan", "audit", "log").stdout.splitlines()}
+    assert kinds >= {"gate", "approval", "promotion", "rollout", "collect", "decision", "retrain", "canary", "rollback",
+                     "incident"}
