@@ -18,7 +18,7 @@ from treelite.gtil.gtil import GTILConfig
 from oilcan.core.model.leaf_masks import LeafMasks
 from oilcan.ground.errors import IntegrityError
 
-_MANY: Final = 1024             # rows for which leaves are found by masks, if the trees are small
+_MANY: Final = 400              # rows for which leaves are found by masks, if the trees are small
 _AT_ONCE: Final = 1 << 16       # rows that are converted for treelite at a time, to bound memory
 _ALL_THREADS: Final = -1        # all that OpenMP may have; asking treelite for more is an error
 _AS_IT_IS: Final = (1.0, 0.0)
