@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from oilcan.io.batches import feature_rows
 from oilcan.io.bundle import model_folder
 from oilcan.io.stage import files, stage, stage_inputs, table_files
-from oilcan.operations.partitioned import learned_rows
+from oilcan.operations.partitioned import rows_for_training
 from oilcan.params.compute import ComputeParams
 from oilcan.params.train import TrainParams
 from oilcan.training import fit, model_description
@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     contract = stage_inputs.read_contract(args.contract)
     plan = feature_rows.read_plan(args.features)
     tables = table_files.read_tables(args.prepared, ("rows", "judged_failures", "machines"))
-    sample = learned_rows.read_training_data(contract, plan, args.features, tables, p)
+    sample = rows_for_training.read_training_data(contract, plan, args.features, tables, p)
 
     training = fit.train(contract, sample, p, compute)
 

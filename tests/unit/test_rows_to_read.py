@@ -7,7 +7,7 @@ import pytest
 from tests.training_frames import COMPUTE, OUTLOOK, contract, fleet, plan, train_params, training_data, write
 
 from oilcan.io.stage import table_files
-from oilcan.operations.partitioned.learned_rows import read_training_data
+from oilcan.operations.partitioned.rows_for_training import read_training_data
 from oilcan.training import rows_to_read
 from oilcan.training.fit import train
 from oilcan.training.sample import PickedRows

@@ -23,6 +23,7 @@ BODIES = {
             {"status": "firing", "labels": {"decides": "yes"}, "annotations": {}, "startsAt": TIME, "endsAt": TIME,
              "generatorURL": "http://prometheus", "fingerprint": "a1"}]}],
     "/v1/model/activate": [{"bundle": "other"}],
+    "/v1/model/canary": [{"digest": "0" * 64, "revision": "v1", "share": 0.1}],
     "/v1/model/rollback": [{}],
     "/v1/model/shadow": [{"bundle": None}],
     "/v1/predict": [{"rows": [{}], "plan_hash": "0", "forecasts": ["failure"]}, {"rows": [[1.0]], "plan_hash": "0"},

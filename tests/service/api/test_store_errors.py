@@ -38,7 +38,9 @@ def kinds_of(error: type[Exception]) -> Iterator[type[Exception]]:
 
 def ask_all(client, rows) -> dict[str, httpx.Response]:
     """The answer of every route of the application; one without a body above fails here."""
-    answers, bodies = {}, BODIES | {"/v1/predict": {"rows": rows[:1]}}
+    another = client.get("/v1/model").json()["previous"]
+    answers, bodies = {}, BODIES | {"/v1/predict": {"rows": rows[:1]},
+                                    "/v1/model/canary": {"digest": another, "share": 0.5}}
     for route in (route for route in client.app.routes if isinstance(route, APIRoute)):
         path = route.path
         for place, value in PLACES.items():

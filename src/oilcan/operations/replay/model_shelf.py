@@ -111,7 +111,8 @@ class ModelShelf:
         return ReplayModel(
             made=facts["made"], contract=rolled(self._settings, known),
             plan=FeaturePlan.from_json(files.read_json(place / "plan.json")),
-            learned=LearnedRows.from_records(np.load(io.BytesIO((place / "learned.npy").read_bytes()))),
+            learned=LearnedRows.from_records(
+                np.load(io.BytesIO((place / "learned.npy").read_bytes()), allow_pickle=False)),
             policies={name: AlarmPolicy.from_json(values) for name, values in facts["policies"].items()},
             reference=WatchReference.from_bytes((place / "reference.npz").read_bytes(), str(place)),
             drift=DriftReference.read((place / "drift.json").read_bytes(), str(place)), metrics=facts["metrics"],

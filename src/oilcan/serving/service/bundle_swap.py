@@ -141,13 +141,13 @@ class Swap:
             served = self._proven(lambda: Served.load(folder, self._signers), folder.name)
             self._accepted(served, folder.name)
             self._answers_alike(served)
+            newest = live.store.alarms(limit=1)         # before anything changes: the store may not answer
             if self.models.shadow is None or self.models.shadow.digest != digest:
                 self._watch(served)
-            live.pipeline.call(lambda: live.engine.give_share(share)).result()
-            newest = live.store.alarms(limit=1)
             begun = Canary(share, newest[0].id if newest else 0, int(live.engine.board.time.max(initial=0)))
             self._remember(replace(self.models, shadow=Place(str(folder), served.digest), canary=begun,
                                    fell_back=None), by)
+            live.pipeline.call(lambda: live.engine.give_share(share)).result()
             self._is_resumed = True
         return served
 
