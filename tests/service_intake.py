@@ -10,7 +10,7 @@ from oilcan.io.stores import Store
 from oilcan.io.stores.column_layout import layout_of, stored_columns
 from oilcan.io.stores.log_entries import ReadingsBatch, RecordsBatch
 from oilcan.io.stores.values import RECORD_TABLES, Readings
-from oilcan.serving.bodies.instants_json import Moments
+from oilcan.serving.bodies.instants_json import InstantFormat
 from oilcan.serving.bodies.machine_body import MachineReader
 from oilcan.serving.bodies.record_body import RecordReader
 from oilcan.serving.bodies.telemetry_body import TelemetryReader
@@ -33,7 +33,7 @@ class Intake:
     """Stores rows as POST /v1/telemetry and its sisters do."""
 
     def __init__(self, store: Store, contract: Contract) -> None:
-        self.store, when = store, Moments.of(contract.time)
+        self.store, when = store, InstantFormat.of(contract.time)
         store.use_layout(layout_of(contract, list(stored_columns(contract))), 0)
         self._telemetry = TelemetryReader(contract, when, max_rows=10**7, skew=None)
         self._records = {table: RecordReader(contract, table, when, max_rows=10**7, skew=None)

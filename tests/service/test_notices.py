@@ -16,7 +16,7 @@ from oilcan.io.stores.tables.notice_table import NewNotice
 from oilcan.io.stores.values import Readings
 from oilcan.params.notifications import Notifications
 from oilcan.params.section import section
-from oilcan.serving.bodies.instants_json import Moments
+from oilcan.serving.bodies.instants_json import InstantFormat
 from oilcan.serving.notices.notifier import LEASE_US, Notifier
 from oilcan.serving.notices.secrets_of_channels import Secrets
 
@@ -54,7 +54,7 @@ Begin = Callable[..., Notifier]
 def begin(store, clock) -> Begin:
     def made(content: dict, *, secrets: Secrets | None = None, on: Store | None = None) -> Notifier:
         notifier = Notifier(on or store, section(Notifications, content, "notifications.yaml"), secrets or Secrets(),
-                            Moments("instant"), clock)
+                            InstantFormat("instant"), clock)
         notifier.turn()
         return notifier
 
@@ -285,7 +285,7 @@ def test_of_many_replicas_exactly_one_sends(store, store_url, clock, begin, inbo
     try:
         for each in others[1:]:
             each.use_layout(PLAIN, NOON)
-        replicas = [Notifier(each, section(Notifications, content, "x"), Secrets(), Moments("instant"), clock)
+        replicas = [Notifier(each, section(Notifications, content, "x"), Secrets(), InstantFormat("instant"), clock)
                     for each in others]
         for _ in range(2):
             threads = [threading.Thread(target=replica.turn) for replica in replicas]

@@ -22,7 +22,7 @@ from oilcan.core.features.plan import Feature, FeaturePlan
 from oilcan.core.reasons.wording import sentence
 from oilcan.io.stage import stage_inputs
 from oilcan.monitoring.window_axis import WindowAxis
-from oilcan.serving.model.loaded_bundle import Served
+from oilcan.serving.model.loaded_bundle import LoadedBundle
 
 pytestmark = pytest.mark.slow
 
@@ -195,7 +195,7 @@ def test_a_task_that_states_a_class_leads_the_crew_s_page(stated, tmp_path, chro
 
 
 def test_the_model_s_card_names_class_and_number(stated):
-    served = Served.load(stated / "models/bundle").card()
+    served = LoadedBundle.load(stated / "models/bundle").card()
     assert {each["kind"] for each in served["forecasts"]} == {"event", "number"}
     assert served["tasks"]["condition"]["classes"] == ["sound", "worn"]
     assert (served["tasks"]["wear"]["unit"], served["tasks"]["wear"]["description"]) == ("um", "Wear")

@@ -1,4 +1,4 @@
-"""Moments of every kind of time: whatever JSON or an address holds, it is a moment in range or refused."""
+"""InstantFormat of every kind of time: whatever JSON or an address holds, it is a moment in range or refused."""
 
 import math
 
@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oilcan.serving.bodies.instants_json import Moments
+from oilcan.serving.bodies.instants_json import InstantFormat
 from oilcan.serving.ground.refusal import Refusal
 
-KINDS = [Moments("instant"), Moments("cycle"), *(Moments("elapsed", unit) for unit in ("s", "min", "h"))]
+KINDS = [InstantFormat("instant"), InstantFormat("cycle"),
+         *(InstantFormat("elapsed", unit) for unit in ("s", "min", "h"))]
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.datetimes().map(
     lambda moment: f"{moment.isoformat()}Z") | st.integers(0, 2**53).map(float)
 CONTENT = st.recursive(SCALARS, lambda inside: st.lists(inside) | st.dictionaries(st.text(), inside), max_leaves=5)
@@ -36,6 +37,6 @@ def test_any_text_of_an_address_is_a_moment_or_refused(moments, text):
 
 
 def test_times_before_the_epoch_and_after_the_last_year_are_none():
-    assert Moments("instant").read("1899-12-31T23:59:59Z") is None
-    assert Moments("instant").read("2200-01-01T00:00:00Z") is None
-    assert Moments("cycle").read(2**53 + 1) is Moments("elapsed").read(math.inf) is None
+    assert InstantFormat("instant").read("1899-12-31T23:59:59Z") is None
+    assert InstantFormat("instant").read("2200-01-01T00:00:00Z") is None
+    assert InstantFormat("cycle").read(2**53 + 1) is InstantFormat("elapsed").read(math.inf) is None

@@ -12,7 +12,7 @@ from oilcan.cli import main
 from oilcan.io.stores import open_store
 from oilcan.io.stores.tables.decision_table import Decisions, NewDecision
 from oilcan.serving.bodies.alertmanager_body import read_alerts
-from oilcan.serving.model.loaded_bundle import Served
+from oilcan.serving.model.loaded_bundle import LoadedBundle
 from oilcan.serving.watch.alert_decision import decide_for
 
 ALERT = {"status": "firing", "labels": {"alertname": "OilcanDrift", "decides": "yes"}, "annotations": {"summary": "x"},
@@ -124,7 +124,7 @@ def test_a_key_of_scope_alerts_may_send_alerts_and_nothing_else(start):
 
 
 def test_without_its_store_nothing_is_decided(bundle_folder, store_url):
-    service = FaultyService(store_url, Served.load(bundle_folder))
+    service = FaultyService(store_url, LoadedBundle.load(bundle_folder))
     try:
         for name in ("last_action", "add"):
             service.faults.method, service.faults.calls = f"decisions.{name}", ["before"]

@@ -12,7 +12,7 @@ from oilcan.ground.errors import IntegrityError
 from oilcan.io.bundle.bundle_folder import MANIFEST, SEAL, load_bundle
 from oilcan.io.stage import files
 from oilcan.io.stage.digests import sha256
-from oilcan.serving.model.loaded_bundle import Served
+from oilcan.serving.model.loaded_bundle import LoadedBundle
 
 WRONG: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda _: b"", "half": lambda content: content[:len(content) // 2],
@@ -58,10 +58,10 @@ def test_whatever_is_wrong_with_a_part_is_an_error_that_names_it(copy):
             part.write_bytes(wrong(good))
             seal(copy)
             with pytest.raises(IntegrityError, match=part.relative_to(copy).as_posix()):
-                Served.load(copy)
+                LoadedBundle.load(copy)
         part.write_bytes(good)
     seal(copy)
-    assert Served.load(copy).columns
+    assert LoadedBundle.load(copy).columns
 
 
 def changes(content: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
@@ -91,7 +91,7 @@ def changed(content: Any, path: tuple[Any, ...], value: Any) -> Any:
 @pytest.mark.parametrize("name", ["forecasts.json", "plan.json", "normals.json", MANIFEST])
 def test_each_entry_of_a_part_that_is_missing_or_of_another_type_is_an_error_or_serves(copy, name):
     good = json.loads((copy / name).read_text())
-    features = Served.load(copy).card()["features"]
+    features = LoadedBundle.load(copy).card()["features"]
     document = {key: value for key, value in good.items() if key != "medians"}
     tried = list(changes(document))
     for path, value in tried[::max(1, len(tried) // 60)]:
@@ -101,7 +101,7 @@ def test_each_entry_of_a_part_that_is_missing_or_of_another_type_is_an_error_or_
         else:
             seal(copy)
         try:
-            served = Served.load(copy)
+            served = LoadedBundle.load(copy)
         except IntegrityError:
             continue
         served.warm()

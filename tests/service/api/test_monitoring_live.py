@@ -33,7 +33,7 @@ from oilcan.operations.monitor import Monitor, watch_tables
 from oilcan.operations.watched_tables import StoreTables, watched_numbers
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.ground.settings import read_settings
-from oilcan.serving.model.loaded_bundle import Served
+from oilcan.serving.model.loaded_bundle import LoadedBundle
 from oilcan.serving.server import make_app
 from oilcan.serving.watch.live_counts import LiveCounts
 from oilcan.serving.watch.verdict_samples import samples_of
@@ -265,7 +265,7 @@ def test_a_reference_of_another_contract_or_a_damaged_one_is_refused_at_the_star
 
 
 def test_while_the_store_is_away_it_cannot_tell_and_afterwards_it_can(bundle_folder, fleet, store_url):
-    service = FaultyService(store_url, Served.load(bundle_folder))
+    service = FaultyService(store_url, LoadedBundle.load(bundle_folder))
     try:
         watch = service.service.watch
         rows = fleet["telemetry"]

@@ -6,7 +6,7 @@ from tests.waiting import wait_until
 
 from oilcan.ground.errors import StoreUnavailable
 from oilcan.io.stores.log_entries import Cursor
-from oilcan.serving.live.bundle_track import Track
+from oilcan.serving.live.bundle_track import BundleTrack
 from oilcan.serving.live.following import follow
 
 DAYS = 12           # longer than readings may be late (7 d): a repair told then would begin no new life
@@ -35,7 +35,7 @@ def busy(start):
 def test_a_repair_begins_a_life_in_a_replay_too(busy):
     live = busy.service.live
     active = live.engine.active
-    again = Track(active.served, list(live.columns), live.store.texts)
+    again = BundleTrack(active.served, list(live.columns), live.store.texts)
     follow(again, live.store, Cursor())
     np.testing.assert_allclose(again.matrix(["m1"]), active.matrix(["m1"]), rtol=1e-6, atol=1e-9)
 

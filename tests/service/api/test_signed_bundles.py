@@ -10,7 +10,7 @@ from oilcan.ground.errors import IntegrityError, OilcanError, ParamsError
 from oilcan.io.bundle.bundle_folder import SEAL
 from oilcan.io.bundle.signature import NAMESPACE, check_signature, signature_path
 from oilcan.io.registry import bundle_store
-from oilcan.serving.model.loaded_bundle import Served
+from oilcan.serving.model.loaded_bundle import LoadedBundle
 
 
 def digest_of(folder: Path) -> str:
@@ -106,4 +106,4 @@ def test_a_signature_travels_with_its_bundle(keys, bundle_folder, tmp_path):
     source = repackaged(bundle_folder, tmp_path / "source/other")
     keys.sign(source)
     taken = bundle_store.fetch(str(source.parent), digest_of(source), tmp_path / "store", signed=True)
-    assert Served.load(taken, keys.signers).digest == digest_of(source)
+    assert LoadedBundle.load(taken, keys.signers).digest == digest_of(source)

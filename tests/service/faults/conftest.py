@@ -9,12 +9,12 @@ from tests.service.faults.faulty_service import FaultyService
 from tests.service.faults.test_schedules import MACHINES, do
 
 from oilcan.core.alarms.policy import AlarmPolicy
-from oilcan.serving.model.loaded_bundle import Served
+from oilcan.serving.model.loaded_bundle import LoadedBundle
 
 
 @pytest.fixture(scope="session")
-def served(_small_repo, tmp_path_factory) -> Served:
-    served = Served.load(Path(_small_repo.path) / "models/bundle")
+def served(_small_repo, tmp_path_factory) -> LoadedBundle:
+    served = LoadedBundle.load(Path(_small_repo.path) / "models/bundle")
     service = FaultyService(f"sqlite:///{tmp_path_factory.mktemp('served')}/service.db", served)
     risks = []
     for hour in range(24):

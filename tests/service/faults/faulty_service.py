@@ -28,7 +28,7 @@ from oilcan.serving.bodies.instants_json import NO_TIME
 from oilcan.serving.ground.refusal import Refusal
 from oilcan.serving.ground.settings import read_settings
 from oilcan.serving.live.following import follow
-from oilcan.serving.model.loaded_bundle import Served
+from oilcan.serving.model.loaded_bundle import LoadedBundle
 from oilcan.serving.service.remembered_models import Models, Place
 from oilcan.serving.service.service import Service
 
@@ -149,7 +149,7 @@ class _Breaking:
 class FaultyService:
     """A service in this process; requests go in below HTTP, and what was acknowledged is written down."""
 
-    def __init__(self, url: str, served: Served, **options: Any) -> None:
+    def __init__(self, url: str, served: LoadedBundle, **options: Any) -> None:
         self.url, self.served, self.faults = url, served, Faults()
         self._options = {"snapshot_every_s": 3600, "clock": "data"} | options
         self.acknowledged: list[tuple[str, Any]] = []

@@ -24,9 +24,9 @@ from tests.service.conftest import PostgresServer, Server
 from oilcan.io.stores import open_store
 from oilcan.io.stores.column_layout import layout_of, stored_columns
 from oilcan.io.stores.log_entries import Cursor
-from oilcan.serving.live.bundle_track import Track
+from oilcan.serving.live.bundle_track import BundleTrack
 from oilcan.serving.live.following import follow
-from oilcan.serving.model.loaded_bundle import Served
+from oilcan.serving.model.loaded_bundle import LoadedBundle
 
 MACHINES = 20
 START = 1_735_689_600           # 2025-01-01
@@ -83,7 +83,7 @@ def body(hour: int) -> dict:
 
 def check(url: str, bundle: Path, load: Load, *services: str) -> None:
     """Nothing acknowledged is missing or doubled, and every service shows what the log says."""
-    store, served = open_store(url), Served.load(bundle)
+    store, served = open_store(url), LoadedBundle.load(bundle)
     try:
         columns = stored_columns(served.bundle.contract)
         store.use_layout(layout_of(served.bundle.contract, list(columns)), 1)
@@ -93,7 +93,7 @@ def check(url: str, bundle: Path, load: Load, *services: str) -> None:
         wanted = {(f"m{number}", (START + 3600 * hour) * 1_000_000)
                   for hour in load.acknowledged for number in range(MACHINES)}
         assert wanted <= set(keys)
-        track = Track(served, list(columns), store.texts)
+        track = BundleTrack(served, list(columns), store.texts)
         follow(track, store, Cursor())
         names = [f"m{number}" for number in range(MACHINES)]
         risks = dict(zip(names, served.score(track.matrix(names))[served.headline_column].tolist(), strict=True))

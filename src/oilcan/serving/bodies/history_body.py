@@ -18,7 +18,7 @@ from oilcan.ground.columns import EVENT_KEYS, MACHINE, TIME
 from oilcan.io.stores.column_layout import stored_columns
 from oilcan.io.stores.values import RECORD_TABLES, Record, RecordTable
 from oilcan.scoring.history import history_features
-from oilcan.serving.bodies.instants_json import Moments
+from oilcan.serving.bodies.instants_json import InstantFormat
 from oilcan.serving.bodies.json_rows import NAME, Row, is_name, kind_of, known_keys, row_list
 from oilcan.serving.bodies.machine_body import INSTANTS, MachineReader, static_columns
 from oilcan.serving.bodies.record_body import RecordReader
@@ -67,7 +67,7 @@ class HistoryReader:
         self._bundle, self._max_rows = bundle, max_rows
         self._is_instant = contract.time.kind != "cycle"
         # rows that stand alone are read as if each came at moment 0 of a machine of its own
-        moments = Moments.of(contract.time) if contract.time.kind != "none" else Moments("cycle")
+        moments = InstantFormat.of(contract.time) if contract.time.kind != "none" else InstantFormat("cycle")
         self._telemetry_reader = TelemetryReader(contract, moments, max_rows=max_rows, skew=None)
         self._record_readers = {table: RecordReader(contract, table, moments, max_rows=max_rows, skew=None)
                           for table in RECORD_TABLES}

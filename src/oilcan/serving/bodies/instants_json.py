@@ -1,4 +1,4 @@
-"""Moments in JSON <-> whole units: ISO 8601 with an offset and microseconds, or numbers of cycles."""
+"""InstantFormat in JSON <-> whole units: ISO 8601 with an offset and microseconds, or numbers of cycles."""
 
 import datetime
 import re
@@ -24,7 +24,7 @@ UNITS_PER_S: Final = 1_000_000
 NO_TIME: Final = NONE          # before a machine's first reading, as the online features have it
 
 
-class Moments:
+class InstantFormat:
     """Reads and writes moments of one data set.
 
     Parameters
@@ -41,8 +41,8 @@ class Moments:
             kind, "ISO 8601 of 1900 to 2199 with Z or an offset, e.g. '2026-01-31T12:00:00Z'")
 
     @classmethod
-    def of(cls, time: Time) -> "Moments":
-        """Moments of a contract."""
+    def of(cls, time: Time) -> "InstantFormat":
+        """InstantFormat of a contract."""
         return cls(time.kind, time.unit)
 
     def read(self, content: Any) -> int | None:
@@ -50,9 +50,9 @@ class Moments:
 
         Examples
         --------
-        >>> Moments("instant").read("1970-01-01T01:00:00+01:00"), Moments("instant").read("1970-01-01")
+        >>> InstantFormat("instant").read("1970-01-01T01:00:00+01:00"), InstantFormat("instant").read("1970-01-01")
         (0, None)
-        >>> Moments("cycle").read(7), Moments("cycle").read(-1), Moments("cycle").read(True)
+        >>> InstantFormat("cycle").read(7), InstantFormat("cycle").read(-1), InstantFormat("cycle").read(True)
         (7, None, None)
         """
         if self.kind == "cycle":
@@ -75,7 +75,8 @@ class Moments:
 
         Examples
         --------
-        >>> Moments("elapsed", "min").read(1.5), Moments("elapsed", "min").read(-1), Moments("elapsed").read("1")
+        >>> minutes = InstantFormat("elapsed", "min")
+        >>> minutes.read(1.5), minutes.read(-1), minutes.read("1")
         (90000000, None, None)
         """
         if type(content) not in (int, float) or not 0 <= content < _END / ELAPSED_UNITS[self.unit]:
@@ -116,19 +117,20 @@ class Moments:
 
         Examples
         --------
-        >>> Moments("instant").write(1_500_000), Moments("cycle").write(3), Moments("instant").write(None)
-        ('1970-01-01T00:00:01.500000Z', 3, None)
+        >>> instants = InstantFormat("instant")
+        >>> instants.write(1_500_000), instants.write(None), InstantFormat("cycle").write(3)
+        ('1970-01-01T00:00:01.500000Z', None, 3)
         """
         if time is None or self.kind == "cycle":
             return time
         return elapsed(time, self.unit) if self.kind == "elapsed" else written(time)
 
     def write_all(self, times: np.ndarray) -> list[str | float | None]:
-        """Moments as JSON has them, None for `NO_TIME`.
+        """InstantFormat as JSON has them, None for `NO_TIME`.
 
         Examples
         --------
-        >>> Moments("instant").write_all(np.array([NO_TIME, 0, 1_500_000]))
+        >>> InstantFormat("instant").write_all(np.array([NO_TIME, 0, 1_500_000]))
         [None, '1970-01-01T00:00:00Z', '1970-01-01T00:00:01.500000Z']
         """
         if self.kind == "cycle":

@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from oilcan.contract import Column, Contract
 from oilcan.ground.columns import MACHINE
-from oilcan.serving.bodies.instants_json import Moments
+from oilcan.serving.bodies.instants_json import InstantFormat
 from oilcan.serving.bodies.json_rows import NAME, Row, is_name, kind_of, known_keys, read_body, row_list
 from oilcan.serving.ground.refusal import Refusal
 
-INSTANTS: Final = Moments("instant")
+INSTANTS: Final = InstantFormat("instant")
 
 
 class MachineReader:

@@ -6,7 +6,7 @@ from typing import Any
 from oilcan.contract import Column, Contract
 from oilcan.ground.columns import EVENT_KEYS
 from oilcan.io.stores.values import Record, RecordTable
-from oilcan.serving.bodies.instants_json import Moments
+from oilcan.serving.bodies.instants_json import InstantFormat
 from oilcan.serving.bodies.json_rows import NAME, Row, is_name, kind_of, read_body, row_list, some
 from oilcan.serving.bodies.telemetry_body import MOST_LISTED, ahead
 from oilcan.serving.ground.refusal import Refusal
@@ -39,7 +39,7 @@ class RecordReader:
         What `kind` may be; None for any text.
     """
 
-    def __init__(self, contract: Contract, table: RecordTable, moments: Moments, *, max_rows: int,
+    def __init__(self, contract: Contract, table: RecordTable, moments: InstantFormat, *, max_rows: int,
                  skew: int | None) -> None:
         self._table, self._moments, self._max_rows, self._skew = table, moments, max_rows, skew
         self.kind = EVENT_KEYS[table][-1]

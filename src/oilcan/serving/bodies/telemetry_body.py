@@ -8,7 +8,7 @@ import numpy as np
 from oilcan.contract import Column, Contract
 from oilcan.io.stores.column_layout import stored_columns
 from oilcan.io.stores.values import Refused
-from oilcan.serving.bodies.instants_json import UNITS_PER_S, Moments
+from oilcan.serving.bodies.instants_json import UNITS_PER_S, InstantFormat
 from oilcan.serving.bodies.json_rows import NAME, Row, is_name, kind_of, known_keys, read_body, row_list, some
 from oilcan.serving.ground.refusal import Refusal, shown
 
@@ -68,7 +68,7 @@ class TelemetryReader:
         Whole units by which a reading may be ahead of the clock; None where cycles are counted.
     """
 
-    def __init__(self, contract: Contract, moments: Moments, *, max_rows: int, skew: int | None) -> None:
+    def __init__(self, contract: Contract, moments: InstantFormat, *, max_rows: int, skew: int | None) -> None:
         self._moments, self._max_rows, self._skew = moments, max_rows, skew
         self.columns = stored_columns(contract)
 

@@ -11,7 +11,7 @@ from oilcan.io.stores.values import RECORD_TABLES, RecordTable
 from oilcan.serving.bodies.alertmanager_body import alert_group
 from oilcan.serving.bodies.machine_body import static_columns
 from oilcan.serving.bodies.record_body import extra_columns
-from oilcan.serving.model.loaded_bundle import Served
+from oilcan.serving.model.loaded_bundle import LoadedBundle
 
 Schema = dict[str, Any]
 TEXT: Final[Schema] = {"type": "string"}
@@ -80,7 +80,7 @@ def column_schema(column: Column) -> Schema:
         {} if column.range is None else {"x-range": list(column.range)})
 
 
-def components(served: Served, max_rows: int) -> dict[str, Schema]:
+def components(served: LoadedBundle, max_rows: int) -> dict[str, Schema]:
     """Every named schema of the OpenAPI document."""
     contract = served.bundle.contract
     timed = contract.time.kind != "none"
@@ -126,7 +126,7 @@ def _common() -> dict[str, Schema]:
     }
 
 
-def _of_predict(served: Served, max_rows: int) -> dict[str, Schema]:
+def _of_predict(served: LoadedBundle, max_rows: int) -> dict[str, Schema]:
     features = {f.name: NUMBER_OR_NULL | {"description": f"{f.description} [{f.unit}]"}
                 for f in served.bundle.plan.features}
     names = listed({"type": "string", "enum": list(served.by_name)}, minItems=1,
@@ -173,7 +173,7 @@ def _history(contract: Contract, max_rows: int) -> Schema:
     return record(tables, optional=(*RECORD_TABLES, "machines"))
 
 
-def _of_machines(served: Served, max_rows: int) -> dict[str, Schema]:
+def _of_machines(served: LoadedBundle, max_rows: int) -> dict[str, Schema]:
     contract = served.bundle.contract
     time, columns = time_schema(contract), dict.fromkeys(served.columns, NUMBER_OR_NULL)
     cells = {name: column_schema(column) for name, column in stored_columns(contract).items()}

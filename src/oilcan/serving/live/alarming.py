@@ -14,7 +14,7 @@ from oilcan.io.stores.tables.alarm_table import AlarmChange, ClosedAlarm, NewAla
 from oilcan.io.stores.tables.state_table import PolicyRow
 from oilcan.serving.bodies.instants_json import NO_TIME
 from oilcan.serving.live.forecast_board import ForecastBoard
-from oilcan.serving.model.loaded_bundle import Served, shown_reason
+from oilcan.serving.model.loaded_bundle import LoadedBundle, shown_reason
 
 _REMEMBERED: Final = 20_000         # newest alarms looked at after a start
 
@@ -54,7 +54,7 @@ class Alarming:
         Changes that the store does not have yet, in order.
     """
 
-    def __init__(self, served: Served, board: ForecastBoard) -> None:
+    def __init__(self, served: LoadedBundle, board: ForecastBoard) -> None:
         headline, contract = served.headline, served.bundle.contract
         self._served, self._board = served, board
         self.policy = headline.policy if isinstance(headline, EventForecast) else None

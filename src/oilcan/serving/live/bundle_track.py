@@ -8,10 +8,10 @@ from oilcan.core.online import OnlineFeatures
 from oilcan.ground.columns import MACHINE
 from oilcan.io.stores.tables.text_table import Texts
 from oilcan.io.stores.values import Machine, Readings, Record
-from oilcan.serving.model.loaded_bundle import Served
+from oilcan.serving.model.loaded_bundle import LoadedBundle
 
 
-class Track:
+class BundleTrack:
     """Bundle and online features; owned by the engine's thread.
 
     Parameters
@@ -22,8 +22,8 @@ class Track:
         Those of another track of the same plan, to be shared; made anew where not given.
     """
 
-    def __init__(self, served: Served, columns: Sequence[str], texts: Texts, features: OnlineFeatures | None = None
-                 ) -> None:
+    def __init__(self, served: LoadedBundle, columns: Sequence[str], texts: Texts,
+                 features: OnlineFeatures | None = None) -> None:
         bundle = served.bundle
         self.served, self._texts, self._columns = served, texts, columns
         self.features = features or OnlineFeatures(bundle.plan, bundle.contract, fill_periods=bundle.fill_periods)
@@ -36,11 +36,11 @@ class Track:
         """Name of what can read its snapshots: the feature plan and what is done before it."""
         return f"{self.served.bundle.plan.hash} {self.served.bundle.fill_periods}"
 
-    def afresh(self, features: OnlineFeatures | None = None) -> "Track":
+    def afresh(self, features: OnlineFeatures | None = None) -> "BundleTrack":
         """The same bundle with features that know nothing yet, or with those given."""
-        return Track(self.served, self._columns, self._texts, features)
+        return BundleTrack(self.served, self._columns, self._texts, features)
 
-    def shares(self, other: Served) -> bool:
+    def shares(self, other: LoadedBundle) -> bool:
         """Whether another bundle wants the same features, so that both can share them."""
         mine, plan = self.served.bundle, other.bundle
         return (mine.plan.hash, mine.fill_periods) == (plan.plan.hash, plan.fill_periods)

@@ -11,13 +11,13 @@ from oilcan.ground.errors import StoreError, StoreUnavailable
 from oilcan.io.stores import Store
 from oilcan.io.stores.log_entries import Cursor, Entry
 from oilcan.io.stores.values import RECORD_TABLES, Machine, Readings
-from oilcan.serving.live.bundle_track import Track
+from oilcan.serving.live.bundle_track import BundleTrack
 
 NOT_TAKEN: Final = 255
 _CHANGES: Final = (NEW, LATE)
 
 
-def restore(track: Track, store: Store) -> tuple[Cursor, set[str]]:
+def restore(track: BundleTrack, store: Store) -> tuple[Cursor, set[str]]:
     """Load the snapshots of a track; up to where all is in its features, and which machines have to be saved again.
 
     A snapshot that is damaged, of another machine, plan or version counts for nothing: its machine is made again from
@@ -51,8 +51,8 @@ def machines_at(store: Store, cursor: Cursor) -> list[Machine]:
     return [each if each.changed <= cursor.number else replace(each, static={}) for each in store.machines()]
 
 
-def follow(track: Track, store: Store, cursor: Cursor, *, until: Cursor | None = None, only: set[str] | None = None
-           ) -> tuple[Cursor, set[str]]:
+def follow(track: BundleTrack, store: Store, cursor: Cursor, *, until: Cursor | None = None,
+           only: set[str] | None = None) -> tuple[Cursor, set[str]]:
     """Take entries after a cursor into the features; the last entry taken, and its machines.
 
     Parameters
@@ -76,7 +76,7 @@ def follow(track: Track, store: Store, cursor: Cursor, *, until: Cursor | None =
             return cursor, met
 
 
-def take_in(track: Track, entry: Entry) -> np.ndarray:
+def take_in(track: BundleTrack, entry: Entry) -> np.ndarray:
     """Take an entry into the features; what became of each reading.
 
     The records come first: a repair that arrives together with later readings begins a new life.

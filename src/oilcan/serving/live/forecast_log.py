@@ -11,7 +11,7 @@ import numpy as np
 
 from oilcan.io.stores.tables.forecast_table import Forecasts
 from oilcan.serving.ground.watched_threads import WatchedThread
-from oilcan.serving.model.loaded_bundle import Served
+from oilcan.serving.model.loaded_bundle import LoadedBundle
 
 _LOG: Final = logging.getLogger("oilcan")
 _BLOCK: Final = 10_000          # ids reserved at a time
@@ -51,7 +51,7 @@ class ForecastRows:
     values: np.ndarray
 
     @classmethod
-    def of(cls, served: Served, role: str, columns: dict[str, np.ndarray], machines: Sequence[str | None] | None,
+    def of(cls, served: LoadedBundle, role: str, columns: dict[str, np.ndarray], machines: Sequence[str | None] | None,
            times: np.ndarray | int, ids: np.ndarray) -> "ForecastRows":
         """Forecasts of a bundle; None and one time for rows of no machine."""
         kind = served.digest, served.bundle.contract.version, role, tuple(columns)

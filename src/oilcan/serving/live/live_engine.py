@@ -19,7 +19,7 @@ from oilcan.io.stores.tables.state_table import PolicyRow
 from oilcan.serving.bodies.instants_json import NO_TIME
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.live.alarming import Alarming, Judged
-from oilcan.serving.live.bundle_track import Track
+from oilcan.serving.live.bundle_track import BundleTrack
 from oilcan.serving.live.engine_doubt import Doubt
 from oilcan.serving.live.following import (
     changed,
@@ -44,7 +44,7 @@ _ENTRIES: Final = 4_096         # newest entries whose too late readings are rem
 class _Made:
     """New forecasts of one bundle: slots and times of the machines, ids, columns, and what the alarm policy says."""
 
-    track: Track
+    track: BundleTrack
     names: Sequence[str]
     slots: np.ndarray
     times: np.ndarray
@@ -73,7 +73,7 @@ class Engine:
         Why the state may not be what the log says; None if it is. Then it is made again before anything is answered.
     """
 
-    def __init__(self, active: Track, store: Store, log: ForecastLog, metrics: Metrics, clock: Callable[[], int],
+    def __init__(self, active: BundleTrack, store: Store, log: ForecastLog, metrics: Metrics, clock: Callable[[], int],
                  feed: Callable[[Entry], None]) -> None:
         self.active, self.shadow = active, Shadow(None, log, metrics)
         self._store, self._log, self._metrics, self._clock, self._feed = store, log, metrics, clock, feed
@@ -131,7 +131,7 @@ class Engine:
         late = self._late.get(upto)
         return sum(key in late for key in keys) if late else 0
 
-    def switch(self, track: Track, cursor: Cursor | None) -> None:
+    def switch(self, track: BundleTrack, cursor: Cursor | None) -> None:
         """Answer from another track from now on; `cursor` is up to where its own features are, if it has any.
 
         If it fails, the old bundle answers, after its state is made again.
@@ -145,7 +145,7 @@ class Engine:
             (self.active, self.shadow.share), self.in_doubt = before, "a change of the bundle failed"
             raise
 
-    def watch(self, track: Track | None, cursor: Cursor | None) -> None:
+    def watch(self, track: BundleTrack | None, cursor: Cursor | None) -> None:
         """Let a challenger forecast the same readings from now on, and answer for no machine; None ends that."""
         if self.shadow.share:
             self.give_share(0.0)
@@ -165,7 +165,7 @@ class Engine:
             self.shadow.share, self.in_doubt = before, "a change of the canary failed"
             raise
 
-    def answering(self, name: str) -> Track:
+    def answering(self, name: str) -> BundleTrack:
         """The track that answers for a machine: of the bundle in service, or of its canary."""
         canary = self.shadow.track
         return canary if canary is not None and self.shadow.answers_for(name) else self.active
@@ -185,7 +185,7 @@ class Engine:
         names, self._unsaved = list(self._unsaved), {}
         return names
 
-    def dump(self, track: Track, names: Sequence[str]
+    def dump(self, track: BundleTrack, names: Sequence[str]
              ) -> tuple[dict[str, bytes], dict[str, dict[str, PolicyRow]]]:
         """States of machines, and by bundle what the alarm policy remembers of them; its alarms are stored before."""
         self._write_alarms()
@@ -198,7 +198,7 @@ class Engine:
         """Everything up to an entry was saved: judge from there after a start."""
         self._judged.write(self.active.served.digest, upto)
 
-    def _use(self, track: Track, *, use_saved: bool) -> None:
+    def _use(self, track: BundleTrack, *, use_saved: bool) -> None:
         """Forget what is on the board and put there what the store's log of forecasts has of this bundle."""
         machines, canary = machines_at(self._store, self.cursor), self.shadow.track if self.shadow.share else None
         alarming = Alarming(track.served, self.board)
@@ -217,7 +217,7 @@ class Engine:
                 each.remember(memory, newest)
         self._ids.logged = logged
 
-    def _answer_from(self, track: Track) -> None:
+    def _answer_from(self, track: BundleTrack) -> None:
         """Begin to answer from a track, and from the canary if there is one, at the cursor."""
         self._judged.begin(track.served.digest, self.cursor)
         if self.shadow.track is not None and self.shadow.share:
@@ -283,7 +283,7 @@ class Engine:
             self.shadow.log(rows)
         self._metrics.machines.set(len(board))
 
-    def _made(self, track: Track, names: Sequence[str], times: np.ndarray, *, is_whole: bool, is_judged: bool
+    def _made(self, track: BundleTrack, names: Sequence[str], times: np.ndarray, *, is_whole: bool, is_judged: bool
               ) -> _Made:
         """Forecasts of machines from one track; nothing shows anywhere yet."""
         served, alarming = track.served, self._alarming_of(track)
@@ -294,7 +294,7 @@ class Engine:
         judged = alarming.judge(slots, times, columns, matrix, ids) if is_judged else None
         return _Made(track, names, slots, times, ids, is_new, matrix, columns, alarming, judged)
 
-    def _by_track(self, names: Sequence[str]) -> list[tuple[Track, list[str]]]:
+    def _by_track(self, names: Sequence[str]) -> list[tuple[BundleTrack, list[str]]]:
         """Machines by the track that answers for them, in their order; tracks without any are left out."""
         of_canary = {name for name in names if self.shadow.answers_for(name)} if self.shadow.share else set[str]()
         parts = [(self.active, [name for name in names if name not in of_canary])]
@@ -302,7 +302,7 @@ class Engine:
             parts.append((self.shadow.track, [name for name in names if name in of_canary]))
         return [(track, some) for track, some in parts if some]
 
-    def _alarming_of(self, track: Track) -> Alarming:
+    def _alarming_of(self, track: BundleTrack) -> Alarming:
         return self._canary_alarming if track is self.shadow.track and self._canary_alarming else self.alarming
 
     def _forecast_missing(self) -> None:
@@ -318,7 +318,7 @@ class Engine:
             if alarming is not None:
                 self._metrics.alarms.inc(alarming.write(self._store, self._clock()))
 
-    def _bring(self, track: Track, cursor: Cursor | None) -> Track:
+    def _bring(self, track: BundleTrack, cursor: Cursor | None) -> BundleTrack:
         """Bring this engine and then a track to the same entry of the log; the track, with shared features if any."""
         self.catch_up()
         for other in (self.active, self.shadow.track):
@@ -327,7 +327,7 @@ class Engine:
         follow(track, self._store, cursor or Cursor(), until=self.cursor)
         return track
 
-    def _shadow_afresh(self) -> Track | None:
+    def _shadow_afresh(self) -> BundleTrack | None:
         shadow = self.shadow.track
         if shadow is None:
             return None

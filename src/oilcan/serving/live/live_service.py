@@ -12,7 +12,7 @@ from oilcan.io.stores import Store
 from oilcan.io.stores.column_layout import layout_of, stored_columns
 from oilcan.io.stores.log_entries import Cursor, Entry
 from oilcan.io.stores.values import RECORD_TABLES, RecordTable
-from oilcan.serving.bodies.instants_json import UNITS_PER_S, Moments
+from oilcan.serving.bodies.instants_json import UNITS_PER_S, InstantFormat
 from oilcan.serving.bodies.json_rows import Row
 from oilcan.serving.bodies.machine_body import MachineReader
 from oilcan.serving.bodies.record_body import RecordReader
@@ -23,13 +23,13 @@ from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.ground.settings import ServiceSettings
 from oilcan.serving.ground.watched_threads import WatchedThread
 from oilcan.serving.live.batch_intake import BatchIntake
-from oilcan.serving.live.bundle_track import Track
+from oilcan.serving.live.bundle_track import BundleTrack
 from oilcan.serving.live.forecast_log import ForecastLog
 from oilcan.serving.live.live_engine import Engine
 from oilcan.serving.live.machine_views import Views
 from oilcan.serving.live.snapshot_saving import Saver
 from oilcan.serving.live.write_pipeline import Busy, Pipeline
-from oilcan.serving.model.loaded_bundle import Served
+from oilcan.serving.model.loaded_bundle import LoadedBundle
 
 T = TypeVar("T")
 _LOG: Final = logging.getLogger("oilcan")
@@ -42,7 +42,7 @@ def wall_clock() -> int:
     return time.time_ns() // 1000
 
 
-class Live:
+class LiveService:
     """Machines and what is known of them.
 
     Parameters
@@ -53,16 +53,18 @@ class Live:
         A challenger that answers for a share of the machines from the start, and the share; None for none.
     """
 
-    def __init__(self, settings: ServiceSettings, served: Served, store: Store, log: ForecastLog, metrics: Metrics,
-                 feed: Callable[[Entry], None], canary: tuple[Served, float] | None = None) -> None:
+    def __init__(self, settings: ServiceSettings, served: LoadedBundle, store: Store, log: ForecastLog,
+                 metrics: Metrics, feed: Callable[[Entry], None],
+                 canary: tuple[LoadedBundle, float] | None = None) -> None:
         contract = served.bundle.contract
         store.claim()
-        self.settings, self.store, self.moments = settings, store, Moments.of(contract.time)
+        self.settings, self.store, self.moments = settings, store, InstantFormat.of(contract.time)
         self.columns = stored_columns(contract)
         store.use_layout(layout_of(contract, list(self.columns)), wall_clock())
-        self.engine = Engine(Track(served, list(self.columns), store.texts), store, log, metrics, wall_clock, feed)
+        track = BundleTrack(served, list(self.columns), store.texts)
+        self.engine = Engine(track, store, log, metrics, wall_clock, feed)
         if canary is not None:          # before the state is made: alarms follow from who answered at each entry
-            self.engine.shadow.track = Track(canary[0], list(self.columns), store.texts)
+            self.engine.shadow.track = BundleTrack(canary[0], list(self.columns), store.texts)
             self.engine.shadow.share = canary[1]
         self.views = Views(self.engine, store, self.moments, self.now)
         self._readers = ThreadPoolExecutor(8, "reader")     # of their own: reads do not wait for those who write
@@ -87,7 +89,7 @@ class Live:
         """Whether the state of the machines is what the store's log says."""
         return self.engine.in_doubt is None
 
-    def adopt(self, served: Served) -> None:
+    def adopt(self, served: LoadedBundle) -> None:
         """Read bodies by the contract of a bundle."""
         contract, most = served.bundle.contract, self.settings.max_rows
         skew = None if contract.time.kind != "instant" else round(self.settings.clock_skew_s * UNITS_PER_S)
@@ -173,7 +175,7 @@ class Live:
         self.engine.start()
         give_back()
 
-    def _mark(self) -> tuple[Track, list[str], Cursor]:
+    def _mark(self) -> tuple[BundleTrack, list[str], Cursor]:
         return self.engine.active, self.engine.take_unsaved(), self.engine.cursor
 
     def _tidy(self) -> None:

@@ -10,10 +10,10 @@ from oilcan.io.stores import Store
 from oilcan.io.stores.tables.alarm_table import Alarm
 from oilcan.io.stores.tables.notice_table import Delivery
 from oilcan.io.stores.values import RECORD_TABLES, StoredRecord
-from oilcan.serving.bodies.instants_json import NO_TIME, Moments, written
+from oilcan.serving.bodies.instants_json import NO_TIME, InstantFormat, written
 from oilcan.serving.bodies.json_rows import Row
 from oilcan.serving.live.live_engine import Engine
-from oilcan.serving.model.loaded_bundle import Served
+from oilcan.serving.model.loaded_bundle import LoadedBundle
 
 _POINTS: Final = 400            # of a sensor's history
 _READINGS: Final = 20_000       # looked at for it
@@ -25,7 +25,7 @@ _CHOICES: Final = 50            # values of a static column that is worth a filt
 class Views:
     """Reads the board and the store, from any thread; the engine completes what only its features can say."""
 
-    def __init__(self, engine: Engine, store: Store, moments: Moments, now: Callable[[], int]) -> None:
+    def __init__(self, engine: Engine, store: Store, moments: InstantFormat, now: Callable[[], int]) -> None:
         self._engine, self._store, self._moments, self._now = engine, store, moments, now
 
     def order(self, *, filters: dict[str, str], alarm: bool | None) -> np.ndarray:
@@ -67,7 +67,7 @@ class Views:
                           "data_age_s": self._age(slot)}
         return entries
 
-    def _served(self, entry: Row) -> Served:
+    def _served(self, entry: Row) -> LoadedBundle:
         """The bundle that made a machine's forecast."""
         return self._engine.answering(entry["machine_id"]).served
 
@@ -117,7 +117,7 @@ class Views:
             entry = self._risks([name], static=True)[0]
         return served.stamp() | entry | self._past(name, since, served)
 
-    def _past(self, name: str, since: int | None, served: Served) -> Row:
+    def _past(self, name: str, since: int | None, served: LoadedBundle) -> Row:
         forecasts = self._store.forecasts(name, since=since, limit=_FORECASTS)
         records = {table: self._store.records(table, name, limit=_RECORDS)
                    for table in RECORD_TABLES}
@@ -148,7 +148,7 @@ class Views:
         return None if self._moments.kind != "instant" or time == NO_TIME else (self._now() - time) / 1e6
 
 
-def _last(work: list[StoredRecord], moments: Moments) -> Row | None:
+def _last(work: list[StoredRecord], moments: InstantFormat) -> Row | None:
     return {"time": moments.write(work[-1].time), "component": work[-1].kind} if work else None
 
 
@@ -163,7 +163,7 @@ def _summary(values: np.ndarray, bins: list[np.ndarray]) -> dict[str, list[float
     return found
 
 
-def shown_alarm(alarm: Alarm, moments: Moments) -> dict[str, Any]:
+def shown_alarm(alarm: Alarm, moments: InstantFormat) -> dict[str, Any]:
     """An alarm as JSON has it."""
     return {
         "id": alarm.id, "machine_id": alarm.machine_id, "task": alarm.task, "time": moments.write(alarm.time),

@@ -11,7 +11,7 @@ import numpy as np
 
 from oilcan.io.stores.log_entries import Entry
 from oilcan.serving.ground.service_metrics import Metrics
-from oilcan.serving.live.bundle_track import Track
+from oilcan.serving.live.bundle_track import BundleTrack
 from oilcan.serving.live.following import take_in
 from oilcan.serving.live.forecast_log import ForecastLog, ForecastRows
 
@@ -42,7 +42,7 @@ class Shadow:
         Of the machines that it answers for; 0 for a shadow.
     """
 
-    def __init__(self, track: Track | None, log: ForecastLog, metrics: Metrics) -> None:
+    def __init__(self, track: BundleTrack | None, log: ForecastLog, metrics: Metrics) -> None:
         self.track, self._log, self._metrics = track, log, metrics
         self.share = 0.0
 
@@ -50,13 +50,13 @@ class Shadow:
         """Whether it answers for a machine, and not the bundle in service."""
         return self.share > 0 and self.track is not None and answers_for(machine_id, self.share)
 
-    def take_in(self, entry: Entry, active: Track) -> None:
+    def take_in(self, entry: Entry, active: BundleTrack) -> None:
         """Take an entry into its features, if it has its own."""
         if self.track is not None and self.track.features is not active.features:
             take_in(self.track, entry)
 
     def forecast(self, names: Sequence[str], times: np.ndarray, matrix: np.ndarray, answered: dict[str, np.ndarray],
-                 active: Track) -> tuple[ForecastRows, np.ndarray, np.ndarray] | None:
+                 active: BundleTrack) -> tuple[ForecastRows, np.ndarray, np.ndarray] | None:
         """What it forecasts of machines, with its headline and the active bundle's; nothing is logged yet.
 
         Parameters

@@ -7,7 +7,7 @@ from oilcan.io.stores import Store
 from oilcan.io.stores.log_entries import Cursor
 from oilcan.io.stores.tables.state_table import PolicyRow
 from oilcan.serving.ground.periodic import PeriodicWork
-from oilcan.serving.live.bundle_track import Track
+from oilcan.serving.live.bundle_track import BundleTrack
 
 _AT_ONCE: Final = 50            # machines dumped between two groups of work
 
@@ -27,8 +27,8 @@ class Saver:
         What else is to be done every so often, also when saving fails.
     """
 
-    def __init__(self, store: Store, *, mark: Callable[[], tuple[Track, list[str], Cursor]],
-                 dump: Callable[[Track, Sequence[str]], tuple[dict[str, bytes], dict[str, dict[str, PolicyRow]]]],
+    def __init__(self, store: Store, *, mark: Callable[[], tuple[BundleTrack, list[str], Cursor]],
+                 dump: Callable[[BundleTrack, Sequence[str]], tuple[dict[str, bytes], dict[str, dict[str, PolicyRow]]]],
                  done: Callable[[Cursor], None], clock: Callable[[], int], every_s: float,
                  also: Callable[[], None]) -> None:
         self._store, self._mark, self._dump, self._done, self._clock = store, mark, dump, done, clock

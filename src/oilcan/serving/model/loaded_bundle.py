@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from oilcan.core.reasons.explainer import Explainer, Reason
 
 
-class Served:
+class LoadedBundle:
     """A bundle in service.
 
     Attributes
@@ -62,7 +62,7 @@ class Served:
         self.columns = tuple(self.score(np.zeros((0, len(self.features)), np.float32)))
 
     @classmethod
-    def load(cls, folder: Path, signers: Path | None = None) -> "Served":
+    def load(cls, folder: Path, signers: Path | None = None) -> "LoadedBundle":
         """A bundle from its folder, after it has repeated the forecasts of its own check rows.
 
         Parameters

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from oilcan.io.stores.tables.alarm_table import Alarm
 from oilcan.io.stores.tables.notice_table import Delivery
 from oilcan.params.notifications import PLACEHOLDER, WebhookChannel
-from oilcan.serving.bodies.instants_json import Moments
+from oilcan.serving.bodies.instants_json import InstantFormat
 
 _MOST: Final = 50               # alarms that one text lists
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -23,7 +23,7 @@ def subject_of(delivery: Delivery, alarms: Sequence[Alarm]) -> str:
     return f"{start}alarms of {len(alarms)} machines, highest risk {_percent(max(alarm.p for alarm in alarms))}"
 
 
-def text_of(delivery: Delivery, alarms: Sequence[Alarm], link: str | None, moments: Moments) -> str:
+def text_of(delivery: Delivery, alarms: Sequence[Alarm], link: str | None, moments: InstantFormat) -> str:
     """The message for people, the riskiest machine first."""
     ordered = sorted(alarms, key=lambda alarm: (-alarm.p, alarm.id))
     lines = [line for alarm in ordered[:_MOST] for line in _lines(alarm, link, moments)]
@@ -34,7 +34,7 @@ def text_of(delivery: Delivery, alarms: Sequence[Alarm], link: str | None, momen
                       f"was found at the machine. Message {delivery.key}."]) + "\n"
 
 
-def json_of(delivery: Delivery, alarms: Sequence[Alarm], link: str | None, moments: Moments) -> dict[str, Any]:
+def json_of(delivery: Delivery, alarms: Sequence[Alarm], link: str | None, moments: InstantFormat) -> dict[str, Any]:
     """Oilcan's own form of a webhook's body; docs/notifications.md describes it."""
     return {"key": delivery.key, "step": delivery.step, "crew": delivery.crew, "summary": subject_of(delivery, alarms),
             "alarms": [{"id": alarm.id, "machine_id": alarm.machine_id, "task": alarm.task,
@@ -43,7 +43,8 @@ def json_of(delivery: Delivery, alarms: Sequence[Alarm], link: str | None, momen
                         "closed": alarm.closed_at is not None, "link": _link(link, alarm)} for alarm in alarms]}
 
 
-def mapped_of(channel: WebhookChannel, delivery: Delivery, alarm: Alarm, link: str | None, moments: Moments) -> Any:
+def mapped_of(channel: WebhookChannel, delivery: Delivery, alarm: Alarm, link: str | None,
+              moments: InstantFormat) -> Any:
     """The body of a channel that has words of its own, with its placeholders filled in."""
     zone = ZoneInfo(channel.zone)
 
@@ -68,7 +69,7 @@ def _filled(content: Any, values: Mapping[str, str]) -> Any:
     return [_filled(value, values) for value in content] if isinstance(content, list) else content
 
 
-def _lines(alarm: Alarm, link: str | None, moments: Moments) -> list[str]:
+def _lines(alarm: Alarm, link: str | None, moments: InstantFormat) -> list[str]:
     over = " (closed since)" if alarm.closed_at is not None else ""
     where = _link(link, alarm)
     return [f"Machine {alarm.machine_id}: risk {_percent(alarm.p)}, alarm from {_percent(alarm.threshold)}; "

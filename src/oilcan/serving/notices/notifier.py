@@ -20,7 +20,7 @@ from oilcan.io.stores import Store
 from oilcan.io.stores.tables.alarm_table import Alarm
 from oilcan.io.stores.tables.notice_table import Delivery, State
 from oilcan.params.notifications import EmailChannel, Notifications, SmtpServer, WebhookChannel
-from oilcan.serving.bodies.instants_json import Moments
+from oilcan.serving.bodies.instants_json import InstantFormat
 from oilcan.serving.ground.watched_threads import WatchedThread
 from oilcan.serving.notices.alarm_messages import json_of, mapped_of, subject_of, text_of
 from oilcan.serving.notices.planning import escalations_of, microseconds, next_attempt, notices_of
@@ -53,7 +53,7 @@ class Notifier:
         Between two looks at the store.
     """
 
-    def __init__(self, store: Store, rules: Notifications, secrets: Secrets, moments: Moments,
+    def __init__(self, store: Store, rules: Notifications, secrets: Secrets, moments: InstantFormat,
                  clock: Callable[[], int], *, every_s: float = 1.0) -> None:
         self._store, self._rules, self._secrets, self._moments = store, rules, secrets, moments
         self._clock, self._every_s, self._began = clock, every_s, clock()

@@ -3,10 +3,10 @@
 from oilcan.ground.errors import ParamsError
 from oilcan.io.bundle.verdict_file import PROMOTE
 from oilcan.serving.ground.settings import ServiceSettings
-from oilcan.serving.model.loaded_bundle import Served
+from oilcan.serving.model.loaded_bundle import LoadedBundle
 
 
-def check_accepted(served: Served, settings: ServiceSettings, where: str) -> None:
+def check_accepted(served: LoadedBundle, settings: ServiceSettings, where: str) -> None:
     """Refuse a bundle that `review` held or rejected; with `accept_rejected` every answer names its decision instead.
 
     Raises

@@ -19,17 +19,17 @@ from oilcan.operations.governing.service_records import CANARY_WATCH
 from oilcan.serving.ground.refusal import Refusal
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.ground.settings import ServiceSettings
-from oilcan.serving.live.bundle_track import Track
+from oilcan.serving.live.bundle_track import BundleTrack
 from oilcan.serving.live.following import follow, restore
-from oilcan.serving.live.live_service import Live, wall_clock
-from oilcan.serving.model.loaded_bundle import Served
+from oilcan.serving.live.live_service import LiveService, wall_clock
+from oilcan.serving.model.loaded_bundle import LoadedBundle
 from oilcan.serving.service.acceptance import check_accepted
 from oilcan.serving.service.remembered_models import SETTING, Canary, Models, Place
 
 _LOG: Final = logging.getLogger("oilcan")
 
 
-def canary_of(models: Models, signers: Path | None) -> tuple[tuple[Served, float] | None, Models]:
+def canary_of(models: Models, signers: Path | None) -> tuple[tuple[LoadedBundle, float] | None, Models]:
     """The canary to begin with and its share; without it, if its bundle is gone, and then the note says so."""
     if models.canary is None or models.shadow is None:
         return None, models
@@ -44,12 +44,12 @@ class Changed(Protocol):
     """The parts of a service that a change of the bundle touches; see `service.Service`."""
 
     settings: ServiceSettings
-    served: Served
+    served: LoadedBundle
     store: Store
     metrics: Metrics
-    live: Live | None
+    live: LiveService | None
 
-    def remember(self, served: Served) -> None:
+    def remember(self, served: LoadedBundle) -> None:
         """Keep where a bundle came from."""
 
 
@@ -63,7 +63,7 @@ class Swap:
         self._home = home.resolve()
         self._signers = service.settings.signers
 
-    def activate(self, name: str, by: str) -> Served:
+    def activate(self, name: str, by: str) -> LoadedBundle:
         """Serve a bundle of the folder of bundles from now on.
 
         Raises
@@ -78,7 +78,7 @@ class Swap:
             self._remember(Models(self.models.configured, place, self.models.active, self._but(place)), by)
         return served
 
-    def activate_digest(self, digest: str, revision: str | None, by: str) -> Served:
+    def activate_digest(self, digest: str, revision: str | None, by: str) -> LoadedBundle:
         """Serve the bundle of a digest: from the folder of bundles, else fetched from the source of the settings.
 
         Nothing changes if it is in service already, so a roll-out can be repeated.
@@ -92,14 +92,14 @@ class Swap:
             if self._service.served.digest == digest:
                 return self._service.served
             folder = self._found(digest, revision)
-            served = self._proven(lambda: Served.load(folder, self._signers), folder.name)
+            served = self._proven(lambda: LoadedBundle.load(folder, self._signers), folder.name)
             self._accepted(served, folder.name)
             place = Place(str(folder), served.digest)
             self._switch(served)
             self._remember(Models(self.models.configured, place, self.models.active, self._but(place)), by)
         return served
 
-    def rollback(self, by: str) -> Served:
+    def rollback(self, by: str) -> LoadedBundle:
         """Serve again what was served before."""
         with self._one_at_a_time():
             before = self.models.previous
@@ -111,7 +111,7 @@ class Swap:
             self._remember(Models(self.models.configured, before, self.models.active, self._but(before)), by)
         return served
 
-    def shadow(self, name: str | None, by: str) -> Served | None:
+    def shadow(self, name: str | None, by: str) -> LoadedBundle | None:
         """Watch a challenger on live traffic without answering from it; None ends that."""
         with self._one_at_a_time():
             place, served = self._load(name) if name is not None else (None, None)
@@ -120,7 +120,7 @@ class Swap:
             self._is_resumed = True         # this choice counts, not the one of before the start
         return served
 
-    def canary(self, digest: str | None, revision: str | None, share: float, by: str) -> Served | None:
+    def canary(self, digest: str | None, revision: str | None, share: float, by: str) -> LoadedBundle | None:
         """Let the bundle of a digest answer for a share of the machines; None ends that, and it answers for none.
 
         Raises
@@ -138,7 +138,7 @@ class Swap:
                 self._end_canary(by, None)
                 return None
             folder = self._found(digest, revision)
-            served = self._proven(lambda: Served.load(folder, self._signers), folder.name)
+            served = self._proven(lambda: LoadedBundle.load(folder, self._signers), folder.name)
             self._accepted(served, folder.name)
             self._answers_alike(served)
             newest = live.store.alarms(limit=1)         # before anything changes: the store may not answer
@@ -164,7 +164,7 @@ class Swap:
             live.pipeline.call(lambda: live.engine.give_share(0.0)).result()
             self._remember(replace(self.models, canary=None, fell_back=reason), by)
 
-    def _answers_alike(self, served: Served) -> None:
+    def _answers_alike(self, served: LoadedBundle) -> None:
         now = self._service.served
         if served.digest == now.digest or set(served.columns) != set(now.columns):
             other = sorted(set(served.columns) ^ set(now.columns))
@@ -225,17 +225,17 @@ class Swap:
                           wanted="a bundle that this service has or can fetch",
                           do="Copy it to the folder of bundles, or set OILCAN_BUNDLE_SOURCE.") from err
 
-    def _load(self, name: str) -> tuple[Place, Served]:
+    def _load(self, name: str) -> tuple[Place, LoadedBundle]:
         folder = (self._home / name).resolve()
         if not folder.is_relative_to(self._home) or folder == self._home:
             raise Refusal(422, "body.bundle", found=repr(name), wanted=f"the name of a folder in {self._home.name}",
                           do="Copy the bundle there first.")
-        served = self._proven(lambda: Served.load(folder, self._signers), name)
+        served = self._proven(lambda: LoadedBundle.load(folder, self._signers), name)
         return Place(str(folder), served.digest), served
 
-    def _proven(self, load: Any, name: str) -> Served:
+    def _proven(self, load: Any, name: str) -> LoadedBundle:
         try:
-            served: Served = load()
+            served: LoadedBundle = load()
         except OilcanError as err:
             raise Refusal(422, "body.bundle", found=str(err).replace(str(self._home), "").lstrip("/"),
                           wanted="a bundle that is the packaged one", do=f"Restore {Path(name).name}.") from err
@@ -243,7 +243,7 @@ class Swap:
         served.warm()
         return served
 
-    def _accepted(self, served: Served, name: str) -> None:
+    def _accepted(self, served: LoadedBundle, name: str) -> None:
         try:
             check_accepted(served, self._service.settings, name)
         except ParamsError as err:
@@ -251,7 +251,7 @@ class Swap:
                           wanted="one that it promoted",
                           do="Shadow it, or start the service with --accept-rejected.") from err
 
-    def _fits(self, served: Served) -> None:
+    def _fits(self, served: LoadedBundle) -> None:
         now, then = self._service.served.bundle.contract, served.bundle.contract
         old, new = ({name: (column.type, column.unit) for name, column in stored_columns(each).items()}
                     for each in (now, then))
@@ -260,7 +260,7 @@ class Swap:
                           wanted=f"one for {now.name} with the same columns and units",
                           do="Start a service of its own for it, with its own store.")
 
-    def _switch(self, served: Served) -> None:
+    def _switch(self, served: LoadedBundle) -> None:
         service = self._service
         service.remember(served)
         if service.live is not None:
@@ -272,7 +272,7 @@ class Swap:
         service.metrics.bundle.labels(old.digest, "active").set(0)
         service.metrics.bundle.labels(served.digest, "active").set(1)
 
-    def _watch(self, served: Served | None) -> None:
+    def _watch(self, served: LoadedBundle | None) -> None:
         service = self._service
         if self.models.shadow is not None:
             service.metrics.bundle.labels(self.models.shadow.digest, "shadow").set(0)
@@ -287,14 +287,14 @@ class Swap:
         service.live.pipeline.call(lambda: engine.watch(track, cursor)).result()
         service.metrics.bundle.labels(served.digest, "shadow").set(1)
 
-    def _track(self, served: Served) -> tuple[Track, Any]:
+    def _track(self, served: LoadedBundle) -> tuple[BundleTrack, Any]:
         """A track that has taken in almost everything; features are shared where the plan is the same."""
         live = self._service.live
         assert live is not None  # noqa: S101  # for mypy: asked only where there are machines
         for other in (live.engine.active, live.engine.shadow.track):
             if other is not None and other.shares(served):
-                return Track(served, list(live.columns), live.store.texts, other.features), None
-        track = Track(served, list(live.columns), live.store.texts)
+                return BundleTrack(served, list(live.columns), live.store.texts, other.features), None
+        track = BundleTrack(served, list(live.columns), live.store.texts)
         return track, follow(track, live.store, restore(track, live.store)[0])[0]
 
     def _but(self, active: Place) -> Place | None:

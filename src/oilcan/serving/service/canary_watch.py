@@ -5,7 +5,7 @@ from typing import Final
 from oilcan.governance.canary_alarms import reason_to_fall_back
 from oilcan.io.stores import Store
 from oilcan.serving.bodies.instants_json import NO_TIME
-from oilcan.serving.live.live_service import Live
+from oilcan.serving.live.live_service import LiveService
 from oilcan.serving.service.bundle_swap import Swap
 from oilcan.serving.service.remembered_models import Canary
 from oilcan.serving.watch.live_watch import LiveWatch
@@ -16,7 +16,7 @@ _MOST: Final = 1_000        # newest alarms looked at
 class CanaryWatch:
     """What speaks against the canary of a service."""
 
-    def __init__(self, swap: Swap, live: Live, store: Store, watch: LiveWatch) -> None:
+    def __init__(self, swap: Swap, live: LiveService, store: Store, watch: LiveWatch) -> None:
         self._swap, self._live, self._store, self._watch = swap, live, store, watch
 
     def look(self) -> None:

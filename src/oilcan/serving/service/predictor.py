@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from oilcan.serving.bodies.instants_json import Moments
+from oilcan.serving.bodies.instants_json import InstantFormat
 from oilcan.serving.bodies.json_rows import NumberRows, Row, kind_of, known_keys, read_body, row_list
 from oilcan.serving.ground.refusal import Refusal
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.live.forecast_log import ForecastLog, ForecastRows
-from oilcan.serving.model.loaded_bundle import Served
+from oilcan.serving.model.loaded_bundle import LoadedBundle
 
 if TYPE_CHECKING:
     from oilcan.serving.bodies.history_body import Asked
@@ -25,11 +25,11 @@ _INLINE: Final = 8          # rows that are scored at once; more go to a thread,
 class Predictor:
     """Answers POST /v1/predict with the bundle in service."""
 
-    def __init__(self, served: Callable[[], Served], log: ForecastLog, metrics: Metrics, clock: Callable[[], int],
+    def __init__(self, served: Callable[[], LoadedBundle], log: ForecastLog, metrics: Metrics, clock: Callable[[], int],
                  max_rows: int) -> None:
         self._served, self._log, self._clock, self._max_rows = served, log, clock, max_rows
         self._count = metrics.forecasts.labels("asked")
-        self._reader: tuple[Served, NumberRows] | None = None
+        self._reader: tuple[LoadedBundle, NumberRows] | None = None
 
     async def predict(self, body: bytes) -> Row:
         """The answer to a body."""
@@ -48,7 +48,7 @@ class Predictor:
             return self._of_rows(served, rows, names)
         return await asyncio.to_thread(self._of_rows, served, rows, names)
 
-    def _of_rows(self, served: Served, rows: list[Any], names: tuple[str, ...] | None) -> Row:
+    def _of_rows(self, served: LoadedBundle, rows: list[Any], names: tuple[str, ...] | None) -> Row:
         matrix, refused, good = self._numbers(served).read(rows, "body.rows")
         if not good:
             first = refused[0]
@@ -59,7 +59,7 @@ class Predictor:
                      for key, row in zip(self._remember(served, columns), good, strict=True)]
         return served.stamp() | {"forecasts": shaped(served, columns, forecasts), "refused": refused}
 
-    def _of_history(self, served: Served, content: Any, names: tuple[str, ...] | None) -> Row:
+    def _of_history(self, served: LoadedBundle, content: Any, names: tuple[str, ...] | None) -> Row:
         from oilcan.serving.bodies.history_body import HistoryReader  # here: with it comes the batch engine, and pandas
 
         asked = HistoryReader(served.bundle, max_rows=self._max_rows).read(content)
@@ -68,31 +68,31 @@ class Predictor:
         forecasts = [entry | facts for entry, facts in zip(ids, _of_whom(served, asked), strict=True)]
         return served.stamp() | {"forecasts": shaped(served, columns, forecasts), "refused": asked.refused}
 
-    def _remember(self, served: Served, columns: dict[str, np.ndarray]) -> range:
+    def _remember(self, served: LoadedBundle, columns: dict[str, np.ndarray]) -> range:
         n = len(next(iter(columns.values())))
         ids = self._log.reserve(n)
         self._log.put(ForecastRows.of(served, "asked", columns, None, self._clock(), np.arange(ids.start, ids.stop)))
         self._count.inc(n)
         return ids
 
-    def _numbers(self, served: Served) -> NumberRows:
+    def _numbers(self, served: LoadedBundle) -> NumberRows:
         if self._reader is None or self._reader[0] is not served:
             self._reader = served, NumberRows(served.features)
         return self._reader[1]
 
 
-def _of_whom(served: Served, asked: "Asked") -> Iterator[Row]:
+def _of_whom(served: LoadedBundle, asked: "Asked") -> Iterator[Row]:
     """Machine and time of each forecast; the place of an independent row, with its machine if it names one."""
     if asked.times is None:
         for row, name in zip(asked.rows, asked.machines, strict=True):
             yield {"row": row} if name is None else {"row": row, "machine_id": name}
         return
-    moments = Moments.of(served.bundle.contract.time)
+    moments = InstantFormat.of(served.bundle.contract.time)
     for name, time in zip(asked.machines, asked.times.tolist(), strict=True):
         yield {"machine_id": name, "time": moments.write(time)}
 
 
-def forecast_names(content: Any, served: Served) -> tuple[str, ...] | None:
+def forecast_names(content: Any, served: LoadedBundle) -> tuple[str, ...] | None:
     """Names of the forecasts asked for; None for all."""
     if content is None:
         return None
@@ -106,7 +106,7 @@ def forecast_names(content: Any, served: Served) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(content))
 
 
-def shaped(served: Served, columns: dict[str, np.ndarray], forecasts: list[Row]) -> list[Row]:
+def shaped(served: LoadedBundle, columns: dict[str, np.ndarray], forecasts: list[Row]) -> list[Row]:
     """Entries with their columns, and whether each probability reaches its threshold."""
     lists = {name: values.tolist() for name, values in columns.items()}
     cuts = [(name, f"p_{name}", cut) for name, cut in served.thresholds.items() if f"p_{name}" in columns]

@@ -7,7 +7,7 @@ from typing import Any, Final
 from oilcan.ground.errors import IntegrityError
 from oilcan.io.stores import Store
 from oilcan.serving.ground.settings import ServiceSettings
-from oilcan.serving.model.loaded_bundle import Served
+from oilcan.serving.model.loaded_bundle import LoadedBundle
 from oilcan.serving.service.acceptance import check_accepted
 
 SETTING: Final = "models"
@@ -20,7 +20,7 @@ class Place:
     folder: str
     digest: str
 
-    def load(self, signers: Path | None) -> Served:
+    def load(self, signers: Path | None) -> LoadedBundle:
         """The bundle, if it is still the one that is meant.
 
         Raises
@@ -28,7 +28,7 @@ class Place:
         IntegrityError
             If it is gone, changed, another one, or not signed as `signers` asks.
         """
-        served = Served.load(Path(self.folder), signers)
+        served = LoadedBundle.load(Path(self.folder), signers)
         if served.digest != self.digest:
             raise IntegrityError(f"{self.folder}: holds bundle {served.digest[:12]} (wanted {self.digest[:12]}). "
                                  f"Restore it, or activate another.")
@@ -85,7 +85,7 @@ class Models:
                    fell_back=value.get("fell_back"))
 
 
-def first_served(settings: ServiceSettings, store: Store) -> tuple[Served, Models]:
+def first_served(settings: ServiceSettings, store: Store) -> tuple[LoadedBundle, Models]:
     """The bundle to begin with: the one activated last, unless the settings name another one since.
 
     Raises
@@ -95,7 +95,7 @@ def first_served(settings: ServiceSettings, store: Store) -> tuple[Served, Model
     ParamsError
         If the gate did not promote it, and the settings do not accept that.
     """
-    configured = Served.load(settings.bundle, settings.signers)
+    configured = LoadedBundle.load(settings.bundle, settings.signers)
     known = Models.of(store)
     if known is None or known.configured != configured.digest:
         check_accepted(configured, settings, str(settings.bundle))

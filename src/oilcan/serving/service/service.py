@@ -10,15 +10,15 @@ from oilcan.ground.errors import ParamsError
 from oilcan.io.stores import Store
 from oilcan.io.stores.tables.forecast_table import Forecast
 from oilcan.serving.access.key_ring import KeyRing
-from oilcan.serving.bodies.instants_json import Moments, written
+from oilcan.serving.bodies.instants_json import InstantFormat, written
 from oilcan.serving.ground.periodic import PeriodicWork
 from oilcan.serving.ground.refusal import Refusal
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.ground.settings import ServiceSettings
 from oilcan.serving.ground.watched_threads import WatchedThread
 from oilcan.serving.live.forecast_log import ForecastLog
-from oilcan.serving.live.live_service import Live, wall_clock
-from oilcan.serving.model.loaded_bundle import Served
+from oilcan.serving.live.live_service import LiveService, wall_clock
+from oilcan.serving.model.loaded_bundle import LoadedBundle
 from oilcan.serving.notices.notifier import Notifier
 from oilcan.serving.notices.secrets_of_channels import read_notifications
 from oilcan.serving.service.bundle_swap import Swap, canary_of
@@ -46,7 +46,7 @@ class Service:
         The keys of the store, as they were a moment ago.
     """
 
-    def __init__(self, settings: ServiceSettings, served: Served, store: Store, models: Models) -> None:
+    def __init__(self, settings: ServiceSettings, served: LoadedBundle, store: Store, models: Models) -> None:
         self.settings, self.served, self.store = settings, served, store
         self.remember(served)
         self.metrics = Metrics()
@@ -56,7 +56,7 @@ class Service:
         timed = served.bundle.contract.time.kind != "none"
         self.watch = LiveWatch(store, self._in_service, settings.monitoring, wall_clock)
         canary, models = canary_of(models, settings.signers)
-        self.live = Live(settings, served, store, self.log, self.metrics, self.watch.queue.put,
+        self.live = LiveService(settings, served, store, self.log, self.metrics, self.watch.queue.put,
                          canary) if timed else None
         self.notifier = self._notifier()
         if self.live is not None:
@@ -93,11 +93,11 @@ class Service:
                 *([] if self.live is None else [self.watch.thread, *self.live.threads]),
                 *([] if self.notifier is None else [self.notifier.thread])]
 
-    def remember(self, served: Served) -> None:
+    def remember(self, served: LoadedBundle) -> None:
         """Keep where a bundle came from, before it forecasts: its forecasts lead back when another one answers."""
         self.store.bundles.enter(served.digest, served.bundle.manifest["lineage"], wall_clock())
 
-    def of_machines(self) -> Live:
+    def of_machines(self) -> LiveService:
         """The part that knows machines.
 
         Raises
@@ -137,7 +137,7 @@ class Service:
 
     def traced(self, forecast: Forecast) -> dict[str, Any]:
         """A forecast of the log with the way back to its bundle, and from there to code and data."""
-        moments = self.live.moments if self.live and forecast.machine_id is not None else Moments("instant")
+        moments = self.live.moments if self.live and forecast.machine_id is not None else InstantFormat("instant")
         return {
             "id": str(forecast.id), "machine_id": forecast.machine_id, "time": moments.write(forecast.time),
             "made_at": written(forecast.made_at), "role": forecast.role, "bundle": forecast.bundle,
@@ -166,7 +166,7 @@ class Service:
         self.store.close()
         self._askers.shutdown(wait=False, cancel_futures=True)
 
-    def _in_service(self) -> tuple[Served, Served | None]:
+    def _in_service(self) -> tuple[LoadedBundle, LoadedBundle | None]:
         shadow = self.live.engine.shadow.track if self.live is not None else None
         return self.served, shadow.served if shadow is not None else None
 

@@ -16,7 +16,7 @@ from oilcan.ground.errors import OilcanError, StoreError, StoreUnavailable
 from oilcan.io.stores import Store
 from oilcan.io.stores.tables.decision_table import StoredDecision
 from oilcan.serving.ground.watched_threads import WatchedThread
-from oilcan.serving.model.loaded_bundle import Served
+from oilcan.serving.model.loaded_bundle import LoadedBundle
 from oilcan.serving.watch.entry_queue import EntryQueue
 from oilcan.serving.watch.watch_metrics import Samples, unknown
 
@@ -65,8 +65,8 @@ class LiveWatch:
         Microseconds UTC.
     """
 
-    def __init__(self, store: Store, in_service: Callable[[], tuple[Served, Served | None]], rules: Path | None,
-                 clock: Callable[[], int], *, every_s: float = 1.0) -> None:
+    def __init__(self, store: Store, in_service: Callable[[], tuple[LoadedBundle, LoadedBundle | None]],
+                 rules: Path | None, clock: Callable[[], int], *, every_s: float = 1.0) -> None:
         self._store, self._in_service, self._rules = store, in_service, rules
         self._clock, self._every_s = clock, every_s
         self.queue = EntryQueue()

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 
 from oilcan.io.stores.tables.notice_table import STATES
 from oilcan.serving.bodies.instants_json import NO_TIME
-from oilcan.serving.live.live_service import Live, wall_clock
+from oilcan.serving.live.live_service import LiveService, wall_clock
 from oilcan.serving.notices.notifier import Notifier
 from oilcan.serving.watch.live_watch import LiveWatch
 from oilcan.serving.watch.watch_metrics import ACTIONS, SILENT_FOR, families, unknown
@@ -31,7 +31,7 @@ class Scraped(Collector):
         Who sends alarms out; None if nobody does.
     """
 
-    def __init__(self, watch: LiveWatch, live: Live, waiting_for: Callable[[], list[str]],
+    def __init__(self, watch: LiveWatch, live: LiveService, waiting_for: Callable[[], list[str]],
                  notifier: Notifier | None = None) -> None:
         self._watch, self._live, self._waiting_for, self._notifier = watch, live, waiting_for, notifier
 
