@@ -26,7 +26,10 @@ from tests.service_intake import fleet_between, rows_of
 from tests.waiting import wait_until
 
 from oilcan.core.simulate import draw_fleet
+from oilcan.io.bundle.bundle_folder import load_bundle
 from oilcan.io.stores import open_store
+from oilcan.io.stores.column_layout import layout_of
+from oilcan.operations.watched_tables import watched_numbers
 
 DRIFT_MM_S = 10.0
 QUICK = {"compute": {"jobs": 2}, "featurize": {"families": ["level", "trailing", "events", "static"], "regimes": False},
@@ -233,8 +236,10 @@ def traced(repo: Repo, service: Server, bundles: set[str]) -> None:
     assert all(counts[bundle] > 0 for bundle in bundles)
 
 
-def nothing_is_lost(service: Server, plant: Plant) -> None:
+def nothing_is_lost(service: Server, plant: Plant, repo: Repo) -> None:
+    contract = load_bundle(repo.path / "models/bundle").contract
     with closing(open_store(service.store)) as store:
+        store.use_layout(layout_of(contract, watched_numbers(contract)), 0)
         kept = {(name, pd.Timestamp(at, unit="us", tz="UTC")) for name in plant.fleet.machines["machine_id"]
                 for at in store.readings(name, limit=100_000).times.tolist()}
     assert plant.acknowledged <= kept
@@ -263,7 +268,7 @@ def test_a_month_of_drift_leads_to_a_new_model_in_service_and_back(repo, service
         assert httpx.get(f"{service.url}/v1/model", timeout=120).json()["model"] == first
     assert month.blocks == {}
     assert set(crew.statuses) | set(plant.statuses) == {200}
-    nothing_is_lost(service, plant)
+    nothing_is_lost(service, plant, repo)
     before = plant.brier(service.store, first, "2024-07-01", "2024-07-29")
     after = plant.brier(service.store, second, "2024-07-29", "2024-08-26")
     assert after < before / 2, (before, after)

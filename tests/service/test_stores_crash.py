@@ -85,7 +85,8 @@ def test_a_full_disk_is_told_and_costs_nothing_that_was_acknowledged(tmp_path):
     store = open_store(f"sqlite:///{tmp_path / 'service.db'}")
     store.use_layout(PLAIN, NOW)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, before[1]))     # as a disk that fills up in the middle
+    size = max(path.stat().st_size for path in tmp_path.iterdir())
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 200_000, before[1]))      # as a disk that fills up in the middle
     done, said = 0, None
     while said is None and done < 100:
         try:
