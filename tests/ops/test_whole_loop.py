@@ -274,4 +274,5 @@ def test_a_month_of_drift_leads_to_a_new_model_in_service_and_back(repo, service
     assert after < before / 2, (before, after)
     assert "audit: whole" in repo.run("oilcan", "audit", "verify").stdout
     kinds = {line.split()[1] for line in repo.run("oilcan", "audit", "log").stdout.splitlines()}
-    assert kinds >= {"gate", "approval", "promotion", "rollout", "collect", "decision", "retrain", "rollback", "incident"}
+    assert kinds >= {"gate", "approval", "promotion", "rollout", "collect", "decision", "retrain", "rollback",
+                     "incident"}
