@@ -12,6 +12,8 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from tests.nested_changes import change
+
 ROOT = Path(__file__).parents[1]
 _LEFT_OUT = pytest.StashKey[str]()
 _NO_PARAMETERS = SimpleNamespace(params={})
@@ -96,7 +98,7 @@ class Repo:
     def set_params(self, **sections: dict) -> None:
         file = self.path / "params.yaml"
         values = yaml.safe_load(file.read_text(encoding="utf-8"))
-        _merge(values, sections)
+        change(values, sections)
         file.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
 
     def lock(self) -> dict[str, bytes]:
@@ -111,14 +113,6 @@ class Repo:
         """The folder as it is, cache and all."""
         shutil.copytree(self.path, path, symlinks=True)
         return Repo(path)
-
-
-def _merge(values: dict, change: dict) -> None:
-    for name, value in change.items():
-        if isinstance(value, dict):
-            _merge(values[name], value)
-        else:
-            values[name] = value
 
 
 def tracked_files() -> Sequence[str]:

@@ -1,16 +1,13 @@
 """Promotion and rollback into a running service under load: it follows the tag, and not one request fails."""
 
-import shutil
-import threading
-from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
-import yaml
 from tests.ops.conftest import bundle_of
+from tests.ops.running_service import Load, following_service
 from tests.service.conftest import Server
 from tests.waiting import wait_until
 
@@ -19,50 +16,18 @@ from oilcan.serving.live.shadowing import answers_for
 pytestmark = pytest.mark.slow
 
 
-class Load:
-    """Readings and questions without a pause from some threads; counts what was answered."""
-
-    def __init__(self, url: str) -> None:
-        self.answers: Counter[object] = Counter()
-        self.bundles: list[str] = []
-        self._url, self._over = url, threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(number,)) for number in range(3)]
-
-    def __enter__(self) -> "Load":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _ask(self, number: int) -> None:
-        with httpx.Client(base_url=self._url, timeout=60) as client:
-            for hour in range(1_000_000):
-                if self._over.is_set():
-                    return
-                at = (datetime(2025, 1, 1, tzinfo=UTC) + timedelta(hours=hour)).isoformat()
-                reading = {"machine_id": f"load{number}", "time": at, "vibration_mm_s": 2.0}
-                for answer in (client.post("/v1/telemetry", json={"readings": [reading]}), client.get("/v1/machines")):
-                    self.answers[answer.status_code] += 1
-                    self.bundles.append(answer.json().get("model", ""))
+def read_and_send(client: httpx.Client, number: int, at: int) -> Iterator[httpx.Response]:
+    """One reading of a machine of the thread's own, and the list of machines."""
+    time = (datetime(2025, 1, 1, tzinfo=UTC) + timedelta(hours=at)).isoformat()
+    reading = {"machine_id": f"load{number}", "time": time, "vibration_mm_s": 2.0}
+    yield client.post("/v1/telemetry", json={"readings": [reading]})
+    yield client.get("/v1/machines")
 
 
 @pytest.fixture
 def service(small_repo, tmp_path: Path) -> Iterator[Server]:
-    """A server with a copy of the first bundle, which takes others from the repository's store of bundles."""
-    home = tmp_path / "bundles"
-    home.mkdir()
-    shutil.copytree(small_repo.path / "models/bundle", home / "first")
-    server = Server(home / "first", tmp_path, bundles=home, bundle_source=small_repo.path / ".oilcan/bundles")
-    listed = {"services": [{"name": "plant", "url": server.url, "dataset": "demo_fleet"}]}
-    (small_repo.path / "services.yaml").write_text(yaml.safe_dump(listed))
-    small_repo.commit("a service")
-    server.start()
-    yield server
-    server.stop()
+    with following_service(small_repo, tmp_path) as server:
+        yield server
 
 
 def test_services_follow_promotion_and_rollback_without_a_failed_request(small_repo, service):
@@ -79,7 +44,7 @@ def test_services_follow_promotion_and_rollback_without_a_failed_request(small_r
     second = bundle_of(small_repo.path / "models/bundle")
     assert first != second
 
-    with Load(service.url) as load:
+    with Load(service.url, read_and_send, threads=3) as load:
         wait_until(lambda: len(load.bundles) > 20, "no answers")
         small_repo.run("oilcan", "promote", *words, "--override", "--canary", "50%")
         shown = small_repo.run("oilcan", "status").stdout.splitlines()[1]

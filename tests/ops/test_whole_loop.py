@@ -6,8 +6,6 @@ functions, in their order; the test at the end reads like the story.
 
 import json
 import re
-import shutil
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -19,6 +17,7 @@ import pytest
 import yaml
 from tests.conftest import ROOT, Repo
 from tests.ops.conftest import bundle_of
+from tests.ops.running_service import Load, following_service
 from tests.service.api.conftest import columnar
 from tests.service.conftest import Server
 from tests.service_intake import fleet_between, rows_of
@@ -81,31 +80,6 @@ class Plant:
         assert answer.status_code == 200, answer.text
 
 
-class Crew:
-    """Clients that read the fleet, and send a reading again, without a pause; counts what was answered."""
-
-    def __init__(self, url: str, again: dict) -> None:
-        self.statuses: Counter[int] = Counter()
-        self._url, self._again, self._over = url, again, threading.Event()
-        self._threads = [threading.Thread(target=self._ask) for _ in range(2)]
-
-    def __enter__(self) -> "Crew":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _ask(self) -> None:
-        with httpx.Client(base_url=self._url, timeout=120) as client:
-            while not self._over.wait(0.05):        # the machine has other work to do
-                for answer in (client.get("/v1/machines"), client.post("/v1/telemetry", json=self._again)):
-                    self.statuses[answer.status_code] += 1
-
-
 @pytest.fixture
 def repo(small_repo) -> Repo:
     """The small fleet's repository, with quick parameters and the policies of a plant of 24 machines."""
@@ -122,17 +96,8 @@ def repo(small_repo) -> Repo:
 
 @pytest.fixture
 def service(repo, tmp_path: Path) -> Iterator[Server]:
-    """A service with the first model, which takes others from the repository's store of bundles."""
-    home = tmp_path / "bundles"
-    home.mkdir()
-    shutil.copytree(repo.path / "models/bundle", home / "first")
-    server = Server(home / "first", tmp_path, bundles=home, bundle_source=repo.path / ".oilcan/bundles", clock="data")
-    listed = {"services": [{"name": "plant", "url": server.url, "dataset": "demo_fleet"}]}
-    (repo.path / "services.yaml").write_text(yaml.safe_dump(listed))
-    repo.commit("a service")
-    server.start()
-    yield server
-    server.stop()
+    with following_service(repo, tmp_path, clock="data") as server:
+        yield server
 
 
 @pytest.fixture
@@ -240,7 +205,12 @@ def test_a_month_of_drift_leads_to_a_new_model_in_service_and_back(repo, service
     month, plant = Month(repo, service.store), stack.enter_context(closing(Plant(service.url)))
     plant.send("2024-05-29", "2024-05-30")
     again = columnar(fleet_between(plant.fleet, instant("2024-05-29"), instant("2024-05-29 01:00"))("telemetry"))
-    with Crew(service.url, again) as crew:
+
+    def read_and_send(client: httpx.Client, _number: int, _at: int) -> Iterator[httpx.Response]:
+        yield client.get("/v1/machines")
+        yield client.post("/v1/telemetry", json=again)
+
+    with Load(service.url, read_and_send, threads=2, pause_s=0.05) as crew:     # the machine has other work to do
         weeks_of_drift(month, service, plant)
         plant.send("2024-06-24", "2024-07-29")
         assert "2024-06" in month.run("Engineer, at the beginning of the month")
@@ -253,7 +223,7 @@ def test_a_month_of_drift_leads_to_a_new_model_in_service_and_back(repo, service
         assert f"demo_fleet: v1.0.0, bundle {first[:12]}" in month.run("If it was wrong")
         assert httpx.get(f"{service.url}/v1/model", timeout=120).json()["model"] == first
     assert month.blocks == {}
-    assert set(crew.statuses) | set(plant.statuses) == {200}
+    assert set(crew.answers) | set(plant.statuses) == {200}
     nothing_is_lost(service, plant, repo)
     assert forecasts_of(service.store, plant, first) > 1_000
     assert forecasts_of(service.store, plant, second) > 1_000

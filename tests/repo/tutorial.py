@@ -19,6 +19,8 @@ from pathlib import Path
 
 import yaml
 
+from tests.nested_changes import change
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/tutorial/README.md"
 # Small enough for a few minutes: what the page says of numbers holds for these.
@@ -70,16 +72,8 @@ def _copy(plant: Path) -> None:
             shutil.copy2(ROOT / name, plant / name)
     file = plant / "params.yaml"
     values = yaml.safe_load(file.read_text(encoding="utf-8"))
-    _merge(values, SMALL)
+    change(values, SMALL)
     file.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
-
-
-def _merge(values: dict, change: dict) -> None:
-    for name, value in change.items():
-        if isinstance(value, dict):
-            _merge(values[name], value)
-        else:
-            values[name] = value
 
 
 def _type(plant: Path, name: str, commands: str, wanted: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""InstantFormat of every kind of time: whatever JSON or an address holds, it is a moment in range or refused."""
+"""Moments of every kind of time: whatever JSON or an address holds, it is a moment in range or refused."""
 
 import math
 

@@ -1,14 +1,13 @@
 """From a report of the monitoring to a decision, and one record of it in the store of the service."""
 
-from typing import Any, Final
+from typing import Any
 
 from oilcan.io.stores import Store
 from oilcan.io.stores.tables.decision_table import NewDecision, StoredDecision
 from oilcan.monitoring.alerts.decision import Decision, Signals, decide
 from oilcan.monitoring.watch_report import WatchReport
+from oilcan.monitoring.window_axis import DAY_US
 from oilcan.params.monitoring import DecisionRules
-
-_US_PER_DAY: Final = 86_400_000_000
 
 
 def signals_of(report: WatchReport | None, days_since_action: float | None) -> Signals:
@@ -22,7 +21,7 @@ def signals_of(report: WatchReport | None, days_since_action: float | None) -> S
     cost = report.outcomes.get("cost_per_machine_month_eur")
     promised = report.outcomes.get("promised_cost_per_machine_month_eur")
     loss = None if cost is None or promised is None else cost - promised
-    return Signals(report.standing, report.state, (end - report.reference.last) / _US_PER_DAY, report.failures_since,
+    return Signals(report.standing, report.state, (end - report.reference.last) / DAY_US, report.failures_since,
                    loss, outcomes_known=cost is not None, days_since_action=days_since_action)
 
 
@@ -36,7 +35,7 @@ def decide_on(report: WatchReport | None, rules: DecisionRules, *, last_action: 
     now
         Microseconds UTC.
     """
-    days = None if last_action is None else (now - last_action) / _US_PER_DAY
+    days = None if last_action is None else (now - last_action) / DAY_US
     return decide(signals_of(report, days), rules)
 
 

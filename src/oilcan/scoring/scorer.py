@@ -60,7 +60,6 @@ def columns(forecasts: Iterable[Forecast], matrix: np.ndarray, *, jobs: int = 1)
     An outlook follows the classifier of its task, because it uses the probability of that.
     """
     by_column: dict[str, np.ndarray] = {}
-    matrix = np.ascontiguousarray(matrix, dtype=np.float64)       # what trees read; once instead of for each of them
     for forecast in forecasts:
         if isinstance(forecast, OutlookForecast):
             by_column |= forecast.columns(forecast.hazards(matrix, jobs), by_column[f"p_{forecast.task}"])

@@ -3,7 +3,7 @@
 A leaf is found without walking down (Lucchese et al. 2015, *QuickScorer: a fast algorithm to rank documents with
 additive ensembles of regression trees*, SIGIR): each inner node whose condition fails rules out the leaves on its left
 side, and the first leaf that is left over is the one. Over many rows that is a few vector operations for each tree,
-five times faster than treelite row by row. Leaves are added in the order of the trees, as treelite adds them.
+three to five times faster than treelite row by row. Leaves are added in the order of the trees, as treelite adds them.
 """
 
 import math

@@ -123,25 +123,21 @@ class TreeModel:
             raise ValueError(f"matrix: shape is {matrix.shape}, wanted (n, {self.n_features})")
         if len(matrix) == 0:
             return np.zeros(0)
-        total = np.zeros(len(matrix))
-        if len(matrix) >= _MANY:
-            for at, (slope, offset) in enumerate(lines or self._as_it_is):
-                total += slope * self._of_many(at, matrix, kind, jobs) + offset
-            return total / len(self.members)
-        rows = np.ascontiguousarray(matrix, dtype=np.float64)
-        config = _config(1 if jobs == 1 else _ALL_THREADS, kind)
-        for member, classes, (slope, offset) in zip(self.members, self._classes, lines or self._as_it_is, strict=True):
-            forecasts = _predict_rows(member, rows, classes, config)
+        are_many = len(matrix) >= _MANY
+        rows = matrix if are_many else np.ascontiguousarray(matrix, dtype=np.float64)
+        config, total = _config(1 if jobs == 1 else _ALL_THREADS, kind), np.zeros(len(matrix))
+        for at, (slope, offset) in enumerate(lines or self._as_it_is):
+            forecasts = (self._of_many(at, rows, kind, config) if are_many else
+                         _predict_rows(self.members[at], rows, self._classes[at], config))
             total += forecasts if (slope, offset) == _AS_IT_IS else slope * forecasts + offset
         return total / len(self.members)
 
-    def _of_many(self, at: int, matrix: np.ndarray, kind: str, jobs: int) -> np.ndarray:
+    def _of_many(self, at: int, matrix: np.ndarray, kind: str, config: Any) -> np.ndarray:
         """Output of one member: by masks if its trees are small, else by treelite, some rows at a time."""
         masks = self._masks[at]
         if masks is not None:
             known = matrix if matrix.dtype == np.float32 else matrix.astype(np.float64, copy=False)
             return masks.predict(known, raw=kind == "raw")
-        config = _config(1 if jobs == 1 else _ALL_THREADS, kind)
         return np.concatenate([
             _predict_rows(self.members[at], np.ascontiguousarray(matrix[start : start + _AT_ONCE], dtype=np.float64),
                           self._classes[at], config)

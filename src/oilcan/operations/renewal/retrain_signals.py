@@ -7,9 +7,9 @@ from typing import Final
 from oilcan.governance.retrain_choice import JudgedWindow, RetrainSignals
 from oilcan.io.stores import Store
 from oilcan.io.stores.tables.decision_table import StoredDecision
+from oilcan.monitoring.window_axis import DAY_US
 from oilcan.operations.governing.audit_log import entries
 
-_US_PER_DAY: Final = 86_400_000_000
 _MOST: Final = 1_000
 
 
@@ -32,5 +32,5 @@ def read_signals(root: Path, dataset: str, store: Store, *, now: int) -> Retrain
 
 def _window(name: str, decision: StoredDecision, now: int) -> JudgedWindow:
     detail = decision.detail
-    return JudgedWindow(name, (now - decision.at) / _US_PER_DAY, len(detail["alerts"]) if "alerts" in detail else None,
+    return JudgedWindow(name, (now - decision.at) / DAY_US, len(detail["alerts"]) if "alerts" in detail else None,
                         detail.get("loss_eur"), detail.get("age_days"))

@@ -11,6 +11,7 @@ from oilcan.evaluation.operated.operated_year import Service
 from oilcan.governance.retrain_choice import JudgedWindow
 from oilcan.ground.errors import DataError
 from oilcan.monitoring.watch_report import WatchReport
+from oilcan.monitoring.window_axis import DAY_US
 from oilcan.operations.deciding import decide_on, signals_of
 from oilcan.operations.replay.fleet_watch import FleetWatch, ModelWatch
 from oilcan.operations.replay.model_judging import judge, why_roll_back
@@ -21,7 +22,6 @@ from oilcan.operations.replay.replayed_fleet import ReplayedFleet
 from oilcan.operations.replay.retrain_policies import ReplayPolicy
 
 Kind = Literal["begin", "alert", "retrain", "untrainable", "promote", "hold", "reject", "rollback"]
-_US_PER_DAY = 86_400_000_000
 
 
 @dataclass(frozen=True)
@@ -128,14 +128,14 @@ class _Operator:
         decision = decide_on(report, settings.monitoring.decision, last_action=self._last_action, now=now)
         rules = settings.retrain.model_copy(update={"calendar_days": settings.replay.calendar_days})
         reasons = self._policy.reasons(_judged(report, axis.name(window)), decision, rules,
-                                       days_since_calendar=(now - self._last_calendar) / _US_PER_DAY)
+                                       days_since_calendar=(now - self._last_calendar) / DAY_US)
         if reasons and window < self._shared.windows[1]:
             self._retrain(now, reasons)
 
     def _retrain(self, now: int, reasons: tuple[str, ...]) -> None:
         settings = self._shared.settings
         self._last_action = now
-        if self._policy.by_calendar and (now - self._last_calendar) / _US_PER_DAY >= settings.replay.calendar_days:
+        if self._policy.by_calendar and (now - self._last_calendar) / DAY_US >= settings.replay.calendar_days:
             self._last_calendar = now
         self._note(now, "retrain", "; ".join(reasons))
         try:
@@ -152,7 +152,7 @@ class _Operator:
         return self._promote(now, challenger, f"without the gate, whose answer is {verdict.decision}: {words}")
 
     def _promote(self, now: int, model: ReplayModel, words: str) -> None:
-        since = now + round(self._shared.settings.replay.rollout_days * _US_PER_DAY)
+        since = now + round(self._shared.settings.replay.rollout_days * DAY_US)
         self._before = since, self._champion
         self._serve(since, model)
         self._note(since, "promote", words)
@@ -162,7 +162,7 @@ class _Operator:
         if self._before is None or not self._policy.is_gated:
             return
         since, before = self._before
-        if now - since > round(settings.replay.trial_days * _US_PER_DAY):
+        if now - since > round(settings.replay.trial_days * DAY_US):
             self._before = None
             return
         reason = why_roll_back(settings, self._shared.fleet, self._champion, before, since=since, now=now)

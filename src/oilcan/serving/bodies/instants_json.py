@@ -1,4 +1,4 @@
-"""InstantFormat in JSON <-> whole units: ISO 8601 with an offset and microseconds, or numbers of cycles."""
+"""Moments in JSON <-> whole units: ISO 8601 with an offset and microseconds, or numbers of cycles."""
 
 import datetime
 import re
@@ -42,7 +42,7 @@ class InstantFormat:
 
     @classmethod
     def of(cls, time: Time) -> "InstantFormat":
-        """InstantFormat of a contract."""
+        """The format of a contract."""
         return cls(time.kind, time.unit)
 
     def read(self, content: Any) -> int | None:
@@ -126,7 +126,7 @@ class InstantFormat:
         return elapsed(time, self.unit) if self.kind == "elapsed" else written(time)
 
     def write_all(self, times: np.ndarray) -> list[str | float | None]:
-        """InstantFormat as JSON has them, None for `NO_TIME`.
+        """Moments as JSON has them, None for `NO_TIME`.
 
         Examples
         --------
@@ -151,4 +151,15 @@ def written(microseconds: int) -> str:
     >>> written(0)
     '1970-01-01T00:00:00Z'
     """
-    return (_EPOCH + microseconds * _MICROSECOND).isoformat().replace("+00:00", "Z")
+    return utc(microseconds).isoformat().replace("+00:00", "Z")
+
+
+def utc(microseconds: int) -> datetime.datetime:
+    """An instant in UTC, from whole microseconds.
+
+    Examples
+    --------
+    >>> utc(1_500_000).isoformat()
+    '1970-01-01T00:00:01.500000+00:00'
+    """
+    return _EPOCH + microseconds * _MICROSECOND

@@ -2,17 +2,15 @@
 
 import urllib.parse
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from oilcan.io.stores.tables.alarm_table import Alarm
 from oilcan.io.stores.tables.notice_table import Delivery
 from oilcan.params.notifications import PLACEHOLDER, WebhookChannel
-from oilcan.serving.bodies.instants_json import InstantFormat
+from oilcan.serving.bodies.instants_json import InstantFormat, utc
 
 _MOST: Final = 50               # alarms that one text lists
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def subject_of(delivery: Delivery, alarms: Sequence[Alarm]) -> str:
@@ -38,7 +36,7 @@ def json_of(delivery: Delivery, alarms: Sequence[Alarm], link: str | None, momen
     """Oilcan's own form of a webhook's body; docs/notifications.md describes it."""
     return {"key": delivery.key, "step": delivery.step, "crew": delivery.crew, "summary": subject_of(delivery, alarms),
             "alarms": [{"id": alarm.id, "machine_id": alarm.machine_id, "task": alarm.task,
-                        "time": moments.write(alarm.time), "opened_at": _instant(alarm.opened_at).isoformat(),
+                        "time": moments.write(alarm.time), "opened_at": utc(alarm.opened_at).isoformat(),
                         "p": alarm.p, "threshold": alarm.threshold, "reasons": _reasons(alarm),
                         "closed": alarm.closed_at is not None, "link": _link(link, alarm)} for alarm in alarms]}
 
@@ -49,7 +47,7 @@ def mapped_of(channel: WebhookChannel, delivery: Delivery, alarm: Alarm, link: s
     zone = ZoneInfo(channel.zone)
 
     def local(moment: int) -> str:
-        return _instant(moment).astimezone(zone).strftime(channel.time_format)
+        return utc(moment).astimezone(zone).strftime(channel.time_format)
 
     values: Mapping[str, str] = {
         "machine_id": alarm.machine_id, "task": alarm.task, "crew": delivery.crew, "alarm": str(alarm.id),
@@ -87,7 +85,3 @@ def _link(link: str | None, alarm: Alarm) -> str | None:
 
 def _percent(p: float) -> str:
     return f"{100 * p:.0f} %"
-
-
-def _instant(moment: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=moment)

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable
 from datetime import time
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from oilcan.ground.durations import Duration
+from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
 from oilcan.io.stores.tables.notice_table import AlarmToTell, NewNotice
 from oilcan.params.notifications import CrewRules, Notifications, WebhookChannel
 from oilcan.serving.notices.quiet_hours import first_loud
-
-_HOUR_US: Final = 3_600_000_000
 
 
 def microseconds(duration: Duration) -> int:
@@ -21,7 +19,7 @@ def microseconds(duration: Duration) -> int:
     >>> microseconds(Duration.parse("30s"))
     30000000
     """
-    return round(duration.ticks * _HOUR_US)
+    return round(duration.ticks * MICROSECONDS_PER_HOUR)
 
 
 def notices_of(alarm: AlarmToTell, rules: Notifications) -> list[NewNotice]:

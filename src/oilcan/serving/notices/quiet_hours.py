@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from oilcan.serving.bodies.instants_json import utc
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -30,7 +32,7 @@ def first_loud(moment: int, begin: time, end: time, zone: ZoneInfo) -> int:
     >>> first_loud(at("2025-01-01T12:00Z"), *night) == at("2025-01-01T12:00Z")
     True
     """
-    local = (_EPOCH + timedelta(microseconds=moment)).astimezone(zone)
+    local = utc(moment).astimezone(zone)
     clock, over_midnight = local.time(), begin > end
     is_quiet = (clock >= begin or clock < end) if over_midnight else begin <= clock < end
     if not is_quiet:

@@ -74,8 +74,7 @@ class Swap:
         with self._one_at_a_time():
             place, served = self._load(name)
             self._accepted(served, name)
-            self._switch(served)
-            self._remember(Models(self.models.configured, place, self.models.active, self._but(place)), by)
+            self._serve(place, served, by)
         return served
 
     def activate_digest(self, digest: str, revision: str | None, by: str) -> LoadedBundle:
@@ -91,12 +90,8 @@ class Swap:
         with self._one_at_a_time():
             if self._service.served.digest == digest:
                 return self._service.served
-            folder = self._found(digest, revision)
-            served = self._proven(lambda: LoadedBundle.load(folder, self._signers), folder.name)
-            self._accepted(served, folder.name)
-            place = Place(str(folder), served.digest)
-            self._switch(served)
-            self._remember(Models(self.models.configured, place, self.models.active, self._but(place)), by)
+            place, served = self._by_digest(digest, revision)
+            self._serve(place, served, by)
         return served
 
     def rollback(self, by: str) -> LoadedBundle:
@@ -107,8 +102,7 @@ class Swap:
                 raise Refusal(409, "model", found="no bundle before this one", wanted="one to go back to",
                               do="POST /v1/model/activate names another one.")
             served = self._proven(lambda: before.load(self._signers), before.folder)
-            self._switch(served)
-            self._remember(Models(self.models.configured, before, self.models.active, self._but(before)), by)
+            self._serve(before, served, by)
         return served
 
     def shadow(self, name: str | None, by: str) -> LoadedBundle | None:
@@ -137,16 +131,13 @@ class Swap:
             if digest is None:
                 self._end_canary(by, None)
                 return None
-            folder = self._found(digest, revision)
-            served = self._proven(lambda: LoadedBundle.load(folder, self._signers), folder.name)
-            self._accepted(served, folder.name)
+            place, served = self._by_digest(digest, revision)
             self._answers_alike(served)
             newest = live.store.alarms(limit=1)         # before anything changes: the store may not answer
             if self.models.shadow is None or self.models.shadow.digest != digest:
                 self._watch(served)
             begun = Canary(share, newest[0].id if newest else 0, int(live.engine.board.time.max(initial=0)))
-            self._remember(replace(self.models, shadow=Place(str(folder), served.digest), canary=begun,
-                                   fell_back=None), by)
+            self._remember(replace(self.models, shadow=place, canary=begun, fell_back=None), by)
             live.pipeline.call(lambda: live.engine.give_share(share)).result()
             self._is_resumed = True
         return served
@@ -210,6 +201,18 @@ class Swap:
                 if live is not None and share != live.engine.shadow.share:
                     live.pipeline.call(lambda: live.engine.give_share(share)).result()
                 self.models = stored
+
+    def _by_digest(self, digest: str, revision: str | None) -> tuple[Place, LoadedBundle]:
+        """The bundle of a digest, proven and accepted, and where it lies."""
+        folder = self._found(digest, revision)
+        served = self._proven(lambda: LoadedBundle.load(folder, self._signers), folder.name)
+        self._accepted(served, folder.name)
+        return Place(str(folder), served.digest), served
+
+    def _serve(self, place: Place, served: LoadedBundle, by: str) -> None:
+        """Answer from a bundle from now on, and remember it; a canary ends."""
+        self._switch(served)
+        self._remember(Models(self.models.configured, place, self.models.active, self._but(place)), by)
 
     def _found(self, digest: str, revision: str | None) -> Path:
         source = self._service.settings.bundle_source

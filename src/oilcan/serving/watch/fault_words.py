@@ -1,16 +1,14 @@
 """A fault of a sensor in the words of the contract and the time of the plant, for whoever reads a forecast."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from oilcan.contract import Contract
+from oilcan.serving.bodies.instants_json import utc
 
 if TYPE_CHECKING:
     from oilcan.serving.watch.machine_faults import MachineFault
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def shown_faults(faults: "Sequence[MachineFault]", contract: Contract) -> list[dict[str, Any]]:
@@ -23,7 +21,7 @@ def since_words(since: int, contract: Contract) -> str:
     """A moment as people say it: `Tuesday 14 May 2024` in the plant's zone, or `cycle 120`."""
     if contract.time.kind != "instant":
         return f"cycle {since}"
-    local = (_EPOCH + timedelta(microseconds=since)).astimezone(ZoneInfo(contract.time.zone))
+    local = utc(since).astimezone(ZoneInfo(contract.time.zone))
     return f"{local:%A} {local.day} {local:%B %Y}"
 
 
