@@ -2,6 +2,7 @@
 
     python deploy/airflow/announce.py --airflow http://127.0.0.1:8080
 
+An answer of 500 or more is asked for again: an Airflow on SQLite gives one when its database is busy.
 Run it every ten minutes from cron or a timer. The webhook of an alert (`POST /v1/alerts`) makes the service decide and
 record. This script asks `oilcan retrain --step begin` about these records, and creates the event once. AIRFLOW_TOKEN is
 a token of Airflow; without it the script asks for one, which an Airflow gives only where everybody is an administrator.
@@ -12,12 +13,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from typing import Any
 
 ASSET = "oilcan-drift"
 NOT_DUE = 5
+PAUSES_S = (1, 2, 4, 8)
 
 
 def asked(words: list[str]) -> tuple[int, str]:
@@ -56,6 +59,18 @@ class Airflow:
         return True
 
 
+def announced(address: str, retraining: str) -> bool:
+    """`Airflow.announce`, again after each fault of the server: it looks for the event before it creates one."""
+    for pause in PAUSES_S:
+        try:
+            return Airflow(address).announce(retraining)
+        except urllib.error.HTTPError as err:
+            if err.code < 500:
+                raise
+            time.sleep(pause)
+    return Airflow(address).announce(retraining)
+
+
 def main() -> int:
     """Ask, and announce what is due."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -69,7 +84,7 @@ def main() -> int:
     if code:
         return code
     try:
-        new = Airflow(args.airflow).announce(retraining)
+        new = announced(args.airflow, retraining)
     except urllib.error.URLError as err:
         raise SystemExit(f"error: {args.airflow}: Airflow refuses or does not answer ({err}). Check its address, and "
                          f"AIRFLOW_TOKEN.") from err

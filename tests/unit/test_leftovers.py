@@ -25,7 +25,7 @@ def test_whole_files_are_left_alone(root):
     assert (root / ".dvc/tmp/rwlock").exists()
 
 
-def test_nothing_is_mended_where_nothing_is(tmp_path):
+def test_a_folder_without_dvc_has_no_leftovers(tmp_path):
     assert leftovers.fix(tmp_path) == []
 
 

@@ -6,6 +6,7 @@ import runpy
 import socket
 import sys
 import threading
+import urllib.error
 
 import pytest
 import yaml
@@ -50,6 +51,40 @@ def alertmanager_api():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}", posted
+    server.shutdown()
+    server.server_close()
+
+
+def test_an_announcement_is_repeated_while_the_server_fails_and_not_when_it_refuses(monkeypatch):
+    script = runpy.run_path(str(DEPLOY / "announce.py"))
+    monkeypatch.setenv("AIRFLOW_TOKEN", "one")
+    monkeypatch.setitem(script["announced"].__globals__, "PAUSES_S", (0, 0, 0))
+    codes, events = [], []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.answer({"assets": [{"name": "oilcan-drift", "id": 1}], "asset_events": events})
+
+        def do_POST(self):
+            events.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.answer({})                          # it may fail after the event was written
+
+        def answer(self, body):
+            self.send_response(codes.pop(0) if codes else 403)
+            self.end_headers()
+            self.wfile.write(json.dumps(body).encode())
+
+        def log_message(self, *_words):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    codes[:] = [500, 200, 200, 500, 503, 200, 200]   # the fourth is the event that was written
+    assert script["announced"](address, "one") is False
+    assert events == [{"asset_id": 1, "extra": {"retraining": "one"}}]
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        script["announced"](address, "two")
     server.shutdown()
     server.server_close()
 

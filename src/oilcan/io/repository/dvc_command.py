@@ -13,6 +13,7 @@ from typing import Any, Final
 import yaml
 
 from oilcan.ground.errors import OilcanError
+from oilcan.io.repository import leftovers
 from oilcan.io.stage.dvc_files import find_stage, stage_names, tracked_raw, tracked_raw_file
 from oilcan.io.stage.files import write_text
 
@@ -179,8 +180,10 @@ def _following(root: Path, first: Sequence[str]) -> list[tuple[str, str]]:
 def call_dvc(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run one command of DVC in `root`; it does not raise, so check `returncode`.
 
-    It ends with this process, and its stages with it: a command that was killed and begins again finds nobody at work.
+    It ends with this process, and its stages with it: a command that was killed and begins again finds nobody at work,
+    and no truncated note of locks that would stop it.
     """
+    leftovers.fix_note(root)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = os.environ | {"DVC_NO_ANALYTICS": "1", "PYTHONUTF8": "1", "PATH": path}
     return subprocess.run([sys.executable, "-c", _START, str(os.getpid()), *arguments], cwd=root, env=environment,

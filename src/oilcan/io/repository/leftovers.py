@@ -26,18 +26,24 @@ def fix(root: Path) -> list[str]:
     The note of locks is deleted; DVC starts a new one. A truncated dvc.lock is moved to .dvc/tmp and replaced by the
     committed one; stages that finished since then come back from the run cache.
     """
-    done = []
-    if _is_cut_note(root / _TMP / "rwlock"):
-        with _held(root / _TMP / "rwlock.lock") as mine:
-            if mine and _is_cut_note(root / _TMP / "rwlock"):
-                (root / _TMP / "rwlock").unlink()
-                done.append(f"{_TMP}/rwlock: truncated by a killed run, removed")
+    done = fix_note(root)
     for lock in (Path(file).with_suffix(".lock") for file in PIPELINES):
         if _is_cut_lock(root / lock):
             with _held(root / _TMP / "lock") as mine:
                 if mine and _is_cut_lock(root / lock):
                     done.append(_restore(root, lock))
     return done
+
+
+def fix_note(root: Path) -> list[str]:
+    """Delete a truncated note of locks, without which DVC starts a new one; nothing of the user's is in it."""
+    note = root / _TMP / "rwlock"
+    if _is_cut_note(note):
+        with _held(root / _TMP / "rwlock.lock") as mine:
+            if mine and _is_cut_note(note):
+                note.unlink()
+                return [f"{_TMP}/rwlock: truncated by a killed run, removed"]
+    return []
 
 
 @contextmanager

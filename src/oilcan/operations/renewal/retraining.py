@@ -16,7 +16,7 @@ from typing import Any, Final
 from oilcan.contract import Contract
 from oilcan.ground.errors import ContractError, OilcanError
 from oilcan.io.bundle.verdict_file import GateVerdict, path_of
-from oilcan.io.repository import experiments
+from oilcan.io.repository import experiments, leftovers
 from oilcan.io.repository.dvc_command import dvc
 from oilcan.io.repository.git_plumbing import commit_of, git, resolve
 from oilcan.io.repository.one_at_a_time import one_at_a_time
@@ -218,6 +218,7 @@ class _Run:
 
     def _run_pipeline(self) -> dict[str, Any]:
         was_begun = bool(git(self._tree, "status", "--porcelain"))
+        leftovers.fix(self._tree)                               # dvc.lock of a run that was killed while writing it
         began, before = time.monotonic(), _cpu_s()
         if self._of.name in experiments.names(self._tree):      # of a run that was killed before its note
             dvc(self._tree, "exp", "remove", self._of.name)
