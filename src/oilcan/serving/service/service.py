@@ -21,10 +21,11 @@ from oilcan.serving.live.live_service import LiveService, wall_clock
 from oilcan.serving.model.loaded_bundle import LoadedBundle
 from oilcan.serving.notices.notifier import Notifier
 from oilcan.serving.notices.secrets_of_channels import read_notifications
-from oilcan.serving.service.bundle_swap import Swap, canary_of
+from oilcan.serving.service.bundle_swap import Swap
 from oilcan.serving.service.canary_watch import CanaryWatch
 from oilcan.serving.service.predictor import Predictor
 from oilcan.serving.service.remembered_models import Models
+from oilcan.serving.service.running_models import canary_of
 from oilcan.serving.watch.live_watch import LiveWatch
 from oilcan.serving.watch.scraped import Scraped
 
@@ -57,17 +58,14 @@ class Service:
         self.watch = LiveWatch(store, self._in_service, settings.monitoring, wall_clock)
         canary, models = canary_of(models, settings.signers)
         self.live = LiveService(settings, served, store, self.log, self.metrics, self.watch.queue.put,
-                         canary) if timed else None
+                                canary) if timed else None
         self.notifier = self._notifier()
         if self.live is not None:
             self.metrics.registry.register(Scraped(self.watch, self.live, self.waiting_for, self.notifier))
         self._askers = ThreadPoolExecutor(8, "asker")
         self.swap = Swap(self, models)
         self._canary_watch = None if self.live is None else CanaryWatch(self.swap, self.live, store, self.watch)
-        followed = [self._probe] + ([] if self.live is None else [self.live.follow])
-        if settings.store.startswith("postgres"):
-            followed.append(self.swap.follow_store)     # other replicas may have changed the bundle
-        followed.append(self.swap.resume)
+        followed = [self._probe] + ([] if self.live is None else [self.live.follow]) + [self.swap.follow_store]
         if self._canary_watch is not None:
             followed.append(self._canary_watch.look)
         self._follower = PeriodicWork("follower", _FOLLOW_S, *followed, at_once=True)
