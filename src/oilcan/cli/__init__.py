@@ -16,7 +16,7 @@ from oilcan.ground.errors import OilcanError, disk_trouble
 
 GROUPS: Final = ("summary", "dataset", "explore", "doctor", "promote", "rollback", "audit", "incident", "lineage",
                  "report", "mirror", "keys", "serve", "bundle_commands", "score", "monitor", "decide", "collect",
-                 "retrain", "tune", "replay", "replay_stream")
+                 "retrain", "plants", "tune", "replay", "replay_stream")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -5,7 +5,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +24,7 @@ _START: Final = ("import os, sys; from oilcan.ground.processes import end_with_p
 FETCHED: Final = Path("data/fetched.yaml")
 _HEADER: Final = "# Data sets that data/dvc.yaml fetches; `oilcan dataset fetch NAME` and `place NAME` add a name.\n"
 _NO_REASON: Final = ("deleted", "not in cache")    # recorded, but absent here
+_LAST_LINES: Final = 40
 _RUNNING: Final = re.compile(r"^Running stage '(.+)':$", re.M)
 
 
@@ -184,10 +186,40 @@ def call_dvc(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     and no truncated note of locks that would stop it.
     """
     leftovers.fix_note(root)
+    return subprocess.run(_words(arguments), cwd=root, env=_environment(), check=False, capture_output=True,
+                          encoding="utf-8", stdin=subprocess.DEVNULL)
+
+
+def repro(root: Path, stage_begins: Callable[[str], None]) -> None:
+    """Run `dvc repro`; `stage_begins` hears the name of each stage when it begins to run.
+
+    Raises
+    ------
+    OilcanError
+        If a stage fails, with the last lines of what was printed.
+    """
+    leftovers.fix_note(root)
+    last: deque[str] = deque(maxlen=_LAST_LINES)
+    with subprocess.Popen(_words(["repro"]), cwd=root, env=_environment() | {"PYTHONUNBUFFERED": "1"}, text=True,
+                          encoding="utf-8", errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT) as process:
+        for line in process.stdout or ():
+            last.append(line.rstrip())
+            stage = _RUNNING.match(line)
+            if stage:
+                stage_begins(stage[1])
+    if process.returncode:
+        lines = "\n".join(filter(None, last))
+        raise OilcanError(f"dvc repro: failed:\n{lines}\nFix that, then start it again.")
+
+
+def _words(arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-c", _START, str(os.getpid()), *arguments]
+
+
+def _environment() -> dict[str, str]:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = os.environ | {"DVC_NO_ANALYTICS": "1", "PYTHONUTF8": "1", "PATH": path}
-    return subprocess.run([sys.executable, "-c", _START, str(os.getpid()), *arguments], cwd=root, env=environment,
-                          check=False, capture_output=True, encoding="utf-8", stdin=subprocess.DEVNULL)
+    return os.environ | {"DVC_NO_ANALYTICS": "1", "PYTHONUTF8": "1", "PATH": path}
 
 
 def printed(done: subprocess.CompletedProcess[str]) -> str:

@@ -34,9 +34,7 @@ def pin_champion(root: Path) -> champion.Champion:
     dataset = str(read_yaml(root / "params.yaml")["dataset"])
     tag = stage_order.in_service(model_tags.model_tags(root, [dataset]))
     if tag is None:
-        note = champion.Champion(bundle=None)
-        files.write_json(note.model_dump(exclude_none=False), root / "models/champion.json")
-        return note
+        return _written(root, champion.Champion(bundle=None))
     candidate = candidate_at(root, tag.commit)
     folder = publish(root, candidate)
     with files.fresh_folder(root / "models/champion") as draft:
@@ -45,6 +43,13 @@ def pin_champion(root: Path) -> champion.Champion:
     approval = champion.Approval(approver=tag.fields["by"], reason=tag.fields["why"],
                                  decision=candidate.verdict.decision, dataset=dataset)
     note = champion.Champion(bundle=candidate.bundle, approval=approval)
-    files.write_json(note.model_dump(), root / "models/champion.json")
     add(root, "models/champion")
+    return _written(root, note)
+
+
+def _written(root: Path, note: champion.Champion) -> champion.Champion:
+    """Write the note, unless it says this already: `review` reads its bytes."""
+    path = root / "models/champion.json"
+    if not path.exists() or champion.read_note(path) != note:
+        files.write_json(note.model_dump(), path)
     return note

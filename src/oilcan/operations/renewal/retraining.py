@@ -6,7 +6,6 @@ killed goes on after the last of them when the command is started again. What co
 
 import datetime
 import resource
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,9 +19,11 @@ from oilcan.io.repository import experiments, leftovers
 from oilcan.io.repository.dvc_command import dvc
 from oilcan.io.repository.git_plumbing import commit_of, git, resolve
 from oilcan.io.repository.one_at_a_time import one_at_a_time
+from oilcan.io.repository.worktrees import make_worktree, remove_worktree
 from oilcan.io.stage import files
 from oilcan.io.stores import Store
 from oilcan.operations.governing.audit_log import Act, append
+from oilcan.operations.governing.model_status import checked_out
 from oilcan.operations.renewal.collecting import Schedule, audited, collect
 
 FOLDER: Final = Path(".oilcan/retrain")
@@ -192,16 +193,7 @@ class _Run:
                          self._note)
 
     def _make_worktree(self) -> None:
-        git(self._root, "worktree", "prune")
-        if self._tree.exists():                     # half made by a killed run
-            shutil.rmtree(self._tree)
-            git(self._root, "worktree", "prune")
-        git(self._root, "worktree", "add", "--quiet", "--detach", str(self._tree), self._of.base)
-        local = self._root / ".dvc/config.local"
-        if local.is_file():                         # remotes and their credentials
-            shutil.copy(local, self._tree / ".dvc/config.local")
-        cache = dvc(self._root, "cache", "dir").strip()
-        dvc(self._tree, "cache", "dir", "--local", cache)
+        make_worktree(self._root, self._tree, self._of.base)
 
     def _fetch(self) -> None:
         dvc(self._tree, "checkout", "--allow-missing", "--quiet")
@@ -247,26 +239,38 @@ class _Run:
                at=_moment(self._of.started))
 
     def _remove(self) -> None:
-        if self._tree.exists():
-            git(self._root, "worktree", "remove", "--force", str(self._tree))
-        git(self._root, "worktree", "prune")
+        remove_worktree(self._root, self._tree)
 
     def _git_commit(self, message: str) -> None:
         git(self._tree, "commit", "--quiet", "--no-verify", "--file", "-", text=message)
 
 
 def plan(root: Path, dataset: str, *, now: int, why: str, by: str, reasons: tuple[str, ...]) -> Retraining:
-    """The retraining that would be begun now from the commit that is checked out.
+    """The retraining that would be begun now: from the commit that is checked out, or from the branch of its plant.
 
     Raises
     ------
     OilcanError
-        If its branch exists: it was done today for this reason.
+        If its branch exists: it was done today for this reason. Or if the checkout is of another data set, and there is
+        no branch `plant/NAME`.
     """
-    made = Retraining(name_of(dataset, now, why), commit_of(root, "HEAD"), dataset, now, by, reasons)
+    made = Retraining(name_of(dataset, now, why), _base(root, dataset), dataset, now, by, reasons)
     if resolve(root, f"refs/heads/{made.branch}") is not None:
         raise OilcanError(f"{made.branch}: this branch exists already. Review it, or delete it and start again.")
     return made
+
+
+def _base(root: Path, dataset: str) -> str:
+    """Commit whose pipeline is that of a data set."""
+    here = checked_out(root)
+    if here == dataset:
+        return commit_of(root, "HEAD")
+    branch = resolve(root, f"refs/heads/plant/{dataset}")
+    if branch is None:
+        raise OilcanError(f"params.yaml: the pipeline runs on {here!r} here (wanted {dataset!r}), and no branch is "
+                          f"called plant/{dataset}. Make one with `oilcan plants {dataset} --yes`, or check out the "
+                          f"commit of its model.")
+    return branch
 
 
 def _cpu_s() -> float:
