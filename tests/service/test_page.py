@@ -228,7 +228,7 @@ def test_an_alarm_is_acknowledged_with_a_comment(visit, server):
     expect(page.locator(".comments")).to_contain_text("Bearing is rough, ordered <b>one</b>.")
     alarm = server.get(f"/v1/alarms?machine_id={name}")["alarms"][0]
     assert alarm["acknowledged_at"]
-    assert alarm["comments"][-1]["said"] == "Bearing is rough, ordered <b>one</b>."
+    assert alarm["comments"][-1]["text"] == "Bearing is rough, ordered <b>one</b>."
 
 
 def test_what_a_machine_is_called_never_becomes_markup(visit):
@@ -275,7 +275,7 @@ def test_it_says_so_when_the_service_is_away_and_keeps_what_it_knew(visit, serve
     names = _rows(page)
     server.stop()
     page.get_by_role("button", name="Reload").click()
-    expect(page.locator("#banner")).to_contain_text("The service does not answer. Shown is what it said last")
+    expect(page.locator("#banner")).to_contain_text("The service does not answer. Shown is its last answer")
     assert _rows(page) == names
     server.start()
     page.get_by_role("button", name="Reload").click()

@@ -99,7 +99,7 @@ def test_a_person_is_erased_and_the_chain_stays_whole(root, store_of_a_day):
     store = open_store(store_of_a_day)
     (alarm,) = store.alarms()
     assert alarm.acknowledged_by.startswith("erased-")
-    assert alarm.comments[0].said_by == alarm.acknowledged_by == store.keys.all()[0].name
+    assert alarm.comments[0].by == alarm.acknowledged_by == store.keys.all()[0].name
     assert all("ben" not in (entry.done_by, entry.detail.get("name")) for entry in store.audit.entries())
     assert store.people.pseudonym("ben", now=AT, random=make) != before[3].by       # the old key is gone
     store.close()

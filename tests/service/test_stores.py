@@ -245,7 +245,7 @@ def test_the_first_acknowledgement_counts_and_every_comment_is_kept(store):
     store.acknowledge(key, "night-shift", NOW + 1, "seen, bearing is hot")
     alarm = store.acknowledge(key, "day-shift", NOW + 2, "changed it")
     assert (alarm.acknowledged_by, alarm.acknowledged_at) == ("night-shift", NOW + 1)
-    assert [(row.said_by, row.said) for row in alarm.comments] == [
+    assert [(row.by, row.text) for row in alarm.comments] == [
         ("night-shift", "seen, bearing is hot"), ("day-shift", "changed it")]
     assert len(store.comment(key, "day-shift", "and greased", NOW + 3).comments) == 3
     assert store.acknowledge(999, "x", NOW) is store.comment(999, "x", "seen", NOW) is None
@@ -325,7 +325,7 @@ def test_numbers_of_any_size_and_text_of_any_kind_do_no_harm(store):
     assert store.keys.find("\0\ud800") is None
     assert store.alarm(2**70) is None
     [(key, _)] = store.change_alarms([NewAlarm("a", "failure", 7, 0.9, 0.5, [])], NOW)
-    assert store.comment(key, "ann", "a\0b\ud800", NOW).comments[0].said == "a\ufffdb?"
+    assert store.comment(key, "ann", "a\0b\ud800", NOW).comments[0].text == "a\ufffdb?"
     for record in (Record("a", 2**63, "E7"), Record("a", 1, "\0")):
         with pytest.raises(DataError):
             store.add_records("errors", [record], NOW)

@@ -46,7 +46,7 @@ def test_readings_and_records_of_the_first_version_are_all_there(old):
 
 def test_what_the_first_version_said_and_was_told_is_all_there(old):
     alarm, = old.alarms(open_only=True)
-    assert (alarm.acknowledged_by, alarm.comments[0].said) == ("night-shift", "seen")
+    assert (alarm.acknowledged_by, alarm.comments[0].text) == ("night-shift", "seen")
     assert old.forecast(alarm.forecast).values == {"p_failure": 0.75}
     assert [row.time for row in old.forecasts("a")] == [1, 2]
     assert old.forecast_ids(1) == range(4, 5)

@@ -44,7 +44,7 @@ def test_a_store_is_brought_up_to_date_with_all_that_is_in_it(store):
     assert len(opened.readings(limit=1_000)) == 360
     assert [record.kind for record in opened.records("maintenance")] == ["bearing"]
     seen, unseen = sorted(opened.alarms(), key=lambda alarm: alarm.id)
-    assert (seen.acknowledged_by, seen.comments[0].said, seen.finding) == ("crew", "bearing was hot", None)
+    assert (seen.acknowledged_by, seen.comments[0].text, seen.finding) == ("crew", "bearing was hot", None)
     assert unseen.acknowledged_at is None
     assert [key.name for key in opened.keys.all()] == ["gateway"]
     assert sum(len(entry.readings) for entry in opened.changes(Cursor()).entries) == 360      # the log begins with them

@@ -18,7 +18,8 @@ def running(client):
     """Digests of what answers and of what is watched, and the share of the canary."""
     engine, card = client.service.live.engine, client.get("/v1/model").json()
     shadow, answers = engine.shadow, engine.active.served.digest
-    return (answers if card["model"] == answers else "half a change", shadow.track and shadow.track.served.digest, shadow.share)
+    return (answers if card["model"] == answers else "half a change", shadow.track and shadow.track.served.digest,
+            shadow.share)
 
 
 def remembered(client):

@@ -74,7 +74,7 @@ def test_an_alarm_is_opened_once_and_can_be_acknowledged(alarming):
     number = alarms[0]["id"]
     said = alarming.post(f"/v1/alarms/{number}/acknowledge", json={"comment": "bearing ordered"}).json()["alarm"]
     assert said["acknowledged_by"] == "open"
-    assert [comment["said"] for comment in said["comments"]] == ["bearing ordered"]
+    assert [comment["text"] for comment in said["comments"]] == ["bearing ordered"]
     assert said["finding"] is None
     looked = alarming.post(f"/v1/alarms/{number}/acknowledge", json={"finding": "worn"}).json()["alarm"]
     assert (looked["finding"], looked["acknowledged_at"]) == ("worn", said["acknowledged_at"])

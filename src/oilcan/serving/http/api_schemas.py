@@ -236,7 +236,7 @@ def _records(contract: Contract, table: RecordTable, max_rows: int) -> Schema:
 
 
 def _alarm(time: Schema) -> Schema:
-    comment = record({"at": TEXT, "by": TEXT, "said": TEXT})
+    comment = record({"at": TEXT, "by": TEXT, "text": TEXT})
     return record({
         "id": WHOLE, "machine_id": MACHINE_ID, "task": TEXT, "time": time, "opened_at": TEXT,
         "p": {"type": "number"}, "threshold": {"type": "number"}, "reasons": listed(ANY), "forecast": TEXT_OR_NULL,

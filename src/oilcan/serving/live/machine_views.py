@@ -173,7 +173,7 @@ def shown_alarm(alarm: Alarm, moments: InstantFormat) -> dict[str, Any]:
         "acknowledged_by": alarm.acknowledged_by,
         "closed_at": None if alarm.closed_at is None else written(alarm.closed_at),
         "finding": alarm.finding, "found_at": None if alarm.found_at is None else written(alarm.found_at),
-        "comments": [{"at": written(each.at), "by": each.said_by, "said": each.said} for each in alarm.comments],
+        "comments": [{"at": written(each.at), "by": each.by, "text": each.text} for each in alarm.comments],
     }
 
 

@@ -1,4 +1,4 @@
-// An alarm: since when, who has seen it, what was said about it, and the form to say so.
+// An alarm: since when, who has seen it, the comments on it, and the form to add one.
 
 import { byId, h } from "./dom.js";
 import { moment, percent } from "./words.js";
@@ -6,7 +6,7 @@ import { moment, percent } from "./words.js";
 // What the service asks for, and how the crew would say it.
 export const FINDINGS = { worn: "Worn or damaged", sound: "Nothing wrong", not_looked: "Not looked" };
 
-// What became of the messages about an alarm: who was told, or why nobody could be.
+// What became of the messages about an alarm: who got one, or why nobody could get one.
 const STEPS = { alarm: "Crew", escalation: "Nobody answered", work_order: "Work order" };
 const when = (at) => new Date(at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 const BECAME = {
@@ -58,10 +58,10 @@ export function alarmBox(alarm, acknowledge) {
     maxlength: 2000,
     placeholder: "What did you see or do?",
   });
-  const said = h("p", { class: "muted", role: "status" });
+  const status = h("p", { class: "muted", role: "status" });
   const send = async (finding) => {
-    said.textContent = "Sending…";
-    said.textContent = (await acknowledge(alarm.id, comment.value.trim(), finding)) ?? "";
+    status.textContent = "Sending…";
+    status.textContent = (await acknowledge(alarm.id, comment.value.trim(), finding)) ?? "";
   };
   const submit = (event) => {
     event.preventDefault();
@@ -79,7 +79,7 @@ export function alarmBox(alarm, acknowledge) {
       "ul",
       { class: "comments" },
       (alarm.comments ?? []).map((entry) =>
-        h("li", {}, h("span", { class: "muted" }, `${entry.by}, ${moment(entry.at)}: `), entry.said),
+        h("li", {}, h("span", { class: "muted" }, `${entry.by}, ${moment(entry.at)}: `), entry.text),
       ),
     ),
     alarm.messages.length ? messages(alarm) : null,
@@ -92,7 +92,7 @@ export function alarmBox(alarm, acknowledge) {
         "div",
         { class: "buttons" },
         h("button", { type: "submit", class: "main" }, seen ? "Comment" : "Acknowledge"),
-        said,
+        status,
       ),
       h(
         "fieldset",

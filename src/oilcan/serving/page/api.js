@@ -4,8 +4,8 @@ const KEY = "oilcan.key";
 const PAGE = 500; // the most the service gives at once
 
 export class Refused extends Error {
-  constructor(status, said) {
-    super(said);
+  constructor(status, message) {
+    super(message);
     this.status = status;
   }
 }
@@ -27,10 +27,10 @@ async function ask(path, options = {}) {
   }
   const content = await answer.json().catch(() => ({}));
   if (!answer.ok) {
-    const said = content.error ?? {};
+    const refusal = content.error ?? {};
     throw new Refused(
       answer.status,
-      [said.found && `${said.where}: found ${said.found}.`, said.do].filter(Boolean).join(" ") ||
+      [refusal.found && `${refusal.where}: found ${refusal.found}.`, refusal.do].filter(Boolean).join(" ") ||
         `The service answers ${answer.status}.`,
     );
   }
@@ -121,7 +121,7 @@ export async function machines(card) {
   };
 }
 
-// since: the time from which the past is told
+// since: the time from which the past is shown
 export async function machine(id, card, since) {
   const entry = await ask(
     `/v1/machines/${encodeURIComponent(id)}${since ? `?since=${encodeURIComponent(since)}` : ""}`,
@@ -148,10 +148,10 @@ export async function machine(id, card, since) {
     history: { times: entry.history.time, values: entry.history[card.column] },
     readings: {
       times: entry.sensors.time,
-      columns: Object.entries(entry.sensors.columns).map(([name, found]) => ({
+      columns: Object.entries(entry.sensors.columns).map(([name, column]) => ({
         name,
         ...card.sensors[name],
-        ...found,
+        ...column,
       })),
     },
     records: Object.entries(entry.records)
@@ -162,8 +162,8 @@ export async function machine(id, card, since) {
 
 // What the monitoring says of the model, and what was decided last.
 export async function watch() {
-  const found = await ask("/v1/decisions?limit=1");
-  return { ...found, decision: found.decisions[0] ?? null };
+  const newest = await ask("/v1/decisions?limit=1");
+  return { ...newest, decision: newest.decisions[0] ?? null };
 }
 
 export const acknowledge = (id, comment, finding) =>

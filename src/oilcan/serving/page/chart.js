@@ -9,7 +9,7 @@ const EDGE = { left: 46, right: 10, top: 12, bottom: 24 };
 
 // times: as the service tells them; values: numbers or null; band: least and greatest around each value, or null;
 // domain: [from, to] on the axis; threshold: a level; from: where the axis of values begins, null if it may float;
-// marks: records {table, time, said}; crossed: places on the axis where the risk reached its threshold.
+// marks: records {table, time, label}; crossed: places on the axis where the risk reached its threshold.
 export function chart(facts) {
   const { label, unit = "", times, values, band = null, domain, threshold = null, from = null, shape = number } = facts;
   const xs = times.map(place);
@@ -52,10 +52,10 @@ function scale(domain, [low, high]) {
 function steps(low, high, n, sizes = [1, 2, 2.5, 5, 10]) {
   const size = 10 ** Math.floor(Math.log10((high - low || 1) / n));
   const step = sizes.map((times) => times * size).find((each) => each >= (high - low) / n) ?? size;
-  const found = [];
+  const ticks = [];
   for (let value = Math.ceil(low / step) * step; value <= high + step * 1e-9; value += step)
-    found.push(Number(value.toPrecision(12)));
-  return found;
+    ticks.push(Number(value.toPrecision(12)));
+  return ticks;
 }
 
 function axes(to, domain, shape) {
@@ -85,19 +85,19 @@ function records(to, marks) {
   return marks
     .map((mark) => ({ ...mark, x: to.x(place(mark.time)) }))
     .filter(({ x }) => x >= EDGE.left && x <= W - EDGE.right)
-    .map(({ table, time, said, x }) => {
-      const title = s("title", {}, `${said}, ${at(place(time))}`);
+    .map(({ table, time, label, x }) => {
+      const title = s("title", {}, `${label}, ${at(place(time))}`);
       return s("g", { class: `mark ${table}` }, title, upright(x, ""), s("path", { d: SHAPES[table](x, EDGE.top) }));
     });
 }
 
 function levels(to, threshold, crossed, shape) {
-  const found = crossed.map((where) => upright(to.x(where), "crossing"));
-  if (threshold === null) return found;
+  const crossings = crossed.map((where) => upright(to.x(where), "crossing"));
+  if (threshold === null) return crossings;
   const y = to.y(threshold);
   const words = { class: "axis strong", x: EDGE.left + 6, y: y - 5 };
   const level = s("line", { class: "threshold", x1: EDGE.left, x2: W - EDGE.right, y1: y, y2: y });
-  return [...found, level, s("text", words, `alarm from ${shape(threshold)}`)];
+  return [...crossings, level, s("text", words, `alarm from ${shape(threshold)}`)];
 }
 
 // Where nothing was read, the line is broken.
@@ -132,17 +132,17 @@ function area(xs, [low, high], to) {
 
 // Moments at which the line reaches the threshold from below, each between two readings.
 export function crossings(xs, ys, threshold) {
-  const found = [];
+  const crossings = [];
   let before = null;
   ys.forEach((y, i) => {
     if (y === null) return;
     if (before !== null && ys[before] < threshold && y >= threshold) {
       const share = (threshold - ys[before]) / (y - ys[before]);
-      found.push(xs[before] + share * (xs[i] - xs[before]));
+      crossings.push(xs[before] + share * (xs[i] - xs[before]));
     }
     before = i;
   });
-  return found;
+  return crossings;
 }
 
 function described(label, unit, known, shape, crossed) {

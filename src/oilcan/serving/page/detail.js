@@ -6,8 +6,8 @@ import { history, log } from "./history.js";
 import { badge, stateOf } from "./list.js";
 import { horizon, moment, percent, quantity, range, span, title } from "./words.js";
 
-export function showNothing(said, watch = null) {
-  replace(byId("detail"), h("p", { class: "empty" }, said), watch && model(watch));
+export function showNothing(message, watch = null) {
+  replace(byId("detail"), h("p", { class: "empty" }, message), watch && model(watch));
 }
 
 // Whether the forecasts may still be believed: the verdict of the monitoring, and what was decided last.
@@ -65,11 +65,11 @@ export function show(machine, card, { acknowledge, back }) {
 
 function age(machine) {
   const ago = machine.age === null ? "" : machine.age < 1 / 60 ? ", just now" : `, ${span(machine.age)} ago`;
-  const said = machine.newest === null ? "No reading yet." : `Newest reading ${moment(machine.newest)}${ago}.`;
+  const newest = machine.newest === null ? "No reading yet." : `Newest reading ${moment(machine.newest)}${ago}.`;
   return h(
     "p",
     { class: machine.stale ? "old" : "muted" },
-    machine.stale ? `Old data: the forecast below is as old. ${said}` : said,
+    machine.stale ? `Old data: the forecast below is as old. ${newest}` : newest,
   );
 }
 
@@ -167,7 +167,7 @@ function why(machine) {
 
 // "Sensor, statistic: what it shows. Mostly by: other sensor, statistic: what it shows"
 function reasonRow(reason) {
-  const said = reason.text.split(". Mostly by: ").map((sentence) => {
+  const sentences = reason.text.split(". Mostly by: ").map((sentence) => {
     const cut = sentence.indexOf(": ");
     return cut < 0 ? ["", sentence] : [sentence.slice(0, cut), sentence.slice(cut + 2)];
   });
@@ -183,7 +183,7 @@ function reasonRow(reason) {
     h(
       "div",
       {},
-      said.map(([what, how], i) =>
+      sentences.map(([what, how], i) =>
         h(
           "p",
           { class: i ? "by" : "" },

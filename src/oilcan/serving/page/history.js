@@ -16,7 +16,7 @@ export function history(machine, card) {
   const crossed = card.threshold === null ? [] : crossings(past.times.map(place), past.values, card.threshold);
   const common = {
     domain: [Math.min(...all), Math.max(...all)],
-    marks: records.map((record) => ({ ...record, said: `${WORDS[record.table]} ${record.kind}` })),
+    marks: records.map((record) => ({ ...record, label: `${WORDS[record.table]} ${record.kind}` })),
     crossed,
   };
   return h(

@@ -59,8 +59,8 @@ function rowHeight() {
   return parseFloat(root.getPropertyValue("--row")) * parseFloat(root.fontSize);
 }
 
-export function setMachines(all, said) {
-  asOf = said;
+export function setMachines(all, moment) {
+  asOf = moment;
   machines = all.map((machine) => ({
     ...machine,
     search: [machine.id, ...Object.values(machine.static ?? {})].join(" ").toLowerCase(),

@@ -1,4 +1,4 @@
-// The crew's page: asks the service, keeps what it said last, and puts it on the screen.
+// The crew's page: asks the service, keeps its last answer, and puts it on the screen.
 
 import * as api from "./api.js";
 import { show, showNothing } from "./detail.js";
@@ -14,30 +14,30 @@ let fleet = null; // the last good answer of GET /v1/machines
 let watch = null; // what the monitoring says of the model
 let asked = ""; // when that was, by the clock on the wall
 
-function banner(said) {
-  byId("banner").hidden = !said;
-  byId("banner").textContent = said ?? "";
+function banner(message) {
+  byId("banner").hidden = !message;
+  byId("banner").textContent = message ?? "";
 }
 
 async function guarded(work) {
   try {
-    const found = await work();
+    const result = await work();
     banner(null);
-    return found;
+    return result;
   } catch (err) {
     if (!(err instanceof api.Refused)) throw err;
     if (err.status === 401) askKey(api.key.get() ? "This key is not known, or was revoked." : null);
-    else banner(err.status === 0 && fleet ? `${err.message} Shown is what it said last, ${asked}.` : err.message);
+    else banner(err.status === 0 && fleet ? `${err.message} Shown is its last answer, ${asked}.` : err.message);
     return null;
   }
 }
 
 async function refresh() {
-  const found = await guarded(() => api.machines(card));
-  if (!found) return;
-  fleet = found;
+  const answer = await guarded(() => api.machines(card));
+  if (!answer) return;
+  fleet = answer;
   watch = await guarded(api.watch);
-  list.setMachines(found.machines, newest(found.machines));
+  list.setMachines(answer.machines, newest(answer.machines));
   asked = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   facts();
   staticFilters();
@@ -153,8 +153,8 @@ async function acknowledge(id, comment, finding) {
   return null;
 }
 
-function askKey(said = null) {
-  if (said) byId("key-why").textContent = said;
+function askKey(why = null) {
+  if (why) byId("key-why").textContent = why;
   if (!byId("ask-key").open) byId("ask-key").showModal();
 }
 

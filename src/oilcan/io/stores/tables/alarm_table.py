@@ -85,11 +85,11 @@ class Raise:
 
 @dataclass(frozen=True)
 class Comment:
-    """A comment on an alarm; `said_by` is the name of a key."""
+    """A comment on an alarm; `by` is the name of a key."""
 
     at: int
-    said_by: str
-    said: str
+    by: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -173,18 +173,18 @@ class AlarmsPart(MachinesPart):
                 tx.run("UPDATE alarms SET finding = ?, found_at = ? WHERE id = ? AND (finding IS NULL OR finding <> ?)",
                        (finding, now, alarm_id, finding))
             if comment:
-                _say(tx, alarm_id, by, comment, now)
+                _add_comment(tx, alarm_id, by, comment, now)
 
         if self.alarm(alarm_id) is None:
             return None
         self.database.write(work)
         return self.alarm(alarm_id)
 
-    def comment(self, alarm_id: int, by: str, said: str, now: int) -> Alarm | None:
+    def comment(self, alarm_id: int, by: str, text: str, now: int) -> Alarm | None:
         """Add a comment to an alarm; the alarm as it is then, None if there is no such alarm."""
         if self.alarm(alarm_id) is None:
             return None
-        self.database.write(lambda tx: _say(tx, alarm_id, by, said, now))
+        self.database.write(lambda tx: _add_comment(tx, alarm_id, by, text, now))
         return self.alarm(alarm_id)
 
     def alarm(self, alarm_id: int) -> Alarm | None:
@@ -209,7 +209,7 @@ class AlarmsPart(MachinesPart):
             names = self.names_of(tx, [row[1] for row in found])
             return [
                 Alarm(name, task, time, p, threshold, json.loads(reasons), forecast, crew, key, opened, seen, seen_by,
-                      closed, closed_time, tuple(Comment(*said) for said in tx.rows(
+                      closed, closed_time, tuple(Comment(*row) for row in tx.rows(
                           "SELECT at, said_by, said FROM comments WHERE alarm = ? ORDER BY id", (key,))), *found_out)
                 for name, (key, _, task, time, opened, p, threshold, reasons, forecast, seen, seen_by, closed, crew,
                            closed_time, *found_out) in zip(names, found, strict=True)
@@ -226,5 +226,5 @@ def _opened(tx: Transaction, row: tuple[Any, ...]) -> tuple[int, bool]:
     return (new or tx.rows(there, row[:3]))[0][0], bool(new)
 
 
-def _say(tx: Transaction, alarm_id: int, by: str, said: str, now: int) -> None:
-    tx.run("INSERT INTO comments (alarm, at, said_by, said) VALUES (?, ?, ?, ?)", (alarm_id, now, by, plain(said)))
+def _add_comment(tx: Transaction, alarm_id: int, by: str, text: str, now: int) -> None:
+    tx.run("INSERT INTO comments (alarm, at, said_by, said) VALUES (?, ?, ?, ?)", (alarm_id, now, by, plain(text)))
