@@ -19,7 +19,7 @@ _LEFT_OUT = pytest.StashKey[str]()
 _NO_PARAMETERS = SimpleNamespace(params={})
 PROGRAMS = {"postgres": ("initdb", "postgresql"), "browser": ("chromium", "chromium"),     # fixture: program, package
             "certificate": ("openssl", "openssl"), "systemd": ("systemd-analyze", "systemd"),
-            "curl": ("curl", "curl"), "prometheus": ("promtool", "prometheus"),
+            "curl": ("curl", "curl"), "broker": ("mosquitto", "mosquitto"), "prometheus": ("promtool", "prometheus"),
             "alertmanager": ("amtool", "prometheus-alertmanager")}
 
 SMALL = {
@@ -37,7 +37,7 @@ SMALL = {
 
 def program(name: str) -> Path | None:
     """A program of the system; PostgreSQL's stand in a folder of their own on Debian."""
-    found = shutil.which(name)
+    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
     return Path(found) if found else max(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), default=None)
 
 

@@ -57,12 +57,12 @@ def test_the_store_lies_in_the_only_folder_it_may_write_to():
     assert (SERVICE["ProtectSystem"], SERVICE["StateDirectoryMode"], SERVICE["User"]) == ("strict", "0700", "oilcan")
 
 
-@pytest.fixture
-def systemd(tmp_path) -> Path:
-    """The unit with a program that is there; named in conftest.PROGRAMS."""
-    unit = (FOLDER / "oilcan.service").read_text(encoding="utf-8")
+@pytest.fixture(params=["oilcan.service", "oilcan-gateway.service"])
+def systemd(tmp_path, request) -> Path:
+    """A unit with a program that is there; named in conftest.PROGRAMS."""
+    unit = (FOLDER / request.param).read_text(encoding="utf-8")
     program = shlex.split(SERVICE["ExecStart"])[0]
-    place = tmp_path / "oilcan.service"
+    place = tmp_path / request.param
     place.write_text(unit.replace(f"ExecStart={program}", f"ExecStart={OILCAN}"), encoding="utf-8")
     return place
 
@@ -88,6 +88,7 @@ def _calls(group: str) -> set[str]:
     return set().union(*(_calls(name) if name.startswith("@") else {name} for name in names))
 
 
+@pytest.mark.parametrize("systemd", ["oilcan.service"], indirect=True)
 @pytest.mark.usefixtures("systemd")
 def test_the_service_lives_with_the_system_calls_it_is_left(serve):
     allowed: set[str] = set()

@@ -15,8 +15,8 @@ from oilcan import __version__
 from oilcan.ground.errors import OilcanError, disk_trouble
 
 GROUPS: Final = ("summary", "dataset", "explore", "doctor", "promote", "rollback", "audit", "incident", "lineage",
-                 "report", "mirror", "keys", "serve", "bundle_commands", "score", "monitor", "decide", "collect",
-                 "retrain", "plants", "tune", "replay", "replay_stream")
+                 "report", "mirror", "keys", "serve", "gateway", "bundle_commands", "score", "monitor", "decide",
+                 "collect", "retrain", "plants", "tune", "replay", "replay_stream")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -107,6 +107,14 @@ def test_the_number_of_unknown_machines_is_bounded(start):
     assert post(client, ROW | {"machine_id": "a", "time": "2025-01-01T01:00:00Z"}).json()["accepted"] == 1
 
 
+def test_unknown_machines_beside_wrong_rows_are_refused_by_their_place_in_the_body(start):
+    client = start(max_machines=1)
+    wrong = ROW | {"time": "never"}
+    answer = post(client, wrong, ROW | {"machine_id": "a"}, ROW | {"machine_id": "b"}, wrong).json()
+    assert [(entry["row"], entry["where"]) for entry in answer["refused"]["rows"]] == [
+        (0, "row 0.time"), (2, "row 2.machine_id"), (3, "row 3.time")]
+
+
 def test_unknown_machines_can_be_refused(start):
     client = start(known_machines_only=True)
     assert post(client, ROW).status_code == 422

@@ -14,6 +14,20 @@ _TRIES: Final = 60
 _KEY: Final = " Commands take the key from the environment variable OILCAN_KEY."
 
 
+class RefusedByService(OilcanError):  # noqa: N818 - the service's word for it
+    """The service refuses a request.
+
+    Attributes
+    ----------
+    status, where
+        The status of the answer, and the place that it names; '' if it is not one of the service's own answers.
+    """
+
+    def __init__(self, message: str, status: int, where: str) -> None:
+        super().__init__(message)
+        self.status, self.where = status, where
+
+
 class Api:
     """A running service over one kept connection; what it cannot take now is sent again.
 
@@ -49,8 +63,10 @@ class Api:
 
         Raises
         ------
+        RefusedByService
+            If the service refuses.
         OilcanError
-            If the service refuses, is not the one its certificate names, or does not answer for a minute.
+            If it is not the one its certificate names, or does not answer for a minute.
         """
         return self._ask("POST", path, json.dumps(body, allow_nan=False).encode())
 
@@ -72,8 +88,9 @@ class Api:
                 self._sleep(float(answer.headers.get("Retry-After", 1)))
                 continue
             if answer.status >= 400:
-                raise OilcanError(f"{self._url}{path}: refused with {answer.status}: {_refusal(content)}"
-                                  + (_KEY if answer.status in {401, 403} else ""))
+                where, words = _refusal(content)
+                raise RefusedByService(f"{self._url}{path}: refused with {answer.status}: {words}"
+                                       + (_KEY if answer.status in {401, 403} else ""), answer.status, where)
             return dict(json.loads(content))
         raise OilcanError(f"{self._url}: no answer for {self._tries} tries. Start the service with `oilcan serve`.")
 
@@ -82,10 +99,10 @@ class Api:
         self._connection.close()
 
 
-def _refusal(content: bytes) -> str:
-    """A refusal in words; what came instead of one as it is."""
+def _refusal(content: bytes) -> tuple[str, str]:
+    """The place that a refusal names, and the refusal in words; what came instead of one as it is."""
     try:
         error = json.loads(content)["error"]
-        return f"{error['where']}: found {error['found']}, wanted {error['wanted']}. {error['do']}"
+        return str(error["where"]), f"{error['where']}: found {error['found']}, wanted {error['wanted']}. {error['do']}"
     except (ValueError, LookupError, TypeError):
-        return f"{content[:500].decode(errors='replace')!r}. Ask who runs it."
+        return "", f"{content[:500].decode(errors='replace')!r}. Ask who runs it."

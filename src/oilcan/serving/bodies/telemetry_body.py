@@ -1,5 +1,6 @@
 """The body of POST /v1/telemetry -> a batch of readings, and what was refused or kept aside of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -41,6 +42,8 @@ class Batch:
         What the store keeps aside of refused rows and values.
     texts
         Text column -> its texts; `values` holds their places in this list until the store gives them numbers.
+    rows
+        Place of each reading in the body.
     """
 
     machine_ids: list[str]
@@ -51,6 +54,7 @@ class Batch:
     n_refused: int = 0
     kept: list[Refused] = field(default_factory=list)
     texts: dict[str, list[str]] = field(default_factory=dict)
+    rows: Sequence[int] = ()
 
     def __len__(self) -> int:
         """Number of readings."""
@@ -160,13 +164,14 @@ class TelemetryReader:
         if len(wrong) == len(ids):
             raise Refusal(422, refused[0]["where"], found=refused[0]["found"], wanted=refused[0]["wanted"],
                           do=f"Fix the rows; none of {len(ids)} could be stored.")
-        good = np.array([at not in wrong for at in range(len(ids))]) if wrong else slice(None)
+        rows = [at for at in range(len(ids)) if at not in wrong] if wrong else range(len(ids))
+        good = np.array(rows) if wrong else slice(None)
         kept = [Refused("telemetry", ids[at], int(times[at]), f"{name} is outside {_range(self.columns[name])}",
                         f"{name}={shown(str(value), 60)}") for at, name, value in outside if at not in wrong]
         aside = [{"row": at, "column": name, "value": value if type(value) is not str else shown(value, 60),
                   "wanted": _range(self.columns[name])} for at, name, value in outside if at not in wrong]
-        return Batch([one for at, one in enumerate(ids) if at not in wrong] if wrong else ids, times[good],
-                     values[good], refused[:MOST_LISTED], aside, len(refused), kept)
+        return Batch([ids[at] for at in rows] if wrong else ids, times[good], values[good], refused[:MOST_LISTED],
+                     aside, len(refused), kept, rows=rows)
 
 
 def ahead(moment: Any, by: int, skew: int) -> Row:

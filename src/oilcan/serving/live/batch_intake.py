@@ -89,17 +89,18 @@ class BatchIntake:
 
     def _without_strangers(self, batch: Batch, outcome: Outcome) -> Batch:
         """The rows that were stored; those of strangers are refused, texts without a number are set aside."""
-        aside = [*batch.aside, *({"row": row, "column": column, "value": shown(text, 60),
+        aside = [*batch.aside, *({"row": batch.rows[row], "column": column, "value": shown(text, 60),
                                   "wanted": "a text of a column with fewer different ones"}
                                  for row, column, text in outcome.unnumbered)]
         strange = np.flatnonzero(outcome.is_stranger).tolist()
         if not strange:
             return replace(batch, aside=aside)
-        refused = [{"row": at, "where": f"row {at}.machine_id", "wanted": self._wanted(),
-                    "found": f"the unknown machine {batch.machine_ids[at]!r}"} for at in strange]
+        strangers = [{"row": batch.rows[at], "where": f"row {batch.rows[at]}.machine_id", "wanted": self._wanted(),
+                      "found": f"the unknown machine {batch.machine_ids[at]!r}"} for at in strange]
+        refused = sorted([*batch.refused, *strangers], key=lambda entry: entry["row"])[:MOST_LISTED]
         good = np.flatnonzero(~outcome.is_stranger)
         return Batch([batch.machine_ids[at] for at in good.tolist()], batch.times[good], batch.values[good],
-                     [*batch.refused, *refused][:MOST_LISTED], aside, batch.n_refused + len(refused))
+                     refused, aside, batch.n_refused + len(strangers))
 
     def _unknown(self, job: Job, outcome: Outcome) -> Refusal:
         names = [record.machine_id for record in job.content.records] if job.kind == "records" else (

@@ -1,0 +1,45 @@
+"""`oilcan gateway`: readings from MQTT, passed on to a running service."""
+
+import argparse
+import logging
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+from oilcan.ground.errors import OilcanError
+
+
+def register(commands: Any) -> None:
+    """Add `oilcan gateway`."""
+    parser = commands.add_parser(
+        "gateway", help="take readings from MQTT and pass them on to a running service",
+        description="Take readings from an MQTT broker and pass them on to a running service. A message is "
+                    "acknowledged when its readings are stored. docs/gateway.md describes the file; the service's key "
+                    "is OILCAN_KEY.")
+    parser.add_argument("rules", type=Path, metavar="FILE", help="gateway.yaml: the service, the sources, the mapping")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run until a signal stops it."""
+    try:
+        from oilcan.gateway.running import Gateway, only_gateway
+    except ModuleNotFoundError as err:
+        if (err.name or "oilcan").startswith("oilcan"):
+            raise
+        raise OilcanError(f"gateway: what it needs is not installed (no module {err.name!r}). "
+                          f"Run `make install-gateway`.") from err
+    from oilcan.io.stage.stage_inputs import read_yaml
+    from oilcan.params.gateway import GatewayRules
+    from oilcan.params.section import section
+
+    rules = section(GatewayRules, read_yaml(args.rules), str(args.rules))
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    with only_gateway(rules.folder):
+        Gateway(rules, os.environ, stop).run()
+    return 0
