@@ -7,8 +7,9 @@ Writes  telemetry.parquet, truth.parquet, errors.csv, maintenance.csv, failures.
 
 from collections.abc import Sequence
 
-from oilcan.core.simulate import draw_fleet
-from oilcan.io.stage import files, stage, stage_inputs, table_files
+from oilcan.core.simulate import draw_deliveries
+from oilcan.io.stage import files, stage, stage_inputs
+from oilcan.operations.partitioned.simulated_files import write_fleet
 from oilcan.params.simulate import SimulateParams
 
 
@@ -18,16 +19,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     p = stage_inputs.read_params(SimulateParams, args.params, "simulate")
     horizon_h, lead_time_h = stage_inputs.read_contract(args.contract).look_ahead()
 
-    fleet = draw_fleet(
+    deliveries = draw_deliveries(
         machines=p.machines, days=p.days, seed=p.seed, start=p.start, scenario=p.scenario,
         horizon_h=horizon_h, lead_time_h=lead_time_h,
     )  # fmt: skip
 
     with files.fresh_folder(args.out) as folder:
-        table_files.write_tables({"telemetry": fleet.telemetry, "truth": fleet.truth}, folder)
-        table_files.write_csvs({"errors": fleet.errors, "maintenance": fleet.maintenance,
-                                "failures": fleet.failures, "machines": fleet.machines}, folder)
-    stage.report("simulate", machines=len(fleet.machines), readings=len(fleet.telemetry), failures=len(fleet.failures))
+        counts = write_fleet(deliveries, folder)
+    stage.report("simulate", **counts)
 
 
 if __name__ == "__main__":

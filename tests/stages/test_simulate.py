@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet
 import pytest
 from tests.stages.running import run_stage
 
@@ -45,6 +46,17 @@ def test_machines_days_and_start_are_those_of_the_parameters(tmp_path):
     assert telemetry["machine_id"].nunique() == 3
     assert telemetry["time"].min() == pd.Timestamp("2023-05-01")
     assert telemetry["time"].max() < pd.Timestamp("2023-05-01") + pd.Timedelta(days=35)
+
+
+def test_a_fleet_above_a_hundred_machines_is_written_group_after_group(tmp_path):
+    simulate(tmp_path / "raw", **{"machines: 100": "machines: 102", "days: 365": "days: 30"})
+    groups = pyarrow.parquet.ParquetFile(tmp_path / "raw/telemetry.parquet")
+    machines = [set(groups.read_row_group(at, columns=["machine_id"])["machine_id"].to_pylist()) for at in range(2)]
+    assert [len(each) for each in machines] == [100, 2]
+    assert groups.num_row_groups == 2
+    failures = pd.read_csv(tmp_path / "raw/failures.csv")
+    assert failures["time"].is_monotonic_increasing
+    assert len(pd.read_csv(tmp_path / "raw/machines.csv")) == 102
 
 
 def test_a_contract_without_a_forecast_within_a_horizon_is_refused(tmp_path):

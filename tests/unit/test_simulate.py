@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from oilcan.core.simulate import SCENARIOS, Fleet, draw_fleet
+from oilcan.core.simulate import SCENARIOS, Fleet, draw_deliveries, draw_fleet
 from oilcan.core.simulate.components import NAMES
 from oilcan.core.simulate.event_log import ERROR_CODES
 from oilcan.core.simulate.sensors import SENSORS
@@ -45,6 +45,30 @@ def change_day(days: int = DAYS) -> pd.Timestamp:
 @pytest.mark.parametrize("name", FRAMES)
 def test_same_arguments_give_identical_frames(fleet: Fleet, name: str) -> None:
     pd.testing.assert_frame_equal(getattr(fleet, name), getattr(draw(), name), check_exact=True)
+
+
+@pytest.mark.parametrize("scenario", ["none", "new_model"])
+def test_deliveries_are_the_fleet_in_groups_of_a_hundred_machines(scenario: str) -> None:
+    arguments: dict[str, object] = {"machines": 205, "days": 10, "seed": SEED, "start": "2024-01-01", "horizon_h": 72,
+                                    "lead_time_h": 12, "scenario": scenario}
+    whole, parts = draw_fleet(**arguments), list(draw_deliveries(**arguments))
+    joined = len(whole.machines) - 205
+    assert [len(part.machines) for part in parts] == [100 + joined, 100, 5]
+    for name in FRAMES:
+        expected, rows = getattr(whole, name), pd.concat([getattr(part, name) for part in parts])
+        order = expected.columns.tolist()
+        pd.testing.assert_frame_equal(rows.sort_values(order, ignore_index=True),
+                                      expected.sort_values(order, ignore_index=True), check_exact=True, obj=name)
+
+
+def test_a_group_of_machines_is_drawn_apart_from_the_others() -> None:
+    def readings_of_the_second_hundred(machines: int) -> pd.DataFrame:
+        telemetry = draw(machines=machines, days=5).telemetry
+        return telemetry[telemetry["machine_id"] == "M101"].reset_index(drop=True)
+
+    first = draw(machines=100, days=5).telemetry
+    assert readings_of_the_second_hundred(101)["load_pct"].iloc[0] != first["load_pct"].iloc[0]
+    assert len(readings_of_the_second_hundred(101)) > 100
 
 
 def test_another_seed_gives_another_fleet(fleet: Fleet) -> None:

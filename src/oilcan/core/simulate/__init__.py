@@ -4,8 +4,8 @@ Draws the embedded data set ``demo_fleet``; ``docs/demo_fleet.md`` explains the 
 ``src/stages/simulate.py`` writes the frames to files.
 """
 
-from oilcan.core.simulate.drawing import draw_fleet
+from oilcan.core.simulate.drawing import draw_deliveries, draw_fleet
 from oilcan.core.simulate.partition import Fleet
 from oilcan.core.simulate.scenarios import SCENARIOS, Scenario
 
-__all__ = ["SCENARIOS", "Fleet", "Scenario", "draw_fleet"]
+__all__ = ["SCENARIOS", "Fleet", "Scenario", "draw_deliveries", "draw_fleet"]

@@ -16,6 +16,7 @@ from oilcan.core.simulate.scenarios import Scenario
 from oilcan.core.simulate.streams import stream
 
 ARRIVAL = "arrival"
+JOINING = 1         # number of the block of machines that join
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def draw_block(
     *,
     seed: int,
     block: int,
+    first: int = 0,
 ) -> Fleet:
     """One group of machines from its first hour to the end of the span.
 
@@ -74,7 +76,9 @@ def draw_block(
     change_h
         Hour of the block at which the scenario begins.
     block
-        0 for the first machines, 1 for those that join.
+        0 for the first machines, 1 for those that join, 2 and more for further machines there from the beginning.
+    first
+        Position of the first machine of the group in the whole fleet.
 
     Returns
     -------
@@ -82,7 +86,7 @@ def draw_block(
     """
     operation = draw_operation(group, clock, site_c, world, change_h, seed=seed, block=block)
     life = live_through(
-        group, operation, scenario=world, start_hour=change_h, is_new=block > 0,
+        group, operation, scenario=world, start_hour=change_h, is_new=block == JOINING,
         rng_initial=stream(seed, "initial", block), rng=stream(seed, "life", block),
     )  # fmt: skip
     readings = sensors.read_sensors(
@@ -91,7 +95,7 @@ def draw_block(
     )  # fmt: skip
     change_recording(readings, group, world, change_h, rng=stream(seed, "drift", block),
                      rng_recording=stream(seed, "recording", block))
-    number = np.arange(len(group.plates)) + (1 if block else 0)
+    number = first + np.arange(len(group.plates)) + int(block == JOINING)
     delivery = faults.deliver(readings, seed=seed, block=block, number=number)
     p = oracle(life, operation, horizon_h=window.horizon_h, lead_time_h=window.lead_time_h)
     ids, names = group.table["machine_id"], np.array(components.NAMES)

@@ -1,6 +1,6 @@
 """The machines of the fleet: site, model, age, and how they differ."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
@@ -68,6 +68,18 @@ class Machines:
     def plate(self, field: str) -> np.ndarray:
         """One field of the type plates, shape (n,)."""
         return np.array([getattr(model, field) for model in self.plates], dtype=float)
+
+    def take(self, at: slice) -> "Machines":
+        """Some of the machines, in their order.
+
+        Examples
+        --------
+        >>> fleet = draw_machines(3, seed=1, start=pd.Timestamp("2024-01-01"))
+        >>> fleet.take(slice(1, 3)).table["machine_id"].tolist()
+        ['M002', 'M003']
+        """
+        arrays = {field.name: getattr(self, field.name)[at] for field in fields(self) if field.name != "table"}
+        return Machines(table=self.table.iloc[at].reset_index(drop=True), **arrays)
 
 
 def draw_machines(

@@ -23,7 +23,8 @@ def stream(seed: int, concern: str, block: int = 0) -> np.random.Generator:
     concern
         One of `CONCERNS`.
     block
-        0 for the machines there from the beginning, 1 for those that join later.
+        0 for the first machines there from the beginning, 1 for those that join later, 2 and more for further groups
+        of the machines there from the beginning.
 
     Examples
     --------
@@ -31,7 +32,7 @@ def stream(seed: int, concern: str, block: int = 0) -> np.random.Generator:
     >>> a == b, a == stream(1, "life").random()
     (True, False)
     """
-    children = np.random.SeedSequence(seed).spawn(2)[block].spawn(len(CONCERNS))
+    children = np.random.SeedSequence(seed, spawn_key=(block,)).spawn(len(CONCERNS))
     return np.random.default_rng(children[CONCERNS.index(concern)])
 
 

@@ -1,6 +1,7 @@
 """Tables that stages exchange: Parquet, whole or in partitions, and small CSV files."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -51,6 +52,28 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write a Parquet table; its index is not kept."""
     with fresh_file(path) as draft:
         table.to_parquet(draft, index=False, compression="zstd")
+
+
+@contextmanager
+def growing_table(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """A Parquet table that takes rows piece by piece, as row groups of their own; the index is not kept.
+
+    A single piece makes the bytes of `write_table`. All pieces have the types of the first; without a piece there is no
+    file.
+    """
+    with ExitStack() as opened:
+        writers: list[pq.ParquetWriter] = []
+
+        def append(table: pd.DataFrame) -> None:
+            if not writers:
+                arrow = pyarrow.Table.from_pandas(table, preserve_index=False)
+                draft = opened.enter_context(fresh_file(path))
+                writers.append(opened.enter_context(pq.ParquetWriter(draft, arrow.schema, compression="zstd")))
+            else:
+                arrow = pyarrow.Table.from_pandas(table, schema=writers[0].schema, preserve_index=False)
+            writers[0].write_table(arrow)
+
+        yield append
 
 
 def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
