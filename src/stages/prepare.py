@@ -23,13 +23,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     contract = stage_inputs.read_contract(args.contract)
     quarantine = table_files.read_table(args.quarantine)
     tables = table_files.read_tables(args.canonical, partitions.TABLES)
-    truth, labels = (table_files.read_table(args.canonical / f"{name}.parquet") if name in contract.tables else None
+    truth, labels = (args.canonical / f"{name}.parquet" if name in contract.tables else None
                      for name in ("truth", "labels"))
+    stated = None if labels is None else table_files.read_table(labels)
     readings = table_files.partitions(args.canonical / "telemetry")
 
     with files.fresh_folder(args.out) as out:
-        cleaned = clean_partitions(readings, quarantine, contract, p, compute, out / "telemetry")
-        prepared = partitions.prepare_rows(cleaned, tables, truth, labels, contract, seed=p.seed)
+        cleaned = clean_partitions(readings, quarantine, contract, p, compute, out / "telemetry", truth)
+        prepared = partitions.prepare_rows(cleaned, tables, stated, contract, seed=p.seed)
         table_files.write_tables({**tables, "rows": prepared.rows, "judged_failures": prepared.judged_failures}, out)
         files.write_json(prepared.summary, out / "prepare.json")
     stage.report("prepare", **prepared.headline)

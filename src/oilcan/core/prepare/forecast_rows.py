@@ -19,6 +19,7 @@ from oilcan.ground.columns import GROUP, MACHINE, MODE, PART, PARTITION, TARGET,
 from oilcan.ground.errors import DataError, bullet_list
 
 _RANK_STEPS: Final = 3          # ranks of a number are rounded to thirds: strata of 1/6, 1/3, 1/3, 1/6 of the rows
+_TRUE: Final = "p_true"          # known in simulations
 _USUAL_SILENCE: Final = 3.0     # periods without a reading that are nothing special, where no max_gap is stated
 
 
@@ -143,6 +144,8 @@ def label_rows(
             known = until if prompted is None else prompted.known_until(rows, until, mode)
             of_mode = Outlook.of(rows, failures[failures[MODE] == mode], known)
             columns[f"{TARGET}{name}__{mode}"] = label_failures(of_mode, **lengths)
+    if _TRUE in rows:
+        columns[_TRUE] = rows[_TRUE].to_numpy()
     return rows[key].assign(**columns)
 
 
@@ -156,7 +159,7 @@ def add_truth(rows: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     >>> add_truth(rows, truth)["p_true"].tolist()
     [0.25, nan]
     """
-    known = truth[[MACHINE, TIME, "p_failure"]].rename(columns={"p_failure": "p_true"})
+    known = truth[[MACHINE, TIME, "p_failure"]].rename(columns={"p_failure": _TRUE})
     return rows.merge(known, on=[MACHINE, TIME], how="left")
 
 

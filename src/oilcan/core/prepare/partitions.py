@@ -55,7 +55,8 @@ class PreparedRows:
 
 
 def prepare_partition(
-    telemetry: pd.DataFrame, quarantine: pd.DataFrame, contract: Contract, *, number: int, fill_periods: int
+    telemetry: pd.DataFrame, quarantine: pd.DataFrame, contract: Contract, *, number: int, fill_periods: int,
+    truth: pd.DataFrame | None = None,
 ) -> Prepared:
     """Clean one partition, add the derived columns, pick the rows; labels leave the readings here.
 
@@ -67,6 +68,8 @@ def prepare_partition(
         Of the partition.
     fill_periods
         A missing reading repeats the last one for at most this many periods.
+    truth
+        Of the machines of the partition, in simulations.
     """
     labels = contract.telemetry_columns("label", "group")
     readings, removed = remove_quarantined(telemetry, quarantine)
@@ -76,6 +79,7 @@ def prepare_partition(
     rows = telemetry[columns].iloc[picked].reset_index(drop=True)
     rows = rows.assign(**stated_in_telemetry(telemetry, picked, contract))
     rows.insert(0, PARTITION, number)
+    rows = rows if truth is None else row_tables.add_truth(rows, truth)
     return Prepared(readings, rows, len(telemetry), removed, held)
 
 
@@ -104,7 +108,6 @@ def clean_readings(telemetry: pd.DataFrame, contract: Contract, *, fill_periods:
 def prepare_rows(
     parts: Sequence[Prepared],
     tables: Mapping[str, pd.DataFrame],
-    truth: pd.DataFrame | None,
     labels: pd.DataFrame | None,
     contract: Contract,
     *,
@@ -124,8 +127,6 @@ def prepare_rows(
     kept, left_out, plan = row_tables.part_rows(picked, machines, failures, contract, seed=seed)
     rows = row_tables.label_rows(kept, machines, judged, contract, plan, labels, prompted)
     row_tables.check_parts(rows, contract)
-    if truth is not None:
-        rows = row_tables.add_truth(rows, truth)
     readings = {
         "telemetry_rows": sum(part.telemetry_rows for part in parts),
         "readings_removed": sum(part.readings_removed for part in parts),

@@ -81,7 +81,7 @@ def by_partition(features: Path, plan: FeaturePlan, rows: pd.DataFrame, wanted: 
 def _check_same_rows(table: pd.DataFrame, rows: pd.DataFrame, where: Path) -> None:
     keys = [name for name in KEY if name in rows]
     same = len(table) == len(rows) and all(
-        np.array_equal(table[name].to_numpy(), rows[name].to_numpy()) for name in keys if name in table
+        bool((table[name].array == rows[name].array).all()) for name in keys if name in table
     )
     if not same:
         raise IntegrityError(f"{where}: holds other rows than data/prepared/rows.parquet (found {len(table):,}, "

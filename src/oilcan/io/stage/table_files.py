@@ -8,12 +8,14 @@ import pandas as pd
 import pyarrow
 import pyarrow.parquet as pq
 
+from oilcan.ground.columns import MACHINE
 from oilcan.ground.errors import DataError
 from oilcan.io.stage.files import fresh_file
 
 
-def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
-    """A Parquet table written by a stage.
+def read_table(path: Path, columns: list[str] | None = None, filters: list[tuple[str, str, str]] | None = None,
+               ) -> pd.DataFrame:
+    """A Parquet table written by a stage, or the rows of it that `filters` lets through.
 
     Raises
     ------
@@ -25,12 +27,20 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
         if absent:
             raise DataError(f"{path}: is a table without {', '.join(map(repr, absent))} (wanted {len(columns or [])} "
                             f"columns). It was made from another data set or version; run `dvc repro` for this one.")
-        return pd.read_parquet(path, columns=columns)
+        return pd.read_parquet(path, columns=columns, filters=filters)
     except FileNotFoundError as err:
         raise DataError(f"{path}: does not exist. Run `dvc repro`.") from err
     except (pyarrow.ArrowInvalid, pyarrow.ArrowKeyError, KeyError, OSError) as err:
         reason = " ".join(str(err).split())
         raise DataError(f"{path}: not readable as Parquet ({reason}). Delete it and run `dvc repro`.") from err
+
+
+def read_machines(path: Path, first: str, last: str) -> pd.DataFrame:
+    """Rows of the machines from `first` to `last`, of a table that is sorted by machine; DataError as `read_table`.
+
+    Row groups of other machines are not read.
+    """
+    return read_table(path, filters=[(MACHINE, ">=", first), (MACHINE, "<=", last)])
 
 
 def _absent(path: Path, columns: list[str] | None) -> list[str]:

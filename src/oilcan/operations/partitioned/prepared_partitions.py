@@ -7,6 +7,7 @@ import pandas as pd
 
 from oilcan.contract import Contract
 from oilcan.core.prepare import partitions
+from oilcan.ground.columns import MACHINE
 from oilcan.ground.processes import side_by_side
 from oilcan.io.stage import table_files
 from oilcan.params.compute import ComputeParams
@@ -15,7 +16,7 @@ from oilcan.params.prepare import PrepareParams
 
 def clean_partitions(
     readings: list[Path], quarantine: pd.DataFrame, contract: Contract, params: PrepareParams, compute: ComputeParams,
-    out: Path,
+    out: Path, truth: Path | None = None,
 ) -> list[partitions.Prepared]:
     """Write one cleaned telemetry table for each partition into `out`.
 
@@ -25,21 +26,27 @@ def clean_partitions(
         Part files of the canonical telemetry, in order of their numbers.
     quarantine
         Readings to remove, as `validate` writes them.
+    truth
+        The canonical table of that name, if there is one; a worker reads the rows of its machines.
 
     Returns
     -------
     What each partition contributes to the rows of the fleet, without its readings.
     """
     return list(side_by_side(compute.workers(len(readings)), compute.backend)(
-        joblib.delayed(_clean)(number, part, out, contract, quarantine, params) for number, part in enumerate(readings)
+        joblib.delayed(_clean)(number, part, out, contract, quarantine, params, truth)
+        for number, part in enumerate(readings)
     ))
 
 
 def _clean(
-    number: int, part: Path, out: Path, contract: Contract, quarantine: pd.DataFrame, params: PrepareParams
+    number: int, part: Path, out: Path, contract: Contract, quarantine: pd.DataFrame, params: PrepareParams,
+    truth: Path | None,
 ) -> partitions.Prepared:
+    telemetry = table_files.read_table(part)
+    known = None if truth is None else table_files.read_machines(truth, *telemetry[MACHINE].iloc[[0, -1]])
     cleaned = partitions.prepare_partition(
-        table_files.read_table(part), quarantine, contract, number=number, fill_periods=params.fill_gap_periods
+        telemetry, quarantine, contract, number=number, fill_periods=params.fill_gap_periods, truth=known
     )
     table_files.write_table(cleaned.telemetry, out / part.name)
     return cleaned.without_telemetry()

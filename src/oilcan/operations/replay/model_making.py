@@ -104,7 +104,7 @@ def make_model(settings: ReplaySettings, fleet: ReplayedFleet, made: pd.Timestam
     known = made - pd.Timedelta(days=settings.replay.labels_late_days)
     contract, tables = rolled(settings, known), known_before(fleet.tables, known)
     cleaned = before(fleet, known)
-    prepared = prepare_rows([cleaned], tables, None, tables.get("labels"), contract, seed=settings.params.prepare.seed)
+    prepared = prepare_rows([cleaned], tables, tables.get("labels"), contract, seed=settings.params.prepare.seed)
     plan, matrix = _features(settings, contract, fleet, cleaned.telemetry, prepared.rows, tables, compute)
     at = np.flatnonzero(_among(fleet.prepared.rows, prepared.rows))
     learnt = matrix[at]
