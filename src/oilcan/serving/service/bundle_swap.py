@@ -131,7 +131,7 @@ class Swap:
     def _serve(self, place: Place, served: LoadedBundle, by: str) -> None:
         """Answer from a bundle from now on, and remember it; a canary ends."""
         now = self._remembered()
-        previous = now.previous if place.digest == now.active.digest else now.active
+        previous = now.previous if place == now.active else now.active       # a call that is repeated keeps it
         is_watched = now.shadow is not None and now.shadow.digest == place.digest
         self._change(Models(now.configured, place, previous, None if is_watched else now.shadow), by, served)
 
