@@ -7,10 +7,10 @@ broker sends again after a kill either follows the births in the file, or was st
 import base64
 import hashlib
 import json
-import os
 from pathlib import Path
 
 from oilcan.ground.errors import IntegrityError
+from oilcan.io.stage import files
 
 
 class BirthFiles:
@@ -46,9 +46,4 @@ class BirthFiles:
             file.unlink(missing_ok=True)
             return
         encoded = {device: base64.b64encode(payload).decode("ascii") for device, payload in births.items()}
-        draft = file.with_suffix(".new")
-        with draft.open("w", encoding="utf-8") as stream:
-            json.dump({"node": node, "births": encoded}, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.replace(file)
+        files.write_json({"node": node, "births": encoded}, file)
