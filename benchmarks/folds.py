@@ -14,7 +14,7 @@ from runs import Checkout, text
 from oilcan.core.judging import row_metrics
 from oilcan.io.batches import feature_rows
 from oilcan.io.stage import stage_inputs
-from oilcan.params.train import TrainParams
+from oilcan.params.stages.train import TrainParams
 from oilcan.training.cross import choose_family, fold_rows
 from oilcan.training.growing import grow
 from oilcan.training.recipe import candidates

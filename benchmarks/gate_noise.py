@@ -19,9 +19,9 @@ import yaml
 from oilcan.contract import Contract, parse_contract
 from oilcan.governance.compare import against_champion
 from oilcan.governance.gate import judge
-from oilcan.params.gate_policy import GatePolicy
-from oilcan.params.review import ReviewParams
+from oilcan.params.operating.gate_policy import GatePolicy
 from oilcan.params.section import section
+from oilcan.params.stages.review import ReviewParams
 
 ROOT = Path(__file__).parents[1]
 MACHINES, ROWS, WARNED = 60, 120, 12        # rows of six hours; a failure is due within the next 72 hours

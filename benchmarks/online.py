@@ -34,7 +34,7 @@ from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.features.planning.build import build_plan
 from oilcan.core.online import OnlineFeatures
 from oilcan.core.prepare.partitions import clean_readings
-from oilcan.params.featurize import FeaturizeParams
+from oilcan.params.stages.featurize import FeaturizeParams
 
 ROOT = Path(__file__).parents[1]
 HOUR = 3_600_000_000

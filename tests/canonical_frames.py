@@ -9,7 +9,7 @@ import pandas as pd
 from oilcan.contract import Contract, parse_contract
 from oilcan.core import quality
 from oilcan.io.raw_data import later_months
-from oilcan.params.validate import ValidateParams
+from oilcan.params.stages.validate import ValidateParams
 
 START = pd.Timestamp("2024-01-01", tz="UTC")
 ROOT = Path(__file__).parents[1]

@@ -15,9 +15,9 @@ from oilcan.evaluation import figures
 from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts
 from oilcan.evaluation.results import Evaluation
 from oilcan.governance import gate
-from oilcan.params.evaluate import EvaluateParams
-from oilcan.params.gate_policy import GatePolicy
+from oilcan.params.operating.gate_policy import GatePolicy
 from oilcan.params.section import section
+from oilcan.params.stages.evaluate import EvaluateParams
 from oilcan.reports import evaluation_page
 
 START = pd.Timestamp("2024-01-01", tz="UTC")

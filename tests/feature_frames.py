@@ -17,7 +17,7 @@ from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.features.planning.build import build_plan
 from oilcan.core.features.signals.hidden_state import HiddenState
 from oilcan.core.features.signals.regimes import Clusters
-from oilcan.params.featurize import FeaturizeParams
+from oilcan.params.stages.featurize import FeaturizeParams
 
 START = pd.Timestamp("2024-03-01", tz="UTC")
 CONTRACT = """

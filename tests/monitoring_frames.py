@@ -21,7 +21,7 @@ from oilcan.monitoring.statistics.cells import Cells
 from oilcan.monitoring.statistics.forecast_history import FleetEvents
 from oilcan.monitoring.watching import FleetObservation, WindowJudge
 from oilcan.monitoring.window_axis import WindowAxis
-from oilcan.params.monitoring import MonitoringParams
+from oilcan.params.operating.monitoring import MonitoringParams
 from oilcan.params.section import section
 from tests.canonical_frames import FLEET, fleet_contract
 

@@ -12,7 +12,7 @@ from oilcan.core.features.plan import Feature, FeaturePlan
 from oilcan.io.stage import files, table_files
 from oilcan.params.compute import ComputeParams
 from oilcan.params.section import Section
-from oilcan.params.train import BoostingParams, ForestParams, OutlookParams, TrainParams
+from oilcan.params.stages.train import BoostingParams, ForestParams, OutlookParams, TrainParams
 from oilcan.training.ensembles.ensemble import Ensemble
 from oilcan.training.ensembles.known_ensembles import ENSEMBLES
 from oilcan.training.recipe import Recipe

@@ -34,10 +34,10 @@ from oilcan.monitoring.statistics.forecast_history import FleetEvents, ForecastR
 from oilcan.monitoring.watching import FleetObservation, WindowJudge
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.compute import ComputeParams
-from oilcan.params.featurize import FeaturizeParams
-from oilcan.params.monitoring import MonitoringParams
+from oilcan.params.operating.monitoring import MonitoringParams
 from oilcan.params.section import section
-from oilcan.params.train import TrainParams
+from oilcan.params.stages.featurize import FeaturizeParams
+from oilcan.params.stages.train import TrainParams
 from oilcan.scoring.scorer import score
 from oilcan.training import fit
 from oilcan.training.training_data import Part, TrainingData

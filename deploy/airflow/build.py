@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from oilcan.cli.retrain import EXIT, STEPS
+from oilcan.cli.renewal.retrain import EXIT, STEPS
 
 HERE = Path(__file__).parent
 DAG_FILE = HERE / "oilcan_retrain.py"

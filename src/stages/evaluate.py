@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from oilcan.evaluation import figures, headlines
 from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts, wanted_readings
 from oilcan.io.stage import files, stage, stage_inputs, table_files
-from oilcan.params.evaluate import EvaluateParams
+from oilcan.params.stages.evaluate import EvaluateParams
 
 _TABLES = ("rows", "errors", "maintenance", "judged_failures", "machines")
 

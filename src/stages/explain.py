@@ -12,7 +12,7 @@ from oilcan.io.batches import feature_rows
 from oilcan.io.bundle import model_folder
 from oilcan.io.stage import files, stage, stage_inputs
 from oilcan.params.compute import ComputeParams
-from oilcan.params.explain import ExplainParams
+from oilcan.params.stages.explain import ExplainParams
 
 
 def main(argv: Sequence[str] | None = None) -> None:

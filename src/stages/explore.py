@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from oilcan.core.exploration import fleet_findings, fleet_record, key_figures
 from oilcan.io import vega_bundle
 from oilcan.io.stage import files, stage, stage_inputs, table_files
-from oilcan.params.explore import ExploreParams
+from oilcan.params.stages.explore import ExploreParams
 from oilcan.reports import exploration_page
 
 _TABLES = ("rows", "errors", "maintenance", "failures", "machines")

@@ -13,7 +13,7 @@ from oilcan.core.features.learning import row_columns
 from oilcan.io.stage import files, stage, stage_inputs, table_files
 from oilcan.operations.partitioned.feature_partitions import PreparedFleet, write_features
 from oilcan.params.compute import ComputeParams
-from oilcan.params.featurize import FeaturizeParams
+from oilcan.params.stages.featurize import FeaturizeParams
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from oilcan.core.ingest import ingest, machine_groups
 from oilcan.io.raw_data import later_months, reading
 from oilcan.io.stage import files, stage, stage_inputs, table_files
-from oilcan.params.ingest import IngestParams
+from oilcan.params.stages.ingest import IngestParams
 
 
 def main(argv: Sequence[str] | None = None) -> None:

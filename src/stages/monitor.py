@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from oilcan.io.stage import files, stage, stage_inputs
 from oilcan.operations import monitor
 from oilcan.operations.watched_tables import CanonicalTables
-from oilcan.params.monitor import MonitorParams
+from oilcan.params.stages.monitor import MonitorParams
 from oilcan.reports import monitoring_page
 
 

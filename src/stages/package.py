@@ -13,8 +13,8 @@ from oilcan.core.bundle.normals import Normals
 from oilcan.io.batches import feature_rows
 from oilcan.io.bundle import bundle_folder, model_folder
 from oilcan.io.stage import digests, files, stage, stage_inputs, table_files
-from oilcan.params.package import PackageParams
-from oilcan.params.prepare import PrepareParams
+from oilcan.params.stages.package import PackageParams
+from oilcan.params.stages.prepare import PrepareParams
 from oilcan.scoring import check, lineage, scorer
 
 

@@ -12,7 +12,7 @@ from oilcan.io.batches import feature_rows
 from oilcan.io.bundle import model_folder
 from oilcan.io.stage import files, stage, stage_inputs, table_files
 from oilcan.params.compute import ComputeParams
-from oilcan.params.predict import PredictParams
+from oilcan.params.stages.predict import PredictParams
 from oilcan.scoring import scorer
 
 

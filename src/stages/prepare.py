@@ -12,7 +12,7 @@ from oilcan.core.prepare import partitions
 from oilcan.io.stage import files, stage, stage_inputs, table_files
 from oilcan.operations.partitioned.prepared_partitions import clean_partitions
 from oilcan.params.compute import ComputeParams
-from oilcan.params.prepare import PrepareParams
+from oilcan.params.stages.prepare import PrepareParams
 
 
 def main(argv: Sequence[str] | None = None) -> None:

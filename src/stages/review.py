@@ -17,9 +17,9 @@ from oilcan.io.stage import files, stage, stage_inputs, table_files
 from oilcan.operations.partitioned.behaviour import behaviour
 from oilcan.operations.partitioned.champion_comparison import compared
 from oilcan.params.compute import ComputeParams
-from oilcan.params.gate_policy import GatePolicy
-from oilcan.params.review import ReviewParams
+from oilcan.params.operating.gate_policy import GatePolicy
 from oilcan.params.section import section
+from oilcan.params.stages.review import ReviewParams
 from oilcan.reports import cards, evaluation_page
 
 FIGURES = ("metrics", "data_quality", "slices", "explained", "model")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from oilcan.core.simulate import draw_deliveries
 from oilcan.io.stage import files, stage, stage_inputs
 from oilcan.operations.partitioned.simulated_files import write_fleet
-from oilcan.params.simulate import SimulateParams
+from oilcan.params.stages.simulate import SimulateParams
 
 
 def main(argv: Sequence[str] | None = None) -> None:

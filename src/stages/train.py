@@ -12,7 +12,7 @@ from oilcan.io.bundle import model_folder
 from oilcan.io.stage import files, stage, stage_inputs, table_files
 from oilcan.operations.partitioned import rows_for_training
 from oilcan.params.compute import ComputeParams
-from oilcan.params.train import TrainParams
+from oilcan.params.stages.train import TrainParams
 from oilcan.training import fit, model_description
 
 

@@ -12,7 +12,7 @@ from oilcan.core import quality
 from oilcan.io.stage import files, stage, stage_inputs, table_files
 from oilcan.operations.partitioned.quality_partitions import judge_partitions
 from oilcan.params.compute import ComputeParams
-from oilcan.params.validate import ValidateParams
+from oilcan.params.stages.validate import ValidateParams
 from oilcan.reports.data_quality_page import render
 
 

@@ -15,7 +15,7 @@ from oilcan.core.bundle.normals import Normals
 from oilcan.core.model.trees import TreeModel
 from oilcan.core.reasons.contributions import Contributions
 from oilcan.io.bundle import bundle_folder
-from oilcan.params.train import BoostingParams
+from oilcan.params.stages.train import BoostingParams
 from oilcan.scoring.check import check, check_rows
 from oilcan.scoring.scorer import columns, score
 from oilcan.training.ensembles import known_ensembles

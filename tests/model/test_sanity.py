@@ -5,7 +5,7 @@ import pytest
 from tests.training_frames import COMPUTE, INDEPENDENT, contract, ensemble, independent, train_params, training_data
 
 from oilcan.core.judging import row_metrics
-from oilcan.params.train import BoostingParams, ForestParams
+from oilcan.params.stages.train import BoostingParams, ForestParams
 from oilcan.training.ensembles.ensemble import Learning, LearningRows
 from oilcan.training.ensembles.known_ensembles import ENSEMBLES
 from oilcan.training.fit import train

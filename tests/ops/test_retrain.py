@@ -13,7 +13,7 @@ import pytest
 from tests.ops.killing import Killer
 from tests.stages.running import ROOT
 
-from oilcan.cli import retrain as retrain_command
+from oilcan.cli.renewal import retrain as retrain_command
 from oilcan.ground.errors import ContractError, OilcanError
 from oilcan.io.stores import open_store
 from oilcan.io.stores.tables.decision_table import NewDecision

@@ -12,7 +12,7 @@ from oilcan.core.features.families.registry import FAMILIES
 from oilcan.core.features.plan import Category, Feature, FeaturePlan, FleetReference, Sensor
 from oilcan.core.features.signals.health_index import NAME
 from oilcan.core.reasons.wording import sentence
-from oilcan.params.featurize import FeaturizeParams
+from oilcan.params.stages.featurize import FeaturizeParams
 
 HOSTILE = [
     "Motor current: phase A", "temperature against ambient", "Druck am Ventil (vorn), über Soll",

@@ -33,11 +33,11 @@ def _edit(repo, path: str, before: str, after: str) -> None:
 
 
 def test_a_new_section_renews_no_stage(small_repo):
-    (small_repo.path / "src/oilcan/params/probe.py").write_text(PROBE, encoding="utf-8")
+    (small_repo.path / "src/oilcan/params/stages/probe.py").write_text(PROBE, encoding="utf-8")
     _edit(small_repo, "src/oilcan/params/whole.py", "    compute: ComputeParams\n",
           "    compute: ComputeParams\n    probe: ProbeParams\n")
-    _edit(small_repo, "src/oilcan/params/whole.py", "from oilcan.params.predict",
-          "from oilcan.params.probe import ProbeParams\nfrom oilcan.params.predict")
+    _edit(small_repo, "src/oilcan/params/whole.py", "from oilcan.params.stages.reference",
+          "from oilcan.params.stages.probe import ProbeParams\nfrom oilcan.params.stages.reference")
     with (small_repo.path / "params.yaml").open("a", encoding="utf-8") as params:
         params.write("probe:\n  seed: 1\n")
     assert _listed(small_repo) == set()
@@ -47,6 +47,6 @@ def test_a_new_section_renews_no_stage(small_repo):
 
 def test_a_new_key_renews_the_stages_that_read_its_section(small_repo):
     small_repo.set_params(explain={"probe": 1})
-    _edit(small_repo, "src/oilcan/params/explain.py", "class ExplainParams(Section):\n",
+    _edit(small_repo, "src/oilcan/params/stages/explain.py", "class ExplainParams(Section):\n",
           "class ExplainParams(Section):\n    probe: int = 0\n")
     assert _listed(small_repo) == {"explain"}

@@ -80,6 +80,5 @@ def test_a_module_name_occurs_once():
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.relative_to(SRC).as_posix())
 def test_a_folder_is_a_subject(folder):
     modules = [file for file in folder.glob("*.py") if file.name != "__init__.py"]
-    most = 99 if folder.name in {"params", "cli"} else 15       # one module for each section, each command
-    assert len(modules) <= most, "divide it, or move modules to the subject they belong to"
+    assert len(modules) <= 15, "divide it, or move modules to the subject they belong to"
     assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))), "say what is inside"

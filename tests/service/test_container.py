@@ -51,7 +51,7 @@ def test_the_build_sees_nothing_else():
 def test_it_runs_a_command_that_there_is():
     entry, words = json.loads(SAID["ENTRYPOINT"][0]), json.loads(SAID["CMD"][0])
     assert entry == ["oilcan"]
-    assert cli.parser().parse_args(words).run.__module__ == "oilcan.cli.serve"
+    assert cli.parser().parse_args(words).run.__module__ == "oilcan.cli.serving.serve"
 
 
 def test_it_is_nobody_special_and_keeps_no_secret():

@@ -19,7 +19,7 @@ from tests.waiting import wait_until
 from oilcan.gateway.running import Gateway
 from oilcan.io.http.replay import Fleet
 from oilcan.io.stage import stage_inputs
-from oilcan.params.gateway import GatewayRules
+from oilcan.params.operating.gateway import GatewayRules
 from oilcan.params.section import section
 
 HOURS = 60

@@ -14,7 +14,7 @@ from oilcan.io.stores.column_layout import Layout
 from oilcan.io.stores.tables.alarm_table import ClosedAlarm, NewAlarm
 from oilcan.io.stores.tables.notice_table import NewNotice
 from oilcan.io.stores.values import Readings
-from oilcan.params.notifications import Notifications
+from oilcan.params.operating.notifications import Notifications
 from oilcan.params.section import section
 from oilcan.serving.bodies.instants_json import InstantFormat
 from oilcan.serving.notices.notifier import LEASE_US, Notifier

@@ -43,7 +43,7 @@ def _environment() -> dict[str, str]:
 def test_the_command_it_starts_is_one_of_the_command_line():
     program, *words = shlex.split(SERVICE["ExecStart"])
     assert Path(program).name == OILCAN.name
-    assert cli.parser().parse_args(words).run.__module__ == "oilcan.cli.serve"
+    assert cli.parser().parse_args(words).run.__module__ == "oilcan.cli.serving.serve"
 
 
 def test_every_variable_it_sets_is_a_setting_with_a_value_that_does():

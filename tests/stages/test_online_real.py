@@ -19,7 +19,7 @@ from oilcan.core.online import NEW, OnlineFeatures
 from oilcan.core.timeline.groups import exact, units_per_tick
 from oilcan.io.raw_data.reading import read_raw
 from oilcan.io.stage import stage_inputs
-from oilcan.params.featurize import FeaturizeParams
+from oilcan.params.stages.featurize import FeaturizeParams
 
 SLICES = {"ai4i2020": 400, "azure_pdm_daily": 6, "backblaze_2013": 60, "cmapss_fd002": 8}     # machines
 DAYS = 14                           # of daily files

@@ -53,7 +53,7 @@ def test_what_the_outside_refuses_is_told_in_one_line(monkeypatch, capsys, raise
     def refuse(_args: object) -> int:
         raise raised
 
-    monkeypatch.setattr("oilcan.cli.doctor.run", refuse)
+    monkeypatch.setattr("oilcan.cli.repository.doctor.run", refuse)
     assert cli.main(["doctor", "lock"]) == 1
     assert capsys.readouterr().err == said
 
@@ -69,7 +69,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
     def break_(_args: object) -> int:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("oilcan.cli.doctor.run", break_)
+    monkeypatch.setattr("oilcan.cli.repository.doctor.run", break_)
     with pytest.raises(ZeroDivisionError):
         cli.main(["doctor", "lock"])
 

@@ -12,7 +12,7 @@ from oilcan.gateway.source_times import Instants
 from oilcan.gateway.unreadable import Unreadable
 from oilcan.ground.errors import ParamsError
 from oilcan.io.stage.stage_inputs import read_yaml
-from oilcan.params.gateway import GatewayRules, JsonTopic
+from oilcan.params.operating.gateway import GatewayRules, JsonTopic
 from oilcan.params.section import section
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -70,7 +70,7 @@ def test_the_example_is_valid_and_the_unit_starts_the_command():
     section(GatewayRules, read_yaml(DEPLOY / "gateway/gateway.yaml"), "gateway.yaml")
     unit = (DEPLOY / "systemd/oilcan-gateway.service").read_text(encoding="utf-8")
     words = re.search(r"^ExecStart=\S+/oilcan (.+)$", unit, re.M)[1].split()
-    assert cli.parser().parse_args(words).run.__module__ == "oilcan.cli.gateway"
+    assert cli.parser().parse_args(words).run.__module__ == "oilcan.cli.serving.gateway"
 
 
 def put(queue: RowQueue, message: Message, **values: float) -> None:

@@ -13,7 +13,7 @@ from oilcan.monitoring.statistics.event_statistics import EventCounts, Rate, cha
 from oilcan.monitoring.statistics.forecast_history import FleetEvents, event_counts, learn_hazards
 from oilcan.monitoring.statistics.work_ages import WorkHazard, ages
 from oilcan.monitoring.window_axis import DAY_US, WindowAxis
-from oilcan.params.monitoring import EventRules
+from oilcan.params.operating.monitoring import EventRules
 
 MACHINES, WEEKS, LEARNED = 30, 80, 52
 RULES = EventRules(spans=[4, 8], headline_share=0.6, least_wander=0.15, fewest=5)

@@ -16,7 +16,7 @@ from tests.canonical_frames import (
 
 from oilcan.core import quality
 from oilcan.ground.errors import DataError
-from oilcan.params.validate import ValidateParams
+from oilcan.params.stages.validate import ValidateParams
 
 
 def test_clean_readings_are_not_touched():

@@ -10,7 +10,7 @@ from oilcan.gateway.sparkplug_births import BirthFiles
 from oilcan.gateway.sparkplug_payload import Payload
 from oilcan.gateway.unreadable import Unreadable
 from oilcan.ground.errors import IntegrityError
-from oilcan.params.gateway import SparkplugRules
+from oilcan.params.operating.gateway import SparkplugRules
 
 RULES = {"group": "g", "machine": "device", "metrics": {"Vib": "vibration_mm_s", "Load": "load_pct"},
          "birth_values": False, "rebirth_every": "10s", "host_id": None}

@@ -7,7 +7,7 @@ from tests.training_frames import fleet, train_params, training_data
 from oilcan.ground.errors import ParamsError
 from oilcan.operations.search_space import Search, Space, judge
 from oilcan.params.section import section
-from oilcan.params.train import ForestParams, TrainParams
+from oilcan.params.stages.train import ForestParams, TrainParams
 from oilcan.training.sample import Sample
 from oilcan.training.targets import Target
 

@@ -1,4 +1,4 @@
-"""The command line: one module per group of commands.
+"""The command line: a module for each command or group of commands, in folders by what they act on.
 
 Each module has `register(commands)`. Only argparse and names are imported before a command is
 chosen; what a command needs is imported inside it, so that `oilcan --help` answers at once.
@@ -14,9 +14,14 @@ from typing import Final
 from oilcan import __version__
 from oilcan.ground.errors import OilcanError, disk_trouble
 
-GROUPS: Final = ("summary", "dataset", "explore", "doctor", "promote", "rollback", "audit", "incident", "lineage",
-                 "report", "mirror", "keys", "serve", "gateway", "bundle_commands", "score", "monitor", "decide",
-                 "collect", "retrain", "plants", "tune", "replay", "replay_stream")
+# in the order of `oilcan --help`
+_COMMANDS: Final = (
+    "repository.summary", "repository.dataset", "repository.explore", "repository.doctor",
+    "governing.promote", "governing.rollback", "governing.audit", "governing.incident", "governing.lineage",
+    "repository.report", "governing.mirror",
+    "serving.keys", "serving.serve", "serving.gateway", "serving.bundle_commands", "serving.score",
+    "renewal.monitor", "renewal.decide", "renewal.collect", "renewal.retrain",
+    "repository.plants", "repository.tune", "renewal.replay", "serving.replay_stream")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -25,8 +30,8 @@ def parser() -> argparse.ArgumentParser:
         prog="oilcan", description="Predictive maintenance that you can version.", allow_abbrev=False)
     top.add_argument("--version", action="version", version=f"oilcan {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for group in GROUPS:
-        importlib.import_module(f"oilcan.cli.{group}").register(commands)
+    for command in _COMMANDS:
+        importlib.import_module(f"oilcan.cli.{command}").register(commands)
     return top
 
 

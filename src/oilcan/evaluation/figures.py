@@ -30,7 +30,7 @@ from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts
 from oilcan.evaluation.results import Evaluation, false_alarm_rate
 from oilcan.evaluation.stated_quality import stated_task
 from oilcan.ground.columns import MACHINE, TIME
-from oilcan.params.evaluate import EvaluateParams
+from oilcan.params.stages.evaluate import EvaluateParams
 
 _DIGITS = 6
 Numbers = dict[str, Any]

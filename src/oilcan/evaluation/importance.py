@@ -21,7 +21,7 @@ from oilcan.core.model.fitted import EventForecast, Fitted, Forecast, LifeForeca
 from oilcan.core.model.trees import TreeModel
 from oilcan.core.reasons.leaf_paths import leaf_paths
 from oilcan.ground.columns import TARGET
-from oilcan.params.explain import ExplainParams
+from oilcan.params.stages.explain import ExplainParams
 
 _LISTED: Final = 12             # features shuffled alone: the most influential ones
 _LIFE_SHARE: Final = 3          # rows of remaining life carry more information: a third of them is enough

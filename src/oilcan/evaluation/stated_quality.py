@@ -13,7 +13,7 @@ from oilcan.core.judging import bootstrap, row_metrics
 from oilcan.core.judging.class_probabilities import LEAST, class_probabilities
 from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts
 from oilcan.ground.columns import PART, TARGET, owner
-from oilcan.params.evaluate import EvaluateParams
+from oilcan.params.stages.evaluate import EvaluateParams
 
 Numbers = dict[str, Any]
 

@@ -8,7 +8,7 @@ from typing import Any
 from oilcan.gateway.row_queue import Row
 from oilcan.gateway.source_times import Instants
 from oilcan.gateway.unreadable import Unreadable, single_value
-from oilcan.params.gateway import JsonTopic
+from oilcan.params.operating.gateway import JsonTopic
 
 
 class JsonReader:

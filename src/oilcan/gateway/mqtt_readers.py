@@ -8,7 +8,7 @@ from oilcan.gateway.source_times import Instants
 from oilcan.gateway.sparkplug import Decoded, SparkplugReader
 from oilcan.gateway.sparkplug_births import BirthFiles
 from oilcan.gateway.unreadable import Unreadable
-from oilcan.params.gateway import MqttRules
+from oilcan.params.operating.gateway import MqttRules
 
 
 class MqttReaders:

@@ -28,7 +28,7 @@ from oilcan.gateway.mqtt_readers import MqttReaders
 from oilcan.gateway.row_queue import Message, RowQueue
 from oilcan.gateway.sparkplug_payload import rebirth_request
 from oilcan.gateway.unreadable import Unreadable
-from oilcan.params.gateway import MqttRules, seconds
+from oilcan.params.operating.gateway import MqttRules, seconds
 
 _LOG: Final = logging.getLogger("oilcan")
 _PACKETS: Final = 100           # read before acknowledgements are sent

@@ -19,7 +19,7 @@ from oilcan.gateway.source_times import Instants
 from oilcan.gateway.sparkplug_births import BirthFiles
 from oilcan.ground.errors import OilcanError, ParamsError
 from oilcan.io.http.client import Api
-from oilcan.params.gateway import GatewayRules, seconds
+from oilcan.params.operating.gateway import GatewayRules, seconds
 
 _LOG: Final = logging.getLogger("oilcan")
 _REPORT_S: Final = 60.0

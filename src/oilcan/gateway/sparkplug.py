@@ -9,7 +9,7 @@ from oilcan.gateway.source_times import Instants
 from oilcan.gateway.sparkplug_births import BirthFiles
 from oilcan.gateway.sparkplug_payload import parsed, value_of
 from oilcan.gateway.unreadable import Unreadable, single_value
-from oilcan.params.gateway import SparkplugRules
+from oilcan.params.operating.gateway import SparkplugRules
 
 _ROUND: Final = 256             # sequence numbers
 _PARTS: Final = 5               # levels of the topic of a device

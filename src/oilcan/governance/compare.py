@@ -18,8 +18,8 @@ from oilcan.governance.gains import gain
 from oilcan.governance.gate import Comparison, NotCompared
 from oilcan.ground.columns import KEY, MACHINE, PART
 from oilcan.ground.errors import DataError
-from oilcan.params.gate_policy import GatePolicy, MetricLine, MetricName
-from oilcan.params.review import ReviewParams
+from oilcan.params.operating.gate_policy import GatePolicy, MetricLine, MetricName
+from oilcan.params.stages.review import ReviewParams
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from oilcan.governance.gains import gain
 from oilcan.governance.gate import Comparison
 from oilcan.ground import columns
 from oilcan.ground.columns import MACHINE, PART, TARGET, TIME
-from oilcan.params.gate_policy import GatePolicy, MetricName
-from oilcan.params.review import ReviewParams
+from oilcan.params.operating.gate_policy import GatePolicy, MetricName
+from oilcan.params.stages.review import ReviewParams
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import numpy as np
 
 from oilcan.core.judging import bootstrap
 from oilcan.governance.gate import Comparison
-from oilcan.params.gate_policy import MetricLine
+from oilcan.params.operating.gate_policy import MetricLine
 
 
 def gain(line: MetricLine, challenger: np.ndarray, champion: np.ndarray, where: str) -> Comparison:

@@ -14,7 +14,7 @@ from oilcan.contract import Task
 from oilcan.core.phrasing.policy_names import name_of
 from oilcan.core.phrasing.quantities import between, number
 from oilcan.governance.task_numbers import of_each_task
-from oilcan.params.gate_policy import GatePolicy, MetricLine
+from oilcan.params.operating.gate_policy import GatePolicy, MetricLine
 
 Decision = Literal["promote", "hold", "reject"]
 Severity = Literal["reject", "hold", "withhold", "note"]

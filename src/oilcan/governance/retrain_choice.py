@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from oilcan.params.retrain_rules import RetrainPolicy, RetrainRules
+from oilcan.params.operating.retrain_rules import RetrainPolicy, RetrainRules
 
 
 @dataclass(frozen=True)

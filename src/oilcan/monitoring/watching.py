@@ -49,7 +49,7 @@ from oilcan.monitoring.statistics.quality_statistics import (
 from oilcan.monitoring.statistics.shadow_figures import shadow_figures
 from oilcan.monitoring.statistics.work_ages import WorkHazard
 from oilcan.monitoring.window_axis import WindowAxis
-from oilcan.params.monitoring import MonitoringParams
+from oilcan.params.operating.monitoring import MonitoringParams
 
 State = Literal["calm", "alert", "unknown"]
 

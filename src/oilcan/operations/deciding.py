@@ -7,7 +7,7 @@ from oilcan.io.stores.tables.decision_table import NewDecision, StoredDecision
 from oilcan.monitoring.alerts.decision import Decision, Signals, decide
 from oilcan.monitoring.watch_report import WatchReport
 from oilcan.monitoring.window_axis import DAY_US
-from oilcan.params.monitoring import DecisionRules
+from oilcan.params.operating.monitoring import DecisionRules
 
 
 def signals_of(report: WatchReport | None, days_since_action: float | None) -> Signals:

@@ -30,7 +30,7 @@ from oilcan.monitoring.watch_report import WatchReport, report_on
 from oilcan.monitoring.watching import FleetObservation, WindowJudge, slots_before
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.operations.watched_tables import CanonicalTables, Source, StoreTables
-from oilcan.params.monitoring import MonitoringParams
+from oilcan.params.operating.monitoring import MonitoringParams
 from oilcan.params.section import section
 
 MATERIAL: Final = "material.npz"

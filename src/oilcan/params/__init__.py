@@ -1,5 +1,5 @@
-"""params.yaml as typed, immutable sections, one module per section.
+"""The repository's YAML files as typed, immutable values: params.yaml in `stages`, the others in `operating`.
 
-The YAML is the only source of values: nothing that changes results has a default here. A stage imports the
-modules of the sections that it reads, so a new section or key causes only the stages that read it to run again.
+The YAML is the only source of values: nothing that changes results has a default here. Not inside: the contracts
+of data sets (`oilcan.contract`).
 """

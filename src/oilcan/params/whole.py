@@ -3,21 +3,21 @@
 import pydantic
 
 from oilcan.params.compute import ComputeParams
-from oilcan.params.evaluate import EvaluateParams
-from oilcan.params.explain import ExplainParams
-from oilcan.params.explore import ExploreParams
-from oilcan.params.featurize import FeaturizeParams
-from oilcan.params.ingest import IngestParams
-from oilcan.params.monitor import MonitorParams
-from oilcan.params.package import PackageParams
-from oilcan.params.predict import PredictParams
-from oilcan.params.prepare import PrepareParams
-from oilcan.params.reference import ReferenceParams
-from oilcan.params.review import ReviewParams
 from oilcan.params.section import Section
-from oilcan.params.simulate import SimulateParams
-from oilcan.params.train import TrainParams
-from oilcan.params.validate import ValidateParams
+from oilcan.params.stages.evaluate import EvaluateParams
+from oilcan.params.stages.explain import ExplainParams
+from oilcan.params.stages.explore import ExploreParams
+from oilcan.params.stages.featurize import FeaturizeParams
+from oilcan.params.stages.ingest import IngestParams
+from oilcan.params.stages.monitor import MonitorParams
+from oilcan.params.stages.package import PackageParams
+from oilcan.params.stages.predict import PredictParams
+from oilcan.params.stages.prepare import PrepareParams
+from oilcan.params.stages.reference import ReferenceParams
+from oilcan.params.stages.review import ReviewParams
+from oilcan.params.stages.simulate import SimulateParams
+from oilcan.params.stages.train import TrainParams
+from oilcan.params.stages.validate import ValidateParams
 
 
 class Params(Section):

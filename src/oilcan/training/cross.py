@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold
 
-from oilcan.params.train import ModelFamily
+from oilcan.params.stages.train import ModelFamily
 from oilcan.training.growing import grow
 from oilcan.training.recipe import Recipe
 from oilcan.training.sample import Sample

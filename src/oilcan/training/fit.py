@@ -12,7 +12,7 @@ from oilcan.core.model.calibration import Method
 from oilcan.core.model.fitted import EventForecast, Fitted, Forecast, Trained
 from oilcan.ground.processes import side_by_side
 from oilcan.params.compute import ComputeParams
-from oilcan.params.train import TrainParams
+from oilcan.params.stages.train import TrainParams
 from oilcan.training.cross import FamilyChoice, choose_family, out_of_fold
 from oilcan.training.finish import FinishedForecast, finish_event, finish_life
 from oilcan.training.growing import grow

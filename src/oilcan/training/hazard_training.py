@@ -15,7 +15,7 @@ from oilcan.core.model.calibration import Calibrator, Method
 from oilcan.core.model.fitted import OutlookForecast
 from oilcan.core.model.trees import TreeModel
 from oilcan.ground.columns import MACHINE
-from oilcan.params.train import OutlookParams
+from oilcan.params.stages.train import OutlookParams
 from oilcan.training.finish import FinishedForecast, rounded
 from oilcan.training.growing import grow_chosen
 from oilcan.training.recipe import Recipe

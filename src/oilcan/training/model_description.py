@@ -10,7 +10,7 @@ import treelite
 from oilcan.contract import Contract
 from oilcan.core.model.fitted import Forecast, OutlookForecast
 from oilcan.ground.columns import MACHINE, TIME
-from oilcan.params.train import TrainParams
+from oilcan.params.stages.train import TrainParams
 from oilcan.training.fit import Training
 from oilcan.training.recipe import Recipe
 from oilcan.training.training_data import TrainingData

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from oilcan.ground.errors import ParamsError, bullet_list
-from oilcan.params.train import ModelChoice, ModelFamily, OutlookParams, TrainParams
+from oilcan.params.stages.train import ModelChoice, ModelFamily, OutlookParams, TrainParams
 from oilcan.training.ensembles.ensemble import Ensemble
 from oilcan.training.ensembles.known_ensembles import COMMITTEE, ENSEMBLES
 from oilcan.training.targets import Target, Thinning

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from oilcan.contract import Contract
-from oilcan.params.train import TrainParams
+from oilcan.params.stages.train import TrainParams
 from oilcan.training.hazard_training import AtRisk, Horizons, Waits, horizons_of
 from oilcan.training.recipe import choice_of
 from oilcan.training.targets import Target, Thinning, choose_rows, targets_of

@@ -11,7 +11,7 @@ from oilcan.contract import Contract
 from oilcan.core.model.fitted import forecast_name
 from oilcan.ground.columns import MACHINE, TARGET
 from oilcan.ground.errors import DataError, bullet_list
-from oilcan.params.train import TrainParams
+from oilcan.params.stages.train import TrainParams
 
 
 @dataclass(frozen=True)

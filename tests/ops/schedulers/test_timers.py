@@ -59,7 +59,7 @@ def test_all_start_the_same_command():
     (container,) = _cron_job()["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     program, *words = shlex.split(_unit("oilcan-retrain.service", "Service", "ExecStart"))
     assert [Path(program).name, *words] == container["command"] == _of_make("retrain") == COMMAND
-    assert cli.parser().parse_args(COMMAND[1:]).run.__module__ == "oilcan.cli.retrain"
+    assert cli.parser().parse_args(COMMAND[1:]).run.__module__ == "oilcan.cli.renewal.retrain"
 
 
 @pytest.mark.usefixtures("systemd")

@@ -11,7 +11,7 @@ from tests.waiting import wait_until
 
 from oilcan.ground.errors import ParamsError
 from oilcan.io.stage.stage_inputs import read_yaml
-from oilcan.params.notifications import placeholders
+from oilcan.params.operating.notifications import placeholders
 from oilcan.serving.notices.secrets_of_channels import read_notifications
 
 ROOT = Path(__file__).parents[3]

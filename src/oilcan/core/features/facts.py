@@ -9,7 +9,7 @@ from oilcan.core.features.plan import Category, Feature, FleetReference, Sensor
 from oilcan.core.features.signals.health_index import NAME
 from oilcan.ground.durations import Duration
 from oilcan.ground.time_units import in_unit, length_unit
-from oilcan.params.featurize import FeaturizeParams
+from oilcan.params.stages.featurize import FeaturizeParams
 
 # Statistics a sensor gets beside its level, by its rhythm; plain sensors get all, over all windows.
 RHYTHMS: Final[dict[str, frozenset[str]]] = {

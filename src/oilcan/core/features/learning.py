@@ -13,7 +13,7 @@ import pandas as pd
 from oilcan.contract import Contract
 from oilcan.core.timeline.groups import exact, units_per_tick
 from oilcan.ground.columns import MACHINE, PART, PARTITION, TARGET, TIME
-from oilcan.params.featurize import FeaturizeParams
+from oilcan.params.stages.featurize import FeaturizeParams
 
 NUMERIC: Final = frozenset({"number", "integer", "flag"})
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from oilcan.contract import Contract
 from oilcan.core.timeline.groups import exact
-from oilcan.params.validate import ValidateParams
+from oilcan.params.stages.validate import ValidateParams
 
 TABLES: Final = ("errors", "maintenance", "failures", "machines")
 _SAMPLE_ROWS: Final = 100_000       # of the fleet, evenly spaced: enough for a median step and for quantiles

@@ -10,7 +10,7 @@ from email.utils import format_datetime
 from typing import Final
 
 from oilcan.ground.errors import OilcanError
-from oilcan.params.notifications import SmtpServer
+from oilcan.params.operating.notifications import SmtpServer
 
 _SECONDS: Final = 10.0          # for each answer of the server
 

@@ -6,20 +6,18 @@ from typing import Any, TypeVar
 
 import yaml
 
-from oilcan import params
 from oilcan.contract import Contract, parse_contract
 from oilcan.ground.errors import ContractError, ParamsError
+from oilcan.params import stages
 from oilcan.params.section import Section, section
 
 S = TypeVar("S", bound=Section)
-# no sections: how they are read, other files
-_OTHERS = {"section", "whole", "monitoring", "gate_policy", "services", "notifications"}
 
 
 def read_params(kind: type[S], path: Path, name: str) -> S:
     """One section of params.yaml.
 
-    Sections are known by the names of the modules in `oilcan.params`, so a stage depends on the module of the
+    Sections are known by the names of the modules in `oilcan.params.stages`, so a stage depends on the module of the
     section that it reads and on no other.
 
     Raises
@@ -28,7 +26,7 @@ def read_params(kind: type[S], path: Path, name: str) -> S:
         If the file or the section is missing, or a value is invalid.
     """
     values = read_yaml(path)
-    known = {module.name for module in pkgutil.iter_modules(params.__path__)} - _OTHERS | {"dataset"}
+    known = {module.name for module in pkgutil.iter_modules(stages.__path__)} | {"compute", "dataset"}
     unknown = sorted(set(values) - known)
     if unknown:
         raise ParamsError(f"{path}: unknown sections {unknown} (wanted some of {sorted(known)}). Fix the spelling.")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from oilcan.monitoring.alerts.window_findings import Finding, Severity, Unknown
-from oilcan.params.monitoring import AlertRules
+from oilcan.params.operating.monitoring import AlertRules
 
 _RANK = {"notice": 0, "warning": 1, "alert": 2}
 

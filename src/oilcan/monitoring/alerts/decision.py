@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from oilcan.params.monitoring import DecisionRules
+from oilcan.params.operating.monitoring import DecisionRules
 
 Action = Literal["nothing", "collect", "recalibrate", "retrain", "cannot_tell"]
 _NEEDS_LABELS: Final = frozenset({"changed mechanism", "changed policy", "new kind of machine", "sensor drift"})

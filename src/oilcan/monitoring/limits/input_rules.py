@@ -16,7 +16,7 @@ from oilcan.monitoring.statistics.input_statistics import (
     MachineWindows,
     common_step_slot,
 )
-from oilcan.params.monitoring import MonitoringParams
+from oilcan.params.operating.monitoring import MonitoringParams
 
 _LISTED: Final = 50                     # machines that a finding names
 

@@ -15,7 +15,7 @@ from oilcan.monitoring.limits.drawn_limits import Limits, Source, Terms
 from oilcan.monitoring.statistics.cells import Cells
 from oilcan.monitoring.statistics.input_statistics import JumpScale, MachineWindows
 from oilcan.monitoring.window_axis import WindowAxis
-from oilcan.params.monitoring import MonitoringParams
+from oilcan.params.operating.monitoring import MonitoringParams
 
 _FIRST_STEP: Final = 4                  # a slot with fewer readings has a mean that steps by chance
 _KEPT: Final = ("n", "total", "histogram", "readings")

@@ -38,7 +38,7 @@ from oilcan.monitoring.statistics.forecast_history import (
 from oilcan.monitoring.statistics.work_ages import WorkHazard
 from oilcan.monitoring.watching import explained
 from oilcan.monitoring.window_axis import WindowAxis
-from oilcan.params.monitoring import MonitoringParams
+from oilcan.params.operating.monitoring import MonitoringParams
 
 _SAMPLE: Final = 100_000                # readings that bins and the range of conditions are learned from, about
 _ALL: Final = "all"

@@ -21,7 +21,7 @@ from oilcan.monitoring.statistics.input_statistics import JumpScale, slot_means,
 from oilcan.monitoring.statistics.quality_statistics import QualityCounts, resting_share, usual_shares
 from oilcan.monitoring.statistics.work_ages import WorkHazard
 from oilcan.monitoring.window_axis import WindowAxis
-from oilcan.params.monitoring import MonitoringParams
+from oilcan.params.operating.monitoring import MonitoringParams
 
 _SIZES: Final = (2, 5, 10, 20, 30, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 _BEYOND: Final = 2.0                    # times the fleet of the reference, up to which limits are tabled

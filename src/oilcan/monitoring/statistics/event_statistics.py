@@ -18,7 +18,7 @@ import numpy as np
 from scipy.special import betainc
 
 from oilcan.monitoring.alerts.window_findings import Finding, Unknown
-from oilcan.params.monitoring import EventRules
+from oilcan.params.operating.monitoring import EventRules
 
 HEADLINES: Final = ("failures", "planned work", "forecast failures", "alarms", "announced failures")
 _LOOKS: Final = 3.0                     # looks at overlapping spans that count as one new look

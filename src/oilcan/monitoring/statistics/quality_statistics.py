@@ -14,7 +14,7 @@ import numpy as np
 from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.monitoring.alerts.window_findings import Finding, Severity
 from oilcan.monitoring.statistics.cells import UNIT, Cells
-from oilcan.params.monitoring import MonitoringParams
+from oilcan.params.operating.monitoring import MonitoringParams
 
 SHARES: Final = ("missing", "outside", "resting")
 _FEW_A_SLOT: Final = 4                  # readings in a slot below which only the whole window can show a rest

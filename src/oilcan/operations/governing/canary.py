@@ -12,7 +12,7 @@ from oilcan.operations.governing.audit_log import Act
 from oilcan.operations.governing.candidate import candidate_at
 from oilcan.operations.governing.promotion import Decided, promote
 from oilcan.operations.governing.rollout import Serving, ask, listed_services
-from oilcan.params.services import ListedService
+from oilcan.params.operating.services import ListedService
 
 _TRIES = 3
 

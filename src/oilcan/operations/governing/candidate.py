@@ -15,7 +15,7 @@ from oilcan.io.registry import bundle_store
 from oilcan.io.repository.git_plumbing import commit_of, file_at
 from oilcan.io.stage import files
 from oilcan.io.stage.digests import dvc_md5
-from oilcan.params.gate_policy import GatePolicy
+from oilcan.params.operating.gate_policy import GatePolicy
 from oilcan.params.section import section
 
 BUNDLE = Path("models/bundle")

@@ -11,8 +11,8 @@ from oilcan.ground.errors import OilcanError
 from oilcan.io.http.client import Api
 from oilcan.io.stage.stage_inputs import read_yaml
 from oilcan.operations.governing.audit_log import Act, append
+from oilcan.params.operating.services import ListedService, ServiceList
 from oilcan.params.section import section
-from oilcan.params.services import ListedService, ServiceList
 
 _TRIES = 3
 

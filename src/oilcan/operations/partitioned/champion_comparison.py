@@ -15,8 +15,8 @@ from oilcan.governance.gate import Check, Comparison, NotCompared
 from oilcan.io.stage import table_files
 from oilcan.operations.partitioned.champion_forecasts import champion_forecasts
 from oilcan.params.compute import ComputeParams
-from oilcan.params.gate_policy import GatePolicy
-from oilcan.params.review import ReviewParams
+from oilcan.params.operating.gate_policy import GatePolicy
+from oilcan.params.stages.review import ReviewParams
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from oilcan.core.features.planning.screen import Screen, useful
 from oilcan.ground.processes import side_by_side
 from oilcan.io.stage import table_files
 from oilcan.params.compute import ComputeParams
-from oilcan.params.featurize import FeaturizeParams
+from oilcan.params.stages.featurize import FeaturizeParams
 
 
 @dataclass(frozen=True)

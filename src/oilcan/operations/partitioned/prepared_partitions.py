@@ -11,7 +11,7 @@ from oilcan.ground.columns import MACHINE
 from oilcan.ground.processes import side_by_side
 from oilcan.io.stage import table_files
 from oilcan.params.compute import ComputeParams
-from oilcan.params.prepare import PrepareParams
+from oilcan.params.stages.prepare import PrepareParams
 
 
 def clean_partitions(

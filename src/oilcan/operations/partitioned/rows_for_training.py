@@ -10,7 +10,7 @@ from oilcan.contract import Contract
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.ground.columns import PART
 from oilcan.io.batches import feature_rows
-from oilcan.params.train import TrainParams
+from oilcan.params.stages.train import TrainParams
 from oilcan.training.rows_to_read import rows_to_read
 from oilcan.training.sample import PickedRows
 from oilcan.training.training_data import Part, PickedPart, TrainingData

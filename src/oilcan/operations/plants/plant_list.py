@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from oilcan.ground.errors import OilcanError, ParamsError, bullet_list
 from oilcan.io.stage import stage_inputs
-from oilcan.params.plants import Plants
+from oilcan.params.operating.plants import Plants
 from oilcan.params.section import section
 from oilcan.params.whole import Params
 

@@ -20,9 +20,9 @@ from oilcan.io.repository.git_plumbing import git
 from oilcan.io.stage.dvc_files import parse_yaml
 from oilcan.operations.governing import audit_log
 from oilcan.operations.pull_request.revisions import Commit
-from oilcan.params.gate_policy import GatePolicy
-from oilcan.params.review import ReviewParams
+from oilcan.params.operating.gate_policy import GatePolicy
 from oilcan.params.section import section
+from oilcan.params.stages.review import ReviewParams
 
 METRICS: Final = "metrics/evaluate.json"
 _OUTPUTS: Final = ("data/raw", "data/canonical", "data/prepared", "data/features", "data/predictions", "models/model",

@@ -22,7 +22,7 @@ from oilcan.operations.renewal.retraining import (
     take_step,
     unfinished,
 )
-from oilcan.params.retrain_rules import RetrainRules
+from oilcan.params.operating.retrain_rules import RetrainRules
 from oilcan.params.section import section
 
 ALL_STEPS: Final = ("begin", *STEPS, "gate")        # what a scheduler calls, one after the other

@@ -15,7 +15,7 @@ from oilcan.ground.columns import MACHINE, TIME
 from oilcan.ground.errors import OilcanError
 from oilcan.io.raw_data.later_months import month_parts
 from oilcan.io.stage import files, stage_inputs, table_files
-from oilcan.params.simulate import SimulateParams
+from oilcan.params.stages.simulate import SimulateParams
 
 DATASET: Final = "demo_fleet"
 _LOGS: Final = ("errors", "maintenance", "failures")

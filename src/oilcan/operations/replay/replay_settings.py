@@ -13,10 +13,10 @@ from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
 from oilcan.io.repository.whole_params import read_all_params
 from oilcan.io.stage.stage_inputs import read_contract, read_yaml
 from oilcan.monitoring.window_axis import WindowAxis
-from oilcan.params.gate_policy import GatePolicy
-from oilcan.params.monitoring import MonitoringParams
-from oilcan.params.replay_rules import DataSetReplay, ReplayRules
-from oilcan.params.retrain_rules import RetrainRules
+from oilcan.params.operating.gate_policy import GatePolicy
+from oilcan.params.operating.monitoring import MonitoringParams
+from oilcan.params.operating.replay_rules import DataSetReplay, ReplayRules
+from oilcan.params.operating.retrain_rules import RetrainRules
 from oilcan.params.section import section
 from oilcan.params.whole import Params
 

@@ -7,7 +7,7 @@ from typing import Final
 from oilcan.governance.retrain_choice import JudgedWindow, RetrainSignals, choose
 from oilcan.ground.errors import DataError
 from oilcan.monitoring.alerts.decision import Decision
-from oilcan.params.retrain_rules import RetrainRules
+from oilcan.params.operating.retrain_rules import RetrainRules
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from oilcan.io.stores.tables.alarm_table import Alarm
 from oilcan.io.stores.tables.notice_table import Delivery
-from oilcan.params.notifications import PLACEHOLDER, WebhookChannel
+from oilcan.params.operating.notifications import PLACEHOLDER, WebhookChannel
 from oilcan.serving.bodies.instants_json import InstantFormat, utc
 
 _MOST: Final = 50               # alarms that one text lists

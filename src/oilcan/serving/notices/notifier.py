@@ -19,7 +19,7 @@ from oilcan.io.messages.webhook_posting import post_json
 from oilcan.io.stores import Store
 from oilcan.io.stores.tables.alarm_table import Alarm
 from oilcan.io.stores.tables.notice_table import Delivery, State
-from oilcan.params.notifications import EmailChannel, Notifications, SmtpServer, WebhookChannel
+from oilcan.params.operating.notifications import EmailChannel, Notifications, SmtpServer, WebhookChannel
 from oilcan.serving.bodies.instants_json import InstantFormat
 from oilcan.serving.ground.watched_threads import WatchedThread
 from oilcan.serving.notices.alarm_messages import json_of, mapped_of, subject_of, text_of

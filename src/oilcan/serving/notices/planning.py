@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from oilcan.ground.durations import Duration
 from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
 from oilcan.io.stores.tables.notice_table import AlarmToTell, NewNotice
-from oilcan.params.notifications import CrewRules, Notifications, WebhookChannel
+from oilcan.params.operating.notifications import CrewRules, Notifications, WebhookChannel
 from oilcan.serving.notices.quiet_hours import first_loud
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from oilcan.ground.errors import ParamsError, bullet_list
 from oilcan.io.stage.stage_inputs import read_yaml
-from oilcan.params.notifications import Notifications, WebhookChannel
+from oilcan.params.operating.notifications import Notifications, WebhookChannel
 from oilcan.params.section import section
 
 

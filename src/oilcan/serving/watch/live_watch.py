@@ -22,7 +22,7 @@ from oilcan.serving.watch.watch_metrics import Samples, unknown
 
 if TYPE_CHECKING:
     from oilcan.monitoring.watch_report import WatchReport
-    from oilcan.params.monitoring import MonitoringParams
+    from oilcan.params.operating.monitoring import MonitoringParams
     from oilcan.serving.watch.live_counts import LiveCounts, Verdict
     from oilcan.serving.watch.machine_faults import MachineFault
 

@@ -6,7 +6,7 @@ from typing import Final
 from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.ground.errors import ParamsError
 from oilcan.io.stage import stage_inputs
-from oilcan.params.monitoring import MonitoringParams
+from oilcan.params.operating.monitoring import MonitoringParams
 from oilcan.params.section import section
 
 _FACT: Final = "rules"

@@ -7,7 +7,7 @@ import threadpoolctl
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from oilcan.core.model.trees import TreeModel
-from oilcan.params.train import BoostingParams
+from oilcan.params.stages.train import BoostingParams
 from oilcan.training.ensembles.ensemble import SAMPLE, Learning, LearningRows
 
 _PATIENCE: Final = 15           # iterations without gain on held-out machines after which boosting stops

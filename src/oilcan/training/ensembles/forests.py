@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
 
 from oilcan.core.model.trees import TreeModel
-from oilcan.params.train import ForestParams
+from oilcan.params.stages.train import ForestParams
 from oilcan.training.ensembles.ensemble import SAMPLE, Learning, LearningRows
 
 

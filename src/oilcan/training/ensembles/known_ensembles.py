@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from oilcan.params.train import ModelFamily
+from oilcan.params.stages.train import ModelFamily
 from oilcan.training.ensembles.boosting import Boosting
 from oilcan.training.ensembles.ensemble import Ensemble
 from oilcan.training.ensembles.forests import Forest

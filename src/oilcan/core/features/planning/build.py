@@ -33,7 +33,7 @@ from oilcan.core.features.signals.surface import Surface
 from oilcan.ground.columns import MACHINE
 from oilcan.ground.errors import DataError
 from oilcan.ground.time_units import plan_time
-from oilcan.params.featurize import FeaturizeParams
+from oilcan.params.stages.featurize import FeaturizeParams
 
 ARBITRARY_ZERO: Final = frozenset({"degc", "degf", "°c", "°f", "celsius", "fahrenheit"})    # units without per cents
 SAYS_NOTHING: Final = 1e-6      # share of a sensor's deviation left within regimes, at or below which it is flat

@@ -17,7 +17,7 @@ from oilcan.core.features.signals.residuals import Residuals, learn_residuals
 from oilcan.core.features.signals.surface import Surface
 from oilcan.ground.columns import MACHINE
 from oilcan.ground.time_units import in_unit
-from oilcan.params.featurize import FeaturizeParams
+from oilcan.params.stages.featurize import FeaturizeParams
 
 MOSTLY_THERE: Final = 0.5       # a sensor missing in a larger share of the sample takes no part
 NEAR: Final = 3.0               # longest windows before a failure in which readings are not called healthy

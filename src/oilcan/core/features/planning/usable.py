@@ -11,7 +11,7 @@ from oilcan.core.features.plan import Category, Sensor
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import EVENT_KEYS, MACHINE, TIME
 from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
-from oilcan.params.featurize import FeaturizeParams
+from oilcan.params.stages.featurize import FeaturizeParams
 
 ALMOST_NEVER: Final = 0.001     # a sensor there in a smaller share of training readings is not read
 RESTS: Final = 0.99             # a sensor unchanged in this share of steps is sparse

@@ -17,7 +17,7 @@ from oilcan.core.features.signals.regimes import Clusters
 from oilcan.core.features.signals.surface import Surface
 from oilcan.ground.columns import MACHINE
 from oilcan.ground.time_units import UNITS_PER_TICK
-from oilcan.params.featurize import FeaturizeParams
+from oilcan.params.stages.featurize import FeaturizeParams
 
 Wear = tuple[HiddenState | None, DriftModel | None, str]
 

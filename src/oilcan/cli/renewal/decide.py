@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Any
 
-from oilcan.cli.monitor import add_where
+from oilcan.cli.renewal.monitor import add_where
 
 
 def register(commands: Any) -> None:

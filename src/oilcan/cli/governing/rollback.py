@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from oilcan.cli.promote import print_decided, say_step
+from oilcan.cli.governing.promote import print_decided, say_step
 
 
 def register(commands: Any) -> None:

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
         raise OilcanError(f"gateway: what it needs is not installed (no module {err.name!r}). "
                           f"Run `make install-gateway`.") from err
     from oilcan.io.stage.stage_inputs import read_yaml
-    from oilcan.params.gateway import GatewayRules
+    from oilcan.params.operating.gateway import GatewayRules
     from oilcan.params.section import section
 
     rules = section(GatewayRules, read_yaml(args.rules), str(args.rules))
