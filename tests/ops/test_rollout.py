@@ -11,7 +11,7 @@ from tests.ops.running_service import Load, following_service
 from tests.service.conftest import Server
 from tests.waiting import wait_until
 
-from oilcan.serving.live.shadowing import answers_for
+from oilcan.serving.engine.shadowing import answers_for
 
 pytestmark = pytest.mark.slow
 

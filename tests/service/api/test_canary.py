@@ -6,7 +6,7 @@ from tests.service.api.conftest import repackaged
 from tests.service.api.test_swap import digest
 from tests.waiting import wait_until
 
-from oilcan.serving.live.shadowing import answers_for
+from oilcan.serving.engine.shadowing import answers_for
 
 NAMES = [f"M{number:03}" for number in range(40)]
 CHOSEN = {name for name in NAMES if answers_for(name, 0.3)}

@@ -6,8 +6,8 @@ from tests.waiting import wait_until
 
 from oilcan.ground.errors import StoreUnavailable
 from oilcan.io.stores.log_entries import Cursor
-from oilcan.serving.live.bundle_track import BundleTrack
-from oilcan.serving.live.following import follow
+from oilcan.serving.engine.bundle_track import BundleTrack
+from oilcan.serving.engine.following import follow
 
 DAYS = 12           # longer than readings may be late (7 d): a repair told then would begin no new life
 USUAL = {"load_pct": 70.0, "speed_rpm": 1500.0, "ambient_c": 15.0, "vibration_mm_s": 3.0, "bearing_temp_c": 60.0}

@@ -25,9 +25,9 @@ from oilcan.io.stores.tables.people_table import People
 from oilcan.io.stores.tables.state_table import Settings, Snapshots
 from oilcan.io.stores.tables.text_table import Texts
 from oilcan.serving.bodies.instants_json import NO_TIME
+from oilcan.serving.engine.following import follow
 from oilcan.serving.ground.refusal import Refusal
 from oilcan.serving.ground.settings import read_settings
-from oilcan.serving.live.following import follow
 from oilcan.serving.model.loaded_bundle import LoadedBundle
 from oilcan.serving.service.remembered_models import Models, Place
 from oilcan.serving.service.service import Service

@@ -24,8 +24,8 @@ from tests.service.conftest import PostgresServer, Server
 from oilcan.io.stores import open_store
 from oilcan.io.stores.column_layout import layout_of, stored_columns
 from oilcan.io.stores.log_entries import Cursor
-from oilcan.serving.live.bundle_track import BundleTrack
-from oilcan.serving.live.following import follow
+from oilcan.serving.engine.bundle_track import BundleTrack
+from oilcan.serving.engine.following import follow
 from oilcan.serving.model.loaded_bundle import LoadedBundle
 
 MACHINES = 20

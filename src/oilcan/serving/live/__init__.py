@@ -1,1 +1,4 @@
-"""What the service knows of its machines right now: intake, features, alarms, views, snapshots."""
+"""Between requests and the engine: intake, the two threads of the pipeline, views of machines, snapshots.
+
+Not inside: what the service knows of its machines (`serving.engine`).
+"""

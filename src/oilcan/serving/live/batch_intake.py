@@ -13,10 +13,10 @@ from oilcan.io.stores.values import Readings
 from oilcan.serving.bodies.json_rows import Row
 from oilcan.serving.bodies.record_body import RecordBatch
 from oilcan.serving.bodies.telemetry_body import MOST_LISTED, Batch
+from oilcan.serving.engine.live_engine import Engine
 from oilcan.serving.ground.refusal import Refusal, shown
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.ground.settings import ServiceSettings
-from oilcan.serving.live.live_engine import Engine
 from oilcan.serving.live.write_pipeline import Job
 
 KINDS: Final = ("readings", "records", "machines")

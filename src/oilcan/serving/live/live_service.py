@@ -17,15 +17,15 @@ from oilcan.serving.bodies.json_rows import Row
 from oilcan.serving.bodies.machine_body import MachineReader
 from oilcan.serving.bodies.record_body import RecordReader
 from oilcan.serving.bodies.telemetry_body import TelemetryReader
+from oilcan.serving.engine.bundle_track import BundleTrack
+from oilcan.serving.engine.forecast_log import ForecastLog
+from oilcan.serving.engine.live_engine import Engine
 from oilcan.serving.ground.memory import give_back
 from oilcan.serving.ground.refusal import Refusal
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.ground.settings import ServiceSettings
 from oilcan.serving.ground.watched_threads import WatchedThread
 from oilcan.serving.live.batch_intake import BatchIntake
-from oilcan.serving.live.bundle_track import BundleTrack
-from oilcan.serving.live.forecast_log import ForecastLog
-from oilcan.serving.live.live_engine import Engine
 from oilcan.serving.live.machine_views import Views
 from oilcan.serving.live.snapshot_saving import Saver
 from oilcan.serving.live.write_pipeline import Busy, Pipeline

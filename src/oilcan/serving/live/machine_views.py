@@ -12,7 +12,7 @@ from oilcan.io.stores.tables.notice_table import Delivery
 from oilcan.io.stores.values import RECORD_TABLES, StoredRecord
 from oilcan.serving.bodies.instants_json import NO_TIME, InstantFormat, written
 from oilcan.serving.bodies.json_rows import Row
-from oilcan.serving.live.live_engine import Engine
+from oilcan.serving.engine.live_engine import Engine
 from oilcan.serving.model.loaded_bundle import LoadedBundle
 
 _POINTS: Final = 400            # of a sensor's history

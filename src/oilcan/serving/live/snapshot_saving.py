@@ -6,8 +6,8 @@ from typing import Final
 from oilcan.io.stores import Store
 from oilcan.io.stores.log_entries import Cursor
 from oilcan.io.stores.tables.state_table import PolicyRow
+from oilcan.serving.engine.bundle_track import BundleTrack
 from oilcan.serving.ground.periodic import PeriodicWork
-from oilcan.serving.live.bundle_track import BundleTrack
 
 _AT_ONCE: Final = 50            # machines dumped between two groups of work
 

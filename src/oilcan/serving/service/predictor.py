@@ -11,9 +11,9 @@ import numpy as np
 
 from oilcan.serving.bodies.instants_json import InstantFormat
 from oilcan.serving.bodies.json_rows import NumberRows, Row, kind_of, known_keys, read_body, row_list
+from oilcan.serving.engine.forecast_log import ForecastLog, ForecastRows
 from oilcan.serving.ground.refusal import Refusal
 from oilcan.serving.ground.service_metrics import Metrics
-from oilcan.serving.live.forecast_log import ForecastLog, ForecastRows
 from oilcan.serving.model.loaded_bundle import LoadedBundle
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from typing import Any, Final, Protocol
 
 from oilcan.ground.errors import OilcanError
 from oilcan.io.stores import Store
+from oilcan.serving.engine.bundle_track import BundleTrack
+from oilcan.serving.engine.following import follow, restore
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.ground.settings import ServiceSettings
-from oilcan.serving.live.bundle_track import BundleTrack
-from oilcan.serving.live.following import follow, restore
 from oilcan.serving.live.live_service import LiveService
 from oilcan.serving.model.loaded_bundle import LoadedBundle
 from oilcan.serving.service.remembered_models import Models

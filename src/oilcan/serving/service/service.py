@@ -11,12 +11,12 @@ from oilcan.io.stores import Store
 from oilcan.io.stores.tables.forecast_table import Forecast
 from oilcan.serving.access.key_ring import KeyRing
 from oilcan.serving.bodies.instants_json import InstantFormat, written
+from oilcan.serving.engine.forecast_log import ForecastLog
 from oilcan.serving.ground.periodic import PeriodicWork
 from oilcan.serving.ground.refusal import Refusal
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.ground.settings import ServiceSettings
 from oilcan.serving.ground.watched_threads import WatchedThread
-from oilcan.serving.live.forecast_log import ForecastLog
 from oilcan.serving.live.live_service import LiveService, wall_clock
 from oilcan.serving.model.loaded_bundle import LoadedBundle
 from oilcan.serving.notices.notifier import Notifier

@@ -5,7 +5,7 @@ from typing import Final
 
 from oilcan.io.stores import Store
 from oilcan.io.stores.log_entries import Cursor
-from oilcan.serving.live.following import cursor_of
+from oilcan.serving.engine.following import cursor_of
 
 _SETTING: Final = "judged"
 

@@ -5,55 +5,38 @@ to the next and is the only way by which anything reaches features, board and al
 goes on from its cursor. See docs/decisions/0035-the-log-is-the-one-source.md.
 """
 
-from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import numpy as np
 
 from oilcan.io.stores import Store
 from oilcan.io.stores.log_entries import Cursor, Entry, Write
-from oilcan.io.stores.tables.forecast_table import Forecast
 from oilcan.io.stores.tables.state_table import PolicyRow
 from oilcan.serving.bodies.instants_json import NO_TIME
-from oilcan.serving.ground.service_metrics import Metrics
-from oilcan.serving.live.alarming import Alarming, Judged
-from oilcan.serving.live.bundle_track import BundleTrack
-from oilcan.serving.live.engine_doubt import Doubt
-from oilcan.serving.live.following import (
+from oilcan.serving.engine.alarming import Alarming
+from oilcan.serving.engine.bundle_track import BundleTrack
+from oilcan.serving.engine.engine_doubt import Doubt
+from oilcan.serving.engine.following import (
+    begun_again,
+    brought_to,
     changed,
     follow,
     machines_at,
     machines_of,
     restore,
     take_in,
-    too_late,
 )
-from oilcan.serving.live.forecast_board import ForecastBoard
-from oilcan.serving.live.forecast_ids import ForecastIds
-from oilcan.serving.live.forecast_log import ForecastLog, ForecastRows
-from oilcan.serving.live.judged_cursor import JudgedCursor
-from oilcan.serving.live.shadowing import Shadow
+from oilcan.serving.engine.forecast_board import ForecastBoard
+from oilcan.serving.engine.forecast_ids import ForecastIds
+from oilcan.serving.engine.forecast_log import ForecastLog
+from oilcan.serving.engine.judged_cursor import JudgedCursor
+from oilcan.serving.engine.late_readings import LateReadings
+from oilcan.serving.engine.new_forecasts import NewForecasts
+from oilcan.serving.engine.shadowing import Shadow
+from oilcan.serving.ground.service_metrics import Metrics
 
 _WHOLE: Final = 64              # up to so many machines get all forecasts at once; more get the headline until asked
-_ENTRIES: Final = 4_096         # newest entries whose too late readings are remembered
-
-
-@dataclass(frozen=True)
-class _Made:
-    """New forecasts of one bundle: slots and times of the machines, ids, columns, and what the alarm policy says."""
-
-    track: BundleTrack
-    names: Sequence[str]
-    slots: np.ndarray
-    times: np.ndarray
-    ids: np.ndarray
-    is_new: np.ndarray
-    matrix: np.ndarray
-    columns: dict[str, np.ndarray]
-    alarming: Alarming
-    judged: Judged | None
 
 
 class Engine:
@@ -84,7 +67,7 @@ class Engine:
         self.in_doubt: str | None = "the service is starting"
         self._unsaved: dict[str, None] = {}
         self._unpublished: set[str] = set()         # machines of an entry that was taken in, but not yet forecast
-        self._late: OrderedDict[int, set[tuple[str, int]]] = OrderedDict()
+        self._late = LateReadings()
         self._ids, self._judged = ForecastIds(log), JudgedCursor(store, clock)
 
     def start(self) -> None:
@@ -94,7 +77,7 @@ class Engine:
         cursor, doubtful = restore(self.active, self._store)
         judged = self._judged.read(self.active.served.digest, cursor)
         self.cursor, met = follow(self.active, self._store, cursor, until=judged)
-        self.shadow.track = self._shadow_afresh()
+        self.shadow.track = begun_again(self.shadow.track, self.active, self._store, self.cursor)
         self._use(self.active, use_saved=True)
         self._catch_up()
         self._ids.logged = {}
@@ -128,8 +111,7 @@ class Engine:
 
     def too_late(self, upto: int, keys: Iterable[tuple[str, int]]) -> int:
         """How many of the readings of an entry came too late for the features."""
-        late = self._late.get(upto)
-        return sum(key in late for key in keys) if late else 0
+        return self._late.among(upto, keys)
 
     def switch(self, track: BundleTrack, cursor: Cursor | None) -> None:
         """Answer from another track from now on; `cursor` is up to where its own features are, if it has any.
@@ -210,9 +192,10 @@ class Engine:
             logged = {each.machine_id: each for each in newest_forecasts if each.machine_id is not None
                       and each.bundle == self.answering(each.machine_id).served.digest}
             self.board.clear(track.served.columns)
-            self._meet({each.machine_id: each.static for each in machines})
+            self.board.meet({each.machine_id: each.static for each in machines})
             newest = track.newest(self.board.machine_ids)
-            self._recall({name: each for name, each in logged.items() if newest[self.board.slot[name]] == each.time})
+            self.board.recall({name: each for name, each in logged.items()
+                               if newest[self.board.slot[name]] == each.time})
             for each, memory in memories:
                 each.remember(memory, newest)
         self._ids.logged = logged
@@ -244,12 +227,8 @@ class Engine:
             self.board.add(sorted(names - self.board.slot.keys()))
         status = take_in(self.active, entry)
         self.shadow.take_in(entry, self.active)
-        ids, times = entry.readings.machine_ids, entry.readings.times
-        self._late.setdefault(entry.cursor.number, {(ids[at], int(times[at])) for at in np.flatnonzero(
-            too_late(status)).tolist()})
-        if len(self._late) > _ENTRIES:
-            self._late.popitem(last=False)
-        read = {ids[at] for at in np.flatnonzero(changed(status)).tolist()}
+        self._late.note(entry, status)
+        read = {entry.readings.machine_ids[at] for at in np.flatnonzero(changed(status)).tolist()}
         touched = sorted(read | again | {record.machine_id for record in entry.records} | entry.machines.keys())
         self._unsaved.update(dict.fromkeys(touched))
         self._publish(touched, entry, read)
@@ -259,40 +238,27 @@ class Engine:
         board = self.board
         newest = dict(zip(names, self.active.newest(names).tolist(), strict=True))
         names = sorted((name for name in names if newest[name] != NO_TIME), key=board.slot.__getitem__)
-        made = [self._made(track, some, np.array([newest[name] for name in some], dtype=np.int64),
-                           is_whole=len(names) <= _WHOLE, is_judged=entry is not None)
+        made = [NewForecasts.of(track, some, np.array([newest[name] for name in some], dtype=np.int64), board,
+                                self._ids, self._alarming_of(track), is_whole=len(names) <= _WHOLE,
+                                is_judged=entry is not None)
                 for track, some in self._by_track(names)]
         challenged = [self.shadow.forecast(each.names, each.times, each.matrix, each.columns, self.active)
                       for each in made if each.track is self.active]
         with board.lock:
             for each in made:
-                board.publish(each.slots, each.times, each.ids, each.columns)
-                if each.judged is not None:
-                    each.alarming.accept(each.judged)
+                each.show(board)
             if entry is not None:
-                self._meet(entry.machines)
+                self.board.meet(entry.machines)
                 board.received[[board.slot[name] for name in read]] = entry.received_at
                 self.cursor, self._unpublished = entry.cursor, set()
         if entry is not None:
             self._feed(entry)
         for each in made:
-            self._log.put(ForecastRows.of(each.track.served, "active", each.columns, each.names, each.times, each.ids
-                                          ).only(each.is_new))
+            self._log.put(each.rows())
             self._metrics.forecasts.labels("active").inc(int(each.is_new.sum()))
         for rows in challenged:
             self.shadow.log(rows)
         self._metrics.machines.set(len(board))
-
-    def _made(self, track: BundleTrack, names: Sequence[str], times: np.ndarray, *, is_whole: bool, is_judged: bool
-              ) -> _Made:
-        """Forecasts of machines from one track; nothing shows anywhere yet."""
-        served, alarming = track.served, self._alarming_of(track)
-        slots = np.array([self.board.slot[name] for name in names], dtype=np.int64)
-        matrix = track.matrix(names)
-        columns = served.score(matrix, None if is_whole else served.headline_names)
-        ids, is_new = self._ids.of(names, times, served.headline_column, columns[served.headline_column])
-        judged = alarming.judge(slots, times, columns, matrix, ids) if is_judged else None
-        return _Made(track, names, slots, times, ids, is_new, matrix, columns, alarming, judged)
 
     def _by_track(self, names: Sequence[str]) -> list[tuple[BundleTrack, list[str]]]:
         """Machines by the track that answers for them, in their order; tracks without any are left out."""
@@ -321,33 +287,5 @@ class Engine:
     def _bring(self, track: BundleTrack, cursor: Cursor | None) -> BundleTrack:
         """Bring this engine and then a track to the same entry of the log; the track, with shared features if any."""
         self.catch_up()
-        for other in (self.active, self.shadow.track):
-            if other is not None and other.shares(track.served):
-                return track.afresh(other.features)     # those of now: catching up may have made them again
-        follow(track, self._store, cursor or Cursor(), until=self.cursor)
-        return track
-
-    def _shadow_afresh(self) -> BundleTrack | None:
-        shadow = self.shadow.track
-        if shadow is None:
-            return None
-        if shadow.shares(self.active.served):
-            return shadow.afresh(self.active.features)
-        track = shadow.afresh()
-        follow(track, self._store, restore(track, self._store)[0], until=self.cursor)
-        return track
-
-    def _meet(self, machines: Mapping[str, Mapping[str, object]]) -> None:
-        self.board.add(machines)
-        for name, static in machines.items():
-            self.board.static[self.board.slot[name]] = dict(static)
-
-    def _recall(self, logged: Mapping[str, Forecast]) -> None:
-        """Put forecasts of the log back on the board, those with the same columns together."""
-        board, same = self.board, defaultdict[tuple[str, ...], list[str]](list)
-        for name, each in logged.items():
-            same[tuple(column for column in each.values if column in board.values)].append(name)
-        for columns, names in same.items():
-            slots, ids = np.array([board.slot[name] for name in names]), np.array([logged[name].id for name in names])
-            board.publish(slots, np.array([logged[name].time for name in names]), ids,
-                          {column: np.array([logged[name].values[column] for name in names]) for column in columns})
+        # those of now: catching up may have made them again
+        return brought_to(track, (self.active, self.shadow.track), self._store, cursor or Cursor(), self.cursor)

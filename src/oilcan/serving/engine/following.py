@@ -11,7 +11,7 @@ from oilcan.ground.errors import StoreError, StoreUnavailable
 from oilcan.io.stores import Store
 from oilcan.io.stores.log_entries import Cursor, Entry
 from oilcan.io.stores.values import RECORD_TABLES, Machine, Readings
-from oilcan.serving.live.bundle_track import BundleTrack
+from oilcan.serving.engine.bundle_track import BundleTrack
 
 NOT_TAKEN: Final = 255
 _CHANGES: Final = (NEW, LATE)
@@ -88,6 +88,35 @@ def take_in(track: BundleTrack, entry: Entry) -> np.ndarray:
         if rows:
             track.note(table, rows)
     return track.take(entry.readings)
+
+
+def brought_to(track: BundleTrack, running: Sequence[BundleTrack | None], store: Store, cursor: Cursor, until: Cursor
+               ) -> BundleTrack:
+    """A track at an entry of the log: with the features of one that runs and wants the same, else after following.
+
+    Parameters
+    ----------
+    running
+        Tracks that are at `until`.
+    cursor
+        Up to where the track's own features are.
+    """
+    for other in running:
+        if other is not None and other.shares(track.served):
+            return track.afresh(other.features)
+    follow(track, store, cursor, until=until)
+    return track
+
+
+def begun_again(track: BundleTrack | None, active: BundleTrack, store: Store, until: Cursor) -> BundleTrack | None:
+    """A challenger made anew from the store, at the entry where `active` is; None for none."""
+    if track is None:
+        return None
+    if track.shares(active.served):
+        return track.afresh(active.features)
+    track = track.afresh()
+    follow(track, store, restore(track, store)[0], until=until)
+    return track
 
 
 def in_runs(entries: Sequence[Entry]) -> Iterator[Entry]:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from oilcan.io.stores.log_entries import Entry
+from oilcan.serving.engine.bundle_track import BundleTrack
+from oilcan.serving.engine.following import take_in
+from oilcan.serving.engine.forecast_log import ForecastLog, ForecastRows
 from oilcan.serving.ground.service_metrics import Metrics
-from oilcan.serving.live.bundle_track import BundleTrack
-from oilcan.serving.live.following import take_in
-from oilcan.serving.live.forecast_log import ForecastLog, ForecastRows
 
 
 def answers_for(machine_id: str, share: float) -> bool:

@@ -1,11 +1,13 @@
 """The newest forecast of every machine: arrays by slot, read by many, written by the engine's thread alone."""
 
 import threading
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from oilcan.io.stores.tables.forecast_table import Forecast
 from oilcan.serving.bodies.instants_json import NO_TIME
 
 
@@ -62,6 +64,12 @@ class ForecastBoard:
             self.values = {name: np.concatenate([values, np.full(room, np.nan)])
                            for name, values in self.values.items()}
 
+    def meet(self, machines: Mapping[str, Mapping[str, Any]]) -> None:
+        """Know machines with their static columns, which replace older ones."""
+        self.add(machines)
+        for name, static in machines.items():
+            self.static[self.slot[name]] = dict(static)
+
     def publish(self, slots: np.ndarray, times: np.ndarray, ids: np.ndarray, columns: dict[str, np.ndarray]) -> None:
         """Note new forecasts; columns that are not given are of older ones from now on."""
         self.time[slots], self.forecast[slots] = times, ids
@@ -74,6 +82,16 @@ class ForecastBoard:
             self.values[name][slots] = values
         if columns.keys() == self.values.keys():
             self.whole[slots] = True
+
+    def recall(self, logged: Mapping[str, Forecast]) -> None:
+        """Put forecasts of the store's log back, by machine; those with the same columns go together."""
+        same = defaultdict[tuple[str, ...], list[str]](list)
+        for name, each in logged.items():
+            same[tuple(column for column in each.values if column in self.values)].append(name)
+        for columns, names in same.items():
+            slots, ids = np.array([self.slot[name] for name in names]), np.array([logged[name].id for name in names])
+            self.publish(slots, np.array([logged[name].time for name in names]), ids,
+                         {column: np.array([logged[name].values[column] for name in names]) for column in columns})
 
     def clear(self, columns: tuple[str, ...]) -> None:
         """Forget all forecasts and alarms; the machines stay."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from oilcan.io.stores.tables.forecast_table import Forecast
-from oilcan.serving.live.forecast_log import ForecastLog
+from oilcan.serving.engine.forecast_log import ForecastLog
 
 
 class ForecastIds:

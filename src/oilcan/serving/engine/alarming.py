@@ -13,7 +13,7 @@ from oilcan.io.stores import Store
 from oilcan.io.stores.tables.alarm_table import AlarmChange, ClosedAlarm, NewAlarm, Raise, RepeatedAlarm
 from oilcan.io.stores.tables.state_table import PolicyRow
 from oilcan.serving.bodies.instants_json import NO_TIME
-from oilcan.serving.live.forecast_board import ForecastBoard
+from oilcan.serving.engine.forecast_board import ForecastBoard
 from oilcan.serving.model.loaded_bundle import LoadedBundle, shown_reason
 
 _REMEMBERED: Final = 20_000         # newest alarms looked at after a start
