@@ -10,8 +10,9 @@ An alert does not fail the stage: it is printed, and the exit code is 0. `oilcan
 from collections.abc import Sequence
 
 from oilcan.io.stage import files, stage, stage_inputs
-from oilcan.operations import monitor
-from oilcan.operations.watched_tables import CanonicalTables
+from oilcan.operations.watching import monitor
+from oilcan.operations.watching.watched_model import MATERIAL, open_watch, read_rules
+from oilcan.operations.watching.watched_tables import CanonicalTables
 from oilcan.params.stages.monitor import MonitorParams
 from oilcan.reports import monitoring_page
 
@@ -22,11 +23,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = stage.parse(__doc__, "contract", *inputs, "metrics", "details", "page", argv=argv)
     p = stage_inputs.read_params(MonitorParams, args.params, "monitor")
     contract = stage_inputs.read_contract(args.contract)
-    rules = monitor.read_rules(args.rules)
+    rules = read_rules(args.rules)
     since = monitor.end_of_test(contract)
 
     report = None if since is None else monitor.watch_tables(
-        monitor.open_watch(args.bundle, rules, args.reference / monitor.MATERIAL), CanonicalTables(args.canonical),
+        open_watch(args.bundle, rules, args.reference / MATERIAL), CanonicalTables(args.canonical),
         since=since, until=None, machines_at_once=p.machines_at_once)
 
     files.write_json(report.metrics() if report else monitor.NOTHING, args.metrics)

@@ -25,9 +25,9 @@ from oilcan.ground.errors import DataError, IntegrityError, OilcanError
 from oilcan.io.bundle.bundle_folder import MANIFEST, SEAL
 from oilcan.io.stage import files
 from oilcan.io.stage.digests import sha256
-from oilcan.operations import search_space
 from oilcan.operations.governing.lineage_of import ModelLineage, lineage_of
 from oilcan.operations.governing.server_check import check_server
+from oilcan.operations.tuning import search_space
 from oilcan.params.section import section
 from oilcan.training.sample import Sample
 from oilcan.training.targets import Target

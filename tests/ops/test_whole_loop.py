@@ -27,7 +27,7 @@ from oilcan.core.simulate import draw_fleet
 from oilcan.io.bundle.bundle_folder import load_bundle
 from oilcan.io.stores import open_store
 from oilcan.io.stores.column_layout import layout_of
-from oilcan.operations.watched_tables import watched_numbers
+from oilcan.operations.watching.watched_tables import watched_numbers
 
 DRIFT_MM_S = 10.0
 QUICK = {"compute": {"jobs": 2}, "featurize": {"families": ["level", "trailing", "events", "static"], "regimes": False},

@@ -18,8 +18,10 @@ from oilcan.io.stores import open_store
 from oilcan.io.stores.column_layout import layout_of
 from oilcan.io.stores.tables.forecast_table import Forecasts
 from oilcan.io.stores.values import Readings, Record
-from oilcan.operations import monitor
-from oilcan.operations.watched_tables import CanonicalTables, StoreTables
+from oilcan.operations.watching import monitor
+from oilcan.operations.watching.watch_request import EXIT
+from oilcan.operations.watching.watched_model import open_watch, read_rules
+from oilcan.operations.watching.watched_tables import CanonicalTables, StoreTables
 
 
 @pytest.fixture
@@ -68,15 +70,14 @@ def test_the_command_ends_with_3_on_an_alert_and_names_the_fault(
         return table.assign(flow_m3_h=table["flow_m3_h"].mask(late))
 
     change(canonical, silence)
-    assert main(command(watched_plant, canonical, "--since", "2024-05-06")) == monitor.EXIT["alert"]
+    assert main(command(watched_plant, canonical, "--since", "2024-05-06")) == EXIT["alert"]
     said = capsys.readouterr().out
     assert "Flow behind the filter is missing in 100% of the readings since 2024-05-20, on machine M003" in said
 
 
 def test_one_machine_alone_is_cannot_tell(watched_plant: Path, canonical: Path) -> None:
     change(canonical, lambda table: table[(table["machine_id"] == "M003") | (table["time"] < "2024-04-01")])
-    watch = monitor.open_watch(watched_plant / "models/bundle", monitor.read_rules(watched_plant / "monitoring.yaml"),
-                               None)
+    watch = open_watch(watched_plant / "models/bundle", read_rules(watched_plant / "monitoring.yaml"), None)
     report = monitor.watch_tables(watch, CanonicalTables(canonical), since=monitor.exact_time(
         "2024-05-06", watch.bundle.contract), until=None, machines_at_once=25)
     assert any("not enough data" in gap.reason for gap in report.windows[-1].unknown)
@@ -89,8 +90,7 @@ def test_a_clock_that_jumps_is_an_alert_and_moves_no_window(watched_plant: Path,
         return table.assign(time=table["time"].mask(moved, table["time"] + pd.Timedelta(days=3000)))
 
     change(canonical, jump)
-    watch = monitor.open_watch(watched_plant / "models/bundle", monitor.read_rules(watched_plant / "monitoring.yaml"),
-                               None)
+    watch = open_watch(watched_plant / "models/bundle", read_rules(watched_plant / "monitoring.yaml"), None)
     report = monitor.watch_tables(watch, CanonicalTables(canonical), since=monitor.exact_time(
         "2024-05-06", watch.bundle.contract), until=None, machines_at_once=25)
     assert report.axis.name(report.windows[-1].window) == "2024-05-20"
@@ -99,9 +99,9 @@ def test_a_clock_that_jumps_is_an_alert_and_moves_no_window(watched_plant: Path,
 
 def test_no_data_is_refused(watched_plant: Path, canonical: Path, capsys: pytest.CaptureFixture[str]) -> None:
     change(canonical, lambda table: table[table["time"] < "2024-03-01"])
-    assert main(command(watched_plant, canonical)) == monitor.EXIT["unknown"]
+    assert main(command(watched_plant, canonical)) == EXIT["unknown"]
     assert "no whole window" in capsys.readouterr().err
-    assert main(command(watched_plant, canonical, "--until", "2024-06-01")) == monitor.EXIT["unknown"]
+    assert main(command(watched_plant, canonical, "--until", "2024-06-01")) == EXIT["unknown"]
     assert "no reading at all in the window" in capsys.readouterr().out
 
 
@@ -115,17 +115,17 @@ def test_a_reference_that_is_damaged_or_missing_is_refused(
     bundle = Path(shutil.copytree(watched_plant / "models/bundle", tmp_path / "bundle"))
     damage(bundle)
     with pytest.raises(IntegrityError, match=message):
-        monitor.open_watch(bundle, monitor.read_rules(watched_plant / "monitoring.yaml"), None)
+        open_watch(bundle, read_rules(watched_plant / "monitoring.yaml"), None)
 
 
 def test_another_window_needs_the_material(watched_plant: Path) -> None:
-    rules = monitor.read_rules(watched_plant / "monitoring.yaml")
+    rules = read_rules(watched_plant / "monitoring.yaml")
     with pytest.raises(DataError, match=r"--window month: .*dvc repro reference"):
-        monitor.open_watch(watched_plant / "models/bundle", rules, None, "month")
+        open_watch(watched_plant / "models/bundle", rules, None, "month")
     material = watched_plant / "models/reference/material.npz"
-    assert monitor.open_watch(watched_plant / "models/bundle", rules, material, "day").reference.window == "day"
+    assert open_watch(watched_plant / "models/bundle", rules, material, "day").reference.window == "day"
     with pytest.raises(DataError, match=r"not a whole number of days"):
-        monitor.open_watch(watched_plant / "models/bundle", rules, material, "36h")
+        open_watch(watched_plant / "models/bundle", rules, material, "36h")
 
 
 def stored(plant: Path, url: str) -> None:
@@ -159,8 +159,7 @@ def test_the_store_of_a_service_and_its_tables_say_the_same_of_the_same_windows(
 ) -> None:
     url = f"sqlite:///{tmp_path}/service.sqlite"
     stored(watched_plant, url)
-    watch = monitor.open_watch(watched_plant / "models/bundle", monitor.read_rules(watched_plant / "monitoring.yaml"),
-                               None)
+    watch = open_watch(watched_plant / "models/bundle", read_rules(watched_plant / "monitoring.yaml"), None)
     since = monitor.exact_time("2024-05-06", watch.bundle.contract)
     sources = (StoreTables.opened(url, watch.bundle.contract), CanonicalTables(watched_plant / "data/canonical"))
     reports = [monitor.watch_tables(watch, source, since=since, until=None, machines_at_once=25) for source in sources]
@@ -191,5 +190,5 @@ def test_a_store_that_cannot_be_read_is_cannot_tell(
 ) -> None:
     (tmp_path / "broken.sqlite").write_bytes(b"no database at all" * 100)
     asked = [*command(watched_plant, watched_plant)[:-2], "--store", f"sqlite:///{tmp_path}/broken.sqlite"]
-    assert main(asked) == monitor.EXIT["unknown"]
+    assert main(asked) == EXIT["unknown"]
     assert "cannot tell: " in capsys.readouterr().err

@@ -14,7 +14,7 @@ import pytest
 from oilcan.cli import main
 from oilcan.io.bundle import bundle_folder
 from oilcan.io.stage import table_files
-from oilcan.operations import monitor
+from oilcan.operations.watching.watch_request import EXIT
 
 Fault = Callable[[Path], list[str]]
 
@@ -121,7 +121,7 @@ def words(command: str, plant: Path, folder: Path, more: list[str]) -> list[str]
 def test_what_cannot_be_read_is_cannot_tell(
     watched_plant: Path, folder: Path, fault: Fault, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(words(command, watched_plant, folder, fault(folder))) == monitor.EXIT["unknown"]
+    assert main(words(command, watched_plant, folder, fault(folder))) == EXIT["unknown"]
     printed = capsys.readouterr()
     assert "cannot tell: " in printed.err
     assert printed.out.startswith("cannot_tell: ") or command == "monitor"
@@ -141,6 +141,6 @@ def test_what_is_odd_is_never_calm(watched_plant: Path, folder: Path, edit: Call
                                    capsys: pytest.CaptureFixture[str]) -> None:
     edited(folder, edit)
     since = ["--since", "2024-05-06"]
-    assert main(words("monitor", watched_plant, folder, since)) in (monitor.EXIT["alert"], monitor.EXIT["unknown"])
+    assert main(words("monitor", watched_plant, folder, since)) in (EXIT["alert"], EXIT["unknown"])
     main(words("decide", watched_plant, folder, since))
     assert "no alert is open" not in capsys.readouterr().out

@@ -29,8 +29,9 @@ from oilcan.io.stores.column_layout import layout_of
 from oilcan.io.stores.log_entries import Cursor
 from oilcan.io.stores.tables.forecast_table import Forecasts
 from oilcan.io.stores.values import Readings, Record
-from oilcan.operations.monitor import Monitor, watch_tables
-from oilcan.operations.watched_tables import StoreTables, watched_numbers
+from oilcan.operations.watching.monitor import watch_tables
+from oilcan.operations.watching.watched_model import Monitor
+from oilcan.operations.watching.watched_tables import StoreTables, watched_numbers
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.ground.settings import read_settings
 from oilcan.serving.model.loaded_bundle import LoadedBundle

@@ -23,11 +23,12 @@ def run(args: argparse.Namespace) -> int:
     """Judge the windows, decide, record the decision and print it."""
     from oilcan.ground.errors import DataError, IntegrityError, StoreError
     from oilcan.io.stores import open_store
-    from oilcan.operations import deciding, monitor
+    from oilcan.operations.watching import deciding, watch_request
+    from oilcan.operations.watching.watched_model import read_rules
 
-    rules = monitor.read_rules(monitor.paths(args).rules)
+    rules = read_rules(watch_request.paths(args).rules)
     try:
-        report = monitor.watch_as_asked(args)
+        report = watch_request.watch_as_asked(args)
     except (DataError, IntegrityError, StoreError) as err:
         print(f"cannot tell: {err}", file=sys.stderr)
         report = None
@@ -45,4 +46,4 @@ def run(args: argparse.Namespace) -> int:
     else:
         deciding.write_down(store, decision, report, by=getpass.getuser(), now=now)
         store.close()
-    return monitor.EXIT["unknown"] if decision.action == "cannot_tell" else 0
+    return watch_request.EXIT["unknown"] if decision.action == "cannot_tell" else 0

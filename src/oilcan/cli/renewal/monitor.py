@@ -40,17 +40,17 @@ def add_where(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Judge, write and print the verdict. If something cannot be read, print why and exit with the code of unknown."""
     from oilcan.ground.errors import DataError, IntegrityError, StoreError
-    from oilcan.operations import monitor
+    from oilcan.operations.watching import watch_request
 
     try:
-        report = monitor.watch_as_asked(args)
+        report = watch_request.watch_as_asked(args)
     except (DataError, IntegrityError, StoreError) as err:
         print(f"cannot tell: {err}", file=sys.stderr)
-        return monitor.EXIT["unknown"]
+        return watch_request.EXIT["unknown"]
     _write(args, report)
     alerts = [f"  {each.alert.severity}: {each.diagnosis.sentence}" for each in report.open]
     print("\n".join([report.verdict, *alerts]))
-    return monitor.EXIT[report.state]
+    return watch_request.EXIT[report.state]
 
 
 def _write(args: argparse.Namespace, report: "WatchReport") -> None:

@@ -24,7 +24,7 @@ def register(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Search, and show the best trial; 1 if none was finished."""
-    from oilcan.operations.tuning import Options, sweep
+    from oilcan.operations.tuning.tuning import Options, sweep
 
     options = Options(args.trials, args.seed, args.timeout, args.task, args.space)
     best = sweep(find_root(), options, say=partial(print, flush=True))

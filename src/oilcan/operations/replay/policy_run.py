@@ -12,7 +12,6 @@ from oilcan.governance.retrain_choice import JudgedWindow
 from oilcan.ground.errors import DataError
 from oilcan.monitoring.watch_report import WatchReport
 from oilcan.monitoring.window_axis import DAY_US
-from oilcan.operations.deciding import decide_on, signals_of
 from oilcan.operations.replay.fleet_watch import FleetWatch, ModelWatch
 from oilcan.operations.replay.model_judging import judge, why_roll_back
 from oilcan.operations.replay.model_making import ReplayModel
@@ -20,6 +19,7 @@ from oilcan.operations.replay.model_shelf import ModelShelf
 from oilcan.operations.replay.replay_settings import ReplaySettings
 from oilcan.operations.replay.replayed_fleet import ReplayedFleet
 from oilcan.operations.replay.retrain_policies import ReplayPolicy
+from oilcan.operations.watching.deciding import decide_on, signals_of
 
 Kind = Literal["begin", "alert", "retrain", "untrainable", "promote", "hold", "reject", "rollback"]
 

@@ -26,7 +26,7 @@ def decide_for(group: AlertGroup, watch: LiveWatch, store: Store, by: str, now: 
     """
     if not group.calling:
         return None
-    from oilcan.operations import deciding
+    from oilcan.operations.watching import deciding
 
     last = store.decisions.last_action()
     try:

@@ -23,8 +23,10 @@ from oilcan.monitoring.reference.partition_passes import Rows, numbers
 from oilcan.monitoring.statistics.forecast_history import ForecastRows
 from oilcan.monitoring.watch_report import WatchReport
 from oilcan.monitoring.watching import FleetObservation, slots_before
-from oilcan.operations.monitor import Counted, Monitor, count_source, forecast_rows, judge, observed
-from oilcan.operations.watched_tables import StoreTables, readings_table, watched_numbers
+from oilcan.operations.watching.monitor import judge
+from oilcan.operations.watching.source_counts import Counted, count_source, forecast_rows, observed
+from oilcan.operations.watching.watched_model import Monitor
+from oilcan.operations.watching.watched_tables import StoreTables, readings_table, watched_numbers
 
 LOOKED_AT: Final = 8                    # newest whole windows that a verdict rests on
 _AT_ONCE: Final = 25                    # machines

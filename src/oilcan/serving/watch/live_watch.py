@@ -154,7 +154,7 @@ class LiveWatch:
 
     def _watched(self) -> "LiveCounts | None":
         """The counts of the bundle in service; None if it cannot be watched."""
-        from oilcan.operations.monitor import Monitor
+        from oilcan.operations.watching.watched_model import Monitor
         from oilcan.serving.watch.live_counts import LiveCounts
         from oilcan.serving.watch.watch_rules import rules_of
 

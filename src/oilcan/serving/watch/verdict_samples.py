@@ -16,7 +16,7 @@ from oilcan.monitoring.statistics.forecast_history import ForecastRows, outcome_
 from oilcan.monitoring.statistics.quality_statistics import QualityCounts, quality_findings
 from oilcan.monitoring.watch_report import WatchReport
 from oilcan.monitoring.watching import WindowVerdict
-from oilcan.operations.monitor import Monitor
+from oilcan.operations.watching.watched_model import Monitor
 from oilcan.serving.watch.live_counts import LOOKED_AT, Verdict
 from oilcan.serving.watch.watch_metrics import FAULTS, MOST_OPEN, STATES, SUBJECTS, Labels, Samples, unknown
 

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from oilcan.ground.errors import OilcanError
 from oilcan.io.batches.progress import Progress
-from oilcan.operations.search_space import Search, judge
-from oilcan.operations.trial_experiments import Trial, experiment_name, record_trials
-from oilcan.operations.tuning_problem import Problem, read_problem
+from oilcan.operations.tuning.search_space import Search, judge
+from oilcan.operations.tuning.trial_experiments import Trial, experiment_name, record_trials
+from oilcan.operations.tuning.tuning_problem import Problem, read_problem
 
 _FIRST_RANDOM: Final = 8                                    # trials drawn at random before Optuna models the score
 
