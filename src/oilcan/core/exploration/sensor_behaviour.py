@@ -139,11 +139,12 @@ def fleet_mean(values: np.ndarray, bins: np.ndarray) -> tuple[np.ndarray, np.nda
 
 def redundancy(sensors: Signals) -> tuple[np.ndarray, list[tuple[str, str, float]]]:
     """Correlations of the signals within machines, shape (sensors, sensors), and redundant pairs."""
-    values = np.where(np.isnan(sensors.values), 0.0, sensors.values)
-    spread = values.std(axis=0)
-    scale = np.where(spread > 0, spread, 1.0)
-    centred = (values - values.mean(axis=0)) / scale if len(values) else values
-    correlation = centred.T @ centred / max(len(values), 1)
+    scores = np.where(np.isnan(sensors.values), 0.0, sensors.values)
+    if len(scores):
+        spread = np.array([column.std() for column in scores.T])        # one by one and in place: copies are large
+        scores -= scores.mean(axis=0)
+        scores /= np.where(spread > 0, spread, 1.0)
+    correlation = scores.T @ scores / max(len(scores), 1)
     pairs = [
         (sensors.sensors[i], sensors.sensors[j], float(correlation[i, j]))
         for i in range(len(correlation))

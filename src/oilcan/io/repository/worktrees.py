@@ -15,10 +15,7 @@ def make_worktree(root: Path, tree: Path, base: str) -> None:
     OilcanError
         If git or DVC refuses.
     """
-    git(root, "worktree", "prune")
-    if tree.exists():
-        shutil.rmtree(tree)
-        git(root, "worktree", "prune")
+    remove_worktree(root, tree)
     git(root, "worktree", "add", "--quiet", "--detach", str(tree), base)
     local = root / ".dvc/config.local"
     if local.is_file():                         # remotes and their credentials
@@ -28,7 +25,7 @@ def make_worktree(root: Path, tree: Path, base: str) -> None:
 
 
 def remove_worktree(root: Path, tree: Path) -> None:
-    """Remove a worktree with all that is in it; nothing happens if it is gone."""
-    if tree.exists():
-        git(root, "worktree", "remove", "--force", str(tree))
+    """Remove a worktree with all that is in it, or what a killed run left of it; nothing happens if it is gone."""
+    if tree.exists():                   # `git worktree remove` refuses a folder that it was killed in
+        shutil.rmtree(tree)
     git(root, "worktree", "prune")

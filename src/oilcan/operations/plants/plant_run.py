@@ -49,6 +49,7 @@ class PlantRun:
         """
         if read_note(self._root, self._plant.name).get("begun") == self._begun and self._tree.exists():
             self._say("goes on where it was ended")
+            leftovers.fix_worktree(self._tree)
         else:
             self._say("worktree")
             self._make_worktree()
@@ -56,7 +57,6 @@ class PlantRun:
         self._choose_params()
         pin_champion(self._tree)
         self._fetch()
-        leftovers.fix(self._tree)                       # dvc.lock of a run that was killed while writing it
         repro(self._tree, lambda stage: self._say(f"stage {stage.removeprefix('data/dvc.yaml:')}"))
         commit = self._commit()
         self._keep_reports()

@@ -17,6 +17,7 @@ from oilcan.contract import Contract
 from oilcan.ground.columns import ALARMS, MACHINE, TIME
 from oilcan.ground.errors import ContractError, DataError, IntegrityError, bullet_list
 from oilcan.io.raw_data.later_months import NOTE, collected_file, month_parts, read_alarms
+from oilcan.io.repository import leftovers
 from oilcan.io.repository.dvc_command import add
 from oilcan.io.repository.one_at_a_time import one_at_a_time
 from oilcan.io.repository.repository_root import short
@@ -134,6 +135,7 @@ def collect(root: Path, contract: Contract, store: Store, schedule: Schedule, *,
     _check_contract(contract)
     folder = root / "data/live" / contract.name
     with one_at_a_time(root, "collect"):
+        leftovers.fix(root)                     # `*.dvc` of a run that was killed while DVC wrote it
         _check_parts(folder)
         if write:
             _track(root, folder, record)

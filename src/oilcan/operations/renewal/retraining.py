@@ -169,6 +169,8 @@ class _Run:
         self.done: dict[str, Any] = files.read_json(self._note)["done"] if self._note.exists() else {}
         if not self._note.exists():
             self._write_note()
+        if STEPS["worktree"] in self.done and self._tree.exists():      # this retraining was killed
+            leftovers.fix_worktree(self._tree)
 
     def steps(self) -> Mapping[str, Callable[[], dict[str, Any] | None]]:
         """Name of each step, in order; each may be done twice."""
@@ -210,7 +212,6 @@ class _Run:
 
     def _run_pipeline(self) -> dict[str, Any]:
         was_begun = bool(git(self._tree, "status", "--porcelain"))
-        leftovers.fix(self._tree)                               # dvc.lock of a run that was killed while writing it
         began, before = time.monotonic(), _cpu_s()
         if self._of.name in experiments.names(self._tree):      # of a run that was killed before its note
             dvc(self._tree, "exp", "remove", self._of.name)
