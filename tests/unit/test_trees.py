@@ -7,7 +7,7 @@ import pytest
 import treelite
 from tests.training_frames import ensemble
 
-from oilcan.core.model.trees import TreeModel
+from oilcan.core.model.trees import TreeModel, predict_together
 from oilcan.ground.errors import IntegrityError
 from oilcan.training.ensembles.boosting import Boosting
 from oilcan.training.ensembles.ensemble import Learning, LearningRows
@@ -47,7 +47,7 @@ def test_trees_say_what_scikit_learn_says(regression, model, missing):
 @pytest.mark.parametrize("regression", [False, True])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("leaves", [1, 2, 7, 16, 17])
-def test_many_rows_at_once_have_the_bits_of_treelite(leaves, dtype, regression, kind):
+def test_small_trees_give_the_bits_of_treelite(leaves, dtype, regression, kind):
     rows, rng = _rows(), np.random.default_rng(1)
     boosting = ensemble(BOOSTING)
     params = boosting.params.model_copy(update={"max_leaf_nodes": max(leaves, 2), "min_samples_leaf": 1})
@@ -59,8 +59,23 @@ def test_many_rows_at_once_have_the_bits_of_treelite(leaves, dtype, regression, 
     many[:2000, rng.integers(5)] = rng.choice(splits, 2000)         # values on an edge, and beside it as float32
     many[2000:2010] = np.array([np.inf, -np.inf, 0.0, -0.0, np.finfo(np.float32).max])
     wanted = treelite.gtil.predict(trees.members[0], many.astype(np.float64), nthread=1, pred_margin=kind == "raw")
-    assert (trees._masks[0] is None) == (leaves > 16)
-    assert np.array_equal(trees.predict(many) if kind == "default" else trees.raw(many), wanted.ravel())
+    assert (trees.masks[0] is None) == (leaves > 16)
+    for begin, end in ((0, 5000), (0, 1), (1997, 2012), (1700, 2099)):      # tree by tree, and all trees at once
+        part = many[begin:end]
+        assert np.array_equal(trees.predict(part) if kind == "default" else trees.raw(part), wanted.ravel()[begin:end])
+
+
+@pytest.mark.parametrize("n", [0, 1, 399, 400])
+def test_models_say_the_same_together_as_alone(n):
+    rows = _rows()
+    models = [ensemble(model).fit(rows, Learning(regression, seed=7)) for model in MODELS
+              for regression in (False, True)]
+    models += [_stumps(rows, regression=True), TreeModel.bag(models[:2])]
+    asked = _rows(400, missing=0.3).matrix[:n]
+    together = predict_together(models, asked)
+    assert all(np.array_equal(one, model.predict(asked)) for one, model in zip(together, models, strict=True))
+    with pytest.raises(ValueError, match=r"wanted \(n, 5\)"):
+        predict_together(models, np.zeros((1, 6), dtype=np.float32))
 
 
 def _stumps(rows: LearningRows, regression: bool) -> TreeModel:

@@ -8,6 +8,7 @@ import numpy as np
 
 from oilcan.contract import Contract
 from oilcan.core.model.fitted import Fitted, Forecast, OutlookForecast, Trained, by_batch
+from oilcan.core.model.trees import predict_together
 from oilcan.ground.columns import GROUP, KEY, PART
 
 if TYPE_CHECKING:
@@ -59,12 +60,15 @@ def columns(forecasts: Iterable[Forecast], matrix: np.ndarray, *, jobs: int = 1)
 
     An outlook follows the classifier of its task, because it uses the probability of that.
     """
+    forecasts = tuple(forecasts)
+    raw = iter(predict_together([each.trees for each in forecasts if not isinstance(each, OutlookForecast)],
+                                matrix, jobs))
     by_column: dict[str, np.ndarray] = {}
     for forecast in forecasts:
         if isinstance(forecast, OutlookForecast):
             by_column |= forecast.columns(forecast.hazards(matrix, jobs), by_column[f"p_{forecast.task}"])
         else:
-            by_column |= forecast.columns(forecast.trees.predict(matrix, jobs))
+            by_column |= forecast.columns(next(raw))
     return by_column
 
 

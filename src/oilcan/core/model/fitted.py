@@ -147,7 +147,7 @@ class OutlookForecast:
         """
         n, k = len(matrix), len(self.horizons)
         if n <= _TOGETHER:
-            every = np.empty((n, k, matrix.shape[1] + 1))
+            every = np.empty((n, k, matrix.shape[1] + 1), dtype=matrix.dtype)
             every[:, :, :-1], every[:, :, -1] = matrix[:, None, :], np.arange(k)
             return self.trees.predict(every.reshape(n * k, every.shape[2]), jobs).reshape(n, k)
         rows = np.column_stack([matrix, np.zeros(n, dtype=matrix.dtype)])

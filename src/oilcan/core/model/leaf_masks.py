@@ -1,59 +1,71 @@
-"""Many rows through small boosted trees at once, with the bits of treelite's own prediction.
+"""Leaves of small boosted trees found by masks, with the bits of treelite's own prediction.
 
 A leaf is found without walking down (Lucchese et al. 2015, *QuickScorer: a fast algorithm to rank documents with
 additive ensembles of regression trees*, SIGIR): each inner node whose condition fails rules out the leaves on its left
-side, and the first leaf that is left over is the one. Over many rows that is a few vector operations for each tree,
-three to five times faster than treelite row by row. Leaves are added in the order of the trees, as treelite adds them.
+side, and the first leaf that is left over is the one. That is a few vector operations: over all trees at once where
+rows are few, over all rows at once, tree by tree, where they are many. Leaves are added in the order of the trees, as
+treelite adds them.
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
 _MOST_LEAVES: Final = 16
 _AT_MOST: Final = 3                 # treelite's number for x <= threshold
-_ROWS: Final = 2048                 # at a time: their features stay in the processor's cache
+_MANY: Final = 400                  # rows from which on one tree at a time is faster
+_ROWS: Final = 2048                 # of many, at a time: their features stay in the processor's cache
+_CELLS: Final = 1 << 18             # nodes times rows, of few rows, at a time
+_EVERY_LEAF: Final = 0xFFFF
 _FIRST: Final = np.array([0, *((at & -at).bit_length() - 1 for at in range(1, 1 << _MOST_LEAVES))], dtype=np.uint8)
 """Position of the lowest bit that is set, for every mask of 16 bits."""
 
 
 @dataclass(frozen=True)
-class _Tree:
-    """Inner nodes, those first that send missing values to the right, and the leaves from left to right."""
+class _Sum:
+    """Trees of one ensemble, and what becomes of the sum of their leaves."""
 
-    feature: np.ndarray             # (nodes,)
-    threshold: np.ndarray           # (nodes, 1), float64
-    threshold32: np.ndarray         # (nodes, 1), float32: splits float32 values as `threshold` does
-    right: int                      # how many nodes send missing values to the right
-    possible: np.ndarray            # (nodes, 1), uint16: leaves that remain if x <= threshold fails
-    leaves: np.ndarray              # (leaves,), float64
+    trees: slice
+    base: float
+    alpha: float | None             # of the sigmoid; None where the sum is the forecast
 
-    def add(self, columns: np.ndarray, total: np.ndarray) -> None:
-        """Add the leaf of each row to `total`, shape (m,); `columns` has shape (n_features, m)."""
-        if len(self.feature) == 0:
-            total += self.leaves[0]
-            return
-        asked, r = columns.take(self.feature, axis=0), self.right
-        limit = self.threshold32 if columns.dtype == np.float32 else self.threshold
-        passes = np.empty(asked.shape, dtype=bool)
-        np.less_equal(asked[:r], limit[:r], out=passes[:r])             # a missing value fails
-        np.greater(asked[r:], limit[r:], out=passes[r:])
-        np.logical_not(passes[r:], out=passes[r:])                      # a missing value passes
-        keeps = np.negative(passes.astype(np.uint16))                   # all bits where x <= threshold holds
-        left = np.bitwise_and.reduce(np.bitwise_or(keeps, self.possible, out=keeps), axis=0)
-        total += self.leaves.take(_FIRST.take(left))
+    def forecast(self, leaves: np.ndarray, *, raw: bool) -> np.ndarray:
+        total = leaves + self.base
+        if raw or self.alpha is None:
+            return total
+        # numpy's own exp differs from the C library's, which treelite calls, in the last bit
+        return 1.0 / (1.0 + np.fromiter(map(math.exp, -self.alpha * total), dtype=np.float64, count=len(total)))
 
 
 @dataclass(frozen=True)
 class LeafMasks:
-    """One boosted ensemble of small trees."""
+    """Boosted ensembles of small trees that read the same features.
 
-    trees: tuple[_Tree, ...]
-    base: float
-    alpha: float | None             # of the sigmoid; None where the sum is the forecast
+    Attributes
+    ----------
+    feature
+        Feature that each inner node asks, shape (nodes, trees); `n_features` more where a missing value goes left.
+        Trees with fewer nodes are filled up with nodes that rule out no leaf.
+    threshold, threshold32
+        What it is compared with, same shape; as float32, rounded down, it splits float32 values in the same way.
+    possible
+        Leaves that remain if x <= threshold fails, same shape, uint16.
+    leaves, first
+        Values of the leaves of all trees, and where those of each tree begin, shape (trees,).
+    sums
+        One for each ensemble.
+    """
+
+    feature: np.ndarray
+    threshold: np.ndarray
+    threshold32: np.ndarray
+    possible: np.ndarray
+    leaves: np.ndarray
+    first: np.ndarray
+    sums: tuple[_Sum, ...]
 
     @classmethod
     def of(cls, member: Any) -> "LeafMasks | None":
@@ -65,60 +77,119 @@ class LeafMasks:
             return None
         trees = []
         for at in range(number):
-            tree = _tree(member.get_tree_accessor(at))
+            tree = _tree(member.get_tree_accessor(at), int(member.num_feature))
             if tree is None:
                 return None
             trees.append(tree)
         alpha = float(header.get_field("sigmoid_alpha")[0]) if kind == "sigmoid" else None
-        return cls(tuple(trees), float(header.get_field("base_scores")[0]), alpha)
+        feature, threshold, possible, leaves = zip(*trees, strict=True)
+        limit = _grid(threshold, np.inf, np.float64)
+        return cls(_grid(feature, 0, np.intp), limit, _rounded_down(limit), _grid(possible, _EVERY_LEAF, np.uint16),
+                   np.concatenate(leaves), _starts(leaves),
+                   (_Sum(slice(0, number), float(header.get_field("base_scores")[0]), alpha),))
 
-    def predict(self, matrix: np.ndarray, *, raw: bool) -> np.ndarray:
-        """One number per row, shape (n,): the sum of the leaves if `raw`, else the forecast.
+    @classmethod
+    def joined(cls, ensembles: Sequence["LeafMasks"]) -> "LeafMasks":
+        """Several, one or more, whose leaves are found together."""
+        feature, limit, possible = (
+            _grid([column for each in ensembles for column in getattr(each, name).T], fill, kind)
+            for name, fill, kind in (("feature", 0, np.intp), ("threshold", np.inf, np.float64),
+                                     ("possible", _EVERY_LEAF, np.uint16)))
+        leaves, trees = _starts([each.leaves for each in ensembles]), _starts([each.first for each in ensembles])
+        return cls(feature, limit, _rounded_down(limit), possible, np.concatenate([each.leaves for each in ensembles]),
+                   np.concatenate([each.first + start for each, start in zip(ensembles, leaves, strict=True)]),
+                   tuple(replace(one, trees=slice(int(one.trees.start + start), int(one.trees.stop + start)))
+                         for each, start in zip(ensembles, trees, strict=True) for one in each.sums))
+
+    def predict(self, matrix: np.ndarray, *, raw: bool) -> list[np.ndarray]:
+        """Of each ensemble one number per row, shape (n,): the sum of the leaves if `raw`, else the forecast.
 
         Parameters
         ----------
         matrix
             Shape (n, n_features), float32 or float64; NaN where missing.
         """
-        total = np.zeros(len(matrix))
-        for at in range(0, len(matrix), _ROWS):
-            columns = np.ascontiguousarray(matrix[at : at + _ROWS].T)
-            for tree in self.trees:
-                tree.add(columns, total[at : at + _ROWS])
-        total += self.base
-        if raw or self.alpha is None:
-            return total
-        # numpy's own exp differs from the C library's, which treelite calls, in the last bit
-        return 1.0 / (1.0 + np.fromiter(map(math.exp, -self.alpha * total), dtype=np.float64, count=len(total)))
+        are_many = len(matrix) >= _MANY
+        rows = _ROWS if are_many else max(1, _CELLS // max(1, self.feature.size))
+        sums = np.empty((len(self.sums), len(matrix)))
+        for at in range(0, len(matrix), rows):
+            part = matrix[at : at + rows]
+            both = np.concatenate((part, np.where(np.isnan(part), -np.inf, part)), axis=1)
+            sums[:, at : at + rows] = self._tree_by_tree(both) if are_many else self._all_trees(both)
+        return [one.forecast(leaves, raw=raw) for one, leaves in zip(self.sums, sums, strict=True)]
+
+    def _all_trees(self, both: np.ndarray) -> np.ndarray:
+        """Sums of leaves, shape (ensembles, m), of rows, shape (m, 2 n_features): missing values, then as -inf."""
+        holds = both.take(self.feature.ravel(), axis=1) <= self._limit(both).ravel()        # a missing value fails
+        keeps = np.negative(holds.view(np.uint8).astype(np.uint16))                         # all bits where it holds
+        keeps |= self.possible.ravel()
+        left = np.bitwise_and.reduce(keeps.reshape(len(both), *self.feature.shape), axis=1)
+        leaves = self.leaves.take(_FIRST.take(left) + self.first)
+        return np.array([leaves[:, one.trees].cumsum(axis=1)[:, -1] for one in self.sums])  # `sum` adds in other order
+
+    def _tree_by_tree(self, both: np.ndarray) -> np.ndarray:
+        """The same."""
+        columns, limit = np.ascontiguousarray(both.T), self._limit(both)
+        sums = np.zeros((len(self.sums), len(both)))
+        for one, total in zip(self.sums, sums, strict=True):
+            for tree in range(one.trees.start, one.trees.stop):
+                holds = columns.take(self.feature[:, tree], axis=0) <= limit[:, tree, None]
+                keeps = np.negative(holds.view(np.uint8).astype(np.uint16))
+                keeps |= self.possible[:, tree, None]
+                total += self.leaves.take(_FIRST.take(np.bitwise_and.reduce(keeps, axis=0)) + self.first[tree])
+        return sums
+
+    def _limit(self, values: np.ndarray) -> np.ndarray:
+        return self.threshold32 if values.dtype == np.float32 else self.threshold
 
 
-def _tree(accessor: Any) -> _Tree | None:
+def _grid(columns: Sequence[np.ndarray], fill: float, kind: type) -> np.ndarray:
+    """Columns of several lengths side by side, filled up at their ends."""
+    grid: np.ndarray = np.full((max(map(len, columns)), len(columns)), fill, dtype=kind)
+    for at, column in enumerate(columns):
+        grid[: len(column), at] = column
+    return grid
+
+
+def _starts(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Where each part begins in all of them one after the other.
+
+    Examples
+    --------
+    >>> _starts([np.zeros(3), np.zeros(1), np.zeros(2)]).tolist()
+    [0, 3, 4]
+    """
+    return np.cumsum([0, *map(len, parts[:-1])])
+
+
+_Tree = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]       # feature, threshold, possible of nodes; leaves
+
+
+def _tree(accessor: Any, n_features: int) -> _Tree | None:
     """One tree; None if it has too many leaves, or asks anything else than x <= threshold."""
-    children = accessor.get_field("cleft"), accessor.get_field("cright")
-    feature, threshold, value = (accessor.get_field(name) for name in ("split_index", "threshold", "leaf_value"))
-    inner = children[0] >= 0
-    is_plain = len(value) == len(inner) and len(accessor.get_field("category_list")) == 0
-    if not is_plain or (~inner).sum() > _MOST_LEAVES or set(accessor.get_field("cmp")[inner]) - {_AT_MOST}:
+    left, right, feature, threshold, value, missing_left = (accessor.get_field(name) for name in (
+        "cleft", "cright", "split_index", "threshold", "leaf_value", "default_left"))
+    nodes = np.flatnonzero(left >= 0)
+    is_plain = len(value) == len(left) and len(accessor.get_field("category_list")) == 0
+    if not is_plain or len(left) - len(nodes) > _MOST_LEAVES or set(accessor.get_field("cmp")[nodes]) - {_AT_MOST}:
         return None
-    order = list(_leaves(children, 0))
-    place = {node: at for at, node in enumerate(order)}
-    nodes = np.flatnonzero(inner)
-    goes_left = accessor.get_field("default_left").astype(bool)[nodes]
-    nodes = nodes[np.argsort(goes_left, kind="stable")]
-    possible = [~sum(1 << place[leaf] for leaf in _leaves(children, int(children[0][node]))) & 0xFFFF
-                for node in nodes]
-    limit = threshold[nodes].astype(np.float64)[:, None]
-    return _Tree(feature[nodes].astype(np.intp), limit, _rounded_down(limit), int((~goes_left).sum()),
-                 np.array(possible, dtype=np.uint16)[:, None], value[order].astype(np.float64))
+    order: list[int] = []
+    on_the_left: dict[int, int] = {}
+    _walk(left.tolist(), right.tolist(), 0, order, on_the_left)
+    possible = np.array([_EVERY_LEAF & ~on_the_left[node] for node in nodes.tolist()], dtype=np.uint16)
+    asked = feature[nodes] + n_features * missing_left[nodes].astype(np.intp)
+    return asked, threshold[nodes].astype(np.float64), possible, value[order].astype(np.float64)
 
 
-def _leaves(children: tuple[np.ndarray, np.ndarray], node: int) -> Iterator[int]:
-    """Leaves below a node, from left to right."""
-    if children[0][node] < 0:
-        yield node
+def _walk(left: list[int], right: list[int], node: int, order: list[int], on_the_left: dict[int, int]) -> None:
+    """Note leaves from left to right, and for each inner node the bits of those on its left side."""
+    if left[node] < 0:
+        order.append(node)
         return
-    for side in children:
-        yield from _leaves(children, int(side[node]))
+    before = len(order)
+    _walk(left, right, left[node], order, on_the_left)
+    on_the_left[node] = (1 << len(order)) - (1 << before)
+    _walk(left, right, right[node], order, on_the_left)
 
 
 def _rounded_down(values: np.ndarray) -> np.ndarray:

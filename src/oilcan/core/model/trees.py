@@ -18,7 +18,6 @@ from treelite.gtil.gtil import GTILConfig
 from oilcan.core.model.leaf_masks import LeafMasks
 from oilcan.ground.errors import IntegrityError
 
-_MANY: Final = 400              # rows for which leaves are found by masks, if the trees are small
 _AT_ONCE: Final = 1 << 16       # rows that are converted for treelite at a time, to bound memory
 _ALL_THREADS: Final = -1        # all that OpenMP may have; asking treelite for more is an error
 _AS_IT_IS: Final = (1.0, 0.0)
@@ -59,7 +58,6 @@ class TreeModel:
                                  f"member and one width. Run `dvc repro train package`.")
         self.n_features = widths[0]
         self.lines = _common_scale(self.members)
-        self._as_it_is = [_AS_IT_IS] * len(self.members)
         self._classes = [int(member.get_header_accessor().get_field("num_class")[0]) for member in self.members]
 
     @classmethod
@@ -108,7 +106,7 @@ class TreeModel:
         ValueError
             If the number of columns is another: treelite itself would read past the row.
         """
-        return self._mean(matrix, "default", jobs)
+        return predict_together((self,), matrix, jobs)[0]
 
     def raw(self, matrix: np.ndarray) -> np.ndarray:
         """Sum of the leaves, shape (n,): log-odds of boosted classifiers, else the same as `predict`.
@@ -116,38 +114,21 @@ class TreeModel:
         A forest in one bag with boosted classifiers counts with 4 p - 2, the tangent of its log-odds at p = 1/2. So the
         total stays a sum over leaves, which contributions of features need.
         """
-        return self._mean(matrix, "raw", 1, self.lines)
+        return _means((self,), matrix, "raw", 1)[0]
 
-    def _mean(self, matrix: np.ndarray, kind: str, jobs: int, lines: Sequence[tuple[float, float]] = ()) -> np.ndarray:
-        if matrix.ndim != 2 or matrix.shape[1] != self.n_features:
-            raise ValueError(f"matrix: shape is {matrix.shape}, wanted (n, {self.n_features})")
-        if len(matrix) == 0:
-            return np.zeros(0)
-        are_many = len(matrix) >= _MANY
-        rows = matrix if are_many else np.ascontiguousarray(matrix, dtype=np.float64)
-        config, total = _config(1 if jobs == 1 else _ALL_THREADS, kind), np.zeros(len(matrix))
-        for at, (slope, offset) in enumerate(lines or self._as_it_is):
-            forecasts = (self._of_many(at, rows, kind, config) if are_many else
-                         _predict_rows(self.members[at], rows, self._classes[at], config))
-            total += forecasts if (slope, offset) == _AS_IT_IS else slope * forecasts + offset
-        return total / len(self.members)
+    @functools.cached_property
+    def masks(self) -> list[LeafMasks | None]:
+        """Of each member, where its trees are small."""
+        return [LeafMasks.of(member) for member in self.members]
 
-    def _of_many(self, at: int, matrix: np.ndarray, kind: str, config: Any) -> np.ndarray:
-        """Output of one member: by masks if its trees are small, else by treelite, some rows at a time."""
-        masks = self._masks[at]
-        if masks is not None:
-            known = matrix if matrix.dtype == np.float32 else matrix.astype(np.float64, copy=False)
-            return masks.predict(known, raw=kind == "raw")
+    def by_treelite(self, at: int, matrix: np.ndarray, kind: str, jobs: int) -> np.ndarray:
+        """Output of one member, some rows at a time."""
+        config = _config(1 if jobs == 1 else _ALL_THREADS, kind)
         return np.concatenate([
             _predict_rows(self.members[at], np.ascontiguousarray(matrix[start : start + _AT_ONCE], dtype=np.float64),
                           self._classes[at], config)
             for start in range(0, len(matrix), _AT_ONCE)
         ])  # fmt: skip
-
-    @functools.cached_property
-    def _masks(self) -> list[LeafMasks | None]:
-        """Of each member, where its trees are small."""
-        return [LeafMasks.of(member) for member in self.members]
 
     def __reduce__(self) -> tuple[type["TreeModel"], tuple[bytes, ...]]:
         return TreeModel, self.checkpoints
@@ -157,6 +138,39 @@ class TreeModel:
 
     def __hash__(self) -> int:
         return hash(self.checkpoints)
+
+
+def predict_together(models: Sequence[TreeModel], matrix: np.ndarray, jobs: int = 1) -> list[np.ndarray]:
+    """`TreeModel.predict` of several models for the same rows, each of shape (n,); cheaper than one after the other."""
+    return _means(tuple(models), matrix, "default", jobs)
+
+
+def _means(models: tuple[TreeModel, ...], matrix: np.ndarray, kind: str, jobs: int) -> list[np.ndarray]:
+    """Of each model the mean of its members."""
+    for model in models:
+        if matrix.ndim != 2 or matrix.shape[1] != model.n_features:
+            raise ValueError(f"matrix: shape is {matrix.shape}, wanted (n, {model.n_features})")
+    if len(matrix) == 0:
+        return [np.zeros(0) for _ in models]
+    masks = _joined(models)
+    known = matrix if matrix.dtype == np.float32 else matrix.astype(np.float64, copy=False)
+    by_masks = iter(masks.predict(known, raw=kind == "raw") if masks else ())
+    means = []
+    for model in models:
+        total = np.zeros(len(matrix))
+        for at, (small, line) in enumerate(zip(model.masks, model.lines, strict=True)):
+            output = next(by_masks) if small else model.by_treelite(at, matrix, kind, jobs)
+            slope, offset = line if kind == "raw" else _AS_IT_IS
+            total += output if (slope, offset) == _AS_IT_IS else slope * output + offset
+        means.append(total / len(model.members))
+    return means
+
+
+@functools.lru_cache(maxsize=8)
+def _joined(models: tuple[TreeModel, ...]) -> LeafMasks | None:
+    """Masks of all members that have small trees, in order; None without any."""
+    small = [masks for model in models for masks in model.masks if masks]
+    return LeafMasks.joined(small) if small else None
 
 
 def _common_scale(members: Sequence[Any]) -> list[tuple[float, float]]:
