@@ -11,8 +11,12 @@ from scipy.stats import binomtest
 from oilcan.monitoring.limits.drawn_limits import Source, Terms, draw_limits
 from oilcan.monitoring.statistics.event_statistics import EventCounts, Rate, chances, learn_rates
 from oilcan.monitoring.statistics.input_statistics import (
-    JumpScale,
+    ALERTING,
+    BEFORE,
+    STATISTICS,
     MachineWindows,
+    StepScale,
+    common_step,
     psi,
     statistics,
     step_statistics,
@@ -78,20 +82,68 @@ def test_wasserstein_of_a_shifted_sample_is_the_shift() -> None:
     assert wasserstein(moved, edges, shares).item() == pytest.approx(0.3, abs=0.01)
 
 
-def test_a_step_is_found_at_its_slot_and_a_ramp_is_none() -> None:
+def test_a_step_is_found_at_its_slot_and_a_fault_that_grows_is_none() -> None:
     rng = np.random.default_rng(2)
-    stepped = rng.normal(0, 0.05, 60) + (np.arange(60) >= 40)
-    ramp = np.maximum(np.arange(60) - 30, 0) * 0.3
-    found = steps_of(np.stack([stepped, ramp])[:, :, None], np.zeros((2, 60), dtype=bool))[:, :, 0]
-    assert int(np.nanargmax(found[0])) in (39, 40)
-    assert np.nanmax(found[0]) == pytest.approx(1, abs=0.3)
-    assert np.nanmax(np.abs(found[1])) < 0.31
+    noise = rng.normal(0, 0.1, (2, 60))
+    after = np.arange(60) - 40
+    stepped, growing = noise[0] + (after >= 0), noise[1] + np.maximum(after, 0) ** 2 * 0.2
+    found = steps_of(np.stack([stepped, growing])[:, :, None], np.zeros((2, 60), dtype=bool), np.full(1, 0.01))[:, :, 0]
+    assert int(np.nanargmax(found[0])) == 40
+    assert found[0, 40] > 2 * np.nanmax(found[1])
+
+
+def test_a_step_at_work_and_in_the_slot_after_it_is_explained() -> None:
+    line, explained = np.repeat([0.0, 1.0], 10)[None, :, None], np.zeros((1, 20), dtype=bool)
+    for slot, is_explained in ((9, True), (10, True), (11, False)):
+        explained[:] = np.arange(20) == slot
+        assert np.isnan(steps_of(line, explained, np.ones(1))[0, 10, 0]) == is_explained
+
+
+def test_what_the_whole_fleet_does_is_no_step_of_a_machine() -> None:
+    means = np.random.default_rng(3).normal(0, 0.1, (9, 30, 1))
+    alone = steps_of(means, np.zeros((9, 30), dtype=bool), np.full(1, 0.01))
+    means[:, 15:] += 2.0
+    together = steps_of(means, np.zeros((9, 30), dtype=bool), np.full(1, 0.01))
+    assert np.abs(together[:, 15]).max() < np.nanmax(np.abs(alone)) + 5
+    means[:2, 15:] += 2.0
+    assert (steps_of(means, np.zeros((9, 30), dtype=bool), np.full(1, 0.01))[:2, 15] > 8).all()
+
+
+def test_a_score_says_how_rare_a_step_is_and_comes_back_from_json() -> None:
+    none, slots = np.zeros((100, 300), dtype=bool), slice(BEFORE, -4)
+    scores = []
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        scale = StepScale.learn(rng.normal(size=(100, 300, 2)), none)
+        again = StepScale.from_json(json.loads(json.dumps(scale.as_json())))
+        scores.append(again.scores(rng.normal(size=(100, 300, 2)), none)[:, slots])
+    # Of 28,000 steps 28 are above score 3, in the reference and in the fleet, so one pair of fleets scatters by 19 %
+    # (measured on 30 pairs, mean 1.01): five pairs together lie within three of their standard deviations.
+    for score, scatter in ((2.0, 0.05), (2.5, 0.11), (3.0, 0.19)):
+        for sign in (1, -1):
+            share = np.mean([(sign * each > score).mean() for each in scores])
+            assert share == pytest.approx(10.0**-score, rel=3 * scatter / np.sqrt(5)), (score, sign)
 
 
 def test_a_few_steps_teach_no_scale() -> None:
-    scale = JumpScale.learn(np.random.default_rng(1).normal(size=(2, 20, 1)))
-    assert np.isnan(scale.score(np.ones((2, 1)))).all()
+    means, none = np.random.default_rng(1).normal(size=(2, 20, 1)), np.zeros((2, 20), dtype=bool)
+    scale = StepScale.from_json(json.loads(json.dumps(StepScale.learn(means, none).as_json())))
+    assert np.isnan(scale.scores(means, none)).all()
     assert np.isnan(step_statistics(np.full((1, 4, 1, 2), np.nan))["together"]).all()
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_machines_that_step_together_are_named_and_surprise_more_the_more_they_are(count: int, sign: float) -> None:
+    scores = np.random.default_rng(4).choice([-1, 1], (30, 7)) * np.random.default_rng(5).exponential(0.43, (30, 7))
+    scores[:count, 4] = sign * np.linspace(4.0, 3.0, count)
+    slot, direction, machines = common_step(scores)
+    assert (slot, direction) == (4, sign)
+    assert set(range(count)) <= set(machines)
+    fewer = scores.copy()
+    fewer[count - 1, 4] = 0.0
+    surprise = [step_statistics(each[None, :, None])["together"].item() for each in (scores, fewer)]
+    assert surprise[0] > surprise[1]
 
 
 def test_limits_keep_the_rate_of_false_alerts_that_they_promise() -> None:
@@ -107,8 +159,9 @@ def test_limits_keep_the_rate_of_false_alerts_that_they_promise() -> None:
     limits = draw_limits(source, [0] * 20, Terms(0.2, 2, 3, 2000, 1))
     assert limits is not None
     scaled = limits.scaled(statistics(draw(400), np.ones(3), edges, shares))
-    beyond = (scaled > limits.at_once).any(axis=(1, 2)).mean()
-    assert 0.03 < beyond < 0.2            # half of the chance is kept for the rule over several windows
+    alerts = [STATISTICS.index(name) for name in ALERTING]
+    beyond = (scaled > limits.at_once)[:, :, alerts].any(axis=(1, 2)).mean()
+    assert 0.03 < beyond < 0.2            # part of the chance is kept for the rule over several windows
 
 
 def test_limits_are_none_where_there_is_too_little_to_draw_from() -> None:

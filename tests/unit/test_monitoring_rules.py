@@ -1,11 +1,13 @@
 """What the rules say of windows with known truth: drift, faults, new machines, too little data."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 from tests import monitoring_frames as frames
 
-from oilcan.core.bundle.watch_reference import WatchReference
+from oilcan.core.bundle.watch_reference import WatchReference, packed, unpacked
 from oilcan.ground.columns import MACHINE, TIME
 from oilcan.ground.errors import IntegrityError, ParamsError
 from oilcan.monitoring.limits.limit_material import Material
@@ -41,7 +43,7 @@ def test_a_shift_of_all_machines_is_found_by_its_size(readings: pd.DataFrame) ->
     finding = next(each for each in watched.findings if each.rule == "shift")
     assert finding.subject == "heat"
     assert finding.detail["mean_shift"] == pytest.approx(2 / 5, abs=0.08)
-    assert not any(subject == "flow" for _, subject in rules_of(watched))
+    assert {subject for _, subject in rules_of(watched)} == {"heat"}
 
 
 def test_an_offset_of_one_standard_deviation_on_two_machines_is_a_step_of_both(readings: pd.DataFrame) -> None:
@@ -84,10 +86,12 @@ def test_another_unit_is_named(readings: pd.DataFrame) -> None:
 
 
 def test_readings_outside_the_range_do_not_count_as_drift(readings: pd.DataFrame) -> None:
+    before = [each for each in watch(readings).findings if each.family == "inputs"]
     readings.loc[(readings[TIME] >= SINCE) & (readings[MACHINE] == "m05"), "heat"] = 9999.0
     watched = watch(readings)
-    assert ("outside", "heat") in rules_of(watched)
-    assert not [each for each in watched.findings if each.family == "inputs" and each.subject == "heat"]
+    assert rules_of(watched) == {("outside", "heat"), ("resting", "heat")}
+    # this clean week has a notice already: the largest step of flow
+    assert [each for each in watched.findings if each.family == "inputs"] == before
 
 
 def test_a_new_model_is_an_alert_and_a_new_machine_of_a_known_one_a_notice() -> None:
@@ -149,6 +153,14 @@ def test_a_damaged_reference_is_refused(content: bytes) -> None:
         WatchReference.from_bytes(content, "here")
     with pytest.raises(IntegrityError, match=r"here: not readable .*dvc repro reference"):
         Material.from_bytes(content, "here")
+
+
+def test_a_reference_of_an_older_version_asks_for_another_package() -> None:
+    arrays = unpacked(frames.learned().reference.to_bytes(), "here")
+    header = json.loads(arrays["header"].tobytes()) | {"version": 1}
+    content = packed(arrays | {"header": np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)})
+    with pytest.raises(IntegrityError, match=r"here: version of the reference is 1 \(wanted 2\).*package again"):
+        WatchReference.from_bytes(content, "here")
 
 
 def test_a_reference_of_another_contract_or_plan_is_refused() -> None:

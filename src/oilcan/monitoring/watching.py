@@ -37,7 +37,7 @@ from oilcan.monitoring.statistics.forecast_history import (
     unknown_codes,
     window_figures,
 )
-from oilcan.monitoring.statistics.input_statistics import LAG, REACH, STATISTICS, MachineWindows, statistics
+from oilcan.monitoring.statistics.input_statistics import BEFORE, LAG, STATISTICS, MachineWindows, statistics
 from oilcan.monitoring.statistics.quality_statistics import (
     Arrivals,
     QualityCounts,
@@ -269,7 +269,7 @@ def explained(cells: Cells, events: FleetEvents, axis: WindowAxis) -> np.ndarray
 def slots_before(axis: WindowAxis, window: int, rules: MonitoringParams) -> int:
     """First slot that must be in the cells to judge a window: what rules look back at."""
     back = max(rules.inputs.of, *rules.events.spans)
-    return axis.first_slot(window - back) - REACH - LAG
+    return axis.first_slot(window - back) - BEFORE - LAG
 
 
 def state_of(watched: WindowVerdict, book: AlertBook) -> State:

@@ -15,9 +15,9 @@ import numpy as np
 from oilcan.contract import Contract
 from oilcan.ground.errors import IntegrityError
 
-VERSION: Final = 1
+VERSION: Final = 2            # 1 held steps of another kind
 BINS: Final = 14
-_REMEDY: Final = "Run `dvc repro reference`"
+_REMEDY: Final = "Make it again and package again: `dvc repro reference package`"
 _ARRAYS: Final = ("centre", "raw_centre", "group_centre", "scale", "raw_scale", "edges", "shares", "support")
 
 

@@ -5,8 +5,9 @@ Machines share weather, season and the way the fleet is run, so all machines of 
 steps have no common cause in clean windows, so each machine gets a stretch of its own. For steps a machine is drawn
 twice only if its group is smaller than the window's, so that one step rarely counts as two.
 
-The chance of a false alert is divided evenly among the statistics that alert (`largest` is a notice and takes no
-share); the limit of each applies to its largest column.
+The chance of a false alert is divided among the statistics that alert (`largest` is a notice and takes no share); the
+limit of each applies to its largest column. Two thirds go to `together`: a fault of several sensors is small beside
+what faults of machines do, and it happens in one window, so there is no limit for windows in a row.
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,8 @@ FEWEST_MACHINES: Final = 2              # in a window that a limit can be drawn 
 FEWEST_WINDOWS: Final = 8               # of the reference, below which there is not enough to draw from
 _FEWEST_OF_GROUP: Final = 3             # below this a group is drawn from all machines
 _UPPER: Final = 0.99
-_LEAST_STEP: Final = 1.0                # score of a step that is rare for one machine; less is none for several
+_LEAST_STEP: Final = 3.0                # in powers of ten: less is none, however few draws there are
+_OF_TOGETHER: Final = 2 / 3             # share of the false alerts
 _AT_ONCE: Final = 1_000_000             # scores of machines that are drawn together, which bounds the memory
 _NEVER: Final = 1e12            # finite, as JSON knows no infinity
 
@@ -121,16 +123,19 @@ def draw_limits(source: Source, groups: Sequence[int], terms: Terms) -> Limits |
     columns, size = len(source.is_judged), len(STATISTICS)
     middle, spread = np.zeros((columns, size)), np.ones((columns, size))
     at_once, in_a_row = np.zeros(size), np.zeros(size)
-    share = terms.alpha / len(ALERTING) / 2
     for at, name in enumerate(STATISTICS):
         values = drawn[name]                                            # (of, draws, c)
         if name not in OF_MACHINES:                                     # steps have a scale of their own
             middle[:, at], spread[:, at] = _scale(values[-1])
         scaled = np.where(source.is_judged, (values - middle[:, at]) / spread[:, at], -np.inf)
         scaled = np.where(np.isnan(scaled), -np.inf, scaled)
-        least = _LEAST_STEP if name in OF_MACHINES else -np.inf
-        at_once[at] = max(least, _upper(scaled[-1].max(axis=1), 1 - share))
-        in_a_row[at] = max(least, _upper(np.sort(scaled, axis=0)[-terms.needed].max(axis=1), 1 - share))
+        if name in OF_MACHINES:
+            share = terms.alpha * _OF_TOGETHER
+            at_once[at], in_a_row[at] = max(_LEAST_STEP, _upper(scaled[-1].max(axis=1), 1 - share)), _NEVER
+        else:
+            share = terms.alpha * (1 - _OF_TOGETHER) / (len(ALERTING) - 1) / 2
+            at_once[at] = _upper(scaled[-1].max(axis=1), 1 - share)
+            in_a_row[at] = _upper(np.sort(scaled, axis=0)[-terms.needed].max(axis=1), 1 - share)
     return Limits(middle, spread, at_once, in_a_row, terms.needed, terms.of, len(groups), terms.draws)
 
 

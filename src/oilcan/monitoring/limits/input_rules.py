@@ -12,9 +12,10 @@ from oilcan.monitoring.limits.drawn_limits import Limits
 from oilcan.monitoring.statistics.input_statistics import (
     ALERTING,
     OF_MACHINES,
+    RARE,
     STATISTICS,
     MachineWindows,
-    common_step_slot,
+    common_step,
 )
 from oilcan.params.operating.monitoring import MonitoringParams
 
@@ -65,7 +66,7 @@ def not_enough(known: int, reporting: int, rules: MonitoringParams) -> Unknown |
 def input_findings(seen: InputWindows, limits: Limits, reference: WatchReference, rules: MonitoringParams
                    ) -> list[Finding]:
     """Columns beyond their limits, one finding a column and statistic."""
-    scaled = limits.scaled(seen.values)
+    scaled = limits.scaled(np.where(_are_enough(seen, rules)[:, None, None], seen.values, np.nan))
     latest = scaled[-1]
     again = np.sort(np.where(np.isnan(scaled[-limits.of:]), -np.inf, scaled[-limits.of:]), axis=0)
     repeated = again[-limits.needed] if len(again) >= limits.needed else np.full(latest.shape, -np.inf)
@@ -76,7 +77,7 @@ def input_findings(seen: InputWindows, limits: Limits, reference: WatchReference
             continue
         for number, name in enumerate(STATISTICS):
             is_at_once = latest[at, number] > limits.at_once[number]
-            if not is_at_once and not repeated[at, number] > limits.in_a_row[number]:
+            if not is_at_once and not min(repeated[at, number], latest[at, number]) > limits.in_a_row[number]:
                 continue
             severity: Severity = "notice" if name not in ALERTING else "alert" if is_at_once else "warning"
             limit = limits.middle[at, number] + limits.spread[at, number] * (
@@ -89,26 +90,35 @@ def input_findings(seen: InputWindows, limits: Limits, reference: WatchReference
     return found
 
 
+def _are_enough(seen: InputWindows, rules: MonitoringParams) -> np.ndarray:
+    """In which windows enough machines say something, shape (w,): a holiday says nothing of the weeks after it."""
+    present = (~np.isnan(seen.windows.deviation)).any(axis=2).sum(axis=1)
+    return np.asarray(present >= max(rules.inputs.fewest_machines, rules.inputs.known_share * len(seen.machines)))
+
+
 def _machines(seen: InputWindows, name: str, at: int) -> tuple[tuple[str, ...], dict[str, Any]]:
     """Machines that moved most, in the direction of the fleet, and what the diagnosis asks for."""
-    deviation = seen.windows.deviation[-1][:, at]
-    size = _steps(seen.windows.jump[-1][:, at], name) if name in OF_MACHINES else deviation
-    known = np.flatnonzero(~np.isnan(size))
-    direction = float(np.sign(np.nansum(np.clip(size, -3, 3)))) or 1.0
-    order = known[np.argsort(-direction * size[known], kind="stable")]
-    moved = [at_machine for at_machine in order if direction * size[at_machine] > (0 if name == "together" else 1.0)]
+    deviation, jump = seen.windows.deviation[-1][:, at], seen.windows.jump[-1][:, at]
+    if name == "together":
+        _, direction, moved = common_step(jump)
+        known = (~np.isnan(jump)).any(axis=1)
+    else:
+        size = _largest(jump) if name in OF_MACHINES else deviation
+        known = ~np.isnan(size)
+        direction = float(np.sign(np.nansum(np.clip(size, -3, 3)))) or 1.0
+        order = np.argsort(np.where(known, -direction * size, np.inf), kind="stable")
+        least = RARE if name in OF_MACHINES else 1.0
+        moved = [place for place in order.tolist() if direction * size[place] > least]
     there = deviation[~np.isnan(deviation)]
     detail = {"mean_shift": float(there.mean()) if len(there) else None, "direction": "up" if direction > 0 else "down",
-              "machines": len(known), "moved": len(moved)}
+              "machines": int(known.sum()), "moved": len(moved)}
     names = tuple(seen.machines[place] for place in moved[:_LISTED])
-    return (names if len(moved) <= 0.5 * len(known) else ()), detail
+    return (names if len(moved) <= 0.5 * known.sum() else ()), detail
 
 
-def _steps(jump: np.ndarray, name: str) -> np.ndarray:
-    """Step of each machine in the slot that the statistic is about, shape (m, slots) in, (m,) out."""
+def _largest(jump: np.ndarray) -> np.ndarray:
+    """Largest step of each machine with its sign, NaN without one, shape (m, slots) in, (m,) out."""
     if not jump.shape[1]:
         return np.full(len(jump), np.nan)
-    if name == "together":
-        return np.asarray(jump[:, common_step_slot(jump)])
     far = np.where(np.isnan(jump), -1.0, np.abs(jump)).argmax(axis=1)
     return np.asarray(np.take_along_axis(jump, far[:, None], axis=1)[:, 0])

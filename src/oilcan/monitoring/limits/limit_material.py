@@ -13,7 +13,7 @@ from oilcan.core.bundle.watch_reference import WatchReference, packed, unpacked
 from oilcan.ground.errors import IntegrityError
 from oilcan.monitoring.limits.drawn_limits import Limits, Source, Terms
 from oilcan.monitoring.statistics.cells import Cells
-from oilcan.monitoring.statistics.input_statistics import JumpScale, MachineWindows
+from oilcan.monitoring.statistics.input_statistics import MachineWindows, StepScale
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.operating.monitoring import MonitoringParams
 
@@ -80,7 +80,7 @@ def kept_machines(group_of: Sequence[int], most: int, seed: int) -> np.ndarray:
     return np.sort(ranked[np.linspace(0, len(groups) - 1, most).round().astype(int)])
 
 
-def machine_windows(cells: Cells, is_explained: np.ndarray, scale: JumpScale, axis: WindowAxis,
+def machine_windows(cells: Cells, is_explained: np.ndarray, scale: StepScale, axis: WindowAxis,
                     rules: MonitoringParams) -> MachineWindows:
     """All whole windows of the cells, in order."""
     first, last = whole_windows(cells, axis)
@@ -117,11 +117,9 @@ def judged(reference: WatchReference) -> np.ndarray:
     return np.array([column.is_judged for column in reference.columns])
 
 
-def scales(reference: WatchReference) -> tuple[JumpScale, np.ndarray]:
+def scales(reference: WatchReference) -> tuple[StepScale, np.ndarray]:
     """Usual steps, and the usual deviation of a machine's window, from the facts of the reference."""
-    usual, rare = (np.array([np.inf if value is None else value for value in reference.facts["steps"][name]])
-                   for name in ("usual", "rare"))
-    return JumpScale(usual, rare), np.array(reference.facts["usual_deviation"])
+    return StepScale.from_json(reference.facts["steps"]), np.array(reference.facts["usual_deviation"])
 
 
 def terms(rules: MonitoringParams, axis: WindowAxis) -> Terms:

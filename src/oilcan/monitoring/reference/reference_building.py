@@ -17,7 +17,7 @@ from oilcan.monitoring.limits.limit_material import (
     whole_windows,
 )
 from oilcan.monitoring.statistics.event_statistics import EventCounts, learn_rates
-from oilcan.monitoring.statistics.input_statistics import JumpScale, slot_means, steps_of, usual_deviation
+from oilcan.monitoring.statistics.input_statistics import StepScale, slot_means, usual_deviation
 from oilcan.monitoring.statistics.quality_statistics import QualityCounts, resting_share, usual_shares
 from oilcan.monitoring.statistics.work_ages import WorkHazard
 from oilcan.monitoring.window_axis import WindowAxis
@@ -54,11 +54,9 @@ def step_facts(material: Material, axis: WindowAxis, rules: MonitoringParams) ->
     """Usual steps and usual deviations of a machine's window."""
     cells = material.cells
     means = slot_means(cells.n, cells.total, fewest=fewest_in_slot(cells))
-    scale = JumpScale.learn(steps_of(means, material.is_explained))
+    scale = StepScale.learn(means, material.is_explained)
     windows = machine_windows(cells, material.is_explained, scale, axis, rules)
-    tabled = {name: [None if np.isinf(value) else round(float(value), 6) for value in values]
-              for name, values in (("usual", scale.usual), ("rare", scale.rare))}
-    return {"steps": tabled, "usual_deviation": usual_deviation(windows.deviation).round(6).tolist()}
+    return {"steps": scale.as_json(), "usual_deviation": usual_deviation(windows.deviation).round(6).tolist()}
 
 
 def limit_facts(material: Material, reference: WatchReference, axis: WindowAxis, rules: MonitoringParams

@@ -24,6 +24,7 @@ HEADLINES: Final = ("failures", "planned work", "forecast failures", "alarms", "
 _LOOKS: Final = 3.0                     # looks at overlapping spans that count as one new look
 _DISPERSION: Final = (1.0, 12.0)        # less than chance is not believed, more is hardly a rate
 _MOST_WANDER: Final = 1.0
+_ALIKE: Final = 8.0                     # failures of any kind that say as much of how well one kind is forecast
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,28 @@ def learn_rates(counts: EventCounts, *, span: int, least_wander: float) -> dict[
         family = [other for other in known if _family(other) == _family(kind)]
         wander = max(least_wander, *(_wander([(*known[name], dispersions[name]) for name in names], span)
                                      for names in ([kind], family)))
-        out[kind] = Rate(round(float(count.sum()), 6), round(float(exposure.sum()), 6), dispersions[kind],
+        seen, against = count.sum(), exposure.sum()
+        if _family(kind) == "forecast failures" != kind:
+            seen, against = _with_alike(seen, against, *(values.sum() for values in known[_family(kind)]))
+        out[kind] = Rate(round(float(seen), 6), round(float(against), 6), dispersions[kind],
                          round(min(wander, _MOST_WANDER), 6))
     return out
+
+
+def _with_alike(seen: float, expected: float, of_all: float, expected_of_all: float) -> tuple[float, float]:
+    """Failures of one kind, seen and expected, and with them what those of all kinds say of the same forecasts.
+
+    A kind with three failures in the reference says little; that the others came as often as expected says more.
+
+    Examples
+    --------
+    >>> _with_alike(3.0, 2.0, 20.0, 20.0)
+    (11.0, 10.0)
+    """
+    if of_all <= 0 or expected_of_all <= 0:
+        return seen, expected
+    more = min(of_all, _ALIKE)
+    return seen + more, expected + more * expected_of_all / of_all
 
 
 def _family(kind: str) -> str:

@@ -1,9 +1,12 @@
 """Forecasts, alarms, failures, work and errors of a fleet, counted by window.
 
 The outcome of a forecast is known a horizon and a lead time later. Until then its row is censored: it counts neither
-as a hit nor as a false alarm, and figures say from how many rows they come and how long they had to wait.
+as a hit nor as a false alarm, and figures say from how many rows they come and how long they had to wait. Failures that
+were expected need no such wait: each forecast is spread evenly over the time that it is about, and a window is compared
+with what all forecasts expected of that window.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -27,6 +30,7 @@ from oilcan.monitoring.window_axis import WindowAxis
 _KINDS: Final = {"failures": MODE, "maintenance": COMPONENT, "errors": CODE}
 _REPAIR_H: Final = 48.0                 # hours after a failure in which work on the machine is its repair
 _REPAIR_CYCLES: Final = 2.0
+_MOST: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class ForecastRows:
         Rows at which the policy raised an alarm, shape (n,), and how many it held back in all.
     target
         Outcome by column of `p_`: 1, 0, or NaN where it cannot be known yet, shape (n,) each.
+    lead, horizon
+        A forecast is about the ticks from `lead` after its row, `horizon` of them.
     """
 
     task: str
@@ -60,6 +66,8 @@ class ForecastRows:
     target: Mapping[str, np.ndarray]
     laid_out: WarningWindows
     rows_per_failure: float
+    lead: float
+    horizon: float
 
     @classmethod
     def of(cls, contract: Contract, policy: AlarmPolicy, frame: pd.DataFrame, failures: pd.DataFrame, *, until: int,
@@ -87,7 +95,7 @@ class ForecastRows:
         state = AlarmState.of(len(laid_out.machines))
         onset = step(policy, state, laid_out.code, laid_out.ticks, frame[f"p_{name}"].to_numpy(np.float64), crew)
         return cls(name, policy, frame, onset, int(state.held_back.sum()), targets, laid_out,
-                   max(1.0, horizon / max(laid_out.step, 1e-9)))
+                   max(1.0, horizon / max(laid_out.step, 1e-9)), lead, horizon)
 
     @property
     def p(self) -> np.ndarray:
@@ -122,7 +130,8 @@ def event_counts(axis: WindowAxis, windows: np.ndarray, events: FleetEvents, cel
     exposure = {kind: slots.astype(float) for kind in count}
     _add_due(axis, windows, events, cells, hazards, count, exposure)
     if forecasts is not None:
-        _add_forecasts(axis, windows, forecasts, count, exposure)
+        _add_alarms(axis, windows, forecasts, cells, count, exposure)
+        _add_expected(axis, windows, forecasts, events.failures, count, exposure)
     return EventCounts(count, exposure)
 
 
@@ -215,28 +224,72 @@ def unknown_codes(axis: WindowAxis, window: int, events: FleetEvents, known: Map
     return out
 
 
-def _add_forecasts(axis: WindowAxis, windows: np.ndarray, rows: ForecastRows, count: dict[str, np.ndarray],
-                   exposure: dict[str, np.ndarray]) -> None:
+def _add_alarms(axis: WindowAxis, windows: np.ndarray, rows: ForecastRows, cells: Cells, count: dict[str, np.ndarray],
+                exposure: dict[str, np.ndarray]) -> None:
+    """Alarms, without those under operating conditions that the reference does not know; and announced failures."""
     at, size = _place(axis, windows, rows.frame), len(windows)
+    is_aside = _under_unknown_conditions(axis, rows, cells)
     row_slots = axis.slot / units_per_tick(rows.frame[TIME]) / max(rows.laid_out.step, 1e-9)
-    count["alarms"] = _by_window(at[rows.onset], size)
-    exposure["alarms"] = _by_window(at, size) / max(row_slots, 1e-9)
-    for name, target in rows.target.items():
-        label = "forecast failures" + (f": {name.partition('__')[2]}" if "__" in name else "")
-        known = ~np.isnan(target)
-        share = _by_window(at[known], size) / np.maximum(_by_window(at, size), 1)
-        p = rows.frame[name].to_numpy(np.float64)
-        seen = _by_window(at[known], size, target[known]) / rows.rows_per_failure
-        expected = _by_window(at[known], size, p[known]) / rows.rows_per_failure
-        is_known = share > 0.5                          # most of the window can be judged by now
-        count[label] = np.where(is_known, seen, np.nan)
-        exposure[label] = np.where(is_known, expected, np.nan)
+    count["alarms"] = _by_window(at[rows.onset & ~is_aside], size)
+    exposure["alarms"] = _by_window(at[~is_aside], size) / max(row_slots, 1e-9)
     per_tick = units_per_tick(rows.frame[TIME])
     of_failure = axis.window_of(axis.slot_of(np.round(rows.laid_out.failure_ticks * per_tick).astype(np.int64)))
     hits = _detected(rows)
     place = of_failure - windows[0]
     count["announced failures"] = _by_window(place[hits], size)
     exposure["announced failures"] = _by_window(place, size)
+
+
+def _under_unknown_conditions(axis: WindowAxis, rows: ForecastRows, cells: Cells) -> np.ndarray:
+    """Rows in slots of which most readings of the machine are aside, shape (n,)."""
+    place = {name: at for at, name in enumerate(cells.machines)}
+    machine = np.array([place.get(str(name), -1) for name in rows.laid_out.machines])[rows.laid_out.code]
+    slot = axis.slot_of(exact(rows.frame[TIME])) - cells.first_slot
+    inside = (machine >= 0) & (slot >= 0) & (slot < cells.slots)
+    is_aside = cells.aside > _MOST * np.maximum(cells.readings, 1)
+    out = np.zeros(len(rows.frame), dtype=bool)
+    out[inside] = is_aside[machine[inside], slot[inside]]
+    return out
+
+
+def _add_expected(axis: WindowAxis, windows: np.ndarray, rows: ForecastRows, failures: pd.DataFrame,
+                  count: dict[str, np.ndarray], exposure: dict[str, np.ndarray]) -> None:
+    """Failures of each window against those that the forecasts expected of it, as far as forecasts cover it."""
+    per_tick = units_per_tick(rows.frame[TIME])
+    bounds = np.array([axis.start(int(window)) for window in (*windows, windows[-1] + 1)]) / per_tick
+    shares = _shares(rows, bounds)                                              # (w, n)
+    covered = shares.sum(axis=1)
+    is_known = covered > _MOST * covered.max(initial=0.0)
+    for name in rows.target:
+        mode = name.partition("__")[2]
+        label = f"forecast failures: {mode}" if mode else "forecast failures"
+        mine = failures[failures[MODE].astype(str) == mode] if mode else failures
+        when, weight = _covered_failures(rows, mine)
+        seen = _by_window(np.searchsorted(bounds, when, side="right") - 1, len(windows), weight)
+        expected = shares @ rows.frame[name].to_numpy(np.float64) / rows.rows_per_failure
+        count[label], exposure[label] = np.where(is_known, seen, np.nan), np.where(is_known, expected, np.nan)
+
+
+def _shares(rows: ForecastRows, bounds: np.ndarray) -> np.ndarray:
+    """Which share of the time that each forecast is about lies in each window, shape (w, n)."""
+    first = rows.laid_out.ticks + rows.lead
+    return np.stack([np.clip(np.minimum(first + rows.horizon, high) - np.maximum(first, low), 0.0, None) / rows.horizon
+                     for low, high in itertools.pairwise(bounds)])
+
+
+def _covered_failures(rows: ForecastRows, failures: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Ticks of the failures, and which share of the forecasts that should be about each there is; (f,) each."""
+    laid_out = rows.laid_out
+    place = {name: at for at, name in enumerate(laid_out.machines)}
+    mine = failures[failures[MACHINE].isin(list(place))]
+    when = ticks(mine[TIME])
+    ends = np.searchsorted(laid_out.code, np.arange(len(place) + 1))
+    found = np.zeros(len(mine))
+    for at, (name, moment) in enumerate(zip(mine[MACHINE], when.tolist(), strict=True)):
+        own = laid_out.ticks[ends[place[name]]: ends[place[name] + 1]]
+        low, high = np.searchsorted(own, [moment - rows.lead - rows.horizon, moment - rows.lead])
+        found[at] = min((high - low) / rows.rows_per_failure, 1.0)
+    return when, found
 
 
 def _detected(rows: ForecastRows) -> np.ndarray:

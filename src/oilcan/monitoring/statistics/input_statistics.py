@@ -3,18 +3,20 @@
 Five numbers a column:
 
 - `shift`: mean deviation of the machines from their own level, each cut off at a few of its usual weekly deviations;
-- `together`: sudden steps of several machines in one direction. A step is the change over two slots minus the changes
-  just before and after it, so a fault that grows slowly is not a step. Machines with maintenance a slot away do not
-  count. At least one machine in twenty, and at least two, must have stepped this far in the same slot: faults
-  step machines too, but seldom two at once;
-- `largest`: the largest such step of one machine;
+- `together`: sudden steps of several machines in one direction in the same slot. A step is the smallest of three
+  changes of the mean (over one slot, two slots, and four slots against seven before), where all have one sign, divided
+  by the spread within those slots: a fault that grows is no step, as its mean goes on changing. What the middle machine
+  of the fleet did is taken off. The score of a step is how rare it is for one machine in the reference; the statistic
+  says how surprising it is that so many machines have such scores at once;
+- `largest`: the largest such score of one machine;
 - `psi`: population stability index of the deviations, bins from the reference alone;
 - `wasserstein`: distance of the two distributions in reference standard deviations.
 """
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -24,37 +26,85 @@ from oilcan.monitoring.statistics.cells import UNIT, Cells
 STATISTICS: Final = ("shift", "together", "largest", "psi", "wasserstein")
 ALERTING: Final = ("shift", "together", "psi", "wasserstein")      # the largest step of one machine is a notice
 OF_MACHINES: Final = ("together", "largest")      # each machine steps by itself; the others see what all share
-REACH: Final = 3                        # slots before and after one that its step is estimated from
-NEAR: Final = 1                         # slots around work or a failure in which a step is explained by it
-LAG: Final = REACH + 1                  # slots after one until its step is known
+BEFORE: Final = 7                       # slots before a step that it is estimated from
+AFTER: Final = 4                        # and from it on
+LAG: Final = AFTER - 1                  # slots after one until its step is known
+RARE: Final = 3.0                       # score of a step that one slot of a machine in a thousand shows
 WINSOR: Final = 2.5                     # usual deviations of a machine's window at which it is cut off
-TOGETHER: Final = 0.05                  # share of the machines that `together` asks for
+_NESTED: Final = (1, 2)                 # slots on both sides over which the change must be as large
+_TRUST: Final = 2.0                     # weight of the usual spread against that of the slots themselves
+_PRESENT: Final = 0.5                   # of the slots on a side, below which nothing is said of a step
+_FEWEST_FLEET: Final = 5                # machines below which there is no middle one
+_FEWEST_STEPS: Final = 500              # known in the reference, below which nobody knows which are rare
+_SCORES: Final = np.arange(0.5, 5.01, 0.25)
+_COMMON: Final = 0.2                    # share of the machines up to which steps are a matter of some; beyond, of all
 _HALF_ROW: Final = 0.5
 
 
 @dataclass(frozen=True)
-class JumpScale:
-    """Usual steps by column: the 99 % and 99.9 % quantile over machines and slots, shape (c,)."""
+class StepScale:
+    """How rare a step is for one machine, by column.
 
-    usual: np.ndarray
-    rare: np.ndarray
+    Attributes
+    ----------
+    spread
+        Usual variance within the slots that a step is estimated from, shape (c,); infinite where too little is known.
+    up, down
+        Steps at the scores of a fixed grid, shape (c, scores); NaN where the reference is too short for the score.
+    """
+
+    spread: np.ndarray
+    up: np.ndarray
+    down: np.ndarray
 
     @classmethod
-    def learn(cls, steps: np.ndarray) -> "JumpScale":
-        """From the steps of the reference, shape (m, t, c); infinite where there are too few to say."""
-        usual, rare = np.full(steps.shape[2], np.inf), np.full(steps.shape[2], np.inf)
-        for at in range(steps.shape[2]):
-            known = np.abs(steps[:, :, at][~np.isnan(steps[:, :, at])])
-            if len(known) >= 500:
-                usual[at], rare[at] = np.quantile(known, 0.99), np.quantile(known, 0.999)
-        return cls(usual, np.maximum(rare, usual + 1e-6))
+    def learn(cls, means: np.ndarray, is_explained: np.ndarray) -> "StepScale":
+        """From the mean deviations of the reference, shape (m, t, c), and its explained slots, (m, t)."""
+        _, within = _changes(means)
+        spread = np.array([np.median(each[~np.isnan(each)]) if (~np.isnan(each)).sum() >= _FEWEST_STEPS else np.inf
+                           for each in np.moveaxis(within, 2, 0)])
+        steps = steps_of(means, is_explained, np.maximum(spread, 1e-6))
+        columns = [each[~np.isnan(each)] for each in np.moveaxis(steps, 2, 0)]
+        return cls(spread, *(np.stack([_quantiles(sign * each) for each in columns]) for sign in (1, -1)))
 
-    def score(self, steps: np.ndarray) -> np.ndarray:
-        """Sizes of steps as 0 at the usual one and 1 at the rare one, with the sign of the step; columns last."""
-        is_known = np.isfinite(self.usual)
-        usual, rare = np.where(is_known, self.usual, 0.0), np.where(is_known, self.rare, 1.0)
-        size = np.maximum((np.abs(steps) - usual) / (rare - usual), 0.0)
-        return np.where(is_known, np.sign(steps) * size, np.nan)
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "StepScale":
+        """The inverse of `as_json`."""
+        spread = np.array([np.inf if value is None else value for value in values["spread"]])
+        return cls(spread, *(np.array(values[side], dtype=float) for side in ("up", "down")))
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values; None for infinite and unknown ones."""
+        return {"spread": [None if np.isinf(value) else round(float(value), 9) for value in self.spread],
+                **{side: [[None if np.isnan(value) else round(float(value), 6) for value in column]
+                          for column in getattr(self, side)] for side in ("up", "down")}}
+
+    def scores(self, means: np.ndarray, is_explained: np.ndarray) -> np.ndarray:
+        """Scores of the steps with their sign, shape (m, t, c): 3 is one slot of a machine in a thousand."""
+        steps = steps_of(means, is_explained, np.maximum(self.spread, 1e-6))
+        for at in range(steps.shape[2]):
+            step = steps[:, :, at]
+            steps[:, :, at] = np.where(step >= 0, _score(step, self.up[at]), -_score(-step, self.down[at]))
+        return steps
+
+
+def _quantiles(steps: np.ndarray) -> np.ndarray:
+    """Steps at `_SCORES`, as far as there are enough of them."""
+    if len(steps) < _FEWEST_STEPS:
+        return np.full(len(_SCORES), np.nan)
+    known = np.log10(len(steps)) >= _SCORES
+    return np.where(known, np.quantile(steps, 1 - 10.0**-_SCORES), np.nan)
+
+
+def _score(step: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
+    """Steps of one direction on the scale of the quantiles, straight on beyond the last; NaN where nobody knows."""
+    known = quantiles > 0
+    at, score = np.append(0.0, quantiles[known]), np.append(0.0, _SCORES[known])
+    at = np.maximum.accumulate(at + 1e-9 * np.arange(len(at)))
+    if len(at) < 3:
+        return np.full(step.shape, np.nan)
+    slope = (score[-1] - score[1]) / max(at[-1] - at[1], 1e-6)
+    return np.interp(step, at, score) + slope * np.maximum(step - at[-1], 0.0)
 
 
 def slot_means(n: np.ndarray, total: np.ndarray, *, fewest: int) -> np.ndarray:
@@ -62,41 +112,84 @@ def slot_means(n: np.ndarray, total: np.ndarray, *, fewest: int) -> np.ndarray:
     return np.where(n >= fewest, total / UNIT / np.maximum(n, 1), np.nan)
 
 
-def steps_of(means: np.ndarray, is_explained: np.ndarray) -> np.ndarray:
-    """Sudden step around each slot, with its sign; NaN where it is unknown or explained.
+def steps_of(means: np.ndarray, is_explained: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Sudden step at the beginning of each slot, with its sign, in standard deviations of slots that stand still.
 
     Parameters
     ----------
     means
         Shape (m, t, c).
     is_explained
-        Slots with a failure or work on the machine, shape (m, t).
+        Slots with a failure or work on the machine, shape (m, t); a step in one, or in the next, is explained.
+    spread
+        Usual variance within the slots before and after, shape (c,).
 
     Returns
     -------
-    Shape (m, t, c): a step from a slot to the next. The change from the slot before to the slot after, beyond the
-    larger of the two changes that adjoin it, as the mean of both slots. A step of size one gives one, a ramp nothing.
+    Shape (m, t, c); NaN where a step is unknown or explained.
 
     Examples
     --------
-    >>> line = np.array([0, 0, 0, 0, 1, 1, 1, 1.0])[None, :, None]
-    >>> steps_of(line, np.zeros((1, 8), dtype=bool))[0, :, 0]
-    array([nan, nan, nan,  1., nan, nan, nan, nan])
+    >>> line = np.array([0, 0, 0, 0, 0, 0, 0, 3, 3, 3, 3])[None, :, None]
+    >>> steps_of(line, np.zeros((1, 11), dtype=bool), np.ones(1))[0, 7, 0].round(2)
+    np.float64(3.67)
+    >>> ramp = np.array([0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4])[None, :, None]
+    >>> steps_of(ramp, np.zeros((1, 11), dtype=bool), np.ones(1))[0, 7, 0].round(2)
+    np.float64(1.08)
     """
-    out = np.full(means.shape, np.nan)
-    if means.shape[1] < 2 * REACH + 1:
-        return out
-    change = means[:, 2:] - means[:, :-2]                               # of slot i + 1
-    middle, before, after = change[:, 2:-2], change[:, :-4], change[:, 4:]
-    out[:, 3:-3] = np.sign(middle) * np.maximum(np.abs(middle) - np.maximum(np.abs(before), np.abs(after)), 0.0)
+    change, within = _changes(means)
+    steps = change / np.sqrt((within + _TRUST * spread) / (1 + _TRUST))
     near = is_explained.copy()
-    for gap in range(1, NEAR + 1):
-        near[:, gap:] |= is_explained[:, :-gap]
-        near[:, :-gap] |= is_explained[:, gap:]
-    out[near] = np.nan
-    out[:, :-1] = (out[:, :-1] + out[:, 1:]) / 2
-    out[:, -1] = np.nan
-    return out
+    near[:, 1:] |= is_explained[:, :-1]
+    steps[near] = np.nan
+    if len(steps) >= _FEWEST_FLEET:
+        steps -= _middle(steps)
+    return steps
+
+
+def _middle(steps: np.ndarray) -> np.ndarray:
+    """Median of the machines by slot and column, 0 where none says anything; (m, t, c) in, (t, c) out."""
+    known = (~np.isnan(steps)).sum(axis=0)
+    ordered = np.sort(steps, axis=0)                                    # NaN last
+    low, high = (np.take_along_axis(ordered, np.maximum(at, 0)[None], axis=0)[0]
+                 for at in ((known - 1) // 2, known // 2 - (known == 0)))
+    return np.where(known > 0, (low + high) / 2, 0.0)
+
+
+def _changes(means: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest change of the mean at each slot over three reaches, and the variance within; shape (m, t, c) each."""
+    before, after = _Block.of(means, -BEFORE, 0), _Block.of(means, 0, AFTER)
+    change = after.mean - before.mean
+    sign, size = np.sign(change), np.abs(change)
+    for reach in _NESTED:
+        size = np.minimum(size, sign * (_Block.of(means, 0, reach).mean - _Block.of(means, -reach, 0).mean))
+    within = (before.squares + after.squares) / np.maximum(before.n + after.n - 2, 1)
+    is_known = (before.n >= _PRESENT * BEFORE) & (after.n >= _PRESENT * AFTER)
+    return np.where(is_known, sign * np.maximum(size, 0.0), np.nan), np.where(is_known, within, np.nan)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Slots from `low` to before `high` of each slot: how many are known, their mean and squares about it."""
+
+    n: np.ndarray
+    mean: np.ndarray
+    squares: np.ndarray
+
+    @classmethod
+    def of(cls, means: np.ndarray, low: int, high: int) -> "_Block":
+        n, total, squares = (np.zeros(means.shape) for _ in range(3))
+        slots = means.shape[1]
+        for gap in range(low, high):
+            here, there = slice(max(0, -gap), min(slots, slots - gap)), slice(max(0, gap), min(slots, slots + gap))
+            values = means[:, there]
+            known = ~np.isnan(values)
+            values = np.where(known, values, 0.0)
+            n[:, here] += known
+            total[:, here] += values
+            squares[:, here] += values * values
+        mean = np.where(n > 0, total / np.maximum(n, 1), np.nan)
+        return cls(n, mean, np.maximum(squares - total * np.nan_to_num(mean), 0.0))
 
 
 @dataclass(frozen=True)
@@ -108,7 +201,7 @@ class MachineWindows:
     deviation
         Mean deviation of the window, NaN with too few readings, shape (w, m, c).
     jump
-        Steps at the slots of the window as `JumpScale.score` has them, shape (w, m, c, s); NaN where there is none.
+        Scores of steps at the slots of the window, see `StepScale`, shape (w, m, c, s); NaN where there is none.
     histogram
         Readings by bin, shape (w, m, c, bins).
     """
@@ -122,7 +215,7 @@ class MachineWindows:
         return MachineWindows(self.deviation[at: at + 1], self.jump[at: at + 1], self.histogram[at: at + 1])
 
     @classmethod
-    def of(cls, cells: Cells, is_explained: np.ndarray, scale: JumpScale, first_slots: np.ndarray, *,
+    def of(cls, cells: Cells, is_explained: np.ndarray, scale: StepScale, first_slots: np.ndarray, *,
            fewest: int, fewest_slot: int) -> "MachineWindows":
         """Windows between consecutive `first_slots`, of which the last only ends one.
 
@@ -131,7 +224,7 @@ class MachineWindows:
         is_explained
             As in `steps_of`, for the slots of `cells`.
         """
-        steps = scale.score(steps_of(slot_means(cells.n, cells.total, fewest=fewest_slot), is_explained))
+        steps = scale.scores(slot_means(cells.n, cells.total, fewest=fewest_slot), is_explained)
         bounds = np.clip(first_slots - cells.first_slot, 0, cells.slots)
         pieces = [slice(*pair) for pair in itertools.pairwise(bounds)]
         n = np.stack([cells.n[:, piece].sum(axis=1) for piece in pieces])
@@ -195,32 +288,73 @@ def step_statistics(jump: np.ndarray) -> dict[str, np.ndarray]:
 
     Examples
     --------
-    >>> scores = np.array([[3.0, 0.0], [2.0, 5.0], [-9.0, 0.0], [0.0, 0.0]])[None, :, None]
-    >>> {name: values.item() for name, values in step_statistics(scores).items()}
-    {'together': 2.0, 'largest': 9.0}
+    >>> scores = np.array([[3.0, 0.0], [3.0, 5.0], [-9.0, 0.0], [0.0, 0.0]])[None, :, None]
+    >>> {name: values.round(1).item() for name, values in step_statistics(scores).items()}
+    {'together': 4.8, 'largest': 9.0}
     """
     there = ~np.isnan(jump)
     known, scores = there.any(axis=3).sum(axis=1), np.where(there, jump, 0.0)
     largest = np.where(known > 0, np.abs(scores).max(axis=(1, 3), initial=0.0), np.nan)
-    if jump.shape[1] < 2:
-        return {"together": np.full(known.shape, np.nan), "largest": largest}
-    wanted = max(2, round(TOGETHER * jump.shape[1]))
-    together = np.abs(common_steps(scores, wanted)).max(axis=2, initial=0.0)
-    return {"together": np.where(known >= wanted, together, np.nan), "largest": largest}
+    together = np.abs(common_steps(scores)[0]).max(axis=2, initial=0.0)
+    return {"together": np.where(known >= 2, together, np.nan), "largest": largest}
 
 
-def common_steps(scores: np.ndarray, wanted: int) -> np.ndarray:
-    """How far at least so many machines have stepped in one direction, by slot, with the sign; (draws, m, c, s) in."""
-    up = np.partition(scores, -wanted, axis=1)[:, -wanted]
-    down = np.partition(scores, wanted - 1, axis=1)[:, wanted - 1]
-    return np.where(up >= -down, np.maximum(up, 0.0), np.minimum(down, 0.0))
+def common_steps(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How surprising it is that machines step together, by slot, with the sign of the steps; and how many they are.
+
+    Of m machines k have a step whose chance is at most p. The statistic of Berk and Jones (Goodness-of-fit test
+    statistics that dominate the Kolmogorov statistics, Zeitschrift fuer Wahrscheinlichkeitstheorie 47, 1979) is m times
+    the divergence of k / m from p; here its largest value over k, in powers of ten, from two machines to a fifth.
+
+    Parameters
+    ----------
+    scores
+        Shape (draws, m, c, s), 0 where a machine says nothing.
+
+    Returns
+    -------
+    Each of shape (draws, c, s).
+    """
+    machines = scores.shape[1]
+    best, count = np.zeros(scores[:, 0].shape), np.zeros(scores[:, 0].shape, dtype=np.int64)
+    counts = _counts(machines)
+    for sign in (1.0, -1.0) if counts else ():
+        ordered = np.partition(-sign * scores, [k - 1 for k in counts], axis=1)
+        for k in counts:
+            chance = np.minimum(10.0 ** ordered[:, k - 1], k / machines)
+            share = k / machines
+            value = machines * (share * np.log10(share / chance)
+                                + (1 - share) * np.log10((1 - share) / (1 - chance)) if share < 1
+                                else -np.log10(chance))
+            is_more = value > np.abs(best)
+            best, count = np.where(is_more, sign * value, best), np.where(is_more, k, count)
+    return best, count
 
 
-def common_step_slot(jump: np.ndarray) -> int:
-    """Slot of the strongest common step of one column, shape (m, s)."""
-    scores = np.nan_to_num(jump)[None, :, None]
-    wanted = min(len(jump), max(2, round(TOGETHER * len(jump))))
-    return int(np.abs(common_steps(scores, wanted))[0, 0].argmax())
+def _counts(machines: int) -> list[int]:
+    """From two machines to a fifth of all, in steps of about a quarter.
+
+    Examples
+    --------
+    >>> _counts(3), _counts(50)
+    ([2], [2, 3, 4, 5, 6, 7, 8, 10])
+    """
+    if machines < 2:
+        return []
+    found = [2]
+    while found[-1] + max(1, found[-1] // 4) <= _COMMON * machines:
+        found.append(found[-1] + max(1, found[-1] // 4))
+    return found
+
+
+def common_step(jump: np.ndarray) -> tuple[int, float, list[int]]:
+    """Slot of the strongest common step of one column, its direction, and the machines, strongest first; (m, s) in."""
+    scores = np.nan_to_num(jump)
+    best, count = (each[0, 0] for each in common_steps(scores[None, :, None]))
+    slot = int(np.abs(best).argmax())
+    sign = float(np.sign(best[slot]))
+    order = np.argsort(-sign * scores[:, slot], kind="stable")
+    return slot, sign, [int(at) for at in order[: int(count[slot])]]
 
 
 def statistics(windows: MachineWindows, usual: np.ndarray, edges: np.ndarray, shares: np.ndarray) -> np.ndarray:
