@@ -5,12 +5,14 @@ import tracemalloc
 import numpy as np
 import pandas as pd
 import pytest
-from tests.monitoring_frames import MONDAY, observe, telemetry, watcher, week
+from tests.monitoring_frames import MONDAY, contract, no_events, observe, telemetry, watcher, week
 
-from oilcan.ground.columns import COMPONENT, MACHINE, TIME
+from oilcan.core.alarms.policy import AlarmPolicy
+from oilcan.core.timeline.groups import exact
+from oilcan.ground.columns import COMPONENT, MACHINE, MODE, TIME
 from oilcan.monitoring.statistics.cells import Cells, Signals
 from oilcan.monitoring.statistics.event_statistics import EventCounts, Rate, chances, event_findings, learn_rates
-from oilcan.monitoring.statistics.forecast_history import FleetEvents, event_counts, learn_hazards
+from oilcan.monitoring.statistics.forecast_history import FleetEvents, ForecastRows, event_counts, learn_hazards
 from oilcan.monitoring.statistics.work_ages import WorkHazard, ages
 from oilcan.monitoring.window_axis import DAY_US, WindowAxis
 from oilcan.params.operating.monitoring import EventRules
@@ -65,6 +67,30 @@ def test_a_longer_interval_of_planned_work_is_seen_within_eight_weeks_and_a_usua
     delays = [min(_alerts(seed, 1.6), default=WEEKS) - 60 for seed in range(8)]
     assert all(0 <= delay < 8 for delay in delays)
     assert not any(_alerts(seed, 1.0) for seed in range(8))
+
+
+def test_failures_are_compared_with_what_forecasts_expected_of_the_same_week_without_a_wait_for_outcomes() -> None:
+    rng, machines, weeks = np.random.default_rng(7), [f"m{number:02d}" for number in range(6)], 12
+    hours = pd.date_range(MONDAY, periods=weeks * 7 * 4, freq="6h").as_unit("us")
+    name, horizon, lead = contract().headline()[0], *contract().look_ahead()
+    frame = pd.DataFrame({MACHINE: np.repeat(machines, len(hours)), TIME: np.tile(hours, len(machines)),
+                          f"p_{name}": rng.uniform(0, 0.2, len(machines) * len(hours))}).astype({MACHINE: "str"})
+    until = MONDAY + pd.Timedelta(weeks=weeks)
+    failures = pd.DataFrame({MACHINE: ["m01", "m02", "m03"], MODE: "wear",
+                             TIME: until - pd.to_timedelta([30, 40, 24 * 7 + 1], unit="h")}
+                            ).astype({MACHINE: "str", MODE: "str", TIME: "datetime64[us, UTC]"})
+    rows = ForecastRows.of(contract(), AlarmPolicy(0.9, 0.9), frame, failures, until=int(exact(pd.Series([until]))[0]))
+    counts = event_counts(AXIS, np.array([week(number) for number in range(weeks)]),
+                          FleetEvents(failures, no_events().maintenance, no_events().errors), _cells(weeks), rows, {})
+    seen, expected = counts.count["forecast failures"], counts.exposure["forecast failures"]
+    np.testing.assert_allclose(seen, [0] * 10 + [1, 2])                 # of the newest week too, in which all is open
+    p, rows_a_week = frame[f"p_{name}"].to_numpy(), len(machines) * 7 * 4
+    usual = p.mean() * rows_a_week * 6 / horizon
+    assert expected[4:] == pytest.approx(np.full(weeks - 4, usual), rel=0.15)
+    assert horizon + lead < 7 * 24
+    beyond = sum(value * max(0.0, min(1.0, (hour + lead + horizon - weeks * 168) / horizon))
+                 for value, hour in zip(p, np.tile(np.arange(len(hours)) * 6, len(machines)), strict=True))
+    assert expected.sum() == pytest.approx((p.sum() - beyond) * 6 / horizon)           # spread, and nothing lost
 
 
 def test_work_that_is_due_together_is_expected_together() -> None:

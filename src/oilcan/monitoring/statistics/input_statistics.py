@@ -89,7 +89,11 @@ class StepScale:
 
 
 def _quantiles(steps: np.ndarray) -> np.ndarray:
-    """Steps at `_SCORES`, as far as there are enough of them."""
+    """Steps at `_SCORES`, as far as there are enough of them.
+
+    Of n steps the share above a quantile is about 1 / n larger than the quantile says, so the last score is one that up
+    to twice as many steps reach. Limits are drawn with the same scores.
+    """
     if len(steps) < _FEWEST_STEPS:
         return np.full(len(_SCORES), np.nan)
     known = np.log10(len(steps)) >= _SCORES
