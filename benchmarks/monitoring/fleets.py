@@ -30,7 +30,8 @@ from oilcan.monitoring.limits.limit_material import Material
 from oilcan.monitoring.reference.partition_passes import Rows, count_readings, numbers
 from oilcan.monitoring.reference.reference_assembling import Accepted, assemble, machine_kinds
 from oilcan.monitoring.statistics.cells import Cells
-from oilcan.monitoring.statistics.forecast_history import FleetEvents, ForecastRows
+from oilcan.monitoring.statistics.counts_by_window import FleetEvents
+from oilcan.monitoring.statistics.forecast_history import ForecastRows
 from oilcan.monitoring.watching import FleetObservation, WindowJudge
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.compute import ComputeParams

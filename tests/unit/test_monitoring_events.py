@@ -11,8 +11,9 @@ from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import COMPONENT, MACHINE, MODE, TIME
 from oilcan.monitoring.statistics.cells import Cells, Signals
+from oilcan.monitoring.statistics.counts_by_window import FleetEvents, event_counts, learn_hazards
 from oilcan.monitoring.statistics.event_statistics import EventCounts, Rate, chances, event_findings, learn_rates
-from oilcan.monitoring.statistics.forecast_history import FleetEvents, ForecastRows, event_counts, learn_hazards
+from oilcan.monitoring.statistics.forecast_history import ForecastRows
 from oilcan.monitoring.statistics.work_ages import WorkHazard, ages
 from oilcan.monitoring.window_axis import DAY_US, WindowAxis
 from oilcan.params.operating.monitoring import EventRules

@@ -12,18 +12,16 @@ from oilcan.monitoring.limits.drawn_limits import Source, Terms, draw_limits
 from oilcan.monitoring.statistics.event_statistics import EventCounts, Rate, chances, learn_rates
 from oilcan.monitoring.statistics.input_statistics import (
     ALERTING,
-    BEFORE,
     STATISTICS,
     MachineWindows,
-    StepScale,
     common_step,
     psi,
     statistics,
     step_statistics,
-    steps_of,
     wasserstein,
 )
 from oilcan.monitoring.statistics.label_free import estimate
+from oilcan.monitoring.statistics.machine_steps import BEFORE, StepScale, steps_of
 from oilcan.monitoring.window_axis import WindowAxis
 
 GOLDEN = Path(__file__).parents[1] / "golden/label_free_nannyml.json"

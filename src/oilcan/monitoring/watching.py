@@ -29,15 +29,11 @@ from oilcan.monitoring.limits.limit_material import (
 )
 from oilcan.monitoring.reference.reference_building import window_slots
 from oilcan.monitoring.statistics.cells import Cells
+from oilcan.monitoring.statistics.counts_by_window import FleetEvents, event_counts, unknown_codes
 from oilcan.monitoring.statistics.event_statistics import EventCounts, Rate, event_findings
-from oilcan.monitoring.statistics.forecast_history import (
-    FleetEvents,
-    ForecastRows,
-    event_counts,
-    unknown_codes,
-    window_figures,
-)
-from oilcan.monitoring.statistics.input_statistics import BEFORE, LAG, STATISTICS, MachineWindows, statistics
+from oilcan.monitoring.statistics.forecast_history import ForecastRows, window_figures
+from oilcan.monitoring.statistics.input_statistics import STATISTICS, MachineWindows, statistics
+from oilcan.monitoring.statistics.machine_steps import BEFORE, LAG
 from oilcan.monitoring.statistics.quality_statistics import (
     Arrivals,
     QualityCounts,

@@ -9,14 +9,8 @@ import numpy as np
 from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.monitoring.alerts.window_findings import Finding, Severity, Unknown
 from oilcan.monitoring.limits.drawn_limits import Limits
-from oilcan.monitoring.statistics.input_statistics import (
-    ALERTING,
-    OF_MACHINES,
-    RARE,
-    STATISTICS,
-    MachineWindows,
-    common_step,
-)
+from oilcan.monitoring.statistics.input_statistics import ALERTING, OF_MACHINES, STATISTICS, MachineWindows, common_step
+from oilcan.monitoring.statistics.machine_steps import RARE
 from oilcan.params.operating.monitoring import MonitoringParams
 
 _LISTED: Final = 50                     # machines that a finding names

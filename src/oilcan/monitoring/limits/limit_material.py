@@ -13,7 +13,8 @@ from oilcan.core.bundle.watch_reference import WatchReference, packed, unpacked
 from oilcan.ground.errors import IntegrityError
 from oilcan.monitoring.limits.drawn_limits import Limits, Source, Terms
 from oilcan.monitoring.statistics.cells import Cells
-from oilcan.monitoring.statistics.input_statistics import MachineWindows, StepScale
+from oilcan.monitoring.statistics.input_statistics import MachineWindows
+from oilcan.monitoring.statistics.machine_steps import StepScale
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.operating.monitoring import MonitoringParams
 

@@ -26,15 +26,9 @@ from oilcan.monitoring.reference.reference_building import (
 from oilcan.monitoring.reference.reference_learning import Levels, group_levels, learn_levels
 from oilcan.monitoring.signals import watched_columns
 from oilcan.monitoring.statistics.cells import Cells
+from oilcan.monitoring.statistics.counts_by_window import FleetEvents, event_counts, known_codes, learn_hazards
 from oilcan.monitoring.statistics.event_statistics import EventCounts
-from oilcan.monitoring.statistics.forecast_history import (
-    FleetEvents,
-    ForecastRows,
-    event_counts,
-    known_codes,
-    learn_hazards,
-    promised_cost,
-)
+from oilcan.monitoring.statistics.forecast_history import ForecastRows, promised_cost
 from oilcan.monitoring.statistics.work_ages import WorkHazard
 from oilcan.monitoring.watching import explained
 from oilcan.monitoring.window_axis import WindowAxis

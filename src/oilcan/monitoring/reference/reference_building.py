@@ -17,7 +17,8 @@ from oilcan.monitoring.limits.limit_material import (
     whole_windows,
 )
 from oilcan.monitoring.statistics.event_statistics import EventCounts, learn_rates
-from oilcan.monitoring.statistics.input_statistics import StepScale, slot_means, usual_deviation
+from oilcan.monitoring.statistics.input_statistics import usual_deviation
+from oilcan.monitoring.statistics.machine_steps import StepScale, slot_means
 from oilcan.monitoring.statistics.quality_statistics import QualityCounts, resting_share, usual_shares
 from oilcan.monitoring.statistics.work_ages import WorkHazard
 from oilcan.monitoring.window_axis import WindowAxis

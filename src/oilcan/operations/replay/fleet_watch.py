@@ -11,7 +11,8 @@ from oilcan.ground.columns import MACHINE, TIME
 from oilcan.monitoring.alerts.alert_book import Alert, AlertBook
 from oilcan.monitoring.fleet_counts import FleetCounts, Judges
 from oilcan.monitoring.reference.reference_assembling import machine_kinds
-from oilcan.monitoring.statistics.forecast_history import FleetEvents, ForecastRows
+from oilcan.monitoring.statistics.counts_by_window import FleetEvents
+from oilcan.monitoring.statistics.forecast_history import ForecastRows
 from oilcan.monitoring.watch_report import WatchReport, report_on
 from oilcan.monitoring.watching import FleetObservation, WindowJudge, WindowVerdict, slots_before
 from oilcan.operations.replay.model_making import ReplayModel

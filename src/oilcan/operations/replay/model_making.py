@@ -38,7 +38,8 @@ from oilcan.governance.gate import Check
 from oilcan.ground.columns import KEY, MACHINE, PART, TIME
 from oilcan.ground.processes import side_by_side
 from oilcan.monitoring.reference.reference_assembling import Accepted, assemble
-from oilcan.monitoring.statistics.forecast_history import FleetEvents, ForecastRows
+from oilcan.monitoring.statistics.counts_by_window import FleetEvents
+from oilcan.monitoring.statistics.forecast_history import ForecastRows
 from oilcan.operations.partitioned.behaviour import behaviour
 from oilcan.operations.replay.replay_settings import ReplaySettings
 from oilcan.operations.replay.replayed_fleet import ReplayedFleet

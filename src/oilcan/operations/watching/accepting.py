@@ -14,7 +14,8 @@ from oilcan.ground.columns import KEY, MACHINE, PART, TIME
 from oilcan.io.batches import feature_rows
 from oilcan.io.stage import table_files
 from oilcan.monitoring.reference.reference_assembling import Accepted
-from oilcan.monitoring.statistics.forecast_history import FleetEvents, ForecastRows
+from oilcan.monitoring.statistics.counts_by_window import FleetEvents
+from oilcan.monitoring.statistics.forecast_history import ForecastRows
 from oilcan.scoring.scorer import score
 
 _USED = ("train", "validation")

@@ -13,7 +13,8 @@ from oilcan.ground.columns import MACHINE, TIME
 from oilcan.ground.errors import DataError
 from oilcan.monitoring.fleet_counts import FleetCounts, clocks_ahead
 from oilcan.monitoring.reference.reference_assembling import machine_kinds
-from oilcan.monitoring.statistics.forecast_history import FleetEvents, ForecastRows
+from oilcan.monitoring.statistics.counts_by_window import FleetEvents
+from oilcan.monitoring.statistics.forecast_history import ForecastRows
 from oilcan.monitoring.watching import FleetObservation
 from oilcan.operations.watching.watched_model import Monitor
 from oilcan.operations.watching.watched_tables import Source
