@@ -79,5 +79,5 @@ def test_a_database_without_address_or_table_is_refused(tmp_path, monkeypatch):
 
 def test_without_the_extra_the_message_names_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
-    with pytest.raises(OilcanError, match=r"SQLAlchemy is not installed\. Run `make install-sql`"):
+    with pytest.raises(OilcanError, match=r"needs the package 'sqlalchemy' \(not installed\)\. Run `make install-sql`"):
         take_snapshots(contract(), tmp_path)

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from oilcan.ground.durations import wait_after
+
 _FIRST_S: Final = 0.1
 _LONGEST_S: Final = 10.0
 
@@ -22,7 +24,7 @@ class BackOff:
     def next_s(self) -> float:
         """The wait after one failure more."""
         self._failures += 1
-        return float(min(_LONGEST_S, _FIRST_S * 2 ** min(self._failures - 1, 20)))
+        return wait_after(self._failures, _FIRST_S, _LONGEST_S)
 
     def reset(self) -> None:
         """It went well."""

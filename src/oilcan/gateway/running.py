@@ -1,13 +1,11 @@
 """gateway.yaml -> a running gateway: one thread a source, one that forwards."""
 
 import contextlib
-import fcntl
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from oilcan.gateway.forwarding import Forwarder, Stopped
@@ -19,6 +17,7 @@ from oilcan.gateway.source_times import Instants
 from oilcan.gateway.sparkplug_births import BirthFiles
 from oilcan.ground.errors import OilcanError, ParamsError
 from oilcan.io.http.client import Api
+from oilcan.io.process_lock import only_process
 from oilcan.params.operating.gateway import GatewayRules, seconds
 
 _LOG: Final = logging.getLogger("oilcan")
@@ -49,13 +48,19 @@ class Gateway:
         return len(self._queue)
 
     def run(self) -> None:
-        """Take and forward until told to stop.
+        """Take and forward until `stop` is set; alone on the folder, where two would take each other's messages.
 
         Raises
         ------
         OilcanError
-            If a source ended by itself, or the mapping does not fit the service.
+            If another gateway runs on the folder, a source ended by itself, or the mapping does not fit the service.
         """
+        folder = self._rules.folder
+        with only_process(folder / "lock", f"{folder}: another gateway runs on this folder. Stop it, or name another "
+                                           f"folder and another mqtt.client_id."):
+            self._run()
+
+    def _run(self) -> None:
         rules = self._rules
         with contextlib.closing(Api(rules.service.url, self._environment.get("OILCAN_KEY"), tries=1,
                                     sleep=lambda _seconds: None)) as api:
@@ -114,22 +119,3 @@ class Gateway:
     def _counts(self) -> str:
         counted = ", ".join(f"{count:,} {name}" for name, count in sorted(self._forwarder.counts.items()))
         return f"{counted or 'no readings yet'}; {self.aside.count:,} lines kept aside, {len(self._queue):,} waiting"
-
-
-@contextlib.contextmanager
-def only_gateway(folder: Path) -> Iterator[None]:
-    """Whoever runs on the folder alone: two gateways with one session would take each other's messages.
-
-    Raises
-    ------
-    OilcanError
-        If another gateway runs on it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OilcanError(f"{folder}: another gateway runs on this folder. Stop it, or name another folder and "
-                              f"another mqtt.client_id.") from None
-        yield

@@ -1,11 +1,12 @@
 """Durations that carry their unit: `24h`, `7d`, `30min`, `30 cycles`."""
 
 import re
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import pydantic
 from pydantic_core import core_schema
 
+_Length = TypeVar("_Length", int, float)
 _HOURS: Final = {"s": 1 / 3600, "min": 1 / 60, "h": 1.0, "d": 24.0, "w": 168.0}
 _WORDS: Final = {"d": "day", "w": "week", "cycle": "cycle", "cycles": "cycle"}
 _PATTERN: Final = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(s|min|h|d|w|cycles?)\s*$")
@@ -78,6 +79,24 @@ class Duration:
         return core_schema.no_info_plain_validator_function(
             read, serialization=core_schema.plain_serializer_function_ser_schema(str)
         )
+
+
+def wait_after(failures: int, first: _Length, longest: _Length) -> _Length:
+    """How long to wait before something that failed so often in a row is tried again: doubled each time, up to a limit.
+
+    Parameters
+    ----------
+    failures
+        One or more.
+    first, longest
+        Waits in any unit; the wait has the same.
+
+    Examples
+    --------
+    >>> [wait_after(failures, 0.5, 5.0) for failures in (1, 2, 3, 4, 5, 100_000)]
+    [0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
+    """
+    return min(longest, first * 2 ** min(failures - 1, 40))     # a larger power does not fit a float
 
 
 def _in_words(number: float, unit: str) -> str:

@@ -14,7 +14,8 @@ Every message has the form *where: what is wrong (found, wanted). What to do.*
 """
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -65,6 +66,33 @@ def bullet_list(where: str, breaches: Sequence[str]) -> str:
       - seed: missing
     """
     return "\n".join([f"{where}:", *(f"  - {breach}" for breach in breaches)])
+
+
+@contextmanager
+def from_extra(where: str, extra: str) -> Iterator[None]:
+    """Around imports of packages that are not in the core environment.
+
+    Raises
+    ------
+    OilcanError
+        If one is missing; names the `make` target that installs it. A missing module of Oilcan itself stays an error of
+        the code.
+
+    Examples
+    --------
+    >>> with from_extra("serve", "serve"):
+    ...     import no_server
+    Traceback (most recent call last):
+    oilcan.ground.errors.OilcanError: serve: needs the package 'no_server' (not installed). Run `make install-serve`.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as err:
+        package = (err.name or "oilcan").partition(".")[0]
+        if package == "oilcan":
+            raise
+        raise OilcanError(f"{where}: needs the package {package!r} (not installed). Run `make install-{extra}`."
+                          ) from err
 
 
 _DISK: Final = {

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from oilcan.ground.errors import OilcanError
+from oilcan.ground.errors import from_extra
 
 
 def register(commands: Any) -> None:
@@ -24,13 +24,8 @@ def register(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run until a signal stops it."""
-    try:
-        from oilcan.gateway.running import Gateway, only_gateway
-    except ModuleNotFoundError as err:
-        if (err.name or "oilcan").startswith("oilcan"):
-            raise
-        raise OilcanError(f"gateway: what it needs is not installed (no module {err.name!r}). "
-                          f"Run `make install-gateway`.") from err
+    with from_extra("gateway", "gateway"):
+        from oilcan.gateway.running import Gateway
     from oilcan.io.stage.stage_inputs import read_yaml
     from oilcan.params.operating.gateway import GatewayRules
     from oilcan.params.section import section
@@ -40,6 +35,5 @@ def run(args: argparse.Namespace) -> int:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, lambda *_: stop.set())
-    with only_gateway(rules.folder):
-        Gateway(rules, os.environ, stop).run()
+    Gateway(rules, os.environ, stop).run()
     return 0

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from oilcan.ground.errors import OilcanError
+from oilcan.ground.errors import from_extra
 
 
 def register(commands: Any) -> None:
@@ -28,14 +28,9 @@ def register(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal stops it."""
-    try:
+    with from_extra("serve", "serve"):
         from oilcan.serving import server
         from oilcan.serving.ground.settings import read_settings
-    except ModuleNotFoundError as err:
-        if (err.name or "oilcan").startswith("oilcan"):
-            raise
-        raise OilcanError(f"serve: what the service needs is not installed (no module {err.name!r}). "
-                          f"Run `make install-serve`.") from err
 
     names = ("bundle", "store", "host", "port", "tls_certificate", "tls_key", "clock", "accept_rejected")
     settings = read_settings(os.environ, **{name: getattr(args, name) for name in names})

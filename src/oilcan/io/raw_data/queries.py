@@ -14,7 +14,7 @@ import pyarrow
 import pyarrow.parquet
 
 from oilcan.contract import Contract, Query
-from oilcan.ground.errors import DataError, IntegrityError, OilcanError
+from oilcan.ground.errors import DataError, IntegrityError, from_extra
 from oilcan.io.raw_data.unpack import inside
 from oilcan.io.stage.digests import sha256
 from oilcan.io.stage.files import fresh_file
@@ -102,10 +102,8 @@ def _proven(name: str, query: Query, digest: str, wanted: str | None) -> str:
 
 
 def _answer(query: Query) -> pyarrow.Table:
-    try:
-        import sqlalchemy  # here: it is an extra
-    except ImportError as err:
-        raise OilcanError("source.queries: SQLAlchemy is not installed. Run `make install-sql`.") from err
+    with from_extra("source.queries", "sql"):
+        import sqlalchemy
     address = os.environ.get(variable(query.database))
     if not address:
         raise DataError(f"source.queries: database {query.database!r} has no address. Set {variable(query.database)} "

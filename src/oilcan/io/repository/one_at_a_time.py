@@ -1,11 +1,10 @@
-"""A lock that the kernel releases when its process ends, however it ends."""
+"""Work of a repository that one process does at a time."""
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from oilcan.ground.errors import OilcanError
+from oilcan.io.process_lock import only_process
 
 
 @contextmanager
@@ -22,11 +21,6 @@ def one_at_a_time(root: Path, work: str) -> Iterator[None]:
     >>> with one_at_a_time(Path(getfixture("tmp_path")), "collect"):
     ...     pass
     """
-    path = root / f".oilcan/{work}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OilcanError(f"{root}: another `oilcan {work}` is at work here. Wait until it has ended.") from None
+    with only_process(root / f".oilcan/{work}.lock",
+                      f"{root}: another `oilcan {work}` is at work here. Wait until it has ended."):
         yield

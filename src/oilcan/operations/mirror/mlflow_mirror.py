@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from oilcan.core.registry.mirrored import State, differences, names, part
-from oilcan.ground.errors import OilcanError
+from oilcan.ground.errors import from_extra
 
 _KEY: Final = "oilcan.key"
 _FACT: Final = "oilcan.fact."
@@ -26,11 +26,8 @@ class MlflowMirror:
     """One MLflow server, or one database."""
 
     def __init__(self, uri: str, bundles: str) -> None:
-        try:
+        with from_extra("mirror", "mlflow"):
             from mlflow import MlflowClient
-        except ModuleNotFoundError as err:
-            raise OilcanError(f"mirror: MLflow is not installed (no module {err.name!r}). Run `make install-mlflow`."
-                              ) from err
         self._client, self._uri = MlflowClient(tracking_uri=uri, registry_uri=uri), uri
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         self._artifacts = Path(uri.removeprefix(_FILE)).absolute().parent if uri.startswith(_FILE) else None

@@ -5,7 +5,6 @@ it was running. Trial n depends on seed + n and on the trials before it alone: a
 one that ran through.
 """
 
-import fcntl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from oilcan.ground.errors import OilcanError
+from oilcan.ground.errors import from_extra
 from oilcan.io.batches.progress import Progress
+from oilcan.io.process_lock import only_process
 from oilcan.operations.tuning.search_space import Search, judge
 from oilcan.operations.tuning.trial_experiments import Trial, experiment_name, record_trials
 from oilcan.operations.tuning.tuning_problem import Problem, read_problem
@@ -145,19 +145,12 @@ def _best(study: Any, search: Search, name: str) -> Best | None:
 @contextmanager
 def _alone(folder: Path) -> Iterator[Path]:
     """The folder of sweeps, for one at a time; the lock ends with the process, also with a killed one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as err:
-            raise OilcanError("tune: another sweep is running here. Wait for it, or stop it.") from err
+    with only_process(folder / "lock", "tune: another sweep is running here. Wait for it, or stop it."):
         yield folder
 
 
 def _optuna() -> Any:
-    try:
+    with from_extra("tune", "tune"):
         import optuna
-    except ImportError as err:
-        raise OilcanError("tune: Optuna is not installed. Run `make install-tune`.") from err
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from oilcan.ground.durations import wait_after
+
 _LOG: Final = logging.getLogger("oilcan")
 _FIRST_S: Final = 0.05          # waited after an error; doubled with each that follows
 _LONGEST_S: Final = 5.0
@@ -60,7 +62,7 @@ class WatchedThread:
                 self._errors = 0
             except Exception as err:                # the next round may do it: a store that comes back, say
                 self._errors += 1
-                wait_s = min(_LONGEST_S, _FIRST_S * 2 ** (self._errors - 1))
+                wait_s = wait_after(self._errors, _FIRST_S, _LONGEST_S)
                 _LOG.warning("%s: %s. Tried again in %.2f s.", self.name, err or type(err).__name__, wait_s)
                 if self._ends.wait(wait_s):
                     time.sleep(_FIRST_S)            # it ends; the work says when

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import time
 from zoneinfo import ZoneInfo
 
-from oilcan.ground.durations import Duration
+from oilcan.ground.durations import Duration, wait_after
 from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
 from oilcan.io.stores.tables.notice_table import AlarmToTell, NewNotice
 from oilcan.params.operating.notifications import CrewRules, Notifications, WebhookChannel
@@ -60,8 +60,7 @@ def next_attempt(attempts: int, rules: Notifications, now: int) -> int:
     >>> [next_attempt(n, SimpleNamespace(retry=retry), 0) // 10**6 for n in (1, 2, 3, 99)]
     [30, 60, 120, 3600]
     """
-    first, longest = microseconds(rules.retry.first), microseconds(rules.retry.longest)
-    return now + min(longest, first * 2 ** min(attempts - 1, 40))
+    return now + wait_after(attempts, microseconds(rules.retry.first), microseconds(rules.retry.longest))
 
 
 def _due(since: int, crew: CrewRules) -> int:
