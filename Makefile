@@ -9,6 +9,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 # Python's own tools fail on a path that is not ASCII where the locale is C.
 export PYTHONUTF8 := 1
+# What Python compiles is kept, whatever the environment of the caller asks: each stage and each command is a new process.
+unexport PYTHONDONTWRITEBYTECODE
 # One writer at a time: the kernel drops this lock even after kill -9.
 LOCKED := flock --nonblock --conflict-exit-code 75 .dvc/tmp/project.lock
 

@@ -3,11 +3,12 @@
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -17,6 +18,14 @@ from tests.repo.closure import ROOT
 from tests.waiting import wait_until
 
 DAG = "oilcan_retrain"
+STEPS = ["begin", "worktree", "fetch", "extend", "pipeline", "commit", "record", "remove", "gate"]
+PROCESSES = ("api-server", "scheduler", "dag-processor")     # of `airflow standalone`, without the triggerer
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
 
 
 class AirflowHome:
@@ -32,8 +41,10 @@ class AirflowHome:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             "AIRFLOW__API__WORKERS": "1", "AIRFLOW__API__PORT": str(port), "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "120",   # its first answer takes long on a busy machine
             "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1", "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
-            "PYTHONDONTWRITEBYTECODE": "1",
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1", "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
             "OILCAN_REPOSITORY": str(repo.path), "OILCAN_PROGRAMS": str(Path(sys.executable).parent)} | extra
         (folder / "dags").mkdir(parents=True)
         shutil.copy(ROOT / "deploy/airflow/oilcan_retrain.py", folder / "dags")
@@ -54,9 +65,9 @@ class AirflowHome:
         """State of each task of the run that was started so."""
         return dict(self._rows("SELECT task_id, state FROM task_instance WHERE run_id LIKE ?", f"{kind}__%"))
 
-    def knows_the_dag(self) -> bool:
-        """Whether the DAG has been read."""
-        return (DAG,) in self._rows("SELECT dag_id FROM serialized_dag")
+    def dags(self) -> list[str]:
+        """DAGs that have been read."""
+        return [name for (name,) in self._rows("SELECT dag_id FROM serialized_dag")]
 
     def _rows(self, query: str, *values: str) -> list[tuple[str, ...]]:
         """From the database of Airflow: a command takes seconds, and is asked often."""
@@ -65,20 +76,23 @@ class AirflowHome:
 
     @contextmanager
     def scheduler(self) -> Iterator[None]:
-        """`airflow standalone` until the block ends."""
-        with (self._folder / "standalone.log").open("wb") as log:
-            process = subprocess.Popen([str(self._programs / "airflow"), "standalone"], env=self._environment(),
+        """Scheduler, reader of DAGs and REST API until the block ends."""
+        with ExitStack() as running:
+            for name in PROCESSES:
+                running.enter_context(self._running(name))
+            wait_until(self._answers, "Airflow does not answer", seconds=300)
+            yield
+
+    @contextmanager
+    def _running(self, name: str) -> Iterator[None]:
+        with (self._folder / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen([str(self._programs / "airflow"), name], env=self._environment(),
                                        cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                        start_new_session=True)
             try:
-                wait_until(self._answers, "Airflow does not answer", seconds=300)
                 yield
             finally:
-                os.killpg(process.pid, signal.SIGTERM)
-                try:
-                    process.wait(30)
-                finally:
-                    _kill_group(process.pid)
+                _end_group(process)
 
     def _answers(self) -> bool:
         try:
@@ -90,8 +104,10 @@ class AirflowHome:
         return self._repo.environment() | self._variables
 
 
-def _kill_group(number: int) -> None:
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    os.killpg(process.pid, signal.SIGTERM)
     try:
-        os.killpg(number, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+        process.wait(30)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)

@@ -36,11 +36,11 @@ def _due_repo(_small_repo: Repo, tmp_path_factory: pytest.TempPathFactory) -> Re
 
 
 def _make_due(repo: Repo) -> None:
-    """Two stages have something to do, and the service has recorded two weeks of drift.
+    """A stage has something to do, and the service has recorded two weeks of drift.
 
     The gate rejects the model of so small a fleet, whatever the policy: it costs more than the error-code rule.
     """
-    repo.set_params(evaluate={"bootstrap": 21})
+    repo.set_params(review={"bootstrap": 21})
     repo.commit("a change")
     record_windows(repo, {8: ["drift vibration_mm_s"], 1: ["drift vibration_mm_s"]})
 
