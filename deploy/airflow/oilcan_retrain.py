@@ -1,6 +1,6 @@
 """Retraining by Airflow 3: monthly, and when drift is announced; a task for each step of `oilcan retrain`.
 
-Written by deploy/airflow/build.py: edit that, or deploy/schedule.yaml. docs/orchestrators.md explains it.
+Written by deploy/airflow/build.py: edit its template, or deploy/schedule.yaml. docs/orchestrators.md explains it.
 Environment of the scheduler and of its workers: OILCAN_REPOSITORY, the clone; OILCAN_PROGRAMS, where `oilcan` and `dvc`
 are (default: its .venv/bin); OILCAN_STORE, the store of the service; OILCAN_ALERTMANAGER, where failures are sent.
 """
