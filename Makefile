@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # One writer at a time: the kernel drops this lock even after kill -9.
 LOCKED := flock --nonblock --conflict-exit-code 75 .dvc/tmp/project.lock
 
-.PHONY: retrain share-retraining schedules tutorial install-airflow install-kubeflow audit-packages sbom wheel sign bundle report all help install install-test repro summary check test test-quick serve install-serve install-tune install-excel install-sql install-gateway install-remotes install-mlflow fresh verify watch results bench bench-serving bench-monitoring deps docs tables pictures readme lock clean
+.PHONY: experiments retrain share-retraining schedules tutorial install-airflow install-kubeflow audit-packages sbom wheel sign bundle report all help install install-test repro summary check test test-quick serve install-serve install-tune install-excel install-sql install-gateway install-remotes install-mlflow fresh verify watch results bench bench-serving bench-monitoring deps docs tables pictures readme lock clean
 
 all: install repro summary  ## environment, the whole pipeline, a short summary (the main job)
 
@@ -100,6 +100,11 @@ fresh: install  ## fail if `dvc repro` would run anything; list what and why
 
 verify: install  ## digests of the cache and of the outputs against dvc.lock
 	oilcan doctor files
+
+# a plain `dvc exp show` has a column for each file that a stage reads, some 300, and shows none where they do not fit
+DECIDING := Experiment|costs.saving$$|events.(detected|false)|test.(pr_auc|brier)|decision
+experiments:  ## experiments beside each other, by the figures that people decide by, 160 columns wide
+	COLUMNS=160 dvc exp show --no-pager --drop '.*' --keep '$(DECIDING)'
 
 BASE ?= origin/main
 report: install  ## what a reviewer needs to know of this change against BASE (origin/main)

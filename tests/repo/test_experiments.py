@@ -17,6 +17,9 @@ def test_an_experiment_changes_the_metrics_and_is_listed(small_repo):
     table = small_repo.run("dvc", "exp", "show", "--only-changed", "--no-pager", COLUMNS="160").stdout
     assert max(map(len, table.splitlines())) <= 160
     assert "test.pr_auc" in table               # of what changed; on this fleet no alarm does, so no cost
+    table = small_repo.run("make", "--silent", "experiments").stdout
+    assert max(map(len, table.splitlines())) <= 160
+    assert all(word in table for word in ("shallow", "costs.saving", "events.detected_share", "test.brier", "decision"))
     params = json.loads(small_repo.run("dvc", "params", "diff", "--json").stdout)
     assert params["params.yaml"]["train.hist_gradient_boosting.max_leaf_nodes"]["new"] == 4
     plots = json.loads(small_repo.run("dvc", "plots", "diff", "--json").stdout)
