@@ -14,9 +14,12 @@ from typing import Any
 import httpx
 import pandas as pd
 import pytest
+import yaml
+from tests.service.receivers import free_port, rules
 from tests.waiting import wait_until
 
 from oilcan.io.stores import open_store
+from oilcan.io.stores.tables.alarm_table import NewAlarm
 from oilcan.io.stores.tables.decision_table import NewDecision
 
 RUNBOOKS = Path(__file__).parents[2] / "docs/runbooks"
@@ -144,6 +147,19 @@ def test_requests_that_wait_are_seen(serve: Callable[..., Any], clone: Any) -> N
     wait_until(lambda: httpx.post(f"{server.url}/v1/telemetry", json={"readings": [reading]}).status_code == 200,
                "it does not recover")
     typed("slow", server, clone)
+
+
+@pytest.mark.slow
+def test_a_message_that_cannot_be_delivered_is_seen(serve: Callable[..., Any], clone: Any, tmp_path: Path) -> None:
+    nobody = {"desk": {"kind": "webhook", "url": f"http://127.0.0.1:{free_port()}/hook"}}
+    content = rules({"*": {"channels": ["desk"]}}, nobody, first="1s", give_up="1s")
+    (tmp_path / "notifications.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    server = serve(notifications=tmp_path / "notifications.yaml")
+    with contextlib.closing(open_store(server.store)) as store:
+        store.change_alarms([NewAlarm("M001", "failure", time.time_ns() // 1000, 0.8, 0.5, [])], time.time_ns() // 1000)
+    shown = re.compile(r'^oilcan_deliveries.*state="failed"\} 1\.0', re.M)
+    wait_until(lambda: shown.search(httpx.get(f"{server.url}/metrics", timeout=30).text), "it was not given up", 60)
+    typed("alarms-undelivered", server, clone)
 
 
 @pytest.mark.slow

@@ -70,4 +70,4 @@ def test_rules_use_only_names_that_other_rules_record(rules: list[dict[str, Any]
 def test_prometheus_accepts_its_configuration(prometheus: Any, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(ROOT / "deploy/prometheus", tmp_path / "prometheus"))
     (copy / "oilcan.key").write_text("a key", encoding="utf-8")
-    assert "24 rules found" in prometheus("check", "config", copy / "prometheus.yml")
+    assert "25 rules found" in prometheus("check", "config", copy / "prometheus.yml")
