@@ -19,8 +19,8 @@ import yaml
 from oilcan.contract import Contract, parse_contract
 from oilcan.governance.compare import against_champion
 from oilcan.governance.gate import judge
+from oilcan.ground.section import section
 from oilcan.params.operating.gate_policy import GatePolicy
-from oilcan.params.section import section
 from oilcan.params.stages.review import ReviewParams
 
 ROOT = Path(__file__).parents[1]

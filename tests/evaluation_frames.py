@@ -15,8 +15,8 @@ from oilcan.evaluation import figures
 from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts
 from oilcan.evaluation.results import Evaluation
 from oilcan.governance import gate
+from oilcan.ground.section import section
 from oilcan.params.operating.gate_policy import GatePolicy
-from oilcan.params.section import section
 from oilcan.params.stages.evaluate import EvaluateParams
 from oilcan.reports import evaluation_page
 

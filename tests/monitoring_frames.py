@@ -13,6 +13,7 @@ from oilcan.core.bundle.watch_reference import BINS, WatchReference
 from oilcan.core.features.plan import FeaturePlan, Sensor
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import MACHINE, TIME
+from oilcan.ground.section import section
 from oilcan.io.stage import stage_inputs
 from oilcan.monitoring.limits.limit_material import Material
 from oilcan.monitoring.reference.partition_passes import Rows, count_readings, numbers
@@ -22,7 +23,6 @@ from oilcan.monitoring.statistics.counts_by_window import FleetEvents
 from oilcan.monitoring.watching import FleetObservation, WindowJudge
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.operating.monitoring import MonitoringParams
-from oilcan.params.section import section
 from tests.canonical_frames import FLEET, fleet_contract
 
 ROOT = Path(__file__).parents[1]

@@ -9,9 +9,9 @@ import yaml
 
 from oilcan.contract import Contract, parse_contract
 from oilcan.core.features.plan import Feature, FeaturePlan
+from oilcan.ground.section import Section
 from oilcan.io.stage import files, table_files
 from oilcan.params.compute import ComputeParams
-from oilcan.params.section import Section
 from oilcan.params.stages.train import BoostingParams, ForestParams, OutlookParams, TrainParams
 from oilcan.training.ensembles.ensemble import Ensemble
 from oilcan.training.ensembles.known_ensembles import ENSEMBLES

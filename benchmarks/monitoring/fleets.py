@@ -25,6 +25,7 @@ from oilcan.core.quality.readings import Readings
 from oilcan.core.simulate import SCENARIOS, Scenario, draw_fleet
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import MACHINE, TIME
+from oilcan.ground.section import section
 from oilcan.io.stage import stage_inputs
 from oilcan.monitoring.limits.limit_material import Material
 from oilcan.monitoring.reference.partition_passes import Rows, count_readings, numbers
@@ -36,7 +37,6 @@ from oilcan.monitoring.watching import FleetObservation, WindowJudge
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.compute import ComputeParams
 from oilcan.params.operating.monitoring import MonitoringParams
-from oilcan.params.section import section
 from oilcan.params.stages.featurize import FeaturizeParams
 from oilcan.params.stages.train import TrainParams
 from oilcan.scoring.scorer import score

@@ -9,13 +9,13 @@ Writes  models/reference: watch_reference.npz (part of the bundle) and material.
 
 from collections.abc import Sequence
 
+from oilcan.ground.section import section
 from oilcan.io.batches import feature_rows
 from oilcan.io.bundle import bundle_folder, model_folder
 from oilcan.io.stage import digests, files, stage, stage_inputs
 from oilcan.monitoring.reference.reference_assembling import assemble
 from oilcan.operations.watching.accepting import accepted_data
 from oilcan.params.operating.monitoring import MonitoringParams
-from oilcan.params.section import section
 from oilcan.params.stages.reference import ReferenceParams
 
 

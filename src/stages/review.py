@@ -12,13 +12,13 @@ from collections.abc import Sequence
 
 from oilcan.evaluation.results import Evaluation
 from oilcan.governance import gate
+from oilcan.ground.section import section
 from oilcan.io.bundle import bundle_folder, champion, verdict_file
 from oilcan.io.stage import files, stage, stage_inputs, table_files
 from oilcan.operations.partitioned.behaviour import behaviour
 from oilcan.operations.partitioned.champion_comparison import compared
 from oilcan.params.compute import ComputeParams
 from oilcan.params.operating.gate_policy import GatePolicy
-from oilcan.params.section import section
 from oilcan.params.stages.review import ReviewParams
 from oilcan.reports import cards, evaluation_page
 

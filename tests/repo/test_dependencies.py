@@ -67,7 +67,7 @@ def test_params_are_exactly_the_sections_the_script_reads(address):
 @pytest.mark.parametrize("address", STAGES)
 def test_code_of_other_sections_is_no_dep(address):
     entry = _entry(address)
-    modules = {Path(dep).stem for dep in entry.deps if dep.startswith("src/oilcan/params/")} - {"__init__", "section"}
+    modules = {Path(dep).stem for dep in entry.deps if dep.startswith("src/oilcan/params/")} - {"__init__"}
     assert modules <= {*entry.params, "compute"} | ALSO.get(entry.name, set())
     assert not {"src/oilcan/params", "src/oilcan/params/stages"} & set(entry.deps)
 
@@ -76,7 +76,7 @@ def test_the_closure_sees_imports_of_imports_and_inside_functions(tmp_path: Path
     script = tmp_path / "script.py"
     script.write_text("def main():\n    from oilcan.io.stage import stage\n", encoding="utf-8")
     files = import_closure(script)
-    assert {"src/oilcan/__init__.py", "src/oilcan/io/stage/stage.py", "src/oilcan/ground/errors.py"} <= files
+    assert {"src/oilcan/io/stage/stage.py", "src/oilcan/ground/errors.py"} <= files
 
 
 def test_an_init_is_in_the_closure_as_soon_as_it_holds_code(tmp_path: Path, monkeypatch):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from oilcan.ground.section import section
 from oilcan.io.stage.dvc_files import stage_names
-from oilcan.params.section import section
 from oilcan.params.whole import Params
 from tests.repo.closure import ROOT
 

@@ -10,7 +10,7 @@ PROBE = '''"""Section `probe` of params.yaml."""
 
 import pydantic
 
-from oilcan.params.section import Section
+from oilcan.ground.section import Section
 
 
 class ProbeParams(Section):

@@ -17,10 +17,10 @@ from tests.service.test_kill import stored
 from tests.waiting import wait_until
 
 from oilcan.gateway.running import Gateway
+from oilcan.ground.section import section
 from oilcan.io.http.replay import Fleet
 from oilcan.io.stage import stage_inputs
 from oilcan.params.operating.gateway import GatewayRules
-from oilcan.params.section import section
 
 HOURS = 60
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from tests.service.receivers import Mailbox, free_port, rules
 
+from oilcan.ground.section import section
 from oilcan.io.stores import Store, open_store
 from oilcan.io.stores.column_layout import Layout
 from oilcan.io.stores.tables.alarm_table import ClosedAlarm, NewAlarm
 from oilcan.io.stores.tables.notice_table import NewNotice
 from oilcan.io.stores.values import Readings
 from oilcan.params.operating.notifications import Notifications
-from oilcan.params.section import section
 from oilcan.serving.bodies.instants_json import InstantFormat
 from oilcan.serving.notices.notifier import LEASE_US, Notifier
 from oilcan.serving.notices.secrets_of_channels import Secrets

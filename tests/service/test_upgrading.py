@@ -16,12 +16,12 @@ import yaml
 
 from oilcan.contract import parse_contract
 from oilcan.ground.errors import IntegrityError, ParamsError, StoreError
+from oilcan.ground.section import section
 from oilcan.io.bundle.bundle_folder import load_bundle
 from oilcan.io.stores import open_store
 from oilcan.io.stores.column_layout import layout_of, stored_columns
 from oilcan.io.stores.databases.migrations import MIGRATIONS
 from oilcan.io.stores.log_entries import Cursor
-from oilcan.params.section import section
 from oilcan.params.whole import Params
 
 ROOT = Path(__file__).parents[2]

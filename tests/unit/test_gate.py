@@ -14,8 +14,8 @@ from oilcan.governance.compare import PairedForecasts, against_champion, compare
 from oilcan.governance.event_comparison import Alarms
 from oilcan.governance.gate import judge
 from oilcan.ground.errors import DataError, ParamsError
+from oilcan.ground.section import section
 from oilcan.params.operating.gate_policy import GatePolicy
-from oilcan.params.section import section
 from oilcan.params.stages.review import ReviewParams
 
 ROOT = Path(__file__).parents[2]

@@ -11,9 +11,9 @@ from oilcan.gateway.row_queue import Message, Row, RowQueue
 from oilcan.gateway.source_times import Instants
 from oilcan.gateway.unreadable import Unreadable
 from oilcan.ground.errors import ParamsError
+from oilcan.ground.section import section
 from oilcan.io.stage.stage_inputs import read_yaml
 from oilcan.params.operating.gateway import GatewayRules, JsonTopic
-from oilcan.params.section import section
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 ROWS = {"topic": "plant/{machine}/all", "machine": None, "time": "t", "time_format": "iso", "value": None,

@@ -5,9 +5,9 @@ from tests.stages.running import ROOT
 
 from oilcan.governance.retrain_choice import JudgedWindow, RetrainSignals, choose
 from oilcan.ground.errors import ParamsError
+from oilcan.ground.section import section
 from oilcan.io.stage import stage_inputs
 from oilcan.params.operating.retrain_rules import RetrainRules
-from oilcan.params.section import section
 
 RULES = section(RetrainRules, stage_inputs.read_yaml(ROOT / "retrain.yaml"), "retrain.yaml")
 

@@ -5,8 +5,8 @@ from tests.conftest import ROOT
 from tests.training_frames import fleet, train_params, training_data
 
 from oilcan.ground.errors import ParamsError
+from oilcan.ground.section import section
 from oilcan.operations.tuning.search_space import Search, Space, judge
-from oilcan.params.section import section
 from oilcan.params.stages.train import ForestParams, TrainParams
 from oilcan.training.sample import Sample
 from oilcan.training.targets import Target

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from oilcan import __version__
 from oilcan.ground.errors import OilcanError, disk_trouble
+from oilcan.version import VERSION
 
 # in the order of `oilcan --help`
 _COMMANDS: Final = (
@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
     """The whole command line; docs/cli.md is written from it."""
     top = argparse.ArgumentParser(
         prog="oilcan", description="Predictive maintenance that you can version.", allow_abbrev=False)
-    top.add_argument("--version", action="version", version=f"oilcan {__version__}")
+    top.add_argument("--version", action="version", version=f"oilcan {VERSION}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for command in _COMMANDS:
         importlib.import_module(f"oilcan.cli.{command}").register(commands)

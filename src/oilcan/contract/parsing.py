@@ -8,7 +8,7 @@ import yaml
 from oilcan.contract.rules import broken_rules
 from oilcan.contract.words import Contract
 from oilcan.ground.errors import ContractError, bullet_list
-from oilcan.params.section import breaches
+from oilcan.ground.section import breaches
 
 UNKNOWN: Final = "FILL_IN"      # what `oilcan dataset new` writes where it cannot know
 

@@ -2,8 +2,8 @@
 
 import pydantic
 
+from oilcan.ground.section import Section
 from oilcan.params.compute import ComputeParams
-from oilcan.params.section import Section
 from oilcan.params.stages.evaluate import EvaluateParams
 from oilcan.params.stages.explain import ExplainParams
 from oilcan.params.stages.explore import ExploreParams

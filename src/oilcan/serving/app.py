@@ -12,7 +12,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oilcan import __version__
 from oilcan.serving.access.auth import Auth
 from oilcan.serving.access.limits import Rate
 from oilcan.serving.ground.refusal import Refusal, answer, answer_refusal
@@ -20,6 +19,7 @@ from oilcan.serving.http import api_schemas
 from oilcan.serving.http.door import Door
 from oilcan.serving.routes import decisions, health, machines, model, page, predict, telemetry
 from oilcan.serving.service.service import Service
+from oilcan.version import VERSION
 
 
 def create_app(service: Service) -> FastAPI:
@@ -32,7 +32,7 @@ def create_app(service: Service) -> FastAPI:
         yield
         await asyncio.to_thread(service.close)
 
-    app = FastAPI(title="Oilcan", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
+    app = FastAPI(title="Oilcan", version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None,
                   redirect_slashes=False, telemetry={"tracing": False, "metrics": False, "logs": False})
     app.state.service = service
     for module in (predict, telemetry, health, machines, model, decisions, page):         # the most often asked first

@@ -26,9 +26,9 @@ def run(args: argparse.Namespace) -> int:
     """Run until a signal stops it."""
     with from_extra("gateway", "gateway"):
         from oilcan.gateway.running import Gateway
+    from oilcan.ground.section import section
     from oilcan.io.stage.stage_inputs import read_yaml
     from oilcan.params.operating.gateway import GatewayRules
-    from oilcan.params.section import section
 
     rules = section(GatewayRules, read_yaml(args.rules), str(args.rules))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")

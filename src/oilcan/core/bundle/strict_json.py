@@ -5,7 +5,7 @@ from typing import Final, TypeVar
 import pydantic
 
 from oilcan.ground.errors import IntegrityError, bullet_list
-from oilcan.params.section import breaches
+from oilcan.ground.section import breaches
 
 STRICT: Final = pydantic.ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 

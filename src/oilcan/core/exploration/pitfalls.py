@@ -10,8 +10,8 @@ from scipy import stats
 from oilcan.core.exploration.fleet_record import FleetRecord
 from oilcan.core.exploration.lives.failure_patterns import FailurePattern
 from oilcan.core.exploration.warnings.warning_signs import ModeSigns
-from oilcan.core.judging.robust_statistics import stability_index
 from oilcan.core.phrasing.quantities import number, percent
+from oilcan.core.robust_statistics import stability_index
 from oilcan.ground.columns import CODE, COMPONENT, MACHINE, MODE, PART, TIME, ticks
 
 ENOUGH: Final = 30  # with so many failures an announced share has an interval of about +- 18 points

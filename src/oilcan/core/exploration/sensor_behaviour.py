@@ -8,7 +8,7 @@ import pandas as pd
 
 from oilcan.core.exploration.fleet_record import FleetRecord
 from oilcan.core.exploration.sensor_signals import Signals
-from oilcan.core.judging.robust_statistics import MAD_TO_SD
+from oilcan.core.robust_statistics import MAD_TO_SD
 from oilcan.ground.columns import TIME
 
 SAME: Final = 0.98  # correlation within machines from which on two sensors say the same

@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from oilcan.core.judging.robust_statistics import MAD_TO_SD
 from oilcan.core.quality.readings import Readings, moving_sensors, runs
 from oilcan.core.quality.scope import Scope
+from oilcan.core.robust_statistics import MAD_TO_SD
 
 RESTING_RUNS: Final = 3             # long runs at one value that make it a resting value (idle, setpoint)
 CHANCE_RUNS: Final = 0.1            # long runs expected by chance above which a sensor is coarse

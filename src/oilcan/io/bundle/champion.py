@@ -11,8 +11,8 @@ import pydantic
 
 from oilcan.core.bundle.bundle import Bundle
 from oilcan.ground.errors import IntegrityError, bullet_list
+from oilcan.ground.section import breaches
 from oilcan.io.bundle.bundle_folder import load_bundle
-from oilcan.params.section import breaches
 
 _STRICT = pydantic.ConfigDict(frozen=True, strict=True, extra="forbid")
 

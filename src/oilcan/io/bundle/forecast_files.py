@@ -18,8 +18,8 @@ from oilcan.core.model.fitted import EventForecast, Fitted, Forecast, LifeForeca
 from oilcan.core.model.intervals import Interval
 from oilcan.core.model.trees import TreeModel
 from oilcan.ground.errors import IntegrityError, OilcanError, bullet_list
+from oilcan.ground.section import breaches
 from oilcan.io.stage import files
-from oilcan.params.section import breaches
 
 FORECASTS: Final = "forecasts.json"
 

@@ -14,9 +14,9 @@ import pydantic
 
 from oilcan.core.bundle.bundle import Bundle
 from oilcan.ground.errors import IntegrityError, bullet_list
+from oilcan.ground.section import breaches
 from oilcan.io.bundle.bundle_folder import load_bundle
 from oilcan.io.stage import files
-from oilcan.params.section import breaches
 
 Decision = Literal["promote", "hold", "reject", "not reviewed"]
 PROMOTE: Final = "promote"

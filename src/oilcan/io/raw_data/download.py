@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from oilcan import __version__
 from oilcan.ground.errors import DataError, IntegrityError, bullet_list
 from oilcan.io.batches.progress import Progress
 from oilcan.io.stage.digests import sha256 as sha256_of
+from oilcan.version import VERSION
 
 _CHUNK: Final = 1 << 18
 _WORTH_ANOTHER_TRY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -109,7 +109,7 @@ def _whole(url: str, part: Path, patience: Patience) -> bool:
 
 def _ask_once(url: str, part: Path, silence_s: float) -> None:
     start, version = _resume_point(url, part)
-    headers = {"User-Agent": f"oilcan/{__version__}", "Accept-Encoding": "identity"}
+    headers = {"User-Agent": f"oilcan/{VERSION}", "Accept-Encoding": "identity"}
     if start:
         headers |= {"Range": f"bytes={start}-", "If-Range": version}
     try:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from oilcan.ground.section import section
 from oilcan.io.stage.stage_inputs import read_yaml
-from oilcan.params.section import section
 from oilcan.params.whole import Params
 
 

@@ -8,8 +8,8 @@ import yaml
 
 from oilcan.contract import Contract, parse_contract
 from oilcan.ground.errors import ContractError, ParamsError
+from oilcan.ground.section import Section, section
 from oilcan.params import stages
-from oilcan.params.section import Section, section
 
 S = TypeVar("S", bound=Section)
 

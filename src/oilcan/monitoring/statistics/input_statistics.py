@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from oilcan.core.judging.robust_statistics import MAD_TO_SD, stability_index
+from oilcan.core.robust_statistics import MAD_TO_SD, stability_index
 from oilcan.monitoring.statistics.cells import Cells
 from oilcan.monitoring.statistics.machine_steps import LAG, StepScale, slot_means
 

@@ -8,6 +8,7 @@ import pydantic
 import yaml
 
 from oilcan.ground.errors import IntegrityError, OilcanError
+from oilcan.ground.section import section
 from oilcan.io.bundle.bundle_folder import load_bundle
 from oilcan.io.bundle.signature import signature_path
 from oilcan.io.bundle.verdict_file import GateVerdict, path_of
@@ -16,7 +17,6 @@ from oilcan.io.repository.git_plumbing import commit_of, file_at
 from oilcan.io.stage import files
 from oilcan.io.stage.digests import dvc_md5
 from oilcan.params.operating.gate_policy import GatePolicy
-from oilcan.params.section import section
 
 BUNDLE = Path("models/bundle")
 

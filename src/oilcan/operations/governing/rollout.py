@@ -8,11 +8,11 @@ from pathlib import Path
 
 from oilcan.core.registry.model_tag import ModelTag
 from oilcan.ground.errors import OilcanError
+from oilcan.ground.section import section
 from oilcan.io.http.client import Api
 from oilcan.io.stage.stage_inputs import read_yaml
 from oilcan.operations.governing.audit_log import Act, append
 from oilcan.params.operating.services import ListedService, ServiceList
-from oilcan.params.section import section
 
 _TRIES = 3
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from oilcan.ground.errors import OilcanError, ParamsError, bullet_list
+from oilcan.ground.section import section
 from oilcan.io.stage import stage_inputs
 from oilcan.params.operating.plants import Plants
-from oilcan.params.section import section
 from oilcan.params.whole import Params
 
 LIST: Final = "plants.yaml"

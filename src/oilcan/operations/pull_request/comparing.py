@@ -15,13 +15,13 @@ from oilcan.governance import compare
 from oilcan.governance.gate import Comparison
 from oilcan.ground.columns import KEY, PART
 from oilcan.ground.errors import DataError, OilcanError
+from oilcan.ground.section import section
 from oilcan.io.repository.dvc_command import call_dvc, printed
 from oilcan.io.repository.git_plumbing import git
 from oilcan.io.stage.dvc_files import parse_yaml
 from oilcan.operations.governing import audit_log
 from oilcan.operations.pull_request.revisions import Commit
 from oilcan.params.operating.gate_policy import GatePolicy
-from oilcan.params.section import section
 from oilcan.params.stages.review import ReviewParams
 
 METRICS: Final = "metrics/evaluate.json"

@@ -8,6 +8,7 @@ from typing import Final, Literal
 from oilcan.contract import Contract
 from oilcan.governance.retrain_choice import RetrainChoice, choose
 from oilcan.ground.errors import DataError, OilcanError, StoreError
+from oilcan.ground.section import section
 from oilcan.io.bundle.verdict_file import PROMOTE
 from oilcan.io.stage import stage_inputs
 from oilcan.io.stores import Store
@@ -23,7 +24,6 @@ from oilcan.operations.renewal.retraining import (
     unfinished,
 )
 from oilcan.params.operating.retrain_rules import RetrainRules
-from oilcan.params.section import section
 
 ALL_STEPS: Final = ("begin", *STEPS, "gate")        # what a scheduler calls, one after the other
 Outcome = Literal["done", "held", "cannot_tell", "not_due"]

@@ -9,6 +9,7 @@ import pandas as pd
 
 from oilcan.contract import Contract
 from oilcan.ground.errors import DataError, ParamsError
+from oilcan.ground.section import section
 from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
 from oilcan.io.repository.whole_params import read_all_params
 from oilcan.io.stage.stage_inputs import read_contract, read_yaml
@@ -17,7 +18,6 @@ from oilcan.params.operating.gate_policy import GatePolicy
 from oilcan.params.operating.monitoring import MonitoringParams
 from oilcan.params.operating.replay_rules import DataSetReplay, ReplayRules
 from oilcan.params.operating.retrain_rules import RetrainRules
-from oilcan.params.section import section
 from oilcan.params.whole import Params
 
 

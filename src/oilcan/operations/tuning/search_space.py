@@ -13,7 +13,7 @@ import pydantic
 
 from oilcan.core.judging import row_metrics
 from oilcan.ground.errors import ParamsError, bullet_list
-from oilcan.params.section import Section, section
+from oilcan.ground.section import Section, section
 from oilcan.params.stages.train import ModelFamily, TrainParams
 from oilcan.training.cross import fold_rows
 from oilcan.training.ensembles.known_ensembles import ENSEMBLES

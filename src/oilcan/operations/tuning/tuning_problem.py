@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Final
 
 from oilcan.ground.errors import DataError, ParamsError
+from oilcan.ground.section import section
 from oilcan.io.batches import feature_rows
 from oilcan.io.repository import whole_params
 from oilcan.io.repository.dvc_command import stale_stages
 from oilcan.io.stage import stage_inputs
 from oilcan.operations.tuning.search_space import Search, Space
-from oilcan.params.section import section
 from oilcan.training.cross import choose_family
 from oilcan.training.recipe import candidates
 from oilcan.training.sample import Sample

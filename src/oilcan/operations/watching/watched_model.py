@@ -7,6 +7,7 @@ from typing import Final
 from oilcan.core.bundle.bundle import Bundle
 from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.ground.errors import DataError, IntegrityError
+from oilcan.ground.section import section
 from oilcan.io.bundle import bundle_folder
 from oilcan.io.stage import stage_inputs
 from oilcan.monitoring.fleet_counts import Judges
@@ -15,7 +16,6 @@ from oilcan.monitoring.reference.reference_building import merged, step_facts
 from oilcan.monitoring.watching import WindowJudge
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.operating.monitoring import MonitoringParams
-from oilcan.params.section import section
 
 MATERIAL: Final = "material.npz"
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from oilcan.params.section import Section
+from oilcan.ground.section import Section
 
 MetricName = Literal["pr_auc", "ece", "brier", "detected_share", "false_alarms", "cost", "rmse"]
 Reason = Annotated[str, pydantic.Field(min_length=10)]

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 import pydantic
 
 from oilcan.ground.durations import PositiveDuration
-from oilcan.params.section import Section
+from oilcan.ground.section import Section
 
 Column = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z_]\w*$")]
 Text = Annotated[str, pydantic.Field(min_length=1)]

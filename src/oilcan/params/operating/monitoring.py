@@ -4,7 +4,7 @@ from typing import Annotated
 
 import pydantic
 
-from oilcan.params.section import Section
+from oilcan.ground.section import Section
 
 Share = Annotated[float, pydantic.Field(ge=0, le=1)]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 import pydantic
 
 from oilcan.ground.durations import PositiveDuration
-from oilcan.params.section import Section
+from oilcan.ground.section import Section
 
 Name = Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Clock = Annotated[str, pydantic.Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]

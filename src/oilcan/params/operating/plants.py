@@ -4,7 +4,7 @@ from typing import Any
 
 import pydantic
 
-from oilcan.params.section import Section
+from oilcan.ground.section import Section
 
 
 class Plant(Section):

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import pydantic
 
-from oilcan.params.section import Section
+from oilcan.ground.section import Section
 
 Days = Annotated[float, pydantic.Field(ge=0)]
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 import pydantic
 
-from oilcan.params.section import Section
+from oilcan.ground.section import Section
 
 RetrainPolicy = Literal["calendar", "drift", "cost", "age"]
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 import pydantic
 
-from oilcan.params.section import Section
+from oilcan.ground.section import Section
 
 FeatureFamily = Literal[
     "level", "trailing", "ewm", "slope", "early_life", "fleet", "events", "static", "health", "residual", "drift"]

@@ -2,7 +2,7 @@
 
 import pydantic
 
-from oilcan.params.section import Section
+from oilcan.ground.section import Section
 
 
 class ReviewParams(Section):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from oilcan.params.section import Section
+from oilcan.ground.section import Section
 
 
 def _day(text: str) -> str:

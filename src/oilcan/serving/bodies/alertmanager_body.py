@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 import orjson
 import pydantic
 
-from oilcan.params.section import breaches
+from oilcan.ground.section import breaches
 from oilcan.serving.bodies.json_rows import known_keys
 from oilcan.serving.ground.refusal import Refusal
 

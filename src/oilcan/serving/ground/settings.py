@@ -8,8 +8,8 @@ from typing import Any, Final, Literal
 import pydantic
 
 from oilcan.ground.errors import ParamsError, bullet_list
+from oilcan.ground.section import breaches
 from oilcan.io.stores import DEFAULT_URL
-from oilcan.params.section import breaches
 
 PREFIX: Final = "OILCAN_"
 

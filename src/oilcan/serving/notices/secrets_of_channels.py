@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from oilcan.ground.errors import ParamsError, bullet_list
+from oilcan.ground.section import section
 from oilcan.io.stage.stage_inputs import read_yaml
 from oilcan.params.operating.notifications import Notifications, WebhookChannel
-from oilcan.params.section import section
 
 
 @dataclass(frozen=True)

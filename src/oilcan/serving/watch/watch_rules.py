@@ -5,9 +5,9 @@ from typing import Final
 
 from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.ground.errors import ParamsError
+from oilcan.ground.section import section
 from oilcan.io.stage import stage_inputs
 from oilcan.params.operating.monitoring import MonitoringParams
-from oilcan.params.section import section
 
 _FACT: Final = "rules"
 

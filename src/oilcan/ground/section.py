@@ -1,4 +1,4 @@
-"""What every section of params.yaml has in common: immutable, strict, every breach listed at once."""
+"""A part of a YAML file as a value: immutable, strict, every breach listed at once."""
 
 from typing import TypeVar
 
