@@ -1,4 +1,6 @@
-"""What `make bench-serving` measures of the service; needs `make` and `make install-serve` before.
+"""What `make bench-serving` measures of the service.
+
+It needs `make` and `make install-serve` before; its part mqtt needs `make install-gateway` and Mosquitto, too.
 
     python benchmarks/serving/run.py                            # all parts, and docs/benchmarks-serving.md
     python benchmarks/serving/run.py latency ingest             # some parts, printed only
@@ -13,10 +15,11 @@ import tempfile
 from pathlib import Path
 
 import parts
+from by_mqtt import mqtt
 from servers import ROOT
 
 PARTS = {"latency": parts.latency, "rivals": parts.rivals, "ingest": parts.ingest, "health": parts.health,
-         "online": parts.online,
+         "mqtt": mqtt, "online": parts.online,
          "start": parts.start, "soak": parts.soak}
 
 

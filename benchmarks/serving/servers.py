@@ -59,6 +59,14 @@ class Server:
         words = [stat.read_text().rpartition(")")[2].split() for stat in self._processes()]
         return sum(int(each[11]) + int(each[12]) for each in words) / os.sysconf("SC_CLK_TCK")
 
+    def metric(self, name: str) -> float:
+        """A number of /metrics; 0 if it is not there yet."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request("GET", "/metrics")
+        lines = connection.getresponse().read().decode().splitlines()
+        connection.close()
+        return next((float(line.split()[-1]) for line in lines if line.startswith(f"{name} ")), 0.0)
+
     def _processes(self) -> list[Path]:
         group, found = str(os.getpgid(self.process.pid)), []
         for stat in Path("/proc").glob("[0-9]*/stat"):
