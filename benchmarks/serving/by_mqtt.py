@@ -56,12 +56,14 @@ def _by_mqtt(place: Path, bundle: Path, job: list[dict[str, str]], together: int
         with _gateway(place, server, port, list(bodies[0]["columns"])):
             file = place / "messages.json"
             file.write_text(json.dumps({"port": port, "messages": messages}), encoding="utf-8")
-            before, began = _stored(server), time.perf_counter()
-            publisher = subprocess.Popen([sys.executable, HERE / "publish.py", file])
+            before = _stored(server)
+            publisher = subprocess.Popen([sys.executable, HERE / "publish.py", file], stdout=subprocess.PIPE)
+            publisher.stdout.readline()         # it has started and read its messages
+            began = time.perf_counter()
             while _stored(server) < before + readings:
                 time.sleep(0.05)
             took = time.perf_counter() - began
-            publisher.wait()
+            publisher.communicate()
     return readings / took
 
 

@@ -1,4 +1,4 @@
-"""Publish readings by MQTT as fast as the broker takes them: publish.py JOB.json; prints nothing."""
+"""Publish readings by MQTT as fast as the broker takes them: publish.py JOB.json; prints a line when it begins."""
 
 import json
 import sys
@@ -15,6 +15,7 @@ def main() -> None:
     client.max_inflight_messages_set(1000)
     client.connect("127.0.0.1", job["port"])
     client.loop_start()
+    print("begins", flush=True)
     sent = [client.publish(topic, text, qos=1) for topic, text in job["messages"]]
     for each in sent:
         each.wait_for_publish()
