@@ -7,6 +7,8 @@ The acts are functions below; they take plain values. A process that is forked h
 the moment counts from the first line of the act.
 """
 
+import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -21,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 FOREVER = 3600.0
+_CHILD_SUBREAPER = 36
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,7 @@ def _forked(act: str, words: Mapping[str, Any], after: float) -> Ended:
         if time.monotonic() - began >= after:
             os.kill(child, signal.SIGKILL)
             gone = os.waitpid(child, 0)
+            _wait_for_what_it_started()
             break
         time.sleep(0.001)
     status = gone[1]
@@ -111,8 +115,16 @@ def _forked(act: str, words: Mapping[str, Any], after: float) -> Ended:
     return Ended(os.WIFEXITED(status), time.monotonic() - began)
 
 
+def _wait_for_what_it_started() -> None:
+    """A git that the act had started comes to its end; an act that begins at once would meet it."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
+
+
 def main() -> None:
     """Read acts, one a line; answer each with how it ended."""
+    ctypes.CDLL(None).prctl(_CHILD_SUBREAPER, 1)        # what a killed act had started becomes a child of this process
     from oilcan.operations.governing import promotion  # noqa: F401 - before the first fork
     from oilcan.operations.renewal import collecting  # noqa: F401
 
