@@ -192,6 +192,11 @@ def test_a_forged_tag_is_found(registry):
     assert any("forged" in trouble for trouble in model_status.standing(registry.path, "fleet").troubles)
 
 
+def test_a_light_tag_is_found(registry):
+    git(registry.path, "tag", "fleet#production#9")
+    assert any(fault.startswith("tag fleet#production#9: forged (") for fault in model_status.faults(registry.path))
+
+
 def test_a_copied_message_is_found(registry):
     put(registry, "HEAD~1")
     message = git(registry.path, "tag", "--list", "--format=%(contents)", "fleet#production#3")

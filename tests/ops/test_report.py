@@ -1,6 +1,7 @@
 """`oilcan report` in the repositories where reviewers run it: without data, in a shallow clone, with a metric lost."""
 
 import json
+import re
 import resource
 
 import pytest
@@ -37,6 +38,19 @@ def test_a_fork_without_data_gets_the_report_and_is_not_promised_more(repo):
                   "Audit log: no entries", "`dvc fetch`", "- pipeline: `params.yaml`"):
         assert words in text
     assert "better" not in text.split("In brackets")[0].replace("is called better", "")
+
+
+def test_a_changed_audit_log_stands_in_the_report(repo):
+    repo.run("oilcan", "incident", "A pump broke", "--what", "it leaks", "--by", "Ada Lind")
+    log = repo.run("git", "show", "audit:audit/log.jsonl").stdout.replace("Ada Lind", "Ben Ode")
+    files = repo.path.with_name("log")
+    (files / "audit").mkdir(parents=True)
+    (files / "audit/log.jsonl").write_text(log)
+    repo.run("git", "--work-tree", str(files), "add", "--all", GIT_INDEX_FILE=str(files / "index"))
+    tree = repo.run("git", "write-tree", GIT_INDEX_FILE=str(files / "index")).stdout.strip()
+    repo.run("git", "update-ref", "refs/heads/audit", repo.run("git", "commit-tree", tree, "-m", "x").stdout.strip())
+    text = repo.run("oilcan", "report", "main").stdout
+    assert re.search("Audit log: broken: .*line 1: edited .incident by Ben Ode", text), text[-500:]
 
 
 def _processor_seconds() -> float:

@@ -68,8 +68,8 @@ def can_sign(root: Path) -> bool:
 
 
 def signature_of(root: Path, name: str) -> Signature:
-    """What a tag is signed with."""
-    content = git(root, "cat-file", "tag", f"refs/tags/{name}")
+    """What a tag is signed with; a light tag (`git tag NAME`) has no text that could carry a signature."""
+    content = try_git(root, "cat-file", "tag", f"refs/tags/{name}").stdout
     if "-----BEGIN SSH SIGNATURE-----" in content:
         return "ssh"
     return "gpg" if "-----BEGIN PGP SIGNATURE-----" in content else "none"

@@ -19,7 +19,7 @@ from oilcan.ground.section import section
 from oilcan.io.repository.dvc_command import call_dvc, printed
 from oilcan.io.repository.git_plumbing import git
 from oilcan.io.stage.dvc_files import parse_yaml
-from oilcan.operations.governing import audit_log
+from oilcan.operations.governing import audit_log, model_status
 from oilcan.operations.pull_request.revisions import Commit
 from oilcan.params.operating.gate_policy import GatePolicy
 from oilcan.params.stages.review import ReviewParams
@@ -184,7 +184,7 @@ def _files(root: Path, base: Commit, head: Commit) -> dict[str, list[str]]:
 
 
 def _audit(root: Path) -> str:
-    faults = audit_log.faults(root, {})
+    faults = model_status.faults(root)
     if faults:
         return f"broken: {'; '.join(faults)}"
     entries = audit_log.entries(root)
