@@ -87,7 +87,7 @@ test: install-test  ## every test, the slow proofs included
 test-quick: install-test  ## the tests that need no run of the pipeline
 	pytest -n 2 --dist worksteal -m 'not slow'
 
-retrain: $(VENV)/.serve  ## a new model if it is time for one; fails if the gate holds it or it cannot be told
+retrain: $(VENV)/.serve  ## a new model if it is time for one; fails if the gate holds it or a signal cannot be read
 	@if git rev-parse --quiet --verify refs/remotes/origin/audit >/dev/null; then oilcan audit merge; fi
 	oilcan retrain --yes --gate
 

@@ -14,7 +14,7 @@ pipeline with the parameters of [params.yaml](../params.yaml), in a checkout of 
 calibration and thresholds are chosen on training and validation parts; in a run the test part is read by
 `evaluate` alone. What the figures mean stands in [evaluation.md](evaluation.md); how often test parts were looked
 at while this was built, in [decisions/0012](decisions/0012-who-has-seen-the-test-parts.md). Figures of others come
-from secondary tables unless said otherwise; protocols differ, so read them as a scale, not as a race. The spread
+from secondary tables unless stated otherwise; protocols differ, so read them as a scale, not as a race. The spread
 is the standard deviation over the seeds.
 
 """

@@ -50,7 +50,7 @@ def run_stage(repository: str, branch: str, secrets: str, commit: str, stage: st
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False, packages_to_install=[])
 def check_gate(repository: str, branch: str, secrets: str, commit: str) -> str:
-    """Fail unless the gate said promote."""
+    """Fail unless the gate decided to promote."""
     import json
     import pathlib
     import subprocess

@@ -116,7 +116,7 @@ def test_stages_can_be_entered_one_by_one(registry):
 @pytest.mark.parametrize("decision", ["hold", "reject"])
 def test_what_the_gate_did_not_promote_gets_no_tag(registry, models, decision):
     make(registry, models / "third", decision=decision)
-    with pytest.raises(OilcanError, match=f"the gate said '{decision}' \\(made up for a test\\)"):
+    with pytest.raises(OilcanError, match=f"the gate decided '{decision}' \\(made up for a test\\)"):
         put(registry)
     assert tags(registry) == []
     put(registry, override=True)

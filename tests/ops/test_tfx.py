@@ -140,7 +140,7 @@ def test_pusher_leaves_the_service_alone_without_a_blessing(registry, models):
     put(registry)
     before = in_service(registry)
     make(registry, models / "third", decision="reject")
-    with pytest.raises(OilcanError, match="the gate said 'reject'"):
+    with pytest.raises(OilcanError, match="the gate decided 'reject'"):
         put(registry)
     assert in_service(registry) == before
 

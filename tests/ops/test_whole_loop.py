@@ -162,7 +162,7 @@ def approved(month: Month, repo: Repo, decision: str) -> str:
     if decision != "promote":           # a fleet of 24 machines has few failures, so a person takes the responsibility
         branch = repo.run("git", "for-each-ref", "--format=%(refname:short)", "refs/heads/retrain").stdout.strip()
         refused = repo.run("oilcan", "promote", *ADA, "--revision", branch, check=False)
-        assert f"the gate said '{decision}'" in refused.stderr
+        assert f"the gate decided '{decision}'" in refused.stderr
     month.run("Approver", more="" if decision == "promote" else "--override")
     return bundle_of(repo.path / "models/bundle")
 

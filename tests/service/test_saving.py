@@ -1,4 +1,4 @@
-"""A save that fails is made good by the next one: the point to replay from never moves past what is saved."""
+"""The next save repairs one that failed: the point to replay from never moves past what is saved."""
 
 import threading
 

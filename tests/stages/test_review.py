@@ -38,7 +38,7 @@ def test_a_worse_challenger_is_held_and_the_champion_stays(small_repo):
     small_repo.commit("a worse model")
     refused = small_repo.run("oilcan", "promote", "--approver", "Ada", "--reason", "no", check=False)
     assert refused.returncode == 1
-    assert "the gate said" in refused.stderr
+    assert "the gate decided" in refused.stderr
 
 
 def test_a_champion_that_was_changed_is_refused(small_repo):

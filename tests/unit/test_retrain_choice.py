@@ -51,7 +51,7 @@ def test_after_a_retraining_nothing_asks_until_the_cooldown_is_over():
 @pytest.mark.parametrize(("windows", "reason"), [
     ([], "no fresh decision: none is recorded"),
     (weeks(3, 3, 3, days_ago=10.5), "no fresh decision: the newest is 10.5 days old"),
-    (weeks(None, 3, 3), "W50: the monitoring could not tell"),
+    (weeks(None, 3, 3), "W50: the monitoring has no verdict"),
 ])
 def test_what_cannot_be_read_starts_nothing(windows, reason):
     choice = asked(windows, 100.0)

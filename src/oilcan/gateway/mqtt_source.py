@@ -91,7 +91,7 @@ class MqttSource:
         self._client.publish(f"spBv1.0/{rules.group}/NCMD/{node}", rebirth_request(time.time_ns() // 1_000_000))
 
     def run(self, stop: threading.Event) -> None:
-        """Read until told to stop; what is not settled by then stays unacknowledged."""
+        """Read until `stop` is set; what is not settled by then stays unacknowledged."""
         while not stop.is_set():
             own = self._client.socket()
             if own is None:

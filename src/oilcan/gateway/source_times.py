@@ -34,7 +34,7 @@ class Instants:
         Raises
         ------
         Unreadable
-            If it is none, or an instant without an offset.
+            If it is not an instant, or has no offset.
         """
         is_number = type(content) in (int, float)
         if time_format == "number":

@@ -24,7 +24,7 @@ def gain(line: MetricLine, challenger: np.ndarray, champion: np.ndarray, where: 
     """
     sign = 1.0 if line.better == "higher" else -1.0
     scale = np.abs(champion) if line.measure == "share" else np.ones(len(champion))
-    # a champion at zero cannot be divided by: then any loss is a whole one, and equality is none
+    # a champion at zero cannot be divided by: then any loss counts as 100 %, and equality as none
     gains = sign * (challenger - champion) / np.where(scale > 0, scale, np.maximum(np.abs(challenger), 1e-300))
     low, high = bootstrap.interval(gains[1:]) or (gains[0], gains[0])
     return Comparison(line.metric, where, float(champion[0]), float(challenger[0]), float(gains[0]), float(low),

@@ -47,7 +47,7 @@ class RetrainSignals:
 
 @dataclass(frozen=True)
 class RetrainChoice:
-    """Whether to retrain (None: it cannot be told), by which policies, and the reasons for either."""
+    """Whether to retrain (None: unknown), by which policies, and the reasons for either."""
 
     retrain: bool | None
     by: tuple[RetrainPolicy, ...]
@@ -80,10 +80,10 @@ def choose(signals: RetrainSignals, rules: RetrainRules) -> RetrainChoice:
         return RetrainChoice(None, (), (f"no fresh decision: {found} (wanted at most {rules.fresh_days:g} days). Run "
                                         f"`oilcan decide --store URL`",))
     if newest.alerts is None:
-        return RetrainChoice(None, (), (f"{newest.window}: the monitoring could not tell. Look at `oilcan monitor`",))
-    said = {policy: _reason(policy, signals, newest, rules) for policy in rules.policies}
-    by = tuple(policy for policy, (asks, _) in said.items() if asks)
-    return RetrainChoice(bool(by), by, tuple(reason for asks, reason in said.values() if asks or not by))
+        return RetrainChoice(None, (), (f"{newest.window}: the monitoring has no verdict. Look at `oilcan monitor`",))
+    answers = {policy: _reason(policy, signals, newest, rules) for policy in rules.policies}
+    by = tuple(policy for policy, (asks, _) in answers.items() if asks)
+    return RetrainChoice(bool(by), by, tuple(reason for asks, reason in answers.values() if asks or not by))
 
 
 def _reason(policy: RetrainPolicy, signals: RetrainSignals, newest: JudgedWindow, rules: RetrainRules

@@ -1,1 +1,1 @@
-"""What all layers share: column names, errors, durations, parts of YAML files, worker processes. No logic of any subject."""
+"""What all layers share: column names, errors, durations, parts of YAML files, workers. No logic of any subject."""

@@ -62,7 +62,7 @@ class WatchReport:
             alerts = "alert" if len(self.open) == 1 else "alerts"
             return f"{len(self.open)} open {alerts} after {since}: {worst.what.rstrip(',')}."
         if self.state == "unknown":
-            return f"It cannot be told whether something has changed in {since}: {last.unknown[0].reason}."
+            return f"It is not known whether something has changed in {since}: {last.unknown[0].reason}."
         return f"Nothing has changed that matters, up to {since}: {last.machines} machines, {last.readings:,} readings."
 
     @property

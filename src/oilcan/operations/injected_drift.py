@@ -1,4 +1,4 @@
-"""Readings that are changed on purpose while they are replayed, so that people see what monitoring says of a drift."""
+"""Readings that are changed on purpose while they are replayed, so that people see how monitoring reacts to a drift."""
 
 import math
 import re

@@ -16,7 +16,7 @@ from oilcan.reports.drawing import exploration_charts as charts
 
 _HOURS_PER_YEAR: Final = 8766.0
 _MOST_KINDS: Final = 2           # columns that sort machines into kinds, in the picture of readings
-_DIFFERENT: Final = 0.01         # p-value below which kinds of machines are said to differ
+_DIFFERENT: Final = 0.01         # p-value below which kinds of machines are reported as different
 _CAUSES: Final = {
     "wear": "wear (the failure rate grows with age)",
     "chance": "chance (age says little)",

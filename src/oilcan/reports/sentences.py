@@ -29,7 +29,7 @@ def verdict(metrics: Numbers, unit: str) -> list[str]:
 def _announced(metrics: Numbers, unit: str) -> list[str]:
     events = metrics["events"]
     if not events["n_failures"]:
-        return ["No failure of the test part can be judged, so nothing can be said about announcing failures."]
+        return ["No failure of the test part can be judged, so whether failures are announced is unknown."]
     lines = [
         f"{events['detected']} of {events['n_failures']} failures were announced in time: "
         f"{percent(events['detected_share'])}."
@@ -49,7 +49,7 @@ def _announced(metrics: Numbers, unit: str) -> list[str]:
 def _found(metrics: Numbers) -> list[str]:
     test = metrics["test"]
     if test.get("recall") is None:
-        return ["No test row is positive, so nothing can be said about finding them."]
+        return ["No test row is positive, so whether they are found is unknown."]
     positives = round(test["n"] * test["prevalence"])
     lines = [f"{round(positives * test['recall'])} of {positives} positive rows among {number(test['n'])} were found: "
              f"{percent(test['recall'])}."]
@@ -76,7 +76,7 @@ def _money(metrics: Numbers) -> list[str]:
 def _life(metrics: Numbers, unit: str) -> list[str]:
     test = metrics["test"]
     if test.get("rmse") is None:
-        return ["No remaining life of the test part is known, so nothing can be said about it."]
+        return ["No remaining life of the test part is known, so its error is unknown."]
     name = "rmse_capped" if "rmse_capped" in test else "rmse"
     lines = [f"The remaining life is typically {span(test[name], unit)} off (root mean squared error"
              f"{', lives cut at the cap' if name == 'rmse_capped' else ''})"

@@ -34,7 +34,7 @@ from oilcan.serving.service.service import Service
 
 ROOMS = {"": Store, "snapshots": Snapshots, "keys": Keys, "settings": Settings, "bundles": Bundles, "audit": Audit,
          "decisions": Decisions, "texts": Texts, "people": People, "notices": Notices}
-# before: the call does nothing; after: it does all, and nobody hears of it; disk full, read-only, cut: in the middle
+# before: the call does nothing; after: it does all, and nobody gets an answer; disk full, read-only, cut: in the middle
 FAULTS = ("before", "after", "disk full", "read-only", "cut", "hang")
 
 

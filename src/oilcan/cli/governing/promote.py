@@ -18,7 +18,7 @@ def register(commands: Any) -> None:
                          help="last stage to enter (%(default)s)")
     promote.add_argument("--no-server-check", action="store_true",
                          help="do not start the real server with the bundle first")
-    promote.add_argument("--override", action="store_true", help="promote although the gate said hold or reject")
+    promote.add_argument("--override", action="store_true", help="promote although the gate decided hold or reject")
     promote.add_argument("--canary", metavar="SHARE", type=_share,
                          help="approve it, and let it answer for a share of the machines only, such as 10%%; a service "
                               "falls back by itself when alarms or alerts speak against it")

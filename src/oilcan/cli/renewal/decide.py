@@ -14,7 +14,8 @@ def register(commands: Any) -> None:
     parser = commands.add_parser(
         "decide", help="decide from alerts, cost, age and labels: nothing, collect, recalibrate or retrain",
         description="Judge as `oilcan monitor` does, then decide. With --store the decision is written into the store "
-                    "of the service. Nothing is retrained here. Exit code 0: decided; 4: it cannot be told.")
+                    "of the service. Nothing is retrained here. Exit code 0: decided; 4: unknown, a signal cannot be "
+                    "read.")
     add_where(parser)
     parser.set_defaults(run=run)
 

@@ -14,7 +14,7 @@ def register(commands: Any) -> None:
     parser = commands.add_parser(
         "monitor", help="say whether data, forecasts or outcomes have changed since the model was accepted",
         description="Judge the windows of stored data: canonical tables, or the store of a service. Exit code 0: calm; "
-                    "3: an alert is open; 4: it cannot be told (no data, no reference, too little of either).")
+                    "3: an alert is open; 4: unknown (no data, no reference, too little of either).")
     add_where(parser)
     parser.add_argument("--metrics", type=Path, help="also write the five figures as JSON")
     parser.add_argument("--details", type=Path, help="also write everything as JSON")

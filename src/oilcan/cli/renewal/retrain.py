@@ -18,8 +18,8 @@ def register(commands: Any) -> None:
         description="Decide by retrain.yaml and the recorded decisions of `oilcan decide` whether it is time for a new "
                     "model; then, in a worktree of its own, collect, run the pipeline as an experiment, and leave a "
                     "branch to be reviewed. Without --yes it says what it would do. Exit code 0: done, or nothing to "
-                    "do; 3: the gate held or rejected it (with --gate or --step gate); 4: it cannot be told; 5: it is "
-                    "not time for it (with --step begin).")
+                    "do; 3: the gate held or rejected it (with --gate or --step gate); 4: unknown, a signal cannot be "
+                    "read; 5: it is not time for it (with --step begin).")
     parser.add_argument("--store", metavar="URL", help="store of the service (default: OILCAN_STORE)")
     parser.add_argument("--dataset", metavar="NAME", help="data set (default: the one that params.yaml chooses)")
     parser.add_argument("--because", metavar="REASON", help="retrain now, for this reason, whatever the policies say")

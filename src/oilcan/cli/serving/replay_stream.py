@@ -20,7 +20,7 @@ def register(commands: Any) -> None:
                         help="seconds of the fleet in a second, cycles likewise, or `max` (3600: an hour a second)")
     parser.add_argument("--data", type=Path, help="folder of canonical tables (data/canonical of this clone)")
     parser.add_argument("--drift", metavar="CHANGE", help="change readings that are played at speed, to see what "
-                        "monitoring says of it: COLUMN+SIZE, COLUMN-SIZE, COLUMN*FACTOR or COLUMN=missing")
+                        "monitoring reports: COLUMN+SIZE, COLUMN-SIZE, COLUMN*FACTOR or COLUMN=missing")
     parser.add_argument("--drift-machines", type=float, default=1.0, metavar="SHARE",
                         help="share of the machines that are changed (%(default)g)")
     parser.add_argument("--drift-while", type=Path, metavar="FILE",

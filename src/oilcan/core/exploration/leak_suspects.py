@@ -13,7 +13,7 @@ from oilcan.core.exploration.warnings.warning_signs import ModeSigns
 from oilcan.core.phrasing.quantities import percent
 from oilcan.ground.columns import MACHINE
 
-TOO_WELL: Final = 0.98          # area under the ROC curve, or share of machines told right, of a single column
+TOO_WELL: Final = 0.98          # area under the ROC curve, or share of machines classified right, by a single column
 _FEWEST: Final = 10             # failures, rows or machines on each side
 _KNOWN: Final = frozenset({MACHINE, "first_time", "last_time", "is_test"})
 _ASK: Final = ("Ask when it is written. If only at or after the failure, give it `role: ignore`, or leave it out of "
@@ -65,7 +65,7 @@ def columns_of_machines(fleet: FleetRecord) -> list[Pitfall]:
 
 
 def _told_by_value(column: pd.Series, fails: np.ndarray) -> float:
-    """Area under the ROC curve of numbers and instants; share told right by the majority of each of few texts."""
+    """Area under the ROC curve of numbers and instants; share classified right by the majority of each of few texts."""
     known = column.notna().to_numpy()
     if min((known & fails).sum(), (known & ~fails).sum()) < _FEWEST:
         return 0.0

@@ -135,7 +135,7 @@ def _compare(what: str, training: pd.Series, test: pd.Series) -> list[Pitfall]:
 
 
 def _warned(fleet: FleetRecord, modes: list[ModeSigns]) -> np.ndarray:
-    """Whether a telling error code came before each failure, within its lead; NaN where no code tells of its mode."""
+    """Whether a code that announces its mode came before each failure, within its lead; NaN where none does."""
     warned = np.full(len(fleet.failures), np.nan)
     mode_of, tick = fleet.failures[MODE].astype(str).to_numpy(), ticks(fleet.failures[TIME])
     for mode in modes:
@@ -152,7 +152,7 @@ def _warned(fleet: FleetRecord, modes: list[ModeSigns]) -> np.ndarray:
 def _precursor(here: np.ndarray, elsewhere: np.ndarray) -> str:
     known, others = here[~np.isnan(here)], elsewhere[~np.isnan(elsewhere)]
     if not len(known) or not len(others):
-        return "no error code tells of failures here, so whether these had a precursor is not known"
+        return "no error code announces failures here, so whether these had a precursor is not known"
     share = float(others.mean())
     ending = ": they have no precursor" if known.mean() < share / 3 else ""
     return (f"a telling error code came before {int(known.sum())} of {len(known)} of them, and before "

@@ -1,7 +1,7 @@
 """Repairs that an alarm prompted: what nobody knows because somebody acted.
 
 A repair that an alarm prompted prevents the failure. To call the alarm false because no failure came would teach the
-next model not to warn. So the rows before such a repair have no outcome, unless the crew said what it found:
+next model not to warn. So the rows before such a repair have no outcome, unless the crew recorded what it found:
 
 - `worn`: the failure was averted. It counts as one, at the moment of the repair.
 - `sound`: nothing was prevented; the rows keep the outcome that the record shows.

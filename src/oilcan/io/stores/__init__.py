@@ -25,7 +25,7 @@ def open_store(url: str = DEFAULT_URL) -> Store:
     Raises
     ------
     StoreError
-        If the address is none, the store is another program's, or a newer Oilcan wrote it.
+        If the address is not valid, the store is another program's, or a newer Oilcan wrote it.
     StoreUnavailable
         If it does not answer.
     """

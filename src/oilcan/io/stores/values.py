@@ -88,7 +88,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Refused:
-    """A row kept aside: where it came in, why it was refused, and what it said."""
+    """A row kept aside: where it came in, why it was refused, and its content."""
 
     source: str
     machine_id: str

@@ -136,7 +136,7 @@ def forecast_facts(accepted: Accepted, contract: Contract) -> dict[str, Any]:
 
 
 def categories(contract: Contract, machines: pd.DataFrame) -> list[str]:
-    """Columns of the machines table by which kinds of machines are told apart."""
+    """Columns of the machines table by which kinds of machines are distinguished."""
     return [name for name in contract.slices if name in machines]
 
 

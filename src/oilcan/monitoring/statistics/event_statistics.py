@@ -106,7 +106,7 @@ def learn_rates(counts: EventCounts, *, span: int, least_wander: float) -> dict[
 
 
 def _with_alike(seen: float, expected: float, of_all: float, expected_of_all: float) -> tuple[float, float]:
-    """Failures of one kind, seen and expected, and with them what those of all kinds say of the same forecasts.
+    """Failures of one kind, seen and expected, and with them those of all kinds under the same forecasts.
 
     A kind with three failures in the reference says little; that the others came as often as expected says more.
 

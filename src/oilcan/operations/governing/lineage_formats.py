@@ -2,7 +2,7 @@
 
 Both say what the lock files of a commit say: which stage read what and wrote what, each file with its md5. A lock file
 does not say when a stage ran, so every event has the time of the commit. The id of a run follows from what the stage
-read, wrote and was told: a stage that two models share is one run.
+read and wrote, and its parameters: a stage that two models share is one run.
 """
 
 import json

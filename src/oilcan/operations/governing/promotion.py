@@ -66,7 +66,7 @@ def promote(root: Path, *, approver: str, reason: str, at: datetime, revision: s
     to
         Last stage to enter; the stages before it are entered first.
     override
-        Promote although the gate said hold or reject, or compared with another champion.
+        Promote although the gate decided hold or reject, or compared with another champion.
     server_check
         Start the real server with the bundle first, and compare its answers with the batch.
     key
@@ -172,7 +172,7 @@ def _against(candidate: Candidate, now: ModelTag | None, root: Path, approver: s
              ) -> Iterator[str]:
     verdict, rules = candidate.verdict, candidate.policy.approval
     if verdict.decision != PROMOTE and not override:
-        yield (f"the gate said {verdict.decision!r} ({'; '.join(verdict.reasons)}). Improve the model, or take the "
+        yield (f"the gate decided {verdict.decision!r} ({'; '.join(verdict.reasons)}). Improve the model, or take the "
                f"responsibility with --override")
     serving = now.fields.get("bundle") if now else None
     if serving not in (None, verdict.bundle, verdict.champion) and not override:

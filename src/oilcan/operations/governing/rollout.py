@@ -1,4 +1,4 @@
-"""Services follow the registry: asked what they serve, told what to serve, and recorded when they do."""
+"""Services follow the registry: asked what they serve, asked to serve something else, and recorded when they do."""
 
 import contextlib
 from collections.abc import Iterable

@@ -36,7 +36,7 @@ class RetrainAnswer:
     Attributes
     ----------
     outcome
-        held: the gate did not say promote; cannot_tell: a signal could not be read; not_due: it is not time.
+        held: the gate did not decide to promote; cannot_tell: a signal could not be read; not_due: it is not time.
     """
 
     lines: tuple[str, ...]
@@ -116,7 +116,7 @@ def _begin(asked: Asked, store: Store) -> RetrainAnswer:
 
 
 def _gate(root: Path, dataset: str) -> RetrainAnswer:
-    """What the gate said of the newest retraining, by the audit log."""
+    """What the gate decided on the newest retraining, by the audit log."""
     newest = next((entry for entry in reversed(entries(root)) if entry.kind == "retrain" and entry.dataset == dataset),
                   None)
     if newest is None:
@@ -149,7 +149,7 @@ def _would(due: Retraining) -> RetrainAnswer:
 
 
 def _by_policies(root: Path, dataset: str, store: Store, now: int) -> RetrainChoice:
-    """What the policies say; what cannot be read cannot be told."""
+    """What the policies ask for; unknown if a signal cannot be read."""
     path = root / "retrain.yaml"
     rules = section(RetrainRules, stage_inputs.read_yaml(path), "retrain.yaml")
     try:

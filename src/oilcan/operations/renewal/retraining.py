@@ -35,7 +35,7 @@ _MESSAGE_END: Final = "Made by `oilcan retrain`; nothing is in service until som
 
 @dataclass(frozen=True)
 class Retraining:
-    """One retraining: its name says of what, when and why.
+    """One retraining: its name holds data set, date and reason.
 
     Attributes
     ----------

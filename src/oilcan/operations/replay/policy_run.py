@@ -50,7 +50,7 @@ class PolicyRun:
     models
         Every model that the policy made, by the moment of making, promoted or not.
     unknown_windows
-        Windows in which the monitoring could not tell.
+        Windows without a verdict of the monitoring.
     """
 
     policy: ReplayPolicy

@@ -107,7 +107,7 @@ def with_changes(params: Params, changes: Mapping[str, Any]) -> Params:
 
 
 def day(text: str, where: str) -> pd.Timestamp:
-    """An instant from ISO 8601, UTC unless it says otherwise; DataError if it is none.
+    """An instant from ISO 8601, UTC unless it says otherwise; DataError if it is not one.
 
     Examples
     --------

@@ -51,7 +51,7 @@ def count_source(watch: Monitor, source: Source, first_slot: int, until: int | N
     axis, judges, earliest = watch.axis, watch.judges, first_slot * watch.axis.slot
     ends = source.ends()
     if not ends:
-        raise DataError(f"{source.name}: holds no reading. Check that data arrive; nothing can be said without them.")
+        raise DataError(f"{source.name}: holds no reading. Check that data arrive.")
     end, ahead = clocks_ahead(ends, axis)
     newest, jumped, reach = end, dict[str, int](), axis.start(1) - axis.start(0)
     counts, frames, places = FleetCounts(judges, first_slot), list[pd.DataFrame](), judges.places(source.machines)
@@ -67,8 +67,7 @@ def count_source(watch: Monitor, source: Source, first_slot: int, until: int | N
             frames.append(piece.forecasts)
     if not counts.cells.machines or newest < earliest:
         since = axis.name(int(axis.window_of(np.array([first_slot]))[0]))
-        raise DataError(f"{source.name}: holds no reading since {since}. Check that data arrive; nothing can be said "
-                        f"without them.")
+        raise DataError(f"{source.name}: holds no reading since {since}. Check that data arrive.")
     counts.ends |= ends
     return Counted(counts, newest, jumped, frames)
 

@@ -67,7 +67,7 @@ class CanonicalTables:
         self.name = str(folder)
         self._tables = ScoreTables(folder, {})
         if not self._tables.machines:
-            raise DataError(f"{folder}: holds no reading. Check that data arrive; nothing can be said without them.")
+            raise DataError(f"{folder}: holds no reading. Check that data arrive.")
         _, fleet = self._tables.some(self._tables.machines)
         missing = sorted({*EVENT_KEYS, "machines"} - set(fleet))
         if missing:

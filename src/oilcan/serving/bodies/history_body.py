@@ -1,7 +1,7 @@
 """A window of history in the body of POST /v1/predict -> features of the newest reading of each machine.
 
 Where rows stand alone (a data set without time), the history is a list of rows, and each gets its features. The batch
-engine computes them by the code of `oilcan score`, so the answer is what `dvc repro` would say of the same readings.
+engine computes them by the code of `oilcan score`, so the answer is what `dvc repro` computes from the same readings.
 """
 
 from collections.abc import Mapping, Sequence

@@ -175,7 +175,7 @@ class TelemetryReader:
 
 
 def ahead(moment: Any, by: int, skew: int) -> Row:
-    """What to say of a moment that has not come yet."""
+    """Message about a moment in the future."""
     return {"found": f"{moment}, {by / UNITS_PER_S:.0f} s ahead of our clock",
             "wanted": f"at most {skew / UNITS_PER_S:g} s ahead; check the clocks"}
 

@@ -145,7 +145,7 @@ def machines_of(entry: Entry) -> set[str]:
 
 
 def entry_of(entry: Entry, names: set[str]) -> Entry:
-    """What an entry says of some machines."""
+    """The part of an entry about some machines."""
     readings = entry.readings
     rows = [at for at, name in enumerate(readings.machine_ids) if name in names]
     return Entry(entry.cursor, entry.before, {name: each for name, each in entry.machines.items() if name in names},

@@ -62,7 +62,7 @@ class NewForecasts:
         return cls(track, names, slots, times, ids, is_new, matrix, columns, alarming, judged)
 
     def show(self, board: ForecastBoard) -> None:
-        """Put them on the board, and let what the policy says of them count."""
+        """Put them on the board, and let the policy's decision on them count."""
         board.publish(self.slots, self.times, self.ids, self.columns)
         if self.judged is not None:
             self.alarming.accept(self.judged)

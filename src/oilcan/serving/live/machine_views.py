@@ -48,7 +48,7 @@ class Views:
         return at[np.lexsort((at, np.where(np.isnan(risk[at]), np.inf, risk[at])))]
 
     def risks(self, names: Iterable[str], *, static: bool = False) -> list[Row]:
-        """What the board says of machines, one entry each."""
+        """The board's content about machines, one entry each."""
         with self._engine.board.lock:
             return self._risks(names, static=static)
 

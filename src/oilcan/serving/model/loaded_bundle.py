@@ -128,7 +128,7 @@ class LoadedBundle:
         return max(known, key=known.__getitem__) if known else None
 
     def stamp(self) -> dict[str, Any]:
-        """What every answer says of where it comes from."""
+        """Where an answer comes from; part of every answer."""
         return {"model": self.digest, "contract": self.contract, "gate": self.gate}
 
     def card(self) -> dict[str, Any]:

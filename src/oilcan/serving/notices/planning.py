@@ -1,4 +1,4 @@
-"""Which alarm is told to which channel, and from when: the rules of notifications.yaml, applied to stored alarms."""
+"""Which alarm goes to which channel, and from when: the rules of notifications.yaml, applied to stored alarms."""
 
 from collections.abc import Iterable
 from datetime import time
@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from oilcan.ground.durations import Duration, wait_after
 from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
-from oilcan.io.stores.tables.notice_table import AlarmToTell, NewNotice
+from oilcan.io.stores.tables.notice_table import AlarmToAnnounce, NewNotice
 from oilcan.params.operating.notifications import CrewRules, Notifications, WebhookChannel
 from oilcan.serving.notices.quiet_hours import first_loud
 
@@ -22,24 +22,25 @@ def microseconds(duration: Duration) -> int:
     return round(duration.ticks * MICROSECONDS_PER_HOUR)
 
 
-def notices_of(alarm: AlarmToTell, rules: Notifications) -> list[NewNotice]:
-    """What a new alarm leads to: the crew is told, after its quiet hours; a work order is asked for at once."""
+def notices_of(alarm: AlarmToAnnounce, rules: Notifications) -> list[NewNotice]:
+    """What a new alarm leads to: the crew is notified, after its quiet hours; a work order is asked for at once."""
     crew = rules.of_crew(alarm.crew)
     due = _due(alarm.since, crew)
-    told = [NewNotice(alarm.id, name, "alarm", alarm.crew, due, is_shared=_can_share(name, rules) and due > alarm.since)
-            for name in dict.fromkeys(crew.channels)]
+    notices = [NewNotice(alarm.id, name, "alarm", alarm.crew, due,
+                         is_shared=_can_share(name, rules) and due > alarm.since)
+               for name in dict.fromkeys(crew.channels)]
     if crew.work_orders is not None:
-        told.append(NewNotice(alarm.id, crew.work_orders, "work_order", alarm.crew, alarm.since))
-    return told
+        notices.append(NewNotice(alarm.id, crew.work_orders, "work_order", alarm.crew, alarm.since))
+    return notices
 
 
-def escalations_of(alarms: Iterable[AlarmToTell], rules: Notifications, now: int) -> list[NewNotice]:
+def escalations_of(alarms: Iterable[AlarmToAnnounce], rules: Notifications, now: int) -> list[NewNotice]:
     """Alarms that nobody acknowledged in time go further.
 
     Parameters
     ----------
     alarms
-        With the moment at which the crew was due to be told.
+        With the moment at which the crew was due to be notified.
     """
     found = []
     for alarm in alarms:

@@ -160,7 +160,7 @@ export async function machine(id, card, since) {
   };
 }
 
-// What the monitoring says of the model, and what was decided last.
+// The monitoring's verdict on the model, and what was decided last.
 export async function watch() {
   const newest = await ask("/v1/decisions?limit=1");
   return { ...newest, decision: newest.decisions[0] ?? null };

@@ -11,7 +11,7 @@ const PAST_MS = 14 * 24 * 3600 * 1000;
 const THEMES = ["auto", "light", "dark"];
 let card = null; // what the model is
 let fleet = null; // the last good answer of GET /v1/machines
-let watch = null; // what the monitoring says of the model
+let watch = null; // the monitoring's verdict on the model
 let asked = ""; // when that was, by the clock on the wall
 
 function banner(message) {
@@ -50,7 +50,7 @@ function newest(machines) {
   return times.length ? `newest reading ${moment(times.reduce((a, b) => (a > b ? a : b)))}` : "no reading yet";
 }
 
-// The past is told from here on: two weeks, or 200 cycles, before the machine's newest reading.
+// The past begins here: two weeks, or 200 cycles, before the machine's newest reading.
 function since(id) {
   const time = fleet?.machines.find((machine) => machine.id === id)?.newest;
   if (time === null || time === undefined) return null;

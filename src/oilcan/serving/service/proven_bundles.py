@@ -27,7 +27,7 @@ class ProvenBundles:
         self._home = (settings.bundles or settings.bundle.resolve().parent).resolve()
 
     def by_name(self, name: str) -> tuple[Place, LoadedBundle]:
-        """The bundle in a folder of the folder of bundles, whatever the gate said of it."""
+        """The bundle in a folder of the folder of bundles, whatever the gate decided on it."""
         folder = (self._home / name).resolve()
         if not folder.is_relative_to(self._home) or folder == self._home:
             raise Refusal(422, "body.bundle", found=repr(name), wanted=f"the name of a folder in {self._home.name}",

@@ -59,7 +59,7 @@ def shown_watch(watch: LiveWatch) -> dict[str, Any]:
     known = watch.known
     if known.report is None or watch.is_stale:
         why = "the monitoring has stopped" if watch.is_stale else known.why
-        return {"state": "unknown", "verdict": f"It cannot be told whether something has changed: {why}.", "alerts": []}
+        return {"state": "unknown", "verdict": f"It is not known whether something has changed: {why}.", "alerts": []}
     return {"state": known.report.state, "verdict": known.report.verdict, "alerts": [
         {"severity": each.alert.severity, "rule": each.alert.finding.rule, "subject": each.alert.finding.subject,
          "text": each.diagnosis.sentence} for each in known.report.open]}

@@ -149,7 +149,7 @@ class LiveCounts:
                                     for name in watched_numbers(contract)})
 
     def _describe(self, entries: Sequence[Entry]) -> bool:
-        """Take in what entries say of machines; whether one of them was counted as something else."""
+        """Take in what entries record about machines; whether one of them was counted as something else."""
         described = {name: dict(static) for entry in entries for name, static in entry.machines.items()}
         if not described:
             return False

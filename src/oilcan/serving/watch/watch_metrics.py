@@ -65,7 +65,7 @@ TABLE: Final = (
           "reported in the last four weeks.", ("longer_than",), ("`1h`, `6h`, `1d`, `7d`",)),
 
     Shown("oilcan_monitoring_state", "Verdict", "gauge", "1 for the verdict of the newest whole window, 0 for the "
-          "others. `unknown` means that it cannot be told; it is 1 too while nothing has been judged.", ("state",),
+          "others. `unknown` means that nobody can know; it is 1 too while nothing has been judged.", ("state",),
           ("`calm`, `alert`, `unknown`",)),
     Shown("oilcan_monitoring_cannot_tell", "Verdict", "gauge", "1 if this could not be judged, else 0: too little "
           "data, no reference or a damaged one, a store that does not answer, an error of the monitoring itself.",

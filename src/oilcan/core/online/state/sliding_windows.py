@@ -95,8 +95,9 @@ class Windows:
         Parameters
         ----------
         marked
-            What `marked` said at that instant. Windows that have turned since, or all where not given, are made anew by
-            the next `push`: they turn at that instant, and need not be made again when one goes back there once more.
+            State that `marked` recorded at that instant. Windows that have turned since, or all where not given, are
+            made anew by the next `push`: they turn at that instant, and need not be made again when one goes back there
+            once more.
         """
         self.log.truncate(slots, after)
         turn, since = np.full((len(slots), len(self.lengths)), NONE), self.since.empty

@@ -75,5 +75,5 @@ class Statics:
 
 def _microseconds(moment: datetime.datetime | str) -> int:
     """Since 1970; exact as float64 too, for 2^53 of them are 285 years."""
-    told = datetime.datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return ((told if told.tzinfo else told.replace(tzinfo=datetime.UTC)) - _EPOCH) // _MICROSECOND
+    instant = datetime.datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return ((instant if instant.tzinfo else instant.replace(tzinfo=datetime.UTC)) - _EPOCH) // _MICROSECOND

@@ -75,7 +75,7 @@ class Sliding:
         return [group.marked(slots) for group in self.groups]
 
     def rewind(self, slots: np.ndarray, after: np.ndarray, marked: Sequence[Taken] | None = None) -> None:
-        """Forget the readings of machines after an instant each; `marked` is what was said of them then."""
+        """Forget the readings of machines after an instant each; `marked` is their state at that instant."""
         for at, group in enumerate(self.groups):
             group.rewind(slots, after, None if marked is None else marked[at])
 
@@ -84,7 +84,7 @@ class Sliding:
         return [group.log.readings(slots, np.full(len(slots), NONE), until) for group in self.groups]
 
     def restore(self, slots: np.ndarray, held: list[Block], newer: Block, processed: Processed) -> None:
-        """Hold these readings of machines, those that `readings` said by group and newer ones, and no others."""
+        """Hold these readings of machines, those that `readings` names by group, and newer ones, and no others."""
         for group, block in zip(self.groups, held, strict=True):
             group.restore(slots, block, newer, processed)
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import psycopg
 
-_EVERY_S = 0.25         # how often the clock is looked at, while anything is watched
+_EVERY_S = 0.25         # how often the clock is read while anything is watched
 
 
 class Connection(Protocol):
@@ -63,7 +63,7 @@ class Deadlines:
 
 
 def _cut(connection: Connection) -> None:
-    """End both directions of the socket below a connection; whoever reads from it is told at once."""
+    """End both directions of the socket below a connection; whoever reads from it gets an error at once."""
     with contextlib.suppress(OSError, psycopg.Error):            # closed already
         duplicate = socket.socket(fileno=os.dup(connection.fileno()))
         try:

@@ -76,7 +76,7 @@ class PostgresDatabase:
         try:
             parts = conninfo_to_dict(url)
         except psycopg.ProgrammingError as err:     # its text may hold the password
-            raise StoreError("store: the address is none that PostgreSQL knows (wanted postgresql://user@host/name)."
+            raise StoreError("store: the address is not one of PostgreSQL (wanted postgresql://user@host/name)."
                              ) from err
         self.name = f"postgresql://{parts.get('host', '')}/{parts.get('dbname', '')}"
         self._url, self._deadlines, self.health = url, Deadlines(), Health()

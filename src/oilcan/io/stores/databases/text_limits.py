@@ -54,4 +54,4 @@ def check_name(what: str, text: str) -> None:
         If it is empty, too long or not plain text.
     """
     if not is_name(text):
-        raise DataError(f"{what}: {text[:40]!r} is none (wanted 1 to {LONGEST} printable characters).")
+        raise DataError(f"{what}: {text[:40]!r} is not valid (wanted 1 to {LONGEST} printable characters).")

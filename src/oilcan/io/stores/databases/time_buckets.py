@@ -26,7 +26,7 @@ SELECT bucket FROM present WHERE bucket >= ? ORDER BY bucket DESC"""
 
 
 def readings_width(tx: Transaction, layout: Layout) -> int:
-    """Length of a bucket of readings in units of time; chosen when the first layout is used, and for ever."""
+    """Length of a bucket of readings in units of time; chosen when the first layout is used; it never changes."""
     step = layout.period or UNITS_PER_TICK[layout.time]
     tx.run("INSERT INTO counters (name, value) VALUES ('bucket_width', ?) ON CONFLICT DO NOTHING", (_STEPS * step,))
     return int(tx.rows("SELECT value FROM counters WHERE name = 'bucket_width'")[0][0])

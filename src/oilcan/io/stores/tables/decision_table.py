@@ -1,4 +1,4 @@
-"""Decisions on the model: nothing, collect, recalibrate, retrain, or that it cannot be told; only ever added to."""
+"""Decisions on the model: nothing, collect, recalibrate, retrain, or unknown; rows are only added."""
 
 import json
 from dataclasses import dataclass, field

@@ -18,8 +18,8 @@ _JOINED: Final = (f"SELECT {_COLUMNS}, alarm FROM deliveries "  # noqa: S608 - o
 
 
 @dataclass(frozen=True)
-class AlarmToTell:
-    """An open alarm that somebody may have to be told of; moments in microseconds UTC."""
+class AlarmToAnnounce:
+    """An open alarm that may have to be announced to somebody; moments in microseconds UTC."""
 
     id: int
     crew: str
@@ -89,22 +89,22 @@ class Notices:
         sql = "SELECT coalesce(max(id), 0) FROM alarms WHERE opened_at < ?"
         return int(self._db.read(lambda tx: tx.rows(sql, (before,)))[0][0])
 
-    def alarms_after(self, alarm: int, limit: int = 500) -> list[AlarmToTell]:
+    def alarms_after(self, alarm: int, limit: int = 500) -> list[AlarmToAnnounce]:
         """Alarms with a greater id, in their order; `since` is the moment of opening."""
         sql = "SELECT id, crew, opened_at FROM alarms WHERE id > ? ORDER BY id LIMIT ?"
-        return self._db.read(lambda tx: [AlarmToTell(*row) for row in tx.rows(sql, (alarm, limit))])
+        return self._db.read(lambda tx: [AlarmToAnnounce(*row) for row in tx.rows(sql, (alarm, limit))])
 
-    def unanswered(self, limit: int = 500) -> list[AlarmToTell]:
-        """Open alarms that a crew was to be told of, that nobody acknowledged and that went no further.
+    def unanswered(self, limit: int = 500) -> list[AlarmToAnnounce]:
+        """Open alarms whose crew was due to be notified, that nobody acknowledged and that were not escalated.
 
-        `since` is the moment at which the crew was due to be told.
+        `since` is the moment at which the crew was due to be notified.
         """
         sql = ("SELECT alarms.id, alarms.crew, min(deliveries.due_at) FROM alarms JOIN notices ON notices.alarm = "
                "alarms.id AND notices.step = 'alarm' JOIN deliveries ON deliveries.id = notices.delivery "
                "WHERE alarms.closed_at IS NULL AND alarms.acknowledged_at IS NULL AND NOT EXISTS (SELECT 1 FROM "
                "notices AS further WHERE further.alarm = alarms.id AND further.step = 'escalation') "
                "GROUP BY alarms.id, alarms.crew ORDER BY alarms.id LIMIT ?")
-        return self._db.read(lambda tx: [AlarmToTell(*row) for row in tx.rows(sql, (limit,))])
+        return self._db.read(lambda tx: [AlarmToAnnounce(*row) for row in tx.rows(sql, (limit,))])
 
     def plan(self, notices: Sequence[NewNotice], now: int) -> int:
         """Write down which alarms go where, in one transaction; a notice that is there already changes nothing.
