@@ -35,5 +35,11 @@ def _ascii(text: str) -> str:
 
 
 def about_people(name: Name) -> bool:
-    """Whether a column's name suggests that it says something about a person."""
+    """Whether a column's name suggests that it says something about a person.
+
+    Examples
+    --------
+    >>> about_people("Operator name"), about_people("oil temperature")
+    (True, False)
+    """
     return isinstance(name, str) and _ABOUT_PEOPLE.search(canonical(name)) is not None

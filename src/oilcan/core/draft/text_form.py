@@ -67,7 +67,13 @@ def find_form(lines: Sequence[str]) -> TextForm:
 
 
 def split_cells(line: str, separator: str) -> list[str]:
-    """Cells of one line."""
+    """Cells of one line.
+
+    Examples
+    --------
+    >>> split_cells('M1;"stopped; no oil";4,2', ";"), split_cells("1  0.5 -3", "blank")
+    (['M1', 'stopped; no oil', '4,2'], ['1', '0.5', '-3'])
+    """
     if separator == "blank":
         return line.split()
     return next(csv.reader(io.StringIO(line), delimiter=separator), [])

@@ -24,7 +24,13 @@ _BY_WORD: Final = (                 # word in a name -> the usual unit; only the
 
 
 def is_unit(text: str) -> bool:
-    """Whether a word is a known unit."""
+    """Whether a word is a known unit.
+
+    Examples
+    --------
+    >>> is_unit("mm/s"), is_unit("pump")
+    (True, False)
+    """
     return text.lower() in _UNITS
 
 

@@ -97,5 +97,11 @@ def _tail(column: np.ndarray, positive: np.ndarray) -> float:
 
 
 def shares(positive: pd.Series) -> dict[str, float]:
-    """Rows, and the share with the label."""
+    """Rows, and the share with the label.
+
+    Examples
+    --------
+    >>> shares(pd.Series([True, False, False, True]))
+    {'rows': 4.0, 'share': 0.5}
+    """
     return {"rows": float(len(positive)), "share": float(positive.mean()) if len(positive) else 0.0}

@@ -131,7 +131,13 @@ def places(texts: Iterable[Any], category: Category) -> np.ndarray:
 
 
 def is_missing(cell: Any) -> bool:
-    """None, NaN or NaT; the last two differ from themselves."""
+    """None, NaN or NaT; the last two differ from themselves.
+
+    Examples
+    --------
+    >>> [is_missing(cell) for cell in (None, float("nan"), 0.0, "")]
+    [True, True, False, False]
+    """
     return cell is None or cell != cell
 
 

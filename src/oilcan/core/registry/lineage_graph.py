@@ -82,7 +82,13 @@ def leaves(stages: Sequence[MadeBy], path: str) -> dict[str, str]:
 
 
 def overlap(one: str, other: str) -> bool:
-    """Whether two paths are the same, or one lies in the other."""
+    """Whether two paths are the same, or one lies in the other.
+
+    Examples
+    --------
+    >>> overlap("data/raw", "data/raw/pumps.csv"), overlap("data/raw", "data/raw_2")
+    (True, False)
+    """
     return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
 
 

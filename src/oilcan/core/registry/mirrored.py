@@ -108,10 +108,22 @@ def differences(wanted: State, found: State) -> list[str]:
 
 
 def part(state: State, start: str) -> State:
-    """The paths below `start`, without it."""
+    """The paths below `start`, without it.
+
+    Examples
+    --------
+    >>> part({"models/a/1": "x", "models/b/1": "y", "runs/7": "z"}, "models")
+    {'a/1': 'x', 'b/1': 'y'}
+    """
     return {path.removeprefix(f"{start}/"): value for path, value in state.items() if path.startswith(f"{start}/")}
 
 
 def names(state: State, start: str) -> list[str]:
-    """First words of the paths below `start`, in order of their first appearance."""
+    """First words of the paths below `start`, in order of their first appearance.
+
+    Examples
+    --------
+    >>> names({"models/b/1": "x", "models/a/1": "y", "models/b/2": "z"}, "models")
+    ['b', 'a']
+    """
     return list(dict.fromkeys(path.partition("/")[0] for path in part(state, start)))

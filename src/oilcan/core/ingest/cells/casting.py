@@ -88,7 +88,13 @@ def _names(raw: pd.Series, spec: Column, table: Table) -> Cast:
 
 
 def tidy(raw: pd.Series, missing: list[str]) -> pd.Series:
-    """Text without blanks around it, missing where it is a missing-value mark."""
+    """Text without blanks around it, missing where it is a missing-value mark.
+
+    Examples
+    --------
+    >>> tidy(pd.Series([" 4.2", "n/a", "-999 "]), ["n/a", "-999"]).tolist()
+    ['4.2', nan, nan]
+    """
     if not pd.api.types.is_string_dtype(raw.dtype):
         raw = raw.astype("str")
     text = raw.str.strip()

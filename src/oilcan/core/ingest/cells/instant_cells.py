@@ -64,7 +64,13 @@ def from_elapsed(numbers: pd.Series, unit: str) -> pd.Series:
 
 
 def epoch_hint(text: pd.Series) -> str:
-    """The `epoch_*` format that fits if the first cell is a bare count, by its number of digits; else nothing."""
+    """The `epoch_*` format that fits if the first cell is a bare count, by its number of digits; else nothing.
+
+    Examples
+    --------
+    >>> epoch_hint(pd.Series(["1704067200000"])), epoch_hint(pd.Series(["2024-01-01"]))
+    ('; is it `format: epoch_ms`?', '')
+    """
     first = next(iter(text.dropna()), "")
     word = {10: "epoch_s", 13: "epoch_ms", 16: "epoch_us"}.get(len(first.partition(".")[0]))
     return f"; is it `format: {word}`?" if word and re.fullmatch(r"\d+(\.\d+)?", first) else ""
@@ -84,7 +90,13 @@ def without_hour_24(text: pd.Series) -> tuple[pd.Series, np.ndarray]:
 
 
 def utc_as_z(text: pd.Series) -> pd.Series:
-    """` UTC` or ` GMT` behind an instant as `Z`."""
+    """` UTC` or ` GMT` behind an instant as `Z`.
+
+    Examples
+    --------
+    >>> utc_as_z(pd.Series(["2024-01-01 00:00 UTC", "2024-01-01 00:00+01:00"])).tolist()
+    ['2024-01-01 00:00Z', '2024-01-01 00:00+01:00']
+    """
     return text.str.replace(_UTC_NAME, "Z", regex=True, case=False)
 
 

@@ -59,7 +59,13 @@ def looks_grouped(text: pd.Series, decimal: str = ".") -> bool:
 
 
 def fits_groups(cells: pd.Series, decimal: str = ".") -> bool:
-    """Whether every cell could be a number below a million with the decimal mark before its thousands."""
+    """Whether every cell could be a number below a million with the decimal mark before its thousands.
+
+    Examples
+    --------
+    >>> fits_groups(pd.Series(["1.250", "12", "999.000"])), fits_groups(pd.Series(["1.25", "12"]))
+    (True, False)
+    """
     marked = cells.str.contains(decimal, regex=False)
     return bool(cells[marked].str.fullmatch(rf"[+-]?[1-9]\d{{0,2}}{_MARKS[decimal]}\d{{3}}").all()
                 and cells[~marked].str.fullmatch(r"[+-]?\d{1,3}").all())
