@@ -21,11 +21,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = stage.parse(__doc__, "contract", "raw", "live", "out", argv=argv)
     p = stage_inputs.read_params(IngestParams, args.params, "ingest")
     contract = stage_inputs.read_contract(args.contract)
-    pieces = reading.read_raw(contract, args.raw, args.live / contract.name)
-
+    live = args.live / contract.name
     hash_key = os.environ.get("OILCAN_HASH_KEY", "").encode()
-    canonical = ingest(pieces, contract, hash_key=hash_key)
-    alarms = later_months.alarms_of(args.live / contract.name, contract, canonical.tables["machines"])
+    canonical = ingest(reading.read_raw(contract, args.raw, live), contract, hash_key=hash_key)
+    alarms = later_months.alarms_of(live, contract, canonical.tables["machines"])
     groups = machine_groups(canonical.tables.pop("telemetry"), p.machines_per_partition)
 
     with files.fresh_folder(args.out) as folder:

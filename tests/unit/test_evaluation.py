@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import re
+import types
 from typing import Any
 
 import numpy as np
@@ -8,15 +9,18 @@ import pandas as pd
 import pytest
 from tests.evaluation_frames import Evidence, evaluate, fleet, in_cycles, lots, page
 
-from oilcan.contract import Alarms, Task
+from oilcan.contract import Alarms, Task, parse_contract
 from oilcan.core.alarms.policy import AlarmPolicy
-from oilcan.core.judging import row_metrics
+from oilcan.core.judging import bootstrap, row_metrics
+from oilcan.core.judging.exact_intervals import clopper_pearson
 from oilcan.evaluation.comparisons.baselines import logged_codes
 from oilcan.evaluation.event_rows import EventRows
 from oilcan.evaluation.fleet_and_forecasts import wanted_readings
 from oilcan.evaluation.plots import COLUMNS, thin
 from oilcan.evaluation.results import Evaluation
+from oilcan.evaluation.stated_quality import class_quality, number_quality
 from oilcan.ground.errors import DataError
+from oilcan.reports.weaknesses import weaknesses
 
 FIXED = {
     "test": ["roc_auc", "pr_auc", "brier", "ece", "f1", "precision", "recall", "n", "prevalence", "rmse", "mae",
@@ -276,7 +280,7 @@ def test_the_report_needs_no_network_and_no_script(make: Any) -> None:
 
 def test_the_report_says_in_words_what_was_announced_and_what_is_weak(evidence: Evidence, found: Evaluation) -> None:
     html = page(evidence, found)
-    assert "21 of 21 failures were announced in time: 100\u00a0%." in html
+    assert "21 of 21 failures were announced in time: 100\u00a0% (95\u00a0% interval 84\u00a0% to 100\u00a0%)." in html
     assert "false alarms per machine and month" in html
     assert "All of this rests on only 21 failures." in html
 
@@ -379,3 +383,61 @@ def test_the_lower_end_of_every_interval_stands_first(make: Any) -> None:
     pairs = re.findall(r"interval (?:EUR )?(-?[\d.,]+)[^<)]*? to (?:EUR )?(-?[\d.,]+)", html)
     assert len(pairs) > 2
     assert [(low, high) for low, high in pairs if float(low.replace(",", "")) > float(high.replace(",", ""))] == []
+
+
+def test_a_slice_of_few_failures_states_how_sure_it_is(evidence: Evidence) -> None:
+    perfect = _with_p(evidence, evidence.predictions["target_failure"].fillna(0.0))
+    found = evaluate(perfect)
+    south = found.slices["site"]["south"]
+    assert 0 < south["n_failures"] < 30
+    assert south["detected_share"] == 1.0
+    assert south["detected_share_ci95"] == pytest.approx([0.025 ** (1 / south["n_failures"]), 1.0], abs=1e-6)
+    assert "95 % interval</th>" in page(perfect, found)
+
+
+@pytest.mark.parametrize(("announced", "of", "is_sure"), [(0, 2, False), (0, 12, True)])
+def test_a_weak_slice_of_few_failures_may_be_chance(
+        evidence: Evidence, found: Evaluation, announced: int, of: int, is_sure: bool) -> None:
+    metrics = found.metrics | {"events": found.metrics["events"] | {"detected_share": 0.8}}
+    low, high = clopper_pearson(announced, of)
+    west = {"detected_share": announced / of, "n_failures": of, "detected_share_ci95": [low, high]}
+    slices = {"site": {"west": west}}
+    text = next(line for line in weaknesses(metrics, slices, evidence.contract.tasks, "h") if "west" in line)
+    assert f"of {of} failures announced (overall 80 %, 95 % interval" in text
+    assert ("prove no difference" not in text) is is_sure
+
+
+CASTINGS = """
+name: castings
+version: 1
+description: Castings.
+source: {licence: our own}
+time: {kind: none}
+tables:
+  telemetry:
+    grain: one row per casting
+    files: [a.csv]
+    columns:
+      machine_id: {type: text, unit: none, description: Serial number}
+      load: {type: number, unit: kN, description: Load}
+      heat: {type: number, unit: K, role: label, description: Heat}
+      state: {type: text, unit: none, role: label, values: [sound, worn], description: State}
+failures: {from: none}
+tasks: {state: {kind: class, column: state}, heat: {kind: number, column: heat}}
+split: {by: row, validation: 0.2, test: 0.2}
+"""
+
+
+@pytest.mark.parametrize(("machines", "low"), [([0, 1, 2], 0.025 ** (1 / 3)), ([0, 0, 1], 0.025 ** (1 / 2)),
+                                               ([0, 0, 0], 0.025)])
+def test_three_rows_of_three_right_are_not_certainty(machines: list[int], low: float) -> None:
+    rows = pd.DataFrame({"target_state": [0.0, 1.0, 0.0], "p_state__sound": [0.9, 0.2, 0.8],
+                         "p_state__worn": [0.1, 0.8, 0.2], "target_heat": 5.0, "number_heat": 5.0,
+                         "number_heat_low": 4.0, "number_heat_high": 6.0})
+    judged = types.SimpleNamespace(contract=parse_contract(CASTINGS, "castings"))
+    code = np.array(machines)
+    draws = bootstrap.multiplicities(len(set(machines)), 200, 0) if len(set(machines)) > 1 else None
+    classes = class_quality(judged, "state", rows, code, draws)
+    numbers = number_quality(judged, "heat", rows, code, draws)
+    assert (classes["accuracy"], numbers["coverage_90"]) == (1.0, 1.0)
+    assert classes["accuracy_ci95"] == numbers["coverage_90_ci95"] == pytest.approx([low, 1.0])

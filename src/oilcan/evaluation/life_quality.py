@@ -98,8 +98,14 @@ def life_intervals(rows: LifeRows, draws: int, seed: int) -> dict[str, list[floa
         "coverage_90": mean(inside.astype(np.float64)),
         "phm_score": score(rows.target, rows.forecast),
     }
+    below = np.ones(len(target), dtype=bool) if rows.cap is None else rows.target < rows.cap
     if rows.cap is not None:
-        drawn |= {"rmse_capped": np.sqrt(mean((forecast - target) ** 2)), "phm_score_capped": score(target, forecast)}
+        covered, wanted = (bootstrap.total(rows.code, which.astype(np.float64), weights) for which in (inside & below, below))
+        drawn |= {"rmse_capped": np.sqrt(mean((forecast - target) ** 2)), "phm_score_capped": score(target, forecast),
+                  "coverage_90_below_cap": bootstrap.ratio(covered, wanted)}
     found = {f"{name}_ci95": bootstrap.interval(values) for name, values in drawn.items()}
-    found["coverage_90_ci95"] = share_of_rows(found["coverage_90_ci95"], float(inside.mean()), rows.n_machines)
+    for name, kept in (("coverage_90", np.ones(len(target), dtype=bool)), ("coverage_90_below_cap", below)):
+        if kept.any() and f"{name}_ci95" in found:
+            found[f"{name}_ci95"] = share_of_rows(found[f"{name}_ci95"], float(inside[kept].mean()),
+                                                  len(np.unique(rows.code[kept])))
     return {name: pair for name, pair in found.items() if pair is not None}

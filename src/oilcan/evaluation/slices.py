@@ -71,7 +71,7 @@ def event_slices(fleet: Fleet, task: str, rows: EventRows, p: np.ndarray, policy
             if rows.windows is not None:
                 part = EventRows.of(fleet, task, rows.frame[kept].reset_index(drop=True))
                 events = event_quality.event_numbers(part.tally_of(onset[kept]), fleet.unit)
-                numbers |= {key: events[key] for key in _kept(fleet.unit) if key in events}
+                numbers |= {key: events[key] for key in _kept(fleet.unit) if key in events} | _exact(events)
             numbers["cost"] = float(cost[members].sum())
             found[name][str(value)] = numbers
     return found
@@ -80,6 +80,13 @@ def event_slices(fleet: Fleet, task: str, rows: EventRows, p: np.ndarray, policy
 def _reliability(target: np.ndarray, p: np.ndarray) -> dict[str, list[float]]:
     table = row_metrics.reliability(target, p, _RELIABILITY_BINS) if len(p) else {}
     return {name: values.tolist() for name, values in table.items()}
+
+
+def _exact(events: dict[str, Any]) -> dict[str, Any]:
+    """Intervals of shares of few events; resampling the few machines of a slice would say little."""
+    pairs = {"detected_share_ci95": share_of_events(None, events["detected"], events["n_failures"]),
+             "alarm_precision_ci95": share_of_events(None, events["true_alarms"], events["alarms"])}
+    return {name: pair for name, pair in pairs.items() if pair is not None}
 
 
 def _kept(unit: str) -> tuple[str, ...]:

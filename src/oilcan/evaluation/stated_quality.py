@@ -1,7 +1,8 @@
 """Quality of forecasts of a class or a number: tasks whose outcome a column states.
 
 They are compared with the simplest forecast that reads no sensor: the most frequent class, or the
-mean of training. Intervals resample machines, or groups of independent rows.
+mean of training. Intervals resample machines, or groups of independent rows; shares of few events are at least as
+wide as the exact binomial interval.
 """
 
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 
 from oilcan.core.judging import bootstrap, row_metrics
 from oilcan.core.judging.class_probabilities import LEAST, class_probabilities
+from oilcan.core.judging.exact_intervals import share_of_events, share_of_rows
 from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts
 from oilcan.ground.columns import PART, TARGET, owner
 from oilcan.params.stages.evaluate import EvaluateParams
@@ -61,9 +63,9 @@ def class_quality(fleet: Fleet, task: str, rows: pd.DataFrame, code: np.ndarray 
         "confusion": {name: {other: int(((truth == at) & (predicted == to)).sum()) for to, other in enumerate(classes)}
                       for at, name in enumerate(classes)},
     }  # fmt: skip
-    if code is not None and draws is not None:
-        for name, values in (("accuracy", hit), ("log_loss", loss)):
-            numbers[f"{name}_ci95"] = bootstrap.interval(bootstrap.mean(code, values, draws))
+    if code is not None:
+        numbers["accuracy_ci95"] = _share_interval(hit, code, draws)
+        numbers["log_loss_ci95"] = None if draws is None else bootstrap.interval(bootstrap.mean(code, loss, draws))
     return numbers
 
 
@@ -80,13 +82,24 @@ def number_quality(_fleet: Fleet, task: str, rows: pd.DataFrame, code: np.ndarra
         "coverage_90": row_metrics.coverage(truth, low, high),
         "interval_width": float((high - low).mean()) if len(rows) else None,
     }  # fmt: skip
+    if code is not None:
+        numbers["coverage_90_ci95"] = _share_interval((low <= truth) & (truth <= high), code, draws)
     if code is not None and draws is not None:
-        inside = ((low <= truth) & (truth <= high)).astype(np.float64)
         drawn = {"rmse": np.sqrt(bootstrap.mean(code, error**2, draws)),
-                 "mae": bootstrap.mean(code, np.abs(error), draws),
-                 "coverage_90": bootstrap.mean(code, inside, draws)}
+                 "mae": bootstrap.mean(code, np.abs(error), draws)}
         numbers |= {f"{name}_ci95": bootstrap.interval(values) for name, values in drawn.items()}
     return numbers
+
+
+def _share_interval(hit: np.ndarray, code: np.ndarray, draws: np.ndarray | None) -> list[float] | None:
+    """Interval of the share of rows that are hits; rows of machines that have one row each are independent events."""
+    if not len(hit):
+        return None
+    drawn = None if draws is None else bootstrap.interval(bootstrap.mean(code, hit.astype(np.float64), draws))
+    machines = len(np.unique(code))
+    if machines == len(hit):
+        return share_of_events(drawn, int(hit.sum()), len(hit))
+    return share_of_rows(drawn, float(hit.mean()), machines)
 
 
 def _known(rows: pd.DataFrame, task: str) -> pd.DataFrame:

@@ -161,9 +161,14 @@ def _pair(pair: list[float] | None) -> str:
 def _table(lines: Mapping[str, Mapping[str, Any]], columns: list[str]) -> dict[str, Any]:
     """A table with the columns that any line has."""
     kept = [column for column in columns if any(column in values for values in lines.values())]
-    body = [(name, [cell(values[column]) if column in values else "" for column in kept],
-             bool(values.get("too_few"))) for name, values in lines.items()]
-    return {"columns": [column.replace("_", " ") for column in kept], "lines": body}
+    body = [(name, [_cell(values.get(column, "")) for column in kept], bool(values.get("too_few")))
+            for name, values in lines.items()]
+    return {"columns": ["95 % interval" if column.endswith(_HIDDEN) else column.replace("_", " ") for column in kept],
+            "lines": body}
+
+
+def _cell(value: Any) -> str:
+    return _pair(value) if isinstance(value, list) else "" if value is None else cell(value)
 
 
 def _rules(metrics: Numbers, unit: str) -> dict[str, Any]:
@@ -182,8 +187,9 @@ def _rules(metrics: Numbers, unit: str) -> dict[str, Any]:
 
 def _groups(metrics: Numbers, slices: Numbers, unit: str, *, has_time: bool) -> list[tuple[str, dict[str, Any]]]:
     columns = ["machines"] if has_time else []
-    columns += ["n", "n_failures", "detected_share", false_alarm_rate(unit)[0], f"median_lead_time_{unit}",
-                "alarm_precision", "pr_auc", "ece", "rmse_capped", "coverage_90", "cost"]
+    columns += ["n", "n_failures", "detected_share", f"detected_share{_HIDDEN}", false_alarm_rate(unit)[0],
+                f"median_lead_time_{unit}",
+                "alarm_precision", f"alarm_precision{_HIDDEN}", "pr_auc", "ece", "rmse_capped", "coverage_90", "cost"]
     if "events" not in metrics:
         columns += ["recall", "precision", "roc_auc", "rmse", "mae"]
     tables = {"failure mode": metrics.get("modes", {})} | {name.replace("_", " "): by for name, by in slices.items()}
@@ -192,9 +198,9 @@ def _groups(metrics: Numbers, slices: Numbers, unit: str, *, has_time: bool) -> 
 
 def _tasks(contract: Contract, metrics: Numbers, unit: str) -> dict[str, Any] | None:
     """The tasks whose numbers are not shown above; None if there are none."""
-    columns = ["n", "prevalence", "pr_auc", "roc_auc", "ece", "detected_share", false_alarm_rate(unit)[0], "cost",
-               "saving", "accuracy", "balanced_accuracy", "macro_f1", "log_loss", "rmse", "mae", "r2", "rmse_capped",
-               "coverage_90"]
+    columns = ["n", "prevalence", "pr_auc", "roc_auc", "ece", "detected_share", f"detected_share{_HIDDEN}",
+               false_alarm_rate(unit)[0], "cost", "saving", "accuracy", f"accuracy{_HIDDEN}", "balanced_accuracy",
+               "macro_f1", "log_loss", "rmse", "mae", "r2", "rmse_capped", "coverage_90", f"coverage_90{_HIDDEN}"]
     lines = {}
     for name, task, block in of_each_task(metrics, contract.tasks):
         if block is not metrics:

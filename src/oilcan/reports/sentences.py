@@ -32,7 +32,7 @@ def _announced(metrics: Numbers, unit: str) -> list[str]:
         return ["No failure of the test part can be judged, so whether failures are announced is unknown."]
     lines = [
         f"{events['detected']} of {events['n_failures']} failures were announced in time: "
-        f"{percent(events['detected_share'])}."
+        f"{percent(events['detected_share'])}{interval(events.get('detected_share_ci95'), percent)}."
     ]
     median = events.get(f"median_lead_time_{unit}")
     if median is not None:
@@ -40,7 +40,8 @@ def _announced(metrics: Numbers, unit: str) -> list[str]:
     rate = false_alarm_rate(unit)[0]
     if events.get(rate) is not None:
         right = events.get("alarm_precision")
-        share = f"; {percent(right)} of the alarms were right" if right is not None else ""
+        share = (f"; {percent(right)} of the alarms were right{interval(events.get('alarm_precision_ci95'), percent)}"
+                 if right is not None else "")
         lines.append(f"The price was {number(events[rate], 2)} false alarms per "
                      f"{false_alarm_words(unit)}{share}.")
     return lines
@@ -52,9 +53,10 @@ def _found(metrics: Numbers) -> list[str]:
         return ["No test row is positive, so whether they are found is unknown."]
     positives = round(test["n"] * test["prevalence"])
     lines = [f"{round(positives * test['recall'])} of {positives} positive rows among {number(test['n'])} were found: "
-             f"{percent(test['recall'])}."]
+             f"{percent(test['recall'])}{interval(test.get('recall_ci95'), percent)}."]
     if test.get("precision") is not None:
-        lines.append(f"Of the rows it warned of, {percent(test['precision'])} were right.")
+        lines.append(f"Of the rows it warned of, {percent(test['precision'])} were right"
+                     f"{interval(test.get('precision_ci95'), percent)}.")
     return lines
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from oilcan.contract import Task
 from oilcan.core.phrasing.policy_names import name_of
-from oilcan.core.phrasing.quantities import money, number, percent, span
+from oilcan.core.phrasing.quantities import between, money, number, percent, span
 from oilcan.governance.gate import simple_costs
 from oilcan.governance.task_numbers import of_each_task
 
@@ -136,20 +136,24 @@ def _slices(metrics: Numbers, slices: Numbers) -> Iterator[Weakness]:
     whole = metrics.get("events", {}).get("detected_share")
     if whole is None:
         return
-    for name, share, n in _shares(metrics, slices):
+    for name, share, n, pair in _shares(metrics, slices):
         if share < whole - _CLEARLY_WORSE:
-            yield _PARTLY, f"{name}: only {percent(share)} of {n} failures announced (overall {percent(whole)})."
+            may_be_chance = pair is not None and max(pair) >= whole
+            between_words = f", 95 % interval {between(pair, percent)}" if pair is not None else ""
+            yield (_MINOR if may_be_chance else _PARTLY,
+                   f"{name}: only {percent(share)} of {n} failures announced (overall {percent(whole)}{between_words})"
+                   f"{'; so few failures prove no difference' if may_be_chance else ''}.")
     few = sum(values.get("too_few", False) for by in slices.values() for values in by.values())
     if few:
         yield _MINOR, f"{few} {'slice has' if few == 1 else 'slices have'} too few machines to be judged."
 
 
-def _shares(metrics: Numbers, slices: Numbers) -> list[tuple[str, float, int]]:
+def _shares(metrics: Numbers, slices: Numbers) -> list[tuple[str, float, int, list[float] | None]]:
     by_mode = [(f"Failure mode {mode}", values) for mode, values in metrics.get("modes", {}).items()]
     by_slice = [(f"{name.replace('_', ' ')}: {value}", values) for name, by in slices.items()
                 for value, values in by.items()]
-    return [(name, values["detected_share"], values["n_failures"]) for name, values in by_mode + by_slice
-            if values.get("detected_share") is not None]
+    return [(name, values["detected_share"], values["n_failures"], values.get("detected_share_ci95"))
+            for name, values in by_mode + by_slice if values.get("detected_share") is not None]
 
 
 def _rows(metrics: Numbers) -> Iterator[Weakness]:

@@ -75,5 +75,8 @@ class Cleaned:
         mask = mask if self.owner is None else mask[self.owner]
         self.verdicts.decide(mask, kind, reason)
         if where.any():
-            self.frame = self.frame[~where].reset_index(drop=True)
+            columns = dict(self.frame.items())
+            self.frame = pd.DataFrame()                 # so that each column can go once its rows are taken
+            taken = {name: columns.pop(name)[~where].reset_index(drop=True) for name in list(columns)}
+            self.frame = pd.DataFrame(taken, copy=False)
             self.position, self.is_test = self.position[~where], self.is_test[~where]

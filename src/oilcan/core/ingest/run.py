@@ -130,7 +130,7 @@ def machine_groups(telemetry: pd.DataFrame, machines_per_partition: int) -> list
     >>> [len(group) for group in machine_groups(rows, machines_per_partition=1)]
     [3]
     """
-    machine = telemetry[MACHINE].to_numpy()
+    machine = pd.factorize(telemetry[MACHINE])[0]
     starts = np.flatnonzero(np.r_[True, machine[1:] != machine[:-1]])[::machines_per_partition]
     cuts = [0]
     for start in starts[1:]:

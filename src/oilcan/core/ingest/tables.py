@@ -1,6 +1,7 @@
 """One raw table -> its canonical table: cast, left out, sorted, unique; every row accounted for."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -102,14 +103,14 @@ def _sort(cleaned: Cleaned, columns: dict[str, pd.Series], key: Sequence[str]) -
     """Fill `frame` with the kept rows, sorted by key and, among equal keys, in the order of the files."""
     stands = True if cleaned.owner is None else cleaned.owner == np.arange(len(cleaned.owner))
     kept = np.flatnonzero(cleaned.verdicts.kept & stands)
-    keys = [columns[name].iloc[kept].reset_index(drop=True) for name in key]
-    codes = [_codes(values) for values in keys]
+    all_kept = len(kept) == len(cleaned.verdicts.kept)
+    codes = [_codes(columns[name] if all_kept else columns[name].take(kept)) for name in key]
     is_sorted = _is_sorted(codes)                   # as most files are: then nothing is moved, nothing copied
     cleaned.position = kept if is_sorted else kept[np.lexsort(codes[::-1])]       # stable
     if TIME in key and not is_sorted:
         cleaned.out_of_order = _backward_steps(codes[list(key).index(MACHINE)], codes[list(key).index(TIME)])
-    del codes, keys
-    whole = is_sorted and len(kept) == len(cleaned.verdicts.kept)
+    del codes
+    whole = is_sorted and all_kept
     names = [name for name in cleaned.spec.columns if name in columns]
     taken = {}
     for name in names:
@@ -138,9 +139,12 @@ def _codes(values: pd.Series) -> np.ndarray:
 
 def _backward_steps(machine: np.ndarray, time: np.ndarray) -> int:
     """Number of rows whose time is before that of an earlier row of the same machine."""
-    by_machine = np.argsort(machine, kind="stable")
-    series = pd.Series(time[by_machine]).groupby(machine[by_machine])
-    return int((series.cummax().to_numpy() > time[by_machine]).sum())
+    if (machine[1:] < machine[:-1]).any():              # most files are ordered by machine: then nothing is copied
+        by_machine = np.argsort(machine, kind="stable")
+        time, machine = time[by_machine], machine[by_machine]
+    bounds = [0, *(np.flatnonzero(machine[1:] != machine[:-1]) + 1), len(time)]
+    return sum(int((np.maximum.accumulate(time[start:end]) > time[start:end]).sum())
+               for start, end in pairwise(bounds))
 
 
 def _settled(values: pd.Series, name: str, spec: Table) -> pd.Series:

@@ -84,7 +84,7 @@ def read_content(text: bytes, file: str, table: Table, *, is_test: bool = False)
     doubtful = [label for label in wanted if pd.api.types.is_float_dtype(frame[label].dtype)
                 and may_be_grouped(frame[label].to_numpy())]
     grouped = frozenset(label for label in doubtful if _is_grouped(content, start, form, table, label, labels))
-    rows = np.delete(numbers, [row - 1 for row, _ in skipped])
+    rows = np.delete(numbers, [row - 1 for row, _ in skipped]) if skipped else numbers
     return RawPiece(file, frame, rows, is_test, malformed, grouped)
 
 

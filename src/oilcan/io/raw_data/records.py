@@ -118,8 +118,10 @@ def _line_forms(separator: str, quote: str) -> tuple[re.Pattern[bytes], re.Patte
 
 
 def _open_at_end(content: bytes, separator: str, quote: str) -> bool:
-    tail = content.rstrip(b"\r\n")
-    line = tail[max(tail.rfind(b"\n"), tail.rfind(b"\r")) + 1:]
+    end = len(content)
+    while end and content[end - 1] in b"\r\n":      # `rstrip` would copy the file
+        end -= 1
+    line = content[max(content.rfind(b"\n", 0, end), content.rfind(b"\r", 0, end)) + 1:end]
     return quote.encode() in line and not _line_forms(separator, quote)[0].fullmatch(line)
 
 

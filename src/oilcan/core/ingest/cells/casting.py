@@ -98,7 +98,8 @@ def tidy(raw: pd.Series, missing: list[str]) -> pd.Series:
     if not pd.api.types.is_string_dtype(raw.dtype):
         raw = raw.astype("str")
     text = raw.str.strip()
-    return text.mask(text.isin(missing))
+    is_mark = text.isin(missing)
+    return text.mask(is_mark) if is_mark.any() else text
 
 
 def is_typed_number(raw: pd.Series) -> bool:

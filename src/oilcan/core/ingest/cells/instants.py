@@ -116,7 +116,8 @@ def _parse_text(text: pd.Series, spec: Column, zone: str, later: np.ndarray | No
         if text.str.contains(r"[+-]\d{2}$", regex=True, na=False).any():       # quick; what follows is not
             is_short = text.str.contains(_HOURS_ONLY, regex=True, na=False)
             text = text.mask(is_short, text[is_short] + ":00")
-        text = text.where(text.str.match(r"\d", na=False))      # pandas would read `now` as the present instant
+        is_number = text.str.match(r"\d", na=True)              # pandas would read `now` as the present instant
+        text = text if is_number.all() else text.where(is_number)
     carries = text.str.contains(_OFFSET, regex=True, na=False)
     if not carries.any():
         walls = pd.to_datetime(text, format=spec.format or "ISO8601", errors="coerce")

@@ -58,7 +58,8 @@ def _between(telemetry: pd.DataFrame, spans: Sequence[pd.DataFrame]) -> np.ndarr
     if not spans:
         return mask
     machine, time = telemetry[MACHINE], _exact(telemetry[TIME])
-    starts = np.flatnonzero(np.r_[True, machine.to_numpy()[1:] != machine.to_numpy()[:-1]])
+    codes = pd.factorize(machine)[0]
+    starts = np.flatnonzero(np.r_[True, codes[1:] != codes[:-1]])
     bounds = dict(zip(machine.iloc[starts], zip(starts, [*starts[1:], len(machine)], strict=True), strict=True))
     for span in pd.concat(spans).itertuples():
         first, last = bounds.get(span.machine, (0, 0))
