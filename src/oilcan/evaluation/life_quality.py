@@ -100,7 +100,8 @@ def life_intervals(rows: LifeRows, draws: int, seed: int) -> dict[str, list[floa
     }
     below = np.ones(len(target), dtype=bool) if rows.cap is None else rows.target < rows.cap
     if rows.cap is not None:
-        covered, wanted = (bootstrap.total(rows.code, which.astype(np.float64), weights) for which in (inside & below, below))
+        covered, wanted = (bootstrap.total(rows.code, np.where(which, 1.0, 0.0), weights)
+                           for which in (inside & below, below))
         drawn |= {"rmse_capped": np.sqrt(mean((forecast - target) ** 2)), "phm_score_capped": score(target, forecast),
                   "coverage_90_below_cap": bootstrap.ratio(covered, wanted)}
     found = {f"{name}_ci95": bootstrap.interval(values) for name, values in drawn.items()}
