@@ -81,7 +81,7 @@ def test_stray_quotation_marks_swallow_nothing(rows, end, marks, tail, short):
         return
     cells = [cell for row in frame.itertuples(index=False) for cell in row if isinstance(cell, str)]
     hidden = [*cells, *(bad.text for bad in malformed)]
-    inside = sum(len(re.findall(r"[\r\n]+", cell)) for cell in cells)      # a quotation mark stands behind the last one
+    inside = sum(len(re.findall(r"[\r\n]+", cell)) for cell in cells)      # a quotation mark ends each cell
     inside += sum(len(re.findall(r"[\r\n]+(?=[^\r\n])", bad.text)) for bad in malformed)
     assert len(frame) + len(malformed) == len(numbers) + len(malformed) <= counted
     assert counted - (len(frame) + len(malformed)) <= inside
