@@ -63,7 +63,7 @@ def test_a_well_written_file_is_read_record_by_record_or_refused_with_a_line(row
 @hypothesis.given(rows=RECORDS, end=END, marks=st.lists(st.integers(0, 200), max_size=4),
                   tail=st.sampled_from(["", "\n", "\x00" * 9, '"', "\n\n"]), short=st.booleans())
 @hypothesis.example(rows=[("0", "00000", ""), ('3/4" torn', "a;b", "a;b"), ("00000", "000000", "000000")], end="\r\n",
-                    marks=[1, 29, 76], tail="", short=False)        # a mark between the carriage return and the line feed
+                    marks=[1, 29, 76], tail="", short=False)  # a mark between the carriage return and the line feed
 def test_stray_quotation_marks_swallow_nothing(rows, end, marks, tail, short):
     lines = ["a;b;c", *(";".join(re.sub("[;\r\n]", " ", cell) for cell in row) for row in rows)]
     if short:
