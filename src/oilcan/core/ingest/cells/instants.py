@@ -16,6 +16,7 @@ _OFFSET: Final = r"(?:[zZ]|[+-]\d{2}:?\d{2})$"
 _HOURS_ONLY: Final = r":\d{2}(?:\.\d+)?\s?[+-]\d{2}$"       # an offset without minutes
 _LITERAL_OFFSET: Final = r"(?<!%)(?:[zZ]|\s*(?:UTC|GMT)|[+-]\d{2}:?\d{2})$"     # at the end of a format
 _EARLIEST_EPOCH: Final = pd.Timestamp("1971-01-01", tz="UTC")
+_AT_ONCE: Final = 1 << 20           # cells that are parsed together
 
 
 class _Parsed(NamedTuple):
@@ -109,7 +110,7 @@ def _parse_text(text: pd.Series, spec: Column, zone: str, later: np.ndarray | No
     if spec.format is not None:
         literal = re.search(_LITERAL_OFFSET, spec.format)
         if literal is None and "%z" not in spec.format:
-            return _wall(_later(pd.to_datetime(text, format=spec.format, errors="coerce"), later), present, zone)
+            return _wall(_later(_walls(text, spec.format), later), present, zone)
         if literal is not None:                     # the format's own Z, UTC or +01:00 is an offset all the same
             return _literal_offset(text, spec.format, literal, later)
     else:
@@ -120,10 +121,15 @@ def _parse_text(text: pd.Series, spec: Column, zone: str, later: np.ndarray | No
         text = text if is_number.all() else text.where(is_number)
     carries = text.str.contains(_OFFSET, regex=True, na=False)
     if not carries.any():
-        walls = pd.to_datetime(text, format=spec.format or "ISO8601", errors="coerce")
-        return _wall(_later(walls, later), present, zone)
+        return _wall(_later(_walls(text, spec.format or "ISO8601"), later), present, zone)
     parsed = _with_offset(text, carries, present, spec, zone)
     return parsed._replace(values=_later(parsed.values, later))
+
+
+def _walls(text: pd.Series, form: str) -> pd.Series:
+    """Wall times, parsed a part at a time: the parser makes an object of each cell."""
+    parts = [text.iloc[start:start + _AT_ONCE] for start in range(0, max(len(text), 1), _AT_ONCE)]
+    return pd.concat([pd.to_datetime(part, format=form, errors="coerce").dt.as_unit("us") for part in parts])
 
 
 def _later(values: pd.Series, later: np.ndarray | None) -> pd.Series:
