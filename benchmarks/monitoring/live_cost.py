@@ -46,7 +46,9 @@ async def measure(args: argparse.Namespace, folder: Path) -> dict[str, float]:
     store = open_store(settings.store)
     served, models = first_served(settings, store)
     service = Service(settings, served, store, models)
-    await service.ready()
+    service.start()
+    while service.waiting_for():
+        await asyncio.sleep(0.05)
     live = service.of_machines()
     bodies = list(batches(args, list(live.columns)))
     await live.take_readings(bodies[0])

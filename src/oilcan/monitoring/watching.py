@@ -128,14 +128,17 @@ class WindowJudge:
         """Windows in order, each judged with what lies before it."""
         span = max(self.rules.events.spans)
         counts = self.counts(seen, np.arange(first - span + 1, last + 1))
-        return [self._window(seen, window, counts.last(window - last + len(counts), span))
+        known = self._known(seen, first, last)
+        return [self._window(seen, window, counts.last(window - last + len(counts), span),
+                             known.upto(window - first, self.rules.inputs.of))
                 for window in range(first, last + 1)]
 
     def window(self, seen: FleetObservation, window: int) -> WindowVerdict:
         """One window, judged."""
         return self.windows(seen, window, window)[0]
 
-    def _window(self, seen: FleetObservation, window: int, of_events: EventCounts) -> WindowVerdict:
+    def _window(self, seen: FleetObservation, window: int, of_events: EventCounts, known: InputWindows
+                ) -> WindowVerdict:
         cells = seen.cells
         counts = QualityCounts.of(cells, window_slots(cells, self.axis, window), self.reference.raw_scale)
         reporting = {counts.machines[at] for at in np.flatnonzero(counts.readings > 0).tolist()}
@@ -148,29 +151,33 @@ class WindowJudge:
                                     self.reference.facts["silent"])
         findings += kind_findings(seen.kinds, reporting, self.reference, self.rules)
         findings += arrival_findings(seen.arrivals.get(window, Arrivals()), self.rules)
-        inputs, scaled, drifted, unknown = self._inputs(seen, window, len(reporting))
+        inputs, scaled, drifted, unknown = self._inputs(known, len(reporting))
         events, rare = self._events(of_events)
         return WindowVerdict(window, len(reporting), int(counts.readings.sum()), inputs, scaled, self._context(counts),
                        self._quality(counts, seen, window), self._figures(seen, window),
                        (*findings, *drifted, *events), (*unknown, *rare))
 
-    def _inputs(self, seen: FleetObservation, window: int, reporting: int) -> tuple[dict[str, Any], dict[str, Any],
-                                                                           list[Finding], list[Unknown]]:
-        cells, of = seen.cells, self.rules.inputs.of
-        known = {name: at for at, name in enumerate(self.reference.machines)}
-        place = np.array([at for at, name in enumerate(cells.machines) if name in known], dtype=np.int64)
-        if not len(place):
-            return {}, {}, [], [Unknown("inputs", f"none of the {reporting} machines that report is known to the "
-                                                  f"reference: not enough data")]
-        mine = cells.chosen(place)
+    def _known(self, seen: FleetObservation, first: int, last: int) -> InputWindows:
+        """Inputs of the machines that the reference knows, in windows to judge and in those that rules look back at."""
+        cells, names = seen.cells, set(self.reference.machines)
+        mine = cells.chosen(np.array([at for at, name in enumerate(cells.machines) if name in names], dtype=np.int64))
         scale, usual = scales(self.reference)
-        starts = np.array([self.axis.first_slot(number) for number in range(window - of + 1, window + 2)])
+        earliest = first - self.rules.inputs.of + 1
+        starts = np.array([self.axis.first_slot(number) for number in range(earliest, last + 2)])
         windows = MachineWindows.of(mine, explained(mine, seen.events, self.axis), scale, starts,
                                     fewest=fewest_readings(cells, self.axis, self.rules),
                                     fewest_slot=fewest_in_slot(cells))
-        values = statistics(windows, usual, self.reference.edges, self.reference.shares)
-        groups = [self.reference.group_of[known[name]] for name in mine.machines]
-        present = present_machines(windows)
+        return InputWindows(mine.machines, windows, statistics(windows, usual, self.reference.edges,
+                                                               self.reference.shares))
+
+    def _inputs(self, seen: InputWindows, reporting: int) -> tuple[dict[str, Any], dict[str, Any], list[Finding],
+                                                                   list[Unknown]]:
+        if not len(seen.machines):
+            return {}, {}, [], [Unknown("inputs", f"none of the {reporting} machines that report is known to the "
+                                                  f"reference: not enough data")]
+        known, values = {name: at for at, name in enumerate(self.reference.machines)}, seen.values
+        groups = [self.reference.group_of[known[name]] for name in seen.machines]
+        present = present_machines(seen.windows)
         missing = not_enough(int(present.sum()), reporting, self.rules)
         limits = None if missing else self.limits([group for group, there in zip(groups, present, strict=True)
                                                    if there])
@@ -178,7 +185,7 @@ class WindowJudge:
             missing = Unknown("inputs", "the reference is too short to draw limits from: not enough data")
         if limits is None:
             return self._named(values[-1]), {}, [], [missing] if missing else []
-        found = input_findings(InputWindows(mine.machines, windows, values), limits, self.reference, self.rules)
+        found = input_findings(seen, limits, self.reference, self.rules)
         # on the scale of the report, 1 is the limit of the statistic
         return self._named(values[-1]), self._named(limits.scaled(values)[-1] / limits.at_once), found, []
 

@@ -32,6 +32,11 @@ class InputWindows:
     windows: MachineWindows
     values: np.ndarray
 
+    def upto(self, window: int, of: int) -> "InputWindows":
+        """The `of` windows that end with one, which may be judged; the first of all is `of` - 1 before window 0."""
+        some = slice(window, window + of)
+        return InputWindows(self.machines, self.windows.some(some), self.values[some])
+
 
 def present_machines(windows: MachineWindows) -> np.ndarray:
     """Which machines have enough readings in the last window, shape (m,)."""

@@ -257,7 +257,8 @@ class Signals:
 
 def _units(values: np.ndarray, farthest: float) -> np.ndarray:
     """Values within bounds, in whole `UNIT`ths."""
-    bounded = np.clip(values, -farthest, farthest)
+    bounded = np.minimum(values, farthest)
+    np.maximum(bounded, -farthest, out=bounded)
     bounded *= UNIT
     return np.rint(bounded, out=bounded).astype(np.int64)
 

@@ -46,9 +46,13 @@ class MachineWindows:
     jump: np.ndarray
     histogram: np.ndarray
 
+    def some(self, at: slice) -> "MachineWindows":
+        """Some of them, in order."""
+        return MachineWindows(self.deviation[at], self.jump[at], self.histogram[at])
+
     def window(self, at: int) -> "MachineWindows":
         """One of them."""
-        return MachineWindows(self.deviation[at: at + 1], self.jump[at: at + 1], self.histogram[at: at + 1])
+        return self.some(slice(at, at + 1))
 
     @classmethod
     def of(cls, cells: Cells, is_explained: np.ndarray, scale: StepScale, first_slots: np.ndarray, *,
@@ -104,7 +108,8 @@ def shared_statistics(windows: MachineWindows, weights: np.ndarray, usual: np.nd
     cut = np.clip(np.where(np.isnan(deviation), 0.0, deviation), -WINSOR * usual, WINSOR * usual)
     count = weights @ (~np.isnan(deviation)).astype(float)
     shape = windows.histogram.shape[2:]
-    total = (weights @ windows.histogram[0].reshape(weights.shape[1], -1).astype(float)).reshape(-1, *shape)
+    flat = windows.histogram[0].reshape(weights.shape[1], shape[0] * shape[1]).astype(float)
+    total = (weights @ flat).reshape(-1, *shape)
     mean = np.abs(weights @ cut / np.maximum(count, 1))
     return {"shift": np.where(count > 0, mean, np.nan), "psi": psi(total, shares),
             "wasserstein": wasserstein(total, edges, shares)}

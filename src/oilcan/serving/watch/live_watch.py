@@ -1,7 +1,7 @@
 """The monitoring's thread: it follows the log, counts, judges now and then, and publishes what it knows.
 
 It begins after the service is ready and imports what it needs by itself, so that it delays no start and no answer. It
-takes a small share of a processor: after a verdict it waits many times as long as the verdict took.
+takes a small share of a processor: after a verdict it waits many times the processor time that the verdict took.
 """
 
 import logging
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from oilcan.serving.watch.machine_faults import MachineFault
 
 _LOG: Final = logging.getLogger("oilcan")
-_PAUSES: Final = 50                     # times a verdict's duration that pass before the next
+_PAUSES: Final = 50                     # times a verdict's processor time that pass before the next
 _STALE_S: Final = 600.0                 # without a round, the monitoring itself cannot be believed
 _HOUR_S: Final = 3600.0
 
@@ -193,7 +193,7 @@ class LiveWatch:
         from oilcan.serving.watch.machine_faults import faults_now
         from oilcan.serving.watch.verdict_samples import samples_of
 
-        began, (_, shadow) = time.monotonic(), self._in_service()
+        began, (_, shadow) = time.thread_time(), self._in_service()
         verdict: Verdict = counts.verdict(shadow.bundle if shadow else None)
         samples = samples_of(verdict, counts.watch, self._clock())
         faults = {} if verdict.counted is None else faults_now(
@@ -202,4 +202,4 @@ class LiveWatch:
         why = "" if verdict.report is not None else "there is no whole window with readings yet"
         self.known = Known(samples, verdict.report, faults, why)
         self._judged_upto = verdict.upto.number
-        self._next = time.monotonic() + min(_HOUR_S, _PAUSES * (time.monotonic() - began))
+        self._next = time.monotonic() + min(_HOUR_S, _PAUSES * (time.thread_time() - began))

@@ -61,11 +61,11 @@ class Surface:
     def normalise(self, values: np.ndarray, conditions: np.ndarray) -> np.ndarray:
         """Sensors as deviations from what the conditions lead one to expect."""
         # term by term: a matrix product would add in an order that depends on the processor
-        terms, weights = self.terms(conditions), np.array(self.weights)
-        expected = np.zeros_like(values)
-        for at in range(terms.shape[1]):
-            expected += terms[:, [at]] * weights[:, at]
-        floor = np.array(self.floor)
+        terms, weights = np.ascontiguousarray(self.terms(conditions).T), np.array(self.weights)
+        by_sensor = np.zeros(values.shape[::-1])        # long rows: four times as fast as short ones, the same bits
+        for at, term in enumerate(terms):
+            by_sensor += weights[:, [at]] * term
+        expected, floor = by_sensor.T, np.array(self.floor)
         logs = np.log(np.where(floor > 0, np.maximum(values, floor), 1.0))
         return np.where(floor > 0, 100.0 * (logs - expected), values - expected)
 
