@@ -108,8 +108,7 @@ def shared_statistics(windows: MachineWindows, weights: np.ndarray, usual: np.nd
     cut = np.clip(np.where(np.isnan(deviation), 0.0, deviation), -WINSOR * usual, WINSOR * usual)
     count = weights @ (~np.isnan(deviation)).astype(float)
     shape = windows.histogram.shape[2:]
-    flat = windows.histogram[0].reshape(weights.shape[1], shape[0] * shape[1]).astype(float)
-    total = (weights @ flat).reshape(-1, *shape)
+    total = (weights @ windows.histogram[0].reshape(weights.shape[1], -1).astype(float)).reshape(-1, *shape)
     mean = np.abs(weights @ cut / np.maximum(count, 1))
     return {"shift": np.where(count > 0, mean, np.nan), "psi": psi(total, shares),
             "wasserstein": wasserstein(total, edges, shares)}
@@ -202,7 +201,9 @@ def common_step(jump: np.ndarray) -> tuple[int, float, list[int]]:
 
 
 def statistics(windows: MachineWindows, usual: np.ndarray, edges: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """All STATISTICS of each window, shape (w, c, number of STATISTICS)."""
+    """All STATISTICS of each window, shape (w, c, number of STATISTICS); NaN without any machine."""
+    if not windows.deviation.shape[1]:
+        return np.full((len(windows.deviation), len(usual), len(STATISTICS)), np.nan)
     rows = []
     for at in range(len(windows.deviation)):
         one = windows.window(at)
