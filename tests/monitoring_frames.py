@@ -16,7 +16,7 @@ from oilcan.ground.columns import MACHINE, TIME
 from oilcan.ground.section import section
 from oilcan.io.stage import stage_inputs
 from oilcan.monitoring.limits.limit_material import Material
-from oilcan.monitoring.reference.partition_passes import Rows, count_readings, numbers
+from oilcan.monitoring.reference.partition_passes import ReadingRows, count_readings, numbers
 from oilcan.monitoring.reference.reference_assembling import Accepted, assemble, machine_kinds
 from oilcan.monitoring.statistics.cells import Cells
 from oilcan.monitoring.statistics.counts_by_window import FleetEvents
@@ -114,7 +114,7 @@ def observe(readings: pd.DataFrame, machines: pd.DataFrame | None = None, events
     """Readings as they are watched, in the order given."""
     reference = learned().reference
     cells, axis = Cells(len(reference.columns), BINS), WindowAxis.parse(reference.window)
-    rows = Rows.of(readings[MACHINE].tolist(), exact(readings[TIME]), numbers(readings, contract()))
+    rows = ReadingRows.of(readings[MACHINE].tolist(), exact(readings[TIME]), numbers(readings, contract()))
     count_readings(cells, rows, reference, plan(), axis, {})
     return FleetObservation(cells, events or no_events(), machine_kinds(contract(), machine_table() if machines is None
                                                                 else machines))

@@ -17,7 +17,7 @@ from oilcan.training.ensembles.ensemble import Ensemble
 from oilcan.training.ensembles.known_ensembles import ENSEMBLES
 from oilcan.training.recipe import Recipe
 from oilcan.training.targets import Thinning
-from oilcan.training.training_data import Part, TrainingData
+from oilcan.training.training_data import PartRows, TrainingData
 
 ROOT = Path(__file__).parents[1]
 MODES = ("bearing", "seal")
@@ -156,7 +156,7 @@ def independent(n: int = 600, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray, 
 def training_data(frames: tuple[pd.DataFrame, np.ndarray, pd.DataFrame]) -> TrainingData:
     rows, matrix, failures = frames
     train, validation = (
-        Part(rows[rows["part"] == part].reset_index(drop=True), matrix[(rows["part"] == part).to_numpy()])
+        PartRows(rows[rows["part"] == part].reset_index(drop=True), matrix[(rows["part"] == part).to_numpy()])
         for part in ("train", "validation")
     )
     features = plan(matrix.shape[1])

@@ -28,7 +28,7 @@ from oilcan.ground.columns import MACHINE, TIME
 from oilcan.ground.section import section
 from oilcan.io.stage import stage_inputs
 from oilcan.monitoring.limits.limit_material import Material
-from oilcan.monitoring.reference.partition_passes import Rows, count_readings, numbers
+from oilcan.monitoring.reference.partition_passes import ReadingRows, count_readings, numbers
 from oilcan.monitoring.reference.reference_assembling import Accepted, assemble, machine_kinds
 from oilcan.monitoring.statistics.cells import Cells
 from oilcan.monitoring.statistics.counts_by_window import FleetEvents
@@ -41,7 +41,7 @@ from oilcan.params.stages.featurize import FeaturizeParams
 from oilcan.params.stages.train import TrainParams
 from oilcan.scoring.scorer import score
 from oilcan.training import fit
-from oilcan.training.training_data import Part, TrainingData
+from oilcan.training.training_data import PartRows, TrainingData
 
 ROOT: Final = Path(__file__).parents[2]
 MACHINES, START = 30, "2024-01-01"
@@ -122,8 +122,8 @@ def accept(company: Company) -> Accepting:
     matrix = compute_matrix(plan, Tables(telemetry=done.telemetry, rows=rows[[MACHINE, TIME]],
                                                            **fleet)).astype(np.float32)
     is_train, is_validation = (rows["part"] == "train").to_numpy(), (rows["part"] == "validation").to_numpy()
-    parts = TrainingData(train=Part(rows[is_train].reset_index(drop=True), matrix[is_train]),
-                         validation=Part(rows[is_validation].reset_index(drop=True), matrix[is_validation]),
+    parts = TrainingData(train=PartRows(rows[is_train].reset_index(drop=True), matrix[is_train]),
+                         validation=PartRows(rows[is_validation].reset_index(drop=True), matrix[is_validation]),
                          features=tuple(plan.names), plan_hash=plan.hash, failures=tables["failures"],
                          machines=tables["machines"])
     fitted = fit.train(known, parts, small(), ComputeParams(backend="loky", jobs=1)).trained.judged
@@ -167,7 +167,7 @@ def observe(company: Company, accepted: Accepting, *, with_forecasts: bool = Tru
         _exact(company.telemetry[TIME].max()) + 3_600_000_000)
     late = company.telemetry[company.telemetry[TIME] >= LEARNED - pd.Timedelta(days=120)]
     cells = Cells(len(accepted.reference.columns), BINS)
-    count_readings(cells, Rows.of(late[MACHINE].tolist(), exact(late[TIME]), numbers(late, accepted.contract)),
+    count_readings(cells, ReadingRows.of(late[MACHINE].tolist(), exact(late[TIME]), numbers(late, accepted.contract)),
                    accepted.reference, accepted.plan, axis, {})
     rows = None
     if with_forecasts:

@@ -16,7 +16,7 @@ from oilcan.core.bundle.watch_reference import BINS, WatchReference
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import MACHINE, TIME
-from oilcan.monitoring.reference.partition_passes import Rows, count_readings, numbers
+from oilcan.monitoring.reference.partition_passes import ReadingRows, count_readings, numbers
 from oilcan.monitoring.reference.reference_assembling import groups_of
 from oilcan.monitoring.statistics.arrival_counts import ArrivalCounts
 from oilcan.monitoring.statistics.cells import Cells
@@ -79,10 +79,10 @@ class FleetCounts:
         beyond
             Exact time; later readings are noted, not counted. None counts all.
         """
-        self.take_rows(Rows.of(telemetry[MACHINE].astype(str).tolist(), exact(telemetry[TIME]),
-                               numbers(telemetry, self._judges.contract)), places, received_at, beyond=beyond)
+        self.take_rows(ReadingRows.of(telemetry[MACHINE].astype(str).tolist(), exact(telemetry[TIME]),
+                                      numbers(telemetry, self._judges.contract)), places, received_at, beyond=beyond)
 
-    def take_rows(self, rows: Rows, places: Mapping[str, int], received_at: np.ndarray | None = None, *,
+    def take_rows(self, rows: ReadingRows, places: Mapping[str, int], received_at: np.ndarray | None = None, *,
                   beyond: int | None = None) -> None:
         """The same for rows without a table; see `take`."""
         judges, axis = self._judges, self._judges.axis
@@ -124,7 +124,7 @@ class FleetCounts:
             return None
         return clocks_ahead(present, axis)[0] + _AHEAD * (axis.start(1) - axis.start(0))
 
-    def _note_ends(self, rows: Rows) -> None:
+    def _note_ends(self, rows: ReadingRows) -> None:
         newest = np.full(len(rows.names), rows.time.min(initial=0), dtype=np.int64)
         np.maximum.at(newest, rows.code, rows.time)
         for name, time in zip(rows.names, newest.tolist(), strict=True):

@@ -15,7 +15,7 @@ from oilcan.ground.columns import owner
 from oilcan.training.leaks import SUSPICIOUS_AUC, Suspicion, suspicious_features
 from oilcan.training.targets import Target, count_events
 from oilcan.training.threshold import PolicyChoice, ValidationForecasts, choose_policy
-from oilcan.training.training_data import GrownTrees, Part, PickedPart, TrainingData
+from oilcan.training.training_data import GrownTrees, PartRows, PickedPart, TrainingData
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def finish_life(target: Target, grown: GrownTrees, data: TrainingData) -> Finish
     return FinishedForecast(kind(target.task, grown.trees, interval), rounded(report))
 
 
-def _judged(target: Target, part: Part | PickedPart, forecasts: np.ndarray
+def _judged(target: Target, part: PartRows | PickedPart, forecasts: np.ndarray
             ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Truth, forecast and machine of the rows with a known outcome."""
     values = target.values(part.rows)

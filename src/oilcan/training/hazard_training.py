@@ -21,7 +21,7 @@ from oilcan.training.growing import grow_chosen
 from oilcan.training.recipe import Recipe
 from oilcan.training.sample import Matrix, Sample, machine_codes
 from oilcan.training.targets import RowSelection, Target, Thinning, choose_rows
-from oilcan.training.training_data import Part, TrainingData
+from oilcan.training.training_data import PartRows, TrainingData
 
 _FEWEST: Final = 10             # an interval with fewer failing rows is not learned
 _FINEST: Final = 12             # shares are read as fractions with at most this denominator: 0.333 is a third
@@ -166,7 +166,7 @@ def grow_outlook(sample: HazardSample, recipe: Recipe, *, jobs: int) -> TreeMode
     return grow_chosen(at_risk, pairs.selection, recipe, jobs=jobs)[0]
 
 
-def finish_outlook(horizons: Horizons, trees: TreeModel, p: np.ndarray, part: Part, calibrate: Method
+def finish_outlook(horizons: Horizons, trees: TreeModel, p: np.ndarray, part: PartRows, calibrate: Method
                    ) -> FinishedForecast:
     """Calibrate the hazards on validation rows, and judge every horizon there.
 

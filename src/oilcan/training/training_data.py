@@ -14,7 +14,7 @@ ENOUGH: Final = 100     # machines whose 90 % quantile has a standard error of a
 
 
 @dataclass(frozen=True)
-class Part:
+class PartRows:
     """Rows of one part of the split and their features."""
 
     rows: pd.DataFrame          # as in rows.parquet
@@ -33,8 +33,8 @@ class PickedPart:
 class TrainingData:
     """What training may see: never the test part."""
 
-    train: Part | PickedPart
-    validation: Part
+    train: PartRows | PickedPart
+    validation: PartRows
     features: tuple[str, ...]
     plan_hash: str
     failures: pd.DataFrame

@@ -15,12 +15,12 @@ from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.online.arrival import LATE, NEW, TOO_LATE, judge
 from oilcan.core.online.compiled_plan import Parts
 from oilcan.core.online.feature_columns import ONLINE
-from oilcan.core.online.instant_view import View
+from oilcan.core.online.instant_view import InstantView
 from oilcan.core.online.restart import dump, in_parts, load_many
-from oilcan.core.online.state.checkpoints import Mark, Marks
+from oilcan.core.online.state.checkpoints import Checkpoint, Checkpoints
 from oilcan.core.online.state.codec import Codec
-from oilcan.core.online.state.machine_arrays import NONE, Rows, Taken
-from oilcan.core.online.state.reading_block import Block
+from oilcan.core.online.state.machine_arrays import NONE, MachineRows, Taken
+from oilcan.core.online.state.reading_block import ReadingBlock
 from oilcan.core.online.state.reading_pages import NEVER, Log
 from oilcan.core.online.state.record_log import LIVES
 from oilcan.core.online.state.remembered import Recursion
@@ -65,10 +65,10 @@ class OnlineFeatures:
         self.lateness = max(1, window_units(plan.reference if lateness is None else lateness, self.parts.per_tick))
         self.recursion = Recursion(self.parts)
         self.now, self.base = self.recursion.rows(), self.recursion.rows()
-        self.raw, self.moved = Log(len(self.columns)), Rows(until=np.array(NONE))
+        self.raw, self.moved = Log(len(self.columns)), MachineRows(until=np.array(NONE))
         self.rows = {"now": self.now, "base": self.base, "moved": self.moved, "static": self.parts.statics.rows}
-        older, newer = (Mark(self.recursion.rows(), self.parts.sliding) for _ in range(2))
-        self.marks = Marks(older, newer, max(1, self.lateness // MARKS))
+        older, newer = (Checkpoint(self.recursion.rows(), self.parts.sliding) for _ in range(2))
+        self.marks = Checkpoints(older, newer, max(1, self.lateness // MARKS))
         self.codec = Codec(f"{plan.hash} {fill_periods} {self.lateness} {self.columns}", self.rows,
                            [log.width for log in (self.raw, *self.parts.sliding.logs)])
         self._slots: dict[str, int] = {}
@@ -130,7 +130,7 @@ class OnlineFeatures:
         status = judge(slots, times, newest, self.lateness, held)
         taken = np.flatnonzero(status <= LATE)
         taken = taken[np.lexsort((times[taken], slots[taken]))]
-        block = Block.of(slots[taken], times[taken], self.parts.inputs.possible(values[taken]))
+        block = ReadingBlock.of(slots[taken], times[taken], self.parts.inputs.possible(values[taken]))
         late = np.zeros(len(self), dtype=bool)
         late[slots[status == LATE]] = True
         if late.any():
@@ -196,7 +196,7 @@ class OnlineFeatures:
         out = np.empty((len(slots), len(self.plan.features)), order="F")      # written by column
         for begin in range(0, len(slots), VIEWED):
             few = slice(begin, begin + VIEWED)
-            view = View(self.parts, slots[few], now[few], self.now.take(slots[few]))
+            view = InstantView(self.parts, slots[few], now[few], self.now.take(slots[few]))
             for at, columns in self._families:
                 out[few, at] = columns(view)
         return out
@@ -223,7 +223,7 @@ class OnlineFeatures:
             return False
         return True
 
-    def _replay(self, late: Block) -> None:
+    def _replay(self, late: ReadingBlock) -> None:
         """Take in readings of machines with a late one: again from a mark, or else from the base."""
         far = late
         for mark in self.marks:
@@ -236,14 +236,14 @@ class OnlineFeatures:
             self._again(some, self.base.take(some.slots))
         self.marks.replayed(late)
 
-    def _again(self, late: Block, start: Taken, marked: list[Taken] | None = None) -> None:
+    def _again(self, late: ReadingBlock, start: Taken, marked: list[Taken] | None = None) -> None:
         slots, since = late.slots, start["newest"]
         block = self.raw.readings(slots, since).followed_by(late)
         self.parts.sliding.rewind(slots, since, marked)
         self.raw.truncate(slots, since)
         self._absorb(block, start)
 
-    def _absorb(self, block: Block, start: Taken) -> None:
+    def _absorb(self, block: ReadingBlock, start: Taken) -> None:
         """Readings newer than all of their machine, from a state that is at the last one before them."""
         state, processed = self.recursion.absorb(start, block)
         self.now.put(block.slots, state)

@@ -13,11 +13,11 @@ from oilcan.core.features.families.drift import statistics
 from oilcan.core.features.families.early_life import PERIODS, moved
 from oilcan.core.features.plan import Feature
 from oilcan.core.online.compiled_plan import Parts
-from oilcan.core.online.instant_view import View
+from oilcan.core.online.instant_view import InstantView
 from oilcan.core.online.state.machine_arrays import NONE
 from oilcan.core.timeline.lookup import window_units
 
-Columns = Callable[[View], np.ndarray]       # (m, features)
+Columns = Callable[[InstantView], np.ndarray]       # (m, features)
 
 
 def level(parts: Parts, features: list[Feature]) -> Columns:
@@ -31,7 +31,7 @@ def trailing(parts: Parts, features: list[Feature]) -> Columns:
     found = {name: [at for at, f in enumerate(features) if f.statistic == name] for name in parts.sliding.used}
     pairs = np.array([parts.sliding.pair(f) for f in features])
 
-    def columns(view: View) -> np.ndarray:
+    def columns(view: InstantView) -> np.ndarray:
         out = np.empty((len(view.slots), len(features)))
         for name, at in found.items():
             out[:, at] = view.windows[name][:, pairs[at]]
@@ -57,7 +57,7 @@ def early_life(parts: Parts, features: list[Feature]) -> Columns:
     trends = [at for at, f in enumerate(features) if f.statistic == "trend"]
     windows = np.array([features[at].window for at in rates])
 
-    def columns(view: View) -> np.ndarray:
+    def columns(view: InstantView) -> np.ndarray:
         means, out = view.normals("mean"), np.empty((len(view.slots), len(features)))
         out[:, windowed] = moved(view.windows["mean"][:, pairs], means[:, normal[windowed]])
         out[:, rates] /= np.fmax(view.since(view.state["first"])[:, None], windows)
@@ -74,7 +74,7 @@ def drift(parts: Parts, features: list[Feature]) -> Columns:
     model, names = parts.plan.drift, [f.statistic for f in features]
     assert model is not None        # noqa: S101 - else there is no such feature
 
-    def columns(view: View) -> np.ndarray:
+    def columns(view: InstantView) -> np.ndarray:
         out = np.full((len(view.slots), len(features)), np.nan)
         at = np.flatnonzero((view.began == view.state["began"]) & (view.now != NONE))
         sums = parts.wear.at({name: each[at] for name, each in view.state.items()}, view.now[at])
@@ -90,7 +90,7 @@ def fleet(parts: Parts, features: list[Feature]) -> Columns:
     references = [by_sensor[f.sensor] for f in features]
     pairs = [parts.sliding.pair(f) for f in features]
 
-    def columns(view: View) -> np.ndarray:
+    def columns(view: InstantView) -> np.ndarray:
         out = view.windows["mean"][:, pairs]
         for at, reference in enumerate(references):
             code = view.static(reference.column)
@@ -110,7 +110,7 @@ def events(parts: Parts, features: list[Feature]) -> Columns:
     counts = {window: [at for at, f in enumerate(features) if f.statistic == "count" and f.window == window]
               for window in windows}  # fmt: skip
 
-    def columns(view: View) -> np.ndarray:
+    def columns(view: InstantView) -> np.ndarray:
         out = np.empty((len(view.slots), len(features)))
         out[:, elapsed] = view.since(view.state["first"])[:, None]
         out[:, since] = view.since(view.last[:, key[since]])
@@ -124,11 +124,11 @@ def events(parts: Parts, features: list[Feature]) -> Columns:
 
 def static(_: Parts, features: list[Feature]) -> Columns:
     """Model, site, rating, age."""
-    one = [_age if f.statistic == "age" else View.static for f in features]
+    one = [_age if f.statistic == "age" else InstantView.static for f in features]
     return lambda view: np.stack([read(view, f.sensor) for read, f in zip(one, features, strict=True)], axis=1)
 
 
-def _age(view: View, column: str) -> np.ndarray:
+def _age(view: InstantView, column: str) -> np.ndarray:
     born = view.static(column)
     return np.where(view.now == NONE, np.nan, (view.now - born) / view.parts.per_tick)
 

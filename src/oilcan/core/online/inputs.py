@@ -14,8 +14,8 @@ from oilcan.core.features.plan import Category, FeaturePlan
 from oilcan.core.features.readings_to_signals import processed
 from oilcan.core.features.signals.health_index import regime_of
 from oilcan.core.online.state.machine_arrays import NONE, Taken
-from oilcan.core.online.state.reading_block import Block
-from oilcan.core.online.state.signal_state import Processed
+from oilcan.core.online.state.reading_block import ReadingBlock
+from oilcan.core.online.state.signal_state import ProcessedReadings
 from oilcan.core.prepare.derived import compute_derived
 from oilcan.ground.expression_grammar import columns_used
 from oilcan.ground.time_units import HALF_SECOND
@@ -82,7 +82,7 @@ class Inputs:
         """Readings, impossible ones missing, shape (n, columns)."""
         return np.where(self.impossible(values), np.nan, values)
 
-    def hold(self, block: Block, state: Taken) -> tuple[np.ndarray, Taken]:
+    def hold(self, block: ReadingBlock, state: Taken) -> tuple[np.ndarray, Taken]:
         """Readings with short silences bridged, shape (n, columns), and the state after them."""
         values, machine = block.values, block.machine
         columns = values[:, self.held]
@@ -99,7 +99,7 @@ class Inputs:
         end = block.ends - 1
         return values, {"held": known[end], "held_time": time[end], "raw": block.values[end]}
 
-    def process(self, values: np.ndarray) -> Processed:
+    def process(self, values: np.ndarray) -> ProcessedReadings:
         """Readings as the families see them."""
         found = dict(zip(self.columns, values.T, strict=True))
         found |= compute_derived(found, self._derived, len(values))
@@ -109,10 +109,10 @@ class Inputs:
         out = processed(self._plan, raw, conditions)
         state = self._plan.state
         if (health is None or health.is_even) and state is None:
-            return Processed(out)
+            return ProcessedReadings(out)
         regime = regime_of(regimes, conditions)
-        return Processed(out, None if health is None or health.is_even else np.array(health.precision)[regime],
-                         None if state is None else np.array(state.precision)[regime])
+        return ProcessedReadings(out, None if health is None or health.is_even else np.array(health.precision)[regime],
+                                 None if state is None else np.array(state.precision)[regime])
 
     def _ticks(self, time: np.ndarray) -> np.ndarray:
         return time.astype(np.float64) / self._per_tick

@@ -10,7 +10,7 @@ from oilcan.core.online.state.machine_arrays import NONE, Taken
 from oilcan.core.online.state.record_log import LIVES, Known
 
 
-class View:
+class InstantView:
     """What is known of some machines at one instant each.
 
     Parameters

@@ -6,9 +6,9 @@ from typing import Final, Protocol
 import numpy as np
 
 from oilcan.core.online.compiled_plan import Parts
-from oilcan.core.online.state.checkpoints import Marks
+from oilcan.core.online.state.checkpoints import Checkpoints
 from oilcan.core.online.state.codec import Codec, Decoded, Snapshot
-from oilcan.core.online.state.machine_arrays import NONE, Rows
+from oilcan.core.online.state.machine_arrays import NONE, MachineRows
 from oilcan.core.online.state.reading_pages import ROWS, Log
 from oilcan.core.online.state.remembered import Recursion
 
@@ -21,11 +21,11 @@ class Restartable(Protocol):
     parts: Parts
     codec: Codec
     recursion: Recursion
-    now: Rows
-    base: Rows
+    now: MachineRows
+    base: MachineRows
     raw: Log
-    rows: dict[str, Rows]
-    marks: Marks
+    rows: dict[str, MachineRows]
+    marks: Checkpoints
     machine_ids: list[str]
 
     def records_needed(self, slots: np.ndarray) -> np.ndarray:

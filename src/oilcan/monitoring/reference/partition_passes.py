@@ -69,7 +69,7 @@ def second_pass(telemetry: pd.DataFrame, contract: Contract, plan: FeaturePlan, 
 
 
 @dataclass(frozen=True)
-class Rows:
+class ReadingRows:
     """Readings without a table: a service takes in many, and tables of a few rows cost more than the rows.
 
     Attributes
@@ -88,20 +88,20 @@ class Rows:
     readings: Mapping[str, np.ndarray]
 
     @classmethod
-    def of(cls, machine_ids: Sequence[str], time: np.ndarray, readings: Mapping[str, np.ndarray]) -> "Rows":
+    def of(cls, machine_ids: Sequence[str], time: np.ndarray, readings: Mapping[str, np.ndarray]) -> "ReadingRows":
         """Rows with the id of each one's machine."""
         code, names = pd.factorize(np.asarray(machine_ids, dtype=object))
         return cls([str(name) for name in names], code, time, readings)
 
-    def only(self, kept: np.ndarray) -> "Rows":
+    def only(self, kept: np.ndarray) -> "ReadingRows":
         """Some of the rows, bool, shape (n,)."""
         if kept.all():
             return self
-        return Rows.of([self.names[at] for at in self.code[kept].tolist()], self.time[kept],
-                       {name: values[kept] for name, values in self.readings.items()})
+        return ReadingRows.of([self.names[at] for at in self.code[kept].tolist()], self.time[kept],
+                              {name: values[kept] for name, values in self.readings.items()})
 
 
-def count_readings(cells: Cells, rows: Rows, reference: WatchReference, plan: FeaturePlan, axis: WindowAxis,
+def count_readings(cells: Cells, rows: ReadingRows, reference: WatchReference, plan: FeaturePlan, axis: WindowAxis,
                    groups: Mapping[str, int]) -> None:
     """Count readings of today against the levels of the reference, in any order.
 

@@ -13,7 +13,7 @@ from oilcan.io.batches import feature_rows
 from oilcan.params.stages.train import TrainParams
 from oilcan.training.rows_to_read import rows_to_read
 from oilcan.training.sample import PickedRows
-from oilcan.training.training_data import Part, PickedPart, TrainingData
+from oilcan.training.training_data import PartRows, PickedPart, TrainingData
 
 
 def read_training_data(contract: Contract, plan: FeaturePlan, features: Path, tables: Mapping[str, pd.DataFrame],
@@ -39,12 +39,13 @@ def read_training_data(contract: Contract, plan: FeaturePlan, features: Path, ta
     train, validation = (rows[mask].reset_index(drop=True) for mask in (is_train, is_validation))
     names = tuple(plan.names)
     nothing = np.empty((0, len(names)), dtype=np.float32)
-    labels = TrainingData(Part(train, nothing), Part(validation, nothing), names, plan.hash,
+    labels = TrainingData(PartRows(train, nothing), PartRows(validation, nothing), names, plan.hash,
                           tables["judged_failures"], tables["machines"])
     used = rows_to_read(contract, labels, params)
     wanted = np.zeros(len(rows), dtype=bool)
     wanted[np.flatnonzero(is_train)[used]] = True
     read = feature_rows.read_matrix(features, plan, rows, wanted)
-    learned = Part(train, read) if used.all() else PickedPart(train, PickedRows(np.flatnonzero(used), read, len(used)))
-    seen = Part(validation, feature_rows.read_matrix(features, plan, rows, is_validation))
+    learned = (PartRows(train, read) if used.all()
+               else PickedPart(train, PickedRows(np.flatnonzero(used), read, len(used))))
+    seen = PartRows(validation, feature_rows.read_matrix(features, plan, rows, is_validation))
     return TrainingData(learned, seen, names, plan.hash, tables["judged_failures"], tables["machines"])

@@ -46,7 +46,7 @@ from oilcan.operations.replay.replayed_fleet import ReplayedFleet
 from oilcan.params.compute import ComputeParams
 from oilcan.scoring import check, scorer
 from oilcan.training import fit
-from oilcan.training.training_data import Part, TrainingData
+from oilcan.training.training_data import PartRows, TrainingData
 
 _USED: Final = ("train", "validation")
 _BEFORE: Final = pd.Timedelta(weeks=12)     # forecasts are kept from so long before: monitoring and gate look back
@@ -109,7 +109,7 @@ def make_model(settings: ReplaySettings, fleet: ReplayedFleet, made: pd.Timestam
     plan, matrix = _features(settings, contract, fleet, cleaned.telemetry, prepared.rows, tables, compute)
     at = np.flatnonzero(_among(fleet.prepared.rows, prepared.rows))
     learnt = matrix[at]
-    parts = {name: Part(prepared.rows[is_part].reset_index(drop=True), learnt[is_part])
+    parts = {name: PartRows(prepared.rows[is_part].reset_index(drop=True), learnt[is_part])
              for name in _USED if (is_part := (prepared.rows[PART] == name).to_numpy()) is not None}
     sample = TrainingData(**parts, features=tuple(plan.names), plan_hash=plan.hash, failures=prepared.judged_failures,
                           machines=tables["machines"])

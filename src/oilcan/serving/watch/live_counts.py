@@ -19,7 +19,7 @@ from oilcan.io.stores import Store
 from oilcan.io.stores.log_entries import Cursor, Entry
 from oilcan.io.stores.values import Readings
 from oilcan.monitoring.fleet_counts import FleetCounts, clocks_ahead
-from oilcan.monitoring.reference.partition_passes import Rows, numbers
+from oilcan.monitoring.reference.partition_passes import ReadingRows, numbers
 from oilcan.monitoring.statistics.forecast_history import ForecastRows
 from oilcan.monitoring.watch_report import WatchReport
 from oilcan.monitoring.watching import FleetObservation, slots_before
@@ -138,14 +138,14 @@ class LiveCounts:
             return None
         return forecast_rows(shadow, [frame], source, until)
 
-    def _rows(self, readings: Sequence[Readings]) -> Rows:
+    def _rows(self, readings: Sequence[Readings]) -> ReadingRows:
         """Readings of some entries together, with the numbers that are watched."""
         contract, columns = self.watch.bundle.contract, self._store.layout.columns
         ids = [name for each in readings for name in each.machine_ids]
         times, values = (np.concatenate([getattr(each, name) for each in readings]) for name in ("times", "values"))
         if contract.derived:
-            return Rows.of(ids, times, numbers(readings_table(contract, columns, ids, times, values), contract))
-        return Rows.of(ids, times, {name: np.ascontiguousarray(values[:, columns.index(name)])
+            return ReadingRows.of(ids, times, numbers(readings_table(contract, columns, ids, times, values), contract))
+        return ReadingRows.of(ids, times, {name: np.ascontiguousarray(values[:, columns.index(name)])
                                     for name in watched_numbers(contract)})
 
     def _describe(self, entries: Sequence[Entry]) -> bool:

@@ -143,7 +143,7 @@ class Ends:
     end_variance: np.ndarray
 
 
-def ends_of(model: DriftModel, z: tuple[np.ndarray, np.ndarray], moments: "Moments", at: int) -> Ends:
+def ends_of(model: DriftModel, z: tuple[np.ndarray, np.ndarray], moments: "NormalEquations", at: int) -> Ends:
     """Start and end of one direction given tau and T.
 
     Parameters
@@ -170,7 +170,7 @@ def ends_of(model: DriftModel, z: tuple[np.ndarray, np.ndarray], moments: "Momen
 
 
 @dataclass(frozen=True)
-class Moments:
+class NormalEquations:
     """The normal equations of (start, end) at each cell of a grid, tempered.
 
     Parameters
@@ -188,13 +188,14 @@ class Moments:
     to_end: list[np.ndarray]
 
 
-def moments_of(sums: DriftSums, fading: np.ndarray) -> Moments:
+def moments_of(sums: DriftSums, fading: np.ndarray) -> NormalEquations:
     """At every tau and remaining life; `fading` is exp(-r / tau), shape (taus, remaining)."""
     near = fading * sums.near[:, :, None]
     square = fading * fading * sums.near_square[:, :, None]
     levels = [fading * sums.near_level[:, :, None, at] / TEMPER for at in range(sums.level.shape[1])]
-    return Moments((sums.count[:, None, None] - 2 * near + square) / TEMPER, (near - square) / TEMPER, square / TEMPER,
-                   [sums.level[:, None, None, at] / TEMPER - level for at, level in enumerate(levels)], levels)
+    return NormalEquations(
+        (sums.count[:, None, None] - 2 * near + square) / TEMPER, (near - square) / TEMPER, square / TEMPER,
+        [sums.level[:, None, None, at] / TEMPER - level for at, level in enumerate(levels)], levels)
 
 
 def _few(model: DriftModel, age: np.ndarray, sums: DriftSums) -> np.ndarray:

@@ -6,8 +6,8 @@ import numpy as np
 
 from oilcan.core.features.families.ewm import FADED
 from oilcan.core.online.state.machine_arrays import Taken
-from oilcan.core.online.state.reading_block import Block
-from oilcan.core.online.state.signal_state import Processed
+from oilcan.core.online.state.reading_block import ReadingBlock
+from oilcan.core.online.state.signal_state import ProcessedReadings
 
 
 class Averages:
@@ -30,7 +30,7 @@ class Averages:
         """State of a machine that has sent nothing: sums of weights, and of weighted readings, at the newest."""
         return {"weights": np.zeros(len(self._columns)), "weighted": np.zeros(len(self._columns))}
 
-    def absorb(self, state: Taken, block: Block, processed: Processed) -> Taken:
+    def absorb(self, state: Taken, block: ReadingBlock, processed: ProcessedReadings) -> Taken:
         """The sums at the newest of the readings."""
         kept = self._decay(block.newest - state["newest"])
         share = self._decay(block.newest[block.machine] - block.time)

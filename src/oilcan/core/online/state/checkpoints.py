@@ -1,19 +1,19 @@
 """Two states of a while ago per machine: from them a reading that comes a little late is sorted in at small cost.
 
 The base lags by the whole lateness, so a replay from it takes every reading of that long. Batches that overtake each
-other on the way are late by moments, all machines at once; for them it is enough to go back to a *mark*.
+other on the way are late by moments, all machines at once; for them it is enough to go back to a *checkpoint*.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from oilcan.core.online.state.machine_arrays import NONE, Rows, Taken
-from oilcan.core.online.state.reading_block import Block
+from oilcan.core.online.state.machine_arrays import NONE, MachineRows, Taken
+from oilcan.core.online.state.reading_block import ReadingBlock
 from oilcan.core.online.state.window_groups import Sliding
 
 
-class Mark:
+class Checkpoint:
     """State and windows of machines as they were at one of their readings; `NONE` is the time of one without.
 
     Attributes
@@ -24,16 +24,16 @@ class Mark:
         What `Windows.rewind` wants, by group.
     """
 
-    def __init__(self, state: Rows, sliding: Sliding) -> None:
+    def __init__(self, state: MachineRows, sliding: Sliding) -> None:
         self.state, self.windows = state, [group.marks() for group in sliding.groups]
 
     @property
-    def parts(self) -> tuple[Rows, ...]:
+    def parts(self) -> tuple[MachineRows, ...]:
         """All rows."""
         return self.state, *self.windows
 
-    def reaches(self, late: Block, held_after: np.ndarray) -> np.ndarray:
-        """Machines whose mark is before their late readings, and after which all readings are held; bool, shape (m,).
+    def reaches(self, late: ReadingBlock, held_after: np.ndarray) -> np.ndarray:
+        """Machines whose checkpoint is before their late readings, and after which all readings are held; bool, shape (m,).
 
         Parameters
         ----------
@@ -44,29 +44,29 @@ class Mark:
         return (at > NONE) & (at >= held_after) & (at < late.time[late.starts])
 
     def take(self, slots: np.ndarray) -> tuple[Taken, list[Taken]]:
-        """State and windows of machines at their mark."""
+        """State and windows of machines at their checkpoint."""
         return self.state.take(slots), [rows.take(slots) for rows in self.windows]
 
     def forget(self, slots: np.ndarray) -> None:
-        """There is no mark of these machines."""
+        """There is no checkpoint of these machines."""
         self.state.put(slots, {"newest": np.array(NONE)})
 
 
-class Marks:
-    """Two marks; the newer takes the place of the older when it is old enough.
+class Checkpoints:
+    """Two checkpoints; the newer takes the place of the older when it is old enough.
 
     Parameters
     ----------
     older, newer
-        Two marks of no machines.
+        Two checkpoints of no machines.
     every
         Whole units between them: the older lags by once to twice as much.
     """
 
-    def __init__(self, older: Mark, newer: Mark, every: int) -> None:
+    def __init__(self, older: Checkpoint, newer: Checkpoint, every: int) -> None:
         self._older, self._newer, self._every = older, newer, every
 
-    def __iter__(self) -> Iterator[Mark]:
+    def __iter__(self) -> Iterator[Checkpoint]:
         """The newer first: from there, fewest readings are replayed."""
         return iter((self._newer, self._older))
 
@@ -75,25 +75,25 @@ class Marks:
         for rows in (*self._older.parts, *self._newer.parts):
             rows.grow(n)
 
-    def note(self, slots: np.ndarray, now: Rows, sliding: Sliding) -> None:
-        """Set a mark at the present where one is due, and both marks of machines without one."""
+    def note(self, slots: np.ndarray, now: MachineRows, sliding: Sliding) -> None:
+        """Set a checkpoint at the present where one is due, and both of machines without one."""
         newest, last = now["newest"][slots], self._newer.state["newest"][slots]
         is_due = newest - last >= self._every
         kept = slots[is_due & (last > NONE)]
         for older, newer in zip(self._older.parts, self._newer.parts, strict=True):
             older.put(kept, newer.take(kept))
         has_none = self._older.state["newest"][slots] == NONE
-        for mark, some in (self._newer, slots[is_due]), (self._older, slots[has_none]):
-            for rows, present in zip(mark.parts, (now.take(some), *sliding.marked(some)), strict=True):
+        for checkpoint, some in (self._newer, slots[is_due]), (self._older, slots[has_none]):
+            for rows, present in zip(checkpoint.parts, (now.take(some), *sliding.marked(some)), strict=True):
                 rows.put(some, present)
 
-    def replayed(self, late: Block) -> None:
+    def replayed(self, late: ReadingBlock) -> None:
         """These readings were sorted in: what their machines were after the first of them is not what it was."""
         since = late.time[late.starts]
-        for mark in self:
-            mark.forget(late.slots[mark.state["newest"][late.slots] >= since])
+        for checkpoint in self:
+            checkpoint.forget(late.slots[checkpoint.state["newest"][late.slots] >= since])
 
     def forget(self, slots: np.ndarray) -> None:
         """The past of these machines is not what it was."""
-        for mark in self:
-            mark.forget(slots)
+        for checkpoint in self:
+            checkpoint.forget(slots)

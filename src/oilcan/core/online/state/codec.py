@@ -14,8 +14,8 @@ from typing import Final
 
 import numpy as np
 
-from oilcan.core.online.state.machine_arrays import Rows, Taken
-from oilcan.core.online.state.reading_block import Block
+from oilcan.core.online.state.machine_arrays import MachineRows, Taken
+from oilcan.core.online.state.reading_block import ReadingBlock
 from oilcan.ground.errors import IntegrityError
 
 MAGIC: Final = b"OILF"
@@ -42,7 +42,7 @@ class Snapshot:
 
     machine_id: str
     rows: dict[str, Taken]
-    readings: list[Block]
+    readings: list[ReadingBlock]
     keys: np.ndarray
     times: np.ndarray
 
@@ -69,9 +69,9 @@ class Decoded:
     keys: np.ndarray
     times: np.ndarray
 
-    def blocks(self, slots: np.ndarray) -> list[Block]:
+    def blocks(self, slots: np.ndarray) -> list[ReadingBlock]:
         """Each list of readings, of the machines in these slots, shape (n,)."""
-        return [Block.of(np.repeat(slots, n), time, values)
+        return [ReadingBlock.of(np.repeat(slots, n), time, values)
                 for n, (time, values) in zip(self.counts.T, self.readings, strict=False)]
 
 
@@ -88,7 +88,7 @@ class Codec:
         Columns of each list of readings.
     """
 
-    def __init__(self, fingerprint: str, rows: Mapping[str, Rows], widths: Sequence[int]) -> None:
+    def __init__(self, fingerprint: str, rows: Mapping[str, MachineRows], widths: Sequence[int]) -> None:
         self._fingerprint = _digest(fingerprint)
         self._fields = {part: each.empty for part, each in rows.items()}
         self._widths = list(widths)

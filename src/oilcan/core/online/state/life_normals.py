@@ -9,8 +9,8 @@ from oilcan.core.features.families.early_life import ENDLESS, PERIODS
 from oilcan.core.features.plan import Feature
 from oilcan.core.features.scan import Moments, pieces
 from oilcan.core.online.state.machine_arrays import NONE, Taken
-from oilcan.core.online.state.reading_block import Block
-from oilcan.core.online.state.signal_state import Processed
+from oilcan.core.online.state.reading_block import ReadingBlock
+from oilcan.core.online.state.signal_state import ProcessedReadings
 from oilcan.core.online.state.stretches import Stretch, as_moments, empty, fields_for, join, some_of
 
 
@@ -66,7 +66,7 @@ class Lives:
         }
 
     def absorb(
-        self, state: Taken, block: Block, processed: Processed, first: np.ndarray, began: np.ndarray
+        self, state: Taken, block: ReadingBlock, processed: ProcessedReadings, first: np.ndarray, began: np.ndarray
     ) -> Taken:
         """The moments after the readings.
 

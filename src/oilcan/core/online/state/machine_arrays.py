@@ -9,7 +9,7 @@ Taken = dict[str, np.ndarray]       # rows of some machines, copied; the first a
 NONE: Final = -(2**62)              # whole units: before any instant, and no overflow when a window is subtracted
 
 
-class Rows:
+class MachineRows:
     """State by field and machine.
 
     Parameters
@@ -19,7 +19,7 @@ class Rows:
 
     Examples
     --------
-    >>> rows = Rows(count=np.array(0), held=np.array([np.nan, np.nan]))
+    >>> rows = MachineRows(count=np.array(0), held=np.array([np.nan, np.nan]))
     >>> rows.grow(3)
     >>> rows.put(np.array([1]), {"count": np.array([5])})
     >>> rows["count"].tolist(), rows["held"].shape

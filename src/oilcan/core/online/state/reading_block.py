@@ -7,7 +7,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Block:
+class ReadingBlock:
     """Readings sorted by machine and time; every machine has at least one.
 
     Parameters
@@ -26,7 +26,7 @@ class Block:
     values: np.ndarray
 
     @classmethod
-    def of(cls, slot: np.ndarray, time: np.ndarray, values: np.ndarray) -> "Block":
+    def of(cls, slot: np.ndarray, time: np.ndarray, values: np.ndarray) -> "ReadingBlock":
         """From the slot of every reading; readings of a machine stand side by side."""
         starts = np.flatnonzero(np.diff(slot, prepend=-1))
         return cls(slot[starts], starts, time, values)
@@ -46,17 +46,17 @@ class Block:
         """Time of the last reading of each machine, shape (m,)."""
         return self.time[self.ends - 1]
 
-    def with_values(self, values: np.ndarray) -> "Block":
+    def with_values(self, values: np.ndarray) -> "ReadingBlock":
         """The same readings with other columns."""
-        return Block(self.slots, self.starts, self.time, values)
+        return ReadingBlock(self.slots, self.starts, self.time, values)
 
-    def only(self, kept: np.ndarray) -> "Block":
+    def only(self, kept: np.ndarray) -> "ReadingBlock":
         """The readings where `kept`, shape (n,), is true."""
-        return Block.of(self.slots[self.machine[kept]], self.time[kept], self.values[kept])
+        return ReadingBlock.of(self.slots[self.machine[kept]], self.time[kept], self.values[kept])
 
-    def followed_by(self, other: "Block") -> "Block":
+    def followed_by(self, other: "ReadingBlock") -> "ReadingBlock":
         """Both together, sorted; of two readings of a machine at one instant both stay."""
         slot = np.concatenate([self.slots[self.machine], other.slots[other.machine]])
         time, values = np.concatenate([self.time, other.time]), np.concatenate([self.values, other.values])
         order = np.lexsort((time, slot))
-        return Block.of(slot[order], time[order], values[order])
+        return ReadingBlock.of(slot[order], time[order], values[order])

@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from oilcan.core.online.state.machine_arrays import NONE, Rows
-from oilcan.core.online.state.reading_block import Block
+from oilcan.core.online.state.machine_arrays import NONE, MachineRows
+from oilcan.core.online.state.reading_block import ReadingBlock
 
 ROWS: Final = 12            # per page: fewer cost memory for what is noted per page, more cost time per window
 NEVER: Final = 2**62        # time of a row that is not used yet: after every instant
@@ -43,7 +43,7 @@ class Log:
         self.values = np.empty((ROWS, 0, width))
         self.notes = {name: np.empty((0, *shape)) for name, shape in (notes or {}).items()}
         self.following = np.empty(0, np.int64)
-        self.machines = Rows(first=np.array(-1), last=np.array(-1), fill=np.array(ROWS))
+        self.machines = MachineRows(first=np.array(-1), last=np.array(-1), fill=np.array(ROWS))
         self._free = np.empty(0, np.int64)      # a stack; its first `_left` entries count
         self._left = 0
 
@@ -57,7 +57,7 @@ class Log:
         """Pages in use."""
         return len(self.following) - self._left
 
-    def push(self, block: Block) -> None:
+    def push(self, block: ReadingBlock) -> None:
         """Append readings newer than all that the machines have here."""
         slots, machine = block.slots, block.machine
         last, fill = self.machines["last"][slots], self.machines["fill"][slots]
@@ -139,10 +139,10 @@ class Log:
             steps.append(np.where(steps[-1] >= 0, self.following[steps[-1]], -1))
         return np.stack(steps[:-1] or [page], axis=1)
 
-    def readings(self, slots: np.ndarray, after: np.ndarray, until: np.ndarray | None = None) -> Block:
+    def readings(self, slots: np.ndarray, after: np.ndarray, until: np.ndarray | None = None) -> ReadingBlock:
         """Readings of machines after `after`, and at or before `until`, shape (m,); machines without are left out."""
         at, page, row, time = self._between(slots, after, until)
-        return Block.of(slots[at], time, self.values[row, page])
+        return ReadingBlock.of(slots[at], time, self.values[row, page])
 
     def times(self, slots: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Machine and time of the readings after `after`; their values, which weigh more, are left where they are."""

@@ -7,9 +7,9 @@ function moves the present, replays late readings from the base, and moves the b
 import numpy as np
 
 from oilcan.core.online.compiled_plan import Parts
-from oilcan.core.online.state.machine_arrays import NONE, Rows, Taken
-from oilcan.core.online.state.reading_block import Block
-from oilcan.core.online.state.signal_state import Processed
+from oilcan.core.online.state.machine_arrays import NONE, MachineRows, Taken
+from oilcan.core.online.state.reading_block import ReadingBlock
+from oilcan.core.online.state.signal_state import ProcessedReadings
 
 
 class Recursion:
@@ -18,13 +18,13 @@ class Recursion:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    def rows(self) -> Rows:
+    def rows(self) -> MachineRows:
         """State of no machines."""
-        return Rows(first=np.array(NONE), newest=np.array(NONE), level=np.full(len(self._parts.sensors), np.nan),
-                    **self._parts.inputs.empty, **self._parts.averages.empty, **self._parts.lives.empty,
-                    **self._parts.wear.empty)
+        return MachineRows(first=np.array(NONE), newest=np.array(NONE), level=np.full(len(self._parts.sensors), np.nan),
+                           **self._parts.inputs.empty, **self._parts.averages.empty, **self._parts.lives.empty,
+                           **self._parts.wear.empty)
 
-    def absorb(self, state: Taken, block: Block) -> tuple[Taken, Processed]:
+    def absorb(self, state: Taken, block: ReadingBlock) -> tuple[Taken, ProcessedReadings]:
         """State after the readings, and the readings processed.
 
         Parameters
@@ -42,7 +42,7 @@ class Recursion:
         after |= self._parts.wear.absorb(state, block, processed, began)
         return after, processed
 
-    def process(self, state: Taken, block: Block) -> tuple[Processed, Taken]:
+    def process(self, state: Taken, block: ReadingBlock) -> tuple[ProcessedReadings, Taken]:
         """The readings processed, and what may be repeated after them; see `absorb`."""
         values, held = self._parts.inputs.hold(block, state)
         return self._parts.inputs.process(values), held

@@ -7,7 +7,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Processed:
+class ProcessedReadings:
     """Readings of the sensors of a plan, the health index last.
 
     Parameters
@@ -31,9 +31,9 @@ class Processed:
             return None
         return weights_of(self.precision, [column == health for column in columns])
 
-    def where(self, kept: np.ndarray) -> "Processed":
+    def where(self, kept: np.ndarray) -> "ProcessedReadings":
         """Some of the readings; `kept` has shape (n,), bool."""
-        return Processed(self.values[kept], *(None if each is None else each[kept]
+        return ProcessedReadings(self.values[kept], *(None if each is None else each[kept]
                                               for each in (self.precision, self.state_precision)))
 
 

@@ -13,10 +13,10 @@ from typing import Final
 import numpy as np
 
 from oilcan.core.features.scan import pieces
-from oilcan.core.online.state.machine_arrays import NONE, Rows, Taken
-from oilcan.core.online.state.reading_block import Block
+from oilcan.core.online.state.machine_arrays import NONE, MachineRows, Taken
+from oilcan.core.online.state.reading_block import ReadingBlock
 from oilcan.core.online.state.reading_pages import Log
-from oilcan.core.online.state.signal_state import Processed, weights_of
+from oilcan.core.online.state.signal_state import ProcessedReadings, weights_of
 from oilcan.core.online.state.stretches import Stretch, empty, join, of_rows, some_of
 
 AT_ONCE: Final = 256        # machines looked at together: what they need stays in the processor's cache
@@ -51,15 +51,15 @@ class Windows:
         self.columns, self.lengths, self.kept, self.per_tick = list(columns), lengths, kept, per_tick
         self.weighted, n, sensors = weighted, len(lengths), len(columns)
         self.log = Log(sensors + (weighted is not None), dict.fromkeys(kept, (n, sensors)))
-        self.state = Rows(oldest=np.full(n, -1), turn=np.full(n, NONE))
-        self.since = Rows(**empty(kept, n, sensors))
+        self.state = MachineRows(oldest=np.full(n, -1), turn=np.full(n, NONE))
+        self.since = MachineRows(**empty(kept, n, sensors))
 
     def grow(self, n: int) -> None:
         """Make room for machines up to number `n`."""
         for rows in (self.state, self.since, self.log.machines):
             rows.grow(n)
 
-    def push(self, block: Block, processed: Processed, first: np.ndarray) -> None:
+    def push(self, block: ReadingBlock, processed: ProcessedReadings, first: np.ndarray) -> None:
         """Slide the windows to the newest of these readings, all newer than what is held.
 
         Parameters
@@ -81,9 +81,9 @@ class Windows:
         self._turn(slots, cut >= self.state["turn"][slots], block.newest, first)
         self.log.drop(slots, oldest[:, -1])
 
-    def marks(self) -> Rows:
+    def marks(self) -> MachineRows:
         """Rows of no machines for what `marked` says."""
-        return Rows(turn=np.full(len(self.lengths), NONE), **self.since.empty)
+        return MachineRows(turn=np.full(len(self.lengths), NONE), **self.since.empty)
 
     def marked(self, slots: np.ndarray) -> Taken:
         """What `rewind` wants to go back to the present of machines."""
@@ -108,7 +108,7 @@ class Windows:
             since = {name: np.where(is_same[..., None], marked[name], none) for name, none in since.items()}
         self._go_on_from(slots, turn, since)
 
-    def restore(self, slots: np.ndarray, held: Block, newer: Block, processed: Processed) -> None:
+    def restore(self, slots: np.ndarray, held: ReadingBlock, newer: ReadingBlock, processed: ProcessedReadings) -> None:
         """Hold these readings of machines and no others; what slides is made when it is first asked for.
 
         Parameters
@@ -125,7 +125,7 @@ class Windows:
         self.state.put(slots, {"oldest": self.log.machines["first"][slots][:, None], "turn": turn})
         self.since.put(slots, since)
 
-    def _hold(self, block: Block, values: np.ndarray, weights: np.ndarray | None) -> None:
+    def _hold(self, block: ReadingBlock, values: np.ndarray, weights: np.ndarray | None) -> None:
         held = values if weights is None else np.column_stack([values, weights[:, self.weighted]])
         self.log.push(block.with_values(held))
 

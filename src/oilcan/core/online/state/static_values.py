@@ -8,7 +8,7 @@ import numpy as np
 
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.online.inputs import categories_of, is_missing, places
-from oilcan.core.online.state.machine_arrays import Rows
+from oilcan.core.online.state.machine_arrays import MachineRows
 
 _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MICROSECOND: Final = datetime.timedelta(microseconds=1)
@@ -37,7 +37,7 @@ class Statics:
         self._from_readings = from_readings
         self._kinds = {name: statistic for name, statistic in wanted.items() if name not in from_readings}
         self._place = {name: at for at, name in enumerate(self._kinds)}
-        self.rows = Rows(machine=np.full(len(self._kinds), np.nan))
+        self.rows = MachineRows(machine=np.full(len(self._kinds), np.nan))
 
     def register(self, slots: np.ndarray, at: Sequence[int], machines: Columns) -> None:
         """Take static columns from rows of the machines table; columns it lacks stay as they are.

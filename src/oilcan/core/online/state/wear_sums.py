@@ -5,8 +5,8 @@ import numpy as np
 from oilcan.core.features.drift.drift_model import DriftSums
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.online.state.machine_arrays import Taken
-from oilcan.core.online.state.reading_block import Block
-from oilcan.core.online.state.signal_state import Processed
+from oilcan.core.online.state.reading_block import ReadingBlock
+from oilcan.core.online.state.signal_state import ProcessedReadings
 
 PREFIX = "wear_"
 
@@ -28,7 +28,7 @@ class WearSums:
         taus, k = len(self._taus), len(self._columns)
         return self._stored(DriftSums(np.array(0.0), np.zeros(k), np.zeros(taus), np.zeros(taus), np.zeros((taus, k))))
 
-    def absorb(self, state: Taken, block: Block, processed: Processed, began: np.ndarray) -> Taken:
+    def absorb(self, state: Taken, block: ReadingBlock, processed: ProcessedReadings, began: np.ndarray) -> Taken:
         """The sums at the newest of the readings; `began` is the instant after which that life began."""
         if not self.is_used:
             return {}

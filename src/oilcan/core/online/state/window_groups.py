@@ -8,9 +8,9 @@ import numpy as np
 from oilcan.core.features.families.trailing import NEEDED_BY, statistic
 from oilcan.core.features.plan import Feature
 from oilcan.core.online.state.machine_arrays import NONE, Taken
-from oilcan.core.online.state.reading_block import Block
+from oilcan.core.online.state.reading_block import ReadingBlock
 from oilcan.core.online.state.reading_pages import Log
-from oilcan.core.online.state.signal_state import Processed
+from oilcan.core.online.state.signal_state import ProcessedReadings
 from oilcan.core.online.state.sliding_windows import Windows
 from oilcan.core.online.state.stretches import NEEDS, as_moments, fields_for
 from oilcan.core.timeline.lookup import window_units
@@ -65,7 +65,7 @@ class Sliding:
         for group in self.groups:
             group.grow(n)
 
-    def push(self, block: Block, processed: Processed, first: np.ndarray) -> None:
+    def push(self, block: ReadingBlock, processed: ProcessedReadings, first: np.ndarray) -> None:
         """Slide all windows to the newest readings; see `Windows.push`."""
         for group in self.groups:
             group.push(block, processed, first)
@@ -79,11 +79,12 @@ class Sliding:
         for at, group in enumerate(self.groups):
             group.rewind(slots, after, None if marked is None else marked[at])
 
-    def readings(self, slots: np.ndarray, until: np.ndarray) -> list[Block]:
+    def readings(self, slots: np.ndarray, until: np.ndarray) -> list[ReadingBlock]:
         """Processed readings held by each group, of machines up to an instant each."""
         return [group.log.readings(slots, np.full(len(slots), NONE), until) for group in self.groups]
 
-    def restore(self, slots: np.ndarray, held: list[Block], newer: Block, processed: Processed) -> None:
+    def restore(self, slots: np.ndarray, held: list[ReadingBlock], newer: ReadingBlock, processed: ProcessedReadings
+                ) -> None:
         """Hold these readings of machines, those that `readings` names by group, and newer ones, and no others."""
         for group, block in zip(self.groups, held, strict=True):
             group.restore(slots, block, newer, processed)
