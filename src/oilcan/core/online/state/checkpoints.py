@@ -33,7 +33,7 @@ class Checkpoint:
         return self.state, *self.windows
 
     def reaches(self, late: ReadingBlock, held_after: np.ndarray) -> np.ndarray:
-        """Machines whose checkpoint is before their late readings, and after which all readings are held; bool, shape (m,).
+        """Machines whose checkpoint is before their late readings and whose later readings are held; bool, shape (m,).
 
         Parameters
         ----------
