@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from oilcan.contract import Column, Table
-from oilcan.core.ingest.cells.numbers import parse_numbers
+from oilcan.core.ingest.cells.numbers import parse_numbers, thousands_hint
 
 _FLAGS: Final = {"1": True, "true": True, "yes": True, "on": True, "y": True, "t": True,
                  "0": False, "false": False, "no": False, "off": False, "n": False, "f": False}
@@ -108,11 +108,13 @@ def is_typed_number(raw: pd.Series) -> bool:
 
 
 def _numbers(raw: pd.Series, spec: Column, table: Table) -> Cast:
+    why = "not a finite number"
     if is_typed_number(raw):
         values, wrong = raw.astype("float64"), np.zeros(len(raw), dtype=bool)
     else:
-        text = tidy(raw, table.missing)
-        values, wrong = parse_numbers(text, table.decimal, spec.thousands or table.thousands)
+        text, thousands = tidy(raw, table.missing), spec.thousands or table.thousands
+        values, wrong = parse_numbers(text, table.decimal, thousands)
+        why += "" if thousands else thousands_hint(text[wrong], table.decimal)
     marks = _numeric_marks(table.missing)
     if marks and (is_mark := values.isin(marks)).any():
         values = values.mask(is_mark)
@@ -120,7 +122,6 @@ def _numbers(raw: pd.Series, spec: Column, table: Table) -> Cast:
     is_converted = (spec.factor, spec.offset) != (1.0, 0.0)
     if is_converted:
         values = values * spec.factor + spec.offset
-    why = "not a finite number"
     if spec.type == "integer":
         values, wrong, why = _whole(values, wrong, _SLACK if is_converted else 0.0)
     return Cast(values.mask(wrong) if wrong.any() else values, wrong, why)
@@ -133,7 +134,9 @@ def _whole(values: pd.Series, wrong: np.ndarray, slack: float) -> tuple[pd.Serie
     apart = np.abs(values.to_numpy() - np.round(values.to_numpy()))
     too_large = size > _EXACT
     wrong = wrong | (apart > slack * np.maximum(size, 1.0)) | too_large
-    return rounded, wrong, "not a whole number" + (" below 2^53, where floats are exact" if too_large.any() else "")
+    if too_large.any():
+        return rounded, wrong, "not a whole number below 2^53, where floats are exact"
+    return rounded, wrong, "not a whole number; `factor` makes parts of a unit whole"
 
 
 def _numeric_marks(missing: list[str]) -> list[float]:

@@ -70,7 +70,9 @@ def cast_instants(pieces: Sequence[pd.Series], spec: Column, table: Table, zone:
     if spec.shift is not None:
         values = values + pd.Timedelta(hours=spec.shift.ticks)
     twice = "" if zone == "UTC" else ", or one that a clock change repeats"
-    why = "no such instant" + (f" of format {spec.format!r}" if spec.format else "") + f" in zone {zone}{twice}"
+    is_foreign = bool(re.search("%[bB]", spec.format or "")) and not (spec.locale or table.locale)
+    why = "no such instant" + (f" of format {spec.format!r}" if spec.format else "") + f" in zone {zone}{twice}" \
+        + ("; names of months in another language need `locale`" if is_foreign else "")
     return Cast(values, wrong, why + next((piece.hint for piece in parsed if piece.hint), "")), problems
 
 

@@ -84,7 +84,24 @@ def may_be_grouped(values: np.ndarray) -> bool:
     return bool((~is_whole).sum() >= _FEWEST and is_whole.any())
 
 
+def thousands_hint(wrong: pd.Series, decimal: str) -> str:
+    """What to say in the contract if cells that are no numbers would be some with a thousands mark; or nothing.
+
+    Examples
+    --------
+    >>> thousands_hint(pd.Series(["2.956,0", "1.025,5"], dtype="str"), ",")
+    "; if '.' separates thousands, say `thousands: '.'`"
+    """
+    for mark in _MARKS:
+        if mark != decimal and len(wrong) and bool(_is_grouped(wrong, decimal, mark).all()):
+            return f"; if {mark!r} separates thousands, say `thousands: {mark!r}`"
+    return ""
+
+
+def _is_grouped(text: pd.Series, decimal: str, thousands: str) -> pd.Series:
+    return text.str.fullmatch(rf"[+-]?\d{{1,3}}(?:{_MARKS[thousands]}\d{{3}})+(?:{_MARKS[decimal]}\d*)?", na=False)
+
+
 def _ungrouped(text: pd.Series, decimal: str, thousands: str) -> pd.Series:
-    mark = _MARKS[thousands]
-    grouped = text.str.fullmatch(rf"[+-]?\d{{1,3}}(?:{mark}\d{{3}})+(?:{_MARKS[decimal]}\d*)?", na=False)
-    return text.mask(grouped, text.str.replace(mark, "", regex=True)) if grouped.any() else text
+    grouped = _is_grouped(text, decimal, thousands)
+    return text.mask(grouped, text.str.replace(_MARKS[thousands], "", regex=True)) if grouped.any() else text
