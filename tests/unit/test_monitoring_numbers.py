@@ -128,6 +128,9 @@ def test_a_few_steps_teach_no_scale() -> None:
     scale = StepScale.from_json(json.loads(json.dumps(StepScale.learn(means, none).as_json())))
     assert np.isnan(scale.scores(means, none)).all()
     assert np.isnan(step_statistics(np.full((1, 4, 1, 2), np.nan))["together"]).all()
+    none = step_statistics(np.empty((3, 0, 2, 7)))
+    assert {name: (values.shape, bool(np.isnan(values).all())) for name, values in none.items()} == {
+        "together": ((3, 2), True), "largest": ((3, 2), True)}
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])

@@ -156,7 +156,8 @@ def common_steps(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Each of shape (draws, c, s).
     """
     machines = scores.shape[1]
-    best, count = np.zeros(scores[:, 0].shape), np.zeros(scores[:, 0].shape, dtype=np.int64)
+    shape = (len(scores), *scores.shape[2:])        # also of no machine at all
+    best, count = np.zeros(shape), np.zeros(shape, dtype=np.int64)
     counts = _counts(machines)
     for sign in (1.0, -1.0) if counts else ():
         by_machine = np.ascontiguousarray(np.moveaxis(scores, 1, -1))

@@ -103,8 +103,8 @@ def unknown_machines_hint(unknown: Sequence[str], machines: Sequence[str]) -> st
     --------
     >>> unknown_machines_hint(["p-07", "X1"], ["P-07", "P-08"])
     "unknown are 'p-07', 'X1', the telemetry has 'P-07', 'P-08'; 'p-07' differs from 'P-07' only in case, blanks, \
-zeros in front or form of its letters: write identifiers alike in all files, or say `map`; a name that means every machine \
-belongs in `all_machines`"
+zeros in front or form of its letters: write identifiers alike in all files, or say `map`; \
+a name that means every machine belongs in `all_machines`"
     """
     known = {_plain_name(name): name for name in machines}
     alike = [(name, known[_plain_name(name)]) for name in unknown if _plain_name(name) in known]
