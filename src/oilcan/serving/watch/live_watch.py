@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from oilcan.serving.watch.machine_faults import MachineFault
 
 _LOG: Final = logging.getLogger("oilcan")
-_PAUSES: Final = 50                     # times a verdict's processor time that pass before the next
+_PAUSES: Final = 100                    # times a verdict's processor time that pass before the next
 _STALE_S: Final = 600.0                 # without a round, the monitoring itself cannot be believed
 _HOUR_S: Final = 3600.0
 
