@@ -26,7 +26,8 @@ from oilcan.io.stage import table_files
 from oilcan.io.stores import open_store
 from oilcan.io.stores.tables.alarm_table import NewAlarm
 from oilcan.operations.governing import audit_log
-from oilcan.operations.renewal.collecting import Schedule, collect
+from oilcan.operations.renewal.collecting import collect
+from oilcan.operations.renewal.month_schedule import Schedule
 
 ROOT = Path(__file__).parents[2]
 TABLES = ("errors", "maintenance", "failures")

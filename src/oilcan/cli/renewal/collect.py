@@ -29,7 +29,8 @@ def run(args: argparse.Namespace) -> int:
 
     from oilcan.io.repository.repository_root import find_root
     from oilcan.io.stores import DEFAULT_URL, open_store
-    from oilcan.operations.renewal.collecting import Schedule, audited, collect
+    from oilcan.operations.renewal.collecting import audited, collect
+    from oilcan.operations.renewal.month_schedule import Schedule
     from oilcan.operations.renewal.repository_contract import chosen_contract
 
     root = find_root()

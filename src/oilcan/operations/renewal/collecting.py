@@ -4,7 +4,6 @@ A part never changes. Its note says how far the log of the store was read; a row
 part. So a run that was killed is simply started again.
 """
 
-import datetime
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from oilcan.io.stage.digests import dvc_md5
 from oilcan.io.stage.dvc_files import load_yaml
 from oilcan.io.stores import Store
 from oilcan.operations.governing.audit_log import Act, append
+from oilcan.operations.renewal.month_schedule import Schedule, moment
 from oilcan.operations.renewal.service_rows import RECEIVED, SEQ, ServiceRows
 
 _MONTH: Final = len("2026-01")
@@ -62,51 +62,6 @@ class Collected:
             return [*lines, "nothing new to collect"]
         return [*lines, f"Commit data/live/{dataset}, then `dvc push`." if was_written else
                 "Nothing was written. Add --yes to write."]
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """When a month is over.
-
-    Attributes
-    ----------
-    now
-        Microseconds UTC.
-    grace_days
-        How long after its end a month waits for what is late.
-    running
-        Whether to take what has come of months that are not over, too.
-    """
-
-    now: int
-    grace_days: float = 3.0
-    running: bool = False
-
-    @property
-    def today(self) -> str:
-        """The day of `now`."""
-        return f"{_moment(self.now):%Y-%m-%d}"
-
-    def is_over(self, month: str) -> bool:
-        """Whether a month ended at least `grace_days` ago.
-
-        Examples
-        --------
-        >>> [Schedule(1_772_323_200_000_000, grace).is_over("2026-02") for grace in (0.0, 3.0)]     # 1 March
-        [True, False]
-        """
-        end = (pd.Period(month, "M") + 1).start_time.tz_localize("UTC") + pd.Timedelta(days=self.grace_days)
-        return bool(end <= _moment(self.now))
-
-    def part_name(self, month: str, folder: Path) -> str:
-        """Name of the next part of a month."""
-        if self.is_over(month):
-            taken = any((folder / f"{month}{ending}").exists() for ending in ("", ".dvc"))
-            name = f"{month}.late-{self.today}" if taken else month
-        else:
-            name = f"{month}.to-{self.today}"
-        others = [name, *(f"{name}-{number}" for number in range(2, 1000))]
-        return next(each for each in others if not (folder / each).exists())
 
 
 Record = Callable[[str, Mapping[str, Any]], None]      # name of a part, and its facts
@@ -156,7 +111,7 @@ def audited(root: Path, dataset: str, *, by: str, now: int) -> Record:
     """A `record` that writes each part into the audit log of the repository, once."""
     def record(part: str, facts: Mapping[str, Any]) -> None:
         act = Act("collect", by, f"{dataset} {part}", key=f"{dataset}/{part}", dataset=dataset, detail=dict(facts))
-        append(root, act, at=_moment(now))
+        append(root, act, at=moment(now))
 
     return record
 
@@ -308,7 +263,3 @@ def _track(root: Path, folder: Path, record: Record) -> None:
             note = files.read_json(part / NOTE) if (part / NOTE).is_file() else {}
             record(part.name, note | {"md5": dvc_md5(part)})
             add(root, part.relative_to(root).as_posix())
-
-
-def _moment(microseconds: int) -> datetime.datetime:
-    return datetime.datetime.fromtimestamp(microseconds / 1e6, tz=datetime.UTC)

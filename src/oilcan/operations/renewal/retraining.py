@@ -4,7 +4,6 @@ The checkout of the user and the service are never touched. The steps are writte
 killed goes on after the last of them when the command is started again. What comes out is a branch to be reviewed.
 """
 
-import datetime
 import resource
 import time
 from collections.abc import Callable, Mapping
@@ -24,7 +23,8 @@ from oilcan.io.stage import files
 from oilcan.io.stores import Store
 from oilcan.operations.governing.audit_log import Act, append
 from oilcan.operations.governing.model_status import checked_out
-from oilcan.operations.renewal.collecting import Schedule, audited, collect
+from oilcan.operations.renewal.collecting import audited, collect
+from oilcan.operations.renewal.month_schedule import Schedule, moment
 
 FOLDER: Final = Path(".oilcan/retrain")
 STEPS: Final = {"worktree": "make a worktree", "fetch": "fetch the data", "extend": "extend the data",
@@ -78,7 +78,7 @@ def name_of(dataset: str, now: int, why: str) -> str:
     >>> name_of("demo_fleet", 1_772_323_200_000_000, "drift")
     'demo_fleet-2026-03-01-drift'
     """
-    return f"{dataset}-{_moment(now):%Y-%m-%d}-{why}"
+    return f"{dataset}-{moment(now):%Y-%m-%d}-{why}"
 
 
 def unfinished(root: Path, dataset: str) -> Retraining | None:
@@ -208,7 +208,7 @@ class _Run:
                 record=audited(self._root, self._of.dataset, by=self._of.by, now=self._of.started))
         git(self._tree, "add", "--all", "data/live")
         if git(self._tree, "status", "--porcelain", "data/live"):
-            self._git_commit(f"Data of {self._of.dataset} until {_moment(self._of.started):%Y-%m-%d}")
+            self._git_commit(f"Data of {self._of.dataset} until {moment(self._of.started):%Y-%m-%d}")
 
     def _run_pipeline(self) -> dict[str, Any]:
         was_begun = bool(git(self._tree, "status", "--porcelain"))
@@ -237,7 +237,7 @@ class _Run:
                                dataset=self._of.dataset, commit=facts["commit"], bundle=facts["bundle"],
                                detail={"decision": facts["decision"], "reasons": facts["reasons"],
                                        "run": self.done[STEPS["pipeline"]].get("run")}),
-               at=_moment(self._of.started))
+               at=moment(self._of.started))
 
     def _remove(self) -> None:
         remove_worktree(self._root, self._tree)
@@ -287,7 +287,3 @@ def _check_split(contract: Contract) -> None:
         found = ", ".join(f"split.{name} is a date" for name in fixed) or f"split.by is {contract.split.by!r}"
         raise ContractError(f"datasets/{contract.name}.yaml: the split does not roll forward with the data ({found}; "
                             f"wanted `by: time` with shares). Change it, so that the newest rows are judged.")
-
-
-def _moment(microseconds: int) -> datetime.datetime:
-    return datetime.datetime.fromtimestamp(microseconds / 1e6, tz=datetime.UTC)
