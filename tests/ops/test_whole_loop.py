@@ -30,7 +30,7 @@ from oilcan.io.stores.column_layout import layout_of
 from oilcan.operations.watching.watched_tables import watched_numbers
 
 DRIFT_MM_S, DRIFTS_FROM = 10.0, "2024-05-29"     # the first day after the repository's data
-QUICK = {"compute": {"jobs": 2}, "featurize": {"families": ["level", "trailing", "ewm", "slope", "events", "static"],
+QUICK = {"compute": {"jobs": 1}, "featurize": {"families": ["level", "trailing", "ewm", "slope", "events", "static"],
                                              "regimes": False},
          "train": {"max_rows": 20000, "min_rows": 100, "hist_gradient_boosting": {"iterations": 60},
                    "life_boosting": {"iterations": 40, "bags": 1}, "outlook": {"iterations": 5}},
