@@ -1,5 +1,7 @@
 """`oilcan score` says what the pipeline says, of features and of readings; bad tables are refused in words."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -48,13 +50,15 @@ def test_the_last_row_of_each_machine_is_scored_from_telemetry_alone(repo):
     assert np.isfinite(found["rul_rul"]).all()
 
 
-def test_forecasts_name_the_bundle_that_made_them(repo):
+def test_forecasts_name_the_bundle_that_made_them_and_what_the_gate_decided(repo):
     import pyarrow.parquet
 
-    scored(repo, "data/features")
+    done = repo.run("oilcan", "score", "data/features", "--out", "scored.parquet")
     notes = pyarrow.parquet.read_schema(repo.path / "scored.parquet").metadata
     seal = (repo.path / "models/bundle/manifest.sha256").read_text(encoding="utf-8").split()[0]
-    assert notes[b"oilcan.bundle"].decode() == seal
+    decision = json.loads((repo.path / "models/bundle.verdict.json").read_text(encoding="utf-8"))["decision"]
+    assert (notes[b"oilcan.bundle"].decode(), notes[b"oilcan.gate"].decode()) == (seal, decision)
+    assert f"(bundle {seal[:12]}, the gate decided: {decision})" in done.stdout
 
 
 def test_a_table_that_is_no_telemetry_is_refused_with_all_that_is_wrong(repo):

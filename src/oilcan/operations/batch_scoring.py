@@ -29,7 +29,9 @@ class Scored:
     fixed: Counter[str] = field(default_factory=Counter)
 
 
-def score_tables(bundle: Bundle, source: Path, fleet: Mapping[str, Path], *, rows: str, out: Path) -> Scored:
+def score_tables(
+    bundle: Bundle, source: Path, fleet: Mapping[str, Path], *, rows: str, decision: str, out: Path
+) -> Scored:
     """Forecast readings, or rows of features, some machines at a time; `out` takes its name when it is whole.
 
     Parameters
@@ -41,6 +43,8 @@ def score_tables(bundle: Bundle, source: Path, fleet: Mapping[str, Path], *, row
         Files of event tables and machines by name, in place of those beside the telemetry.
     rows
         Which readings to forecast: `all`, `stride` or `last`.
+    decision
+        Of the gate on the bundle; it stands in the metadata of `out` beside the bundle's digest.
 
     Raises
     ------
@@ -51,7 +55,8 @@ def score_tables(bundle: Bundle, source: Path, fleet: Mapping[str, Path], *, row
     if not tables.machines:
         raise DataError(f"{source}: holds no rows. Name the table that holds the readings.")
     has_features = set(bundle.fitted.features) <= set(tables.columns)
-    notes = {"bundle": bundle.digest, "contract": f"{bundle.contract.name} v{bundle.contract.version}"}
+    notes = {"bundle": bundle.digest, "gate": decision,
+             "contract": f"{bundle.contract.name} v{bundle.contract.version}"}
     scored = Scored(len(tables.machines))
     with forecasts_file(out, notes) as writer, Progress("score", scored.machines, unit="machines") as bar:
         for first in range(0, scored.machines, _AT_ONCE):

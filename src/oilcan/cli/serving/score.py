@@ -29,10 +29,10 @@ def run(args: argparse.Namespace) -> int:
     from oilcan.io.repository.repository_root import find_root
     from oilcan.operations.batch_scoring import score_tables
 
-    bundle, _ = load_reviewed(args.bundle or find_root() / "models/bundle")
+    bundle, verdict = load_reviewed(args.bundle or find_root() / "models/bundle")
     fleet = {name: getattr(args, name) for name in _FLEET if getattr(args, name)}
-    scored = score_tables(bundle, args.input, fleet, rows=args.rows, out=args.out)
+    scored = score_tables(bundle, args.input, fleet, rows=args.rows, decision=verdict.decision, out=args.out)
     counts = [f"  readings {reason}: {count:,}" for reason, count in sorted(scored.fixed.items())]
     print("\n".join([f"{scored.forecasts:,} forecasts of {scored.machines:,} machines in {args.out} "
-                     f"(bundle {bundle.digest[:12]})", *counts]))
+                     f"(bundle {bundle.digest[:12]}, the gate decided: {verdict.decision})", *counts]))
     return 0
