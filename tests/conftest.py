@@ -23,6 +23,7 @@ PROGRAMS = {"postgres": ("initdb", "postgresql"), "browser": ("chromium", "chrom
             "alertmanager": ("amtool", "prometheus-alertmanager")}
 
 SMALL = {
+    "compute": {"jobs": 1},         # starting processes costs more than they save; all workers of pytest are busy
     "simulate": {"machines": 24, "days": 150},
     "ingest": {"machines_per_partition": 12},
     "train": {
