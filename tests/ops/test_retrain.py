@@ -20,6 +20,7 @@ from oilcan.io.stores.tables.decision_table import NewDecision
 from oilcan.operations.governing import audit_log
 from oilcan.operations.renewal import asked_retraining, retraining
 from oilcan.operations.renewal.asked_retraining import Asked
+from oilcan.operations.renewal.month_schedule import moment
 from oilcan.operations.renewal.repository_contract import chosen_contract
 
 NOW = time.time_ns() // 1000
@@ -173,7 +174,7 @@ def test_no_fresh_decision_cannot_be_told(root, store):
 def test_a_log_that_was_changed_cannot_be_told(root, store):
     decided(store, 1, "week 1", ["drift"])
     decided(store, 8, "week 8", ["drift"])
-    audit_log.append(root, audit_log.Act("incident", "t", "something"), at=retraining._moment(NOW))
+    audit_log.append(root, audit_log.Act("incident", "t", "something"), at=moment(NOW))
     forged = subprocess.run(["git", "show", "audit:audit/log.jsonl"], cwd=root, check=True, capture_output=True,
                             text=True).stdout.replace("something", "nothing")
     blob = subprocess.run(["git", "hash-object", "-w", "--stdin"], cwd=root, check=True, capture_output=True, text=True,
@@ -227,7 +228,7 @@ def test_the_gate_of_the_newest_retraining_decides(root, store, decision, outcom
     for name, each in (("first", "hold"), ("second", "promote"), ("third", decision)):
         detail = {"decision": each, "reasons": [f"why {each}"]}
         audit_log.append(root, audit_log.Act("retrain", "t", "a test", key=name, dataset="demo_fleet", detail=detail),
-                         at=retraining._moment(NOW))
+                         at=moment(NOW))
     came = step(root, store, "gate")
     assert came == asked_retraining.RetrainAnswer((f"{decision}: retrain/third", f"  why {decision}"), outcome)
     assert step(root, store, "remove").lines == ("nothing to remove",)

@@ -119,7 +119,7 @@ def _workers(repo) -> list[int]:
 
 def test_an_input_edited_during_a_run_is_not_recorded(small_repo):
     contract = small_repo.path / "datasets/demo_fleet.yaml"
-    small_repo.set_params(train={"hist_gradient_boosting": {"iterations": 400}})
+    small_repo.set_params(compute={"jobs": 2}, train={"hist_gradient_boosting": {"iterations": 400}})
     with _started(small_repo, "dvc", "repro", "-s", "train") as process:
         _wait_for_line(process, "Running stage 'train'")
         _wait_for_workers(small_repo)
@@ -133,7 +133,7 @@ def test_an_input_edited_during_a_run_is_not_recorded(small_repo):
 
 @pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash"])     # DVC runs a command with the user's, cron with sh
 def test_an_orphan_cannot_write_beside_a_new_run(small_repo, shell):
-    small_repo.set_params(train={"hist_gradient_boosting": {"iterations": 400}})
+    small_repo.set_params(compute={"jobs": 2}, train={"hist_gradient_boosting": {"iterations": 400}})
     with _started(small_repo, "dvc", "repro", "-s", "train", SHELL=shell) as process:
         _wait_for_line(process, "Running stage 'train'")
         _wait_for_workers(small_repo)

@@ -28,18 +28,16 @@ def test_tables_of_another_data_set_are_named_and_never_to_be_deleted(played, tm
     """Whatever params.yaml chooses: what counts is the data set of the service."""
     server, repo, _ = played
     (tmp_path / "telemetry").mkdir()
-    other = pd.DataFrame({"machine_id": ["M1"], "time": pd.to_datetime(["2024-01-01"], utc=True), "torque": [1.0]})
-    other.to_parquet(tmp_path / "telemetry/part-0000.parquet", index=False)
+    table = pd.DataFrame({"machine_id": ["M1"], "time": pd.to_datetime(["2024-01-01"], utc=True), "torque": [1.0]})
+    table.to_parquet(tmp_path / "telemetry/part-0000.parquet", index=False)
     refused = repo.run("oilcan", "replay-stream", "--url", server.url, "--data", str(tmp_path), check=False)
     assert refused.returncode == 1
     for part in ("is a table without 'ambient_c'", "The service serves demo_fleet", "--data"):
         assert part in refused.stderr
     assert "elete" not in refused.stderr
-    repo.set_params(dataset="cmapss_fd001")
-    try:
-        assert "0 new" in repo.run("oilcan", "replay-stream", "--url", server.url, "--speed", "max").stdout
-    finally:
-        repo.set_params(dataset="demo_fleet")
+    other = repo.copy(tmp_path / "other")           # the fleet's own repository is that of all tests
+    other.set_params(dataset="cmapss_fd001")
+    assert "0 new" in other.run("oilcan", "replay-stream", "--url", server.url, "--speed", "max").stdout
 
 
 @pytest.mark.slow

@@ -214,6 +214,6 @@ def _few(model: DriftModel, age: np.ndarray, sums: DriftSums) -> np.ndarray:
     by_life = weight.sum(axis=1)
     capped = remaining if model.cap is None else np.minimum(remaining, model.cap)
     mean = (by_life * capped).sum(axis=1)
-    variance = (by_life * capped * capped).sum(axis=1) - mean * mean
-    return np.column_stack([mean, np.sqrt(np.maximum(variance, 0.0)),
+    variance = (by_life * (capped - mean[:, None]) ** 2).sum(axis=1)      # a difference of squares loses all digits
+    return np.column_stack([mean, np.sqrt(variance),
                             np.exp((weight.sum(axis=2) * np.log(taus)).sum(axis=1))])
