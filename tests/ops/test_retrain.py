@@ -15,12 +15,12 @@ from tests.stages.running import ROOT
 
 from oilcan.cli.renewal import retrain as retrain_command
 from oilcan.ground.errors import ContractError, OilcanError
+from oilcan.ground.time_units import moment
 from oilcan.io.stores import open_store
 from oilcan.io.stores.tables.decision_table import NewDecision
 from oilcan.operations.governing import audit_log
 from oilcan.operations.renewal import asked_retraining, retraining
 from oilcan.operations.renewal.asked_retraining import Asked
-from oilcan.operations.renewal.month_schedule import moment
 from oilcan.operations.renewal.repository_contract import chosen_contract
 
 NOW = time.time_ns() // 1000

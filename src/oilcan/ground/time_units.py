@@ -1,6 +1,7 @@
 """How exact times and ticks relate. Exact times are whole microseconds or cycles; a tick is an hour or a cycle."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 MICROSECONDS_PER_HOUR: Final = 3_600_000_000
@@ -11,6 +12,17 @@ ELAPSED_UNITS: Final[Mapping[str, int]] = {         # microseconds, by time.unit
 COUNTED: Final = ("cycles", "hours", "min", "s")     # units of lengths of time that is not the calendar's
 _TICKS: Final[Mapping[str, float]] = {"s": 1 / 3600, "min": 1 / 60}     # of the units of lengths that are no tick
 HALF_SECOND: Final = 1.4e-4     # in hours: far below any sampling period, far above the rounding of hours since 1970
+
+
+def moment(microseconds: int) -> datetime:
+    """An exact time of the calendar, as people and git read it: UTC.
+
+    Examples
+    --------
+    >>> moment(1_772_323_200_000_000).isoformat()
+    '2026-03-01T00:00:00+00:00'
+    """
+    return datetime.fromtimestamp(microseconds / 1e6, UTC)
 
 
 def elapsed(microseconds: int, unit: str) -> float:

@@ -87,6 +87,6 @@ def _now() -> int:
 
 
 def _moment(at: int | None) -> str:
-    from datetime import UTC, datetime
+    from oilcan.ground.time_units import moment
 
-    return "-" if at is None else datetime.fromtimestamp(at / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return "-" if at is None else moment(at).strftime("%Y-%m-%dT%H:%M:%SZ")

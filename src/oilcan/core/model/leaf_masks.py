@@ -83,23 +83,29 @@ class LeafMasks:
             trees.append(tree)
         alpha = float(header.get_field("sigmoid_alpha")[0]) if kind == "sigmoid" else None
         feature, threshold, possible, leaves = zip(*trees, strict=True)
-        limit = _grid(threshold, np.inf, np.float64)
-        return cls(_grid(feature, 0, np.intp), limit, _rounded_down(limit), _grid(possible, _EVERY_LEAF, np.uint16),
-                   np.concatenate(leaves), _starts(leaves),
-                   (_Sum(slice(0, number), float(header.get_field("base_scores")[0]), alpha),))
+        base = float(header.get_field("base_scores")[0])
+        return cls._of_columns(feature, threshold, possible, np.concatenate(leaves), _starts(leaves),
+                               (_Sum(slice(0, number), base, alpha),))
 
     @classmethod
     def joined(cls, ensembles: Sequence["LeafMasks"]) -> "LeafMasks":
         """Several, one or more, whose leaves are found together."""
-        feature, limit, possible = (
-            _grid([column for each in ensembles for column in getattr(each, name).T], fill, kind)
-            for name, fill, kind in (("feature", 0, np.intp), ("threshold", np.inf, np.float64),
-                                     ("possible", _EVERY_LEAF, np.uint16)))
+        feature, threshold, possible = ([column for each in ensembles for column in getattr(each, name).T]
+                                        for name in ("feature", "threshold", "possible"))
         leaves, trees = _starts([each.leaves for each in ensembles]), _starts([each.first for each in ensembles])
-        return cls(feature, limit, _rounded_down(limit), possible, np.concatenate([each.leaves for each in ensembles]),
-                   np.concatenate([each.first + start for each, start in zip(ensembles, leaves, strict=True)]),
-                   tuple(replace(one, trees=slice(int(one.trees.start + start), int(one.trees.stop + start)))
-                         for each, start in zip(ensembles, trees, strict=True) for one in each.sums))
+        return cls._of_columns(
+            feature, threshold, possible, np.concatenate([each.leaves for each in ensembles]),
+            np.concatenate([each.first + start for each, start in zip(ensembles, leaves, strict=True)]),
+            tuple(replace(one, trees=slice(int(one.trees.start + start), int(one.trees.stop + start)))
+                  for each, start in zip(ensembles, trees, strict=True) for one in each.sums))
+
+    @classmethod
+    def _of_columns(cls, feature: Sequence[np.ndarray], threshold: Sequence[np.ndarray], possible: Sequence[np.ndarray],
+                    leaves: np.ndarray, first: np.ndarray, sums: tuple[_Sum, ...]) -> "LeafMasks":
+        """From the nodes of each tree."""
+        limit = _grid(threshold, np.inf, np.float64)
+        return cls(_grid(feature, 0, np.intp), limit, _rounded_down(limit), _grid(possible, _EVERY_LEAF, np.uint16),
+                   leaves, first, sums)
 
     def predict(self, matrix: np.ndarray, *, raw: bool) -> list[np.ndarray]:
         """Of each ensemble one number per row, shape (n,): the sum of the leaves if `raw`, else the forecast.

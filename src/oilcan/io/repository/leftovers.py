@@ -7,7 +7,6 @@ without a lock is a leftover.
 
 import fcntl
 import json
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, Final
 
 import yaml
 
-from oilcan.io.repository.git_plumbing import git
+from oilcan.io.repository.git_plumbing import file_at, git
 from oilcan.io.stage.dvc_files import PIPELINES, load_yaml
 
 _TMP: Final = Path(".dvc/tmp")
@@ -104,8 +103,8 @@ def _is_cut(path: Path) -> bool:
 def _restore(root: Path, file: Path) -> str:
     aside = _TMP / f"{file.as_posix().replace('/', '-')}.cut"
     (root / file).replace(root / aside)
-    shown = subprocess.run(["git", "show", f"HEAD:./{file.as_posix()}"], cwd=root, capture_output=True, check=False)
-    if shown.returncode == 0:
-        (root / file).write_bytes(shown.stdout)
-    restored = "replaced by the committed one" if shown.returncode == 0 else "git has none, so DVC starts a new one"
+    committed = file_at(root, "HEAD", f"./{file.as_posix()}")
+    if committed is not None:
+        (root / file).write_bytes(committed)
+    restored = "git has none, so DVC starts a new one" if committed is None else "replaced by the committed one"
     return f"{file}: truncated by a killed run, moved to {aside}; {restored}"

@@ -45,10 +45,10 @@ class StepScale:
     @classmethod
     def learn(cls, means: np.ndarray, is_explained: np.ndarray) -> "StepScale":
         """From the mean deviations of the reference, shape (m, t, c), and its explained slots, (m, t)."""
-        _, within = _changes(means)
+        change, within = _changes(means)
         spread = np.array([np.median(each[~np.isnan(each)]) if (~np.isnan(each)).sum() >= _FEWEST_STEPS else np.inf
                            for each in np.moveaxis(within, 2, 0)])
-        steps = steps_of(means, is_explained, np.maximum(spread, 1e-6))
+        steps = _scaled(change, within, is_explained, np.maximum(spread, 1e-6))
         columns = [each[~np.isnan(each)] for each in np.moveaxis(steps, 2, 0)]
         return cls(spread, *(np.stack([_quantiles(sign * each) for each in columns]) for sign in (1, -1)))
 
@@ -126,7 +126,11 @@ def steps_of(means: np.ndarray, is_explained: np.ndarray, spread: np.ndarray) ->
     >>> steps_of(ramp, np.zeros((1, 11), dtype=bool), np.ones(1))[0, 7, 0].round(2)
     np.float64(1.08)
     """
-    change, within = _changes(means)
+    return _scaled(*_changes(means), is_explained, spread)
+
+
+def _scaled(change: np.ndarray, within: np.ndarray, is_explained: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """`steps_of`, from what `_changes` returns."""
     steps = change / np.sqrt((within + _TRUST * spread) / (1 + _TRUST))
     near = is_explained.copy()
     near[:, 1:] |= is_explained[:, :-1]

@@ -1,11 +1,12 @@
 """The service's own records in the audit log: keys, activations, decisions, acknowledgements; and erasing a person."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from oilcan.governance.audit_chain import Kind
+from oilcan.ground.time_units import moment
 from oilcan.io.stores import Store, open_store
 from oilcan.io.stores.tables.audit_table import Entry
 from oilcan.operations.governing import audit_log
@@ -68,13 +69,13 @@ def _acts(store: Store, now: int, random: Random) -> Iterator[tuple[Act, datetim
         return store.people.pseudonym(name, now=now, random=random)
 
     for number, entry in store.people.entries_after(0):
-        yield _of_entry(entry, f"{place} audit {number}", person), _moment(entry.at)
+        yield _of_entry(entry, f"{place} audit {number}", person), moment(entry.at)
     for decision in reversed(store.decisions.newest(_MOST)):
         yield (Act("decision", person(decision.by), "; ".join(decision.reasons), key=f"{place} decision {decision.id}",
-                   detail={"action": decision.action, "cause": decision.cause}), _moment(decision.at))
+                   detail={"action": decision.action, "cause": decision.cause}), moment(decision.at))
     for alarm, at, by, task in store.people.acknowledgements():
         yield (Act("acknowledgement", person(by), f"alarm {alarm} of {task} was seen", key=f"{place} alarm {alarm}",
-                   detail={"alarm": alarm, "task": task}), _moment(at))
+                   detail={"alarm": alarm, "task": task}), moment(at))
 
 
 def _of_entry(entry: Entry, key: str, person: Callable[[str], str]) -> Act:
@@ -98,7 +99,3 @@ def _of_entry(entry: Entry, key: str, person: Callable[[str], str]) -> Act:
 
 def _microseconds(at: datetime) -> int:
     return int(at.timestamp() * 1e6)
-
-
-def _moment(at: int) -> datetime:
-    return datetime.fromtimestamp(at / 1e6, UTC)

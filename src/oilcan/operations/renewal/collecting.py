@@ -15,6 +15,7 @@ import pandas as pd
 from oilcan.contract import Contract
 from oilcan.ground.columns import ALARMS, MACHINE, TIME
 from oilcan.ground.errors import ContractError, DataError, IntegrityError, bullet_list
+from oilcan.ground.time_units import moment
 from oilcan.io.raw_data.later_months import NOTE, collected_file, month_parts, read_alarms
 from oilcan.io.repository import leftovers
 from oilcan.io.repository.dvc_command import add
@@ -25,7 +26,7 @@ from oilcan.io.stage.digests import dvc_md5
 from oilcan.io.stage.dvc_files import load_yaml
 from oilcan.io.stores import Store
 from oilcan.operations.governing.audit_log import Act, append
-from oilcan.operations.renewal.month_schedule import Schedule, moment
+from oilcan.operations.renewal.month_schedule import Schedule
 from oilcan.operations.renewal.service_rows import RECEIVED, SEQ, ServiceRows
 
 _MONTH: Final = len("2026-01")

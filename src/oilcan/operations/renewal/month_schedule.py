@@ -1,10 +1,11 @@
 """When a month of a service's readings is over, and what its parts are called."""
 
-import datetime
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+
+from oilcan.ground.time_units import moment
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,3 @@ class Schedule:
             name = f"{month}.to-{self.today}"
         others = [name, *(f"{name}-{number}" for number in range(2, 1000))]
         return next(each for each in others if not (folder / each).exists())
-
-
-def moment(microseconds: int) -> datetime.datetime:
-    """An instant of the service, UTC."""
-    return datetime.datetime.fromtimestamp(microseconds / 1e6, tz=datetime.UTC)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from oilcan.contract import Contract
 from oilcan.ground.errors import ContractError, OilcanError
+from oilcan.ground.time_units import moment
 from oilcan.io.bundle.verdict_file import GateVerdict, path_of
 from oilcan.io.repository import experiments, leftovers
 from oilcan.io.repository.dvc_command import dvc
@@ -24,7 +25,7 @@ from oilcan.io.stores import Store
 from oilcan.operations.governing.audit_log import Act, append
 from oilcan.operations.governing.model_status import checked_out
 from oilcan.operations.renewal.collecting import audited, collect
-from oilcan.operations.renewal.month_schedule import Schedule, moment
+from oilcan.operations.renewal.month_schedule import Schedule
 
 FOLDER: Final = Path(".oilcan/retrain")
 STEPS: Final = {"worktree": "make a worktree", "fetch": "fetch the data", "extend": "extend the data",

@@ -10,10 +10,10 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Final
 
 from oilcan.ground.errors import OilcanError, StoreError
+from oilcan.ground.time_units import moment
 from oilcan.io.messages.email_sending import send_email
 from oilcan.io.messages.webhook_posting import post_json
 from oilcan.io.stores import Store
@@ -158,7 +158,7 @@ class Notifier:
             assert isinstance(server, SmtpServer)  # noqa: S101  # for mypy: the rules refuse e-mail without a server
             send_email(server, self._secrets.smtp, channel.to, subject_of(delivery, alarms),
                        text_of(delivery, alarms, link, self._moments), key=delivery.key,
-                       at=datetime.fromtimestamp(self._clock() / 1e6, UTC))
+                       at=moment(self._clock()))
             return None
         if channel is None:
             raise OilcanError(f"channel {delivery.channel}: is no longer in the rules")
