@@ -61,6 +61,8 @@ def _by_mqtt(place: Path, bundle: Path, job: list[dict[str, str]], together: int
             publisher.stdout.readline()         # it has started and read its messages
             began = time.perf_counter()
             while _stored(server) < before + readings:
+                if publisher.poll():
+                    raise RuntimeError("the publisher failed; its error is printed above")
                 time.sleep(0.05)
             took = time.perf_counter() - began
             publisher.communicate()

@@ -2,10 +2,14 @@
 
 import json
 import sys
+from collections import deque
 from pathlib import Path
+from typing import Final
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
+
+_WAITING: Final = 20_000        # messages without the broker's acknowledgement; there are 65,535 numbers for them
 
 
 def main() -> None:
@@ -16,8 +20,12 @@ def main() -> None:
     client.connect("127.0.0.1", job["port"])
     client.loop_start()
     print("begins", flush=True)
-    sent = [client.publish(topic, text, qos=1) for topic, text in job["messages"]]
-    for each in sent:
+    waiting = deque[paho.MQTTMessageInfo]()
+    for topic, text in job["messages"]:
+        if len(waiting) == _WAITING:
+            waiting.popleft().wait_for_publish()
+        waiting.append(client.publish(topic, text, qos=1))
+    for each in waiting:
         each.wait_for_publish()
     client.disconnect()
     client.loop_stop()

@@ -181,6 +181,49 @@ def test_what_a_forecast_cannot_rest_on_and_whether_the_model_can_be_believed_ar
     expect(page.locator(".fault")).to_have_text(text)
 
 
+def test_whatever_is_clicked_before_the_model_has_been_described_waits_for_it(visit, server):
+    """Each way to ask for something, before the first answer has come; then the page is as it always is."""
+    page = visit("/openapi.json", quiet=False)
+    waiting: list[Route] = []
+    page.route("**/v1/model", lambda route: waiting.append(route))
+    page.goto(server.url)
+    page.get_by_role("button", name="Reload").click()
+    page.get_by_label("Find").fill("a")
+    page.get_by_label("Find").fill("")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.evaluate("location.hash = '#/" + _riskiest(server) + "'")
+    expect(page.locator("#count")).to_have_text("")
+    while waiting:
+        waiting.pop().continue_()
+        page.wait_for_timeout(0)
+    expect(page.locator("#detail")).to_contain_text(_riskiest(server))
+    assert _rows(page)
+
+
+def test_a_page_that_was_opened_while_the_service_did_not_answer_recovers(visit, server):
+    page = visit("/openapi.json", quiet=False)
+    page.route("**/v1/model", lambda route: route.abort())
+    page.goto(server.url)
+    expect(page.locator("#banner")).to_have_text("The service does not answer.")
+    page.unroute("**/v1/model")
+    page.get_by_role("button", name="Reload").click()
+    assert _rows(page)
+    expect(page.locator("#banner")).to_be_hidden()
+
+
+def test_another_model_in_service_is_shown_without_opening_the_page_again(visit):
+    page = visit()
+    assert _rows(page)
+
+    def held(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | {"dataset": "other_plant"})
+
+    page.route("**/v1/model", held)
+    page.get_by_role("button", name="Reload").click()
+    expect(page.locator("#dataset")).to_have_text("Other plant")
+
+
 def test_the_risk_is_drawn_with_its_threshold_and_the_crossing(visit, server):
     page = visit(f"/#/{_riskiest(server)}")
     expect(page.locator(".history .threshold")).to_have_count(1)

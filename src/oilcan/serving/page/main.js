@@ -13,6 +13,7 @@ let card = null; // what the model is
 let fleet = null; // the last good answer of GET /v1/machines
 let watch = null; // the monitoring's verdict on the model
 let asked = ""; // when that was, by the clock on the wall
+let turn = 0; // how often was asked: only the newest answer is shown
 
 function banner(message) {
   byId("banner").hidden = !message;
@@ -32,11 +33,21 @@ async function guarded(work) {
   }
 }
 
+// The card is asked for each time: the service may not have answered yet, or may serve another model by now.
 async function refresh() {
-  const answer = await guarded(() => api.machines(card));
-  if (!answer) return;
+  const mine = ++turn;
+  const answer = await guarded(async () => {
+    const of = await api.model();
+    return { of, ...(await api.machines(of)) };
+  });
+  const verdict = answer && (await guarded(api.watch));
+  if (!answer || mine !== turn) return;
+  card = answer.of;
   fleet = answer;
-  watch = await guarded(api.watch);
+  watch = verdict;
+  countBy(card.time.kind, card.time.unit);
+  byId("dataset").textContent = title(card.dataset);
+  gate();
   list.setMachines(answer.machines, newest(answer.machines));
   asked = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   facts();
@@ -97,6 +108,7 @@ function staticFilters() {
 }
 
 function applyFilters() {
+  if (!fleet) return;
   const statics = Object.fromEntries(
     [...byId("statics").querySelectorAll("select")].map((choice) => [choice.name, choice.value]),
   );
@@ -114,7 +126,7 @@ async function openFromAddress({ keep = false } = {}) {
     showNothing("Choose a machine to see why.", watch);
     return;
   }
-  if (keep && typing()) return;
+  if (!card || (keep && typing())) return;
   if (!keep) showNothing("Loading…");
   const machine = await guarded(() => api.machine(id, card, since(id)));
   if (addressed() !== id) return;
@@ -178,7 +190,7 @@ function start() {
   byId("key-form").addEventListener("submit", (event) => {
     api.key.set(event.submitter?.value === "forget" ? "" : byId("key-value").value.trim());
     byId("key-value").value = "";
-    begin();
+    refresh();
   });
   byId("filters").addEventListener("input", applyFilters);
   byId("filters").addEventListener("submit", (event) => {
@@ -196,7 +208,7 @@ function start() {
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) refresh();
   });
-  begin();
+  refresh();
 }
 
 // A model that the gate did not promote is served only if the operator accepts it; the page says so all the time.
@@ -204,16 +216,6 @@ function gate() {
   byId("gate").hidden = card.gate === "promote";
   byId("gate").textContent =
     `Do not rely on these forecasts. The gate decided "${card.gate}" on this model: ${card.review.reasons.join("; ")}.`;
-}
-
-async function begin() {
-  card = await guarded(api.model);
-  if (card) {
-    countBy(card.time.kind, card.time.unit);
-    byId("dataset").textContent = title(card.dataset);
-    gate();
-    await refresh();
-  }
 }
 
 start();
