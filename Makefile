@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # One writer at a time: the kernel drops this lock even after kill -9.
 LOCKED := flock --nonblock --conflict-exit-code 75 .dvc/tmp/project.lock
 
-.PHONY: experiments retrain share-retraining schedules tutorial install-airflow install-kubeflow audit-packages sbom wheel sign bundle report all help install install-test repro summary check test test-quick serve install-serve install-tune install-excel install-sql install-gateway install-remotes install-mlflow fresh verify watch results bench bench-serving bench-monitoring deps docs tables pictures readme lock clean
+.PHONY: experiments retrain share-retraining schedules tutorial install-airflow install-kubeflow audit-packages sbom wheel image sign bundle report all help install install-test repro summary check test test-quick serve install-serve install-tune install-excel install-sql install-gateway install-remotes install-mlflow fresh verify watch results bench bench-serving bench-monitoring deps docs tables pictures readme lock clean
 
 all: install repro summary  ## environment, the whole pipeline, a short summary (the main job)
 
@@ -148,6 +148,9 @@ sbom: $(SUPPLY)/.done $(VENV)/.serve  ## what is installed, with licences, as Cy
 wheel: install  ## the package, the same bytes from the same commit: DIST/*.whl
 	mkdir -p $(DIST)
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m flit_core.wheel --outdir $(DIST)
+
+image:  ## prove as root on Debian, without a registry, that the image of deploy/docker builds and runs read-only: some minutes
+	deploy/docker/prove.sh
 
 KEY ?= $(HOME)/.ssh/id_ed25519
 sign:  ## sign the bundle in models/ with your SSH key (KEY): models/bundle.sig
