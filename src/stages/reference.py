@@ -1,7 +1,7 @@
 """The accepted data and model -> what monitoring compares new data with, and what its limits are drawn from.
 
 Reads   the data-set contract, data/canonical, data/prepared, data/features, models/model, monitoring.yaml;
-        nothing of the test part
+        of the test part only what the alarms promised
 Params  reference
 Writes  models/reference: watch_reference.npz (part of the bundle) and material.npz; where the data count no time,
         reference.json alone says why there is neither

@@ -148,7 +148,8 @@ def step(root, store, name, *, because=None, act=True):
 
 
 def decided(store, days_ago, window, alerts):
-    detail = {"window": window, "age_days": 20.0, "loss_eur": None} | ({} if alerts is None else {"alerts": alerts})
+    detail = {"window": window, "age_days": 20.0, "loss_at_least_eur": None}
+    detail |= {} if alerts is None else {"alerts": alerts}
     store.decisions.add(NewDecision("t", "nothing", ("told",), detail=detail), NOW - round(days_ago * DAY))
 
 

@@ -97,7 +97,7 @@ def signals(*causes: str, **changes: object) -> Signals:
     values: dict[str, object] = {
         "alerts": [OpenAlert(f"inputs:{cause}", cause, "alert") for cause in causes],
         "state": "alert" if causes else "calm", "age_days": 100.0, "failures": 50, "loss_per_machine_month_eur": 0.0,
-        "outcomes_known": True, "days_since_action": None}
+        "loss_at_least_per_machine_month_eur": -300.0, "outcomes_known": True, "days_since_action": None}
     return Signals(**(values | changes))  # type: ignore[arg-type]
 
 
@@ -111,7 +111,9 @@ def signals(*causes: str, **changes: object) -> Signals:
     (signals("alarm flood", failures=15), "recalibrate"),
     (signals("changed policy", days_since_action=3.0), "collect"),
     (signals(age_days=400.0), "retrain"),
-    (signals(loss_per_machine_month_eur=500.0), "retrain"),
+    (signals(loss_per_machine_month_eur=500.0, loss_at_least_per_machine_month_eur=60.0), "retrain"),
+    (signals(loss_per_machine_month_eur=500.0), "nothing"),                     # chance may explain it
+    (signals(loss_per_machine_month_eur=500.0, loss_at_least_per_machine_month_eur=None), "nothing"),
     (signals(outcomes_known=False, loss_per_machine_month_eur=None), "nothing"),
     (signals(alerts=None), "cannot_tell"), (signals(state=None), "cannot_tell"),
     (signals(state="unknown"), "cannot_tell"),
@@ -122,6 +124,16 @@ def test_the_decision_has_reasons_and_fails_closed(given: Signals, action: Actio
     decision = decide(given, frames.rules().decision)
     assert decision.action == action
     assert decision.reasons
+
+
+@pytest.mark.parametrize(("given", "by"), [
+    (signals(), ()), (signals("sensor fault"), ()), (signals("sensor drift"), ("alerts",)),
+    (signals(age_days=400.0), ("age",)), (signals(age_days=400.0, days_since_action=3.0), ("age",)),
+    (signals("alarm flood", age_days=400.0, loss_per_machine_month_eur=500.0, loss_at_least_per_machine_month_eur=60.0),
+     ("alerts", "cost", "age")),
+])
+def test_the_decision_says_what_asked_for_it(given: Signals, by: tuple[str, ...]) -> None:
+    assert decide(given, frames.rules().decision).by == by
 
 
 def test_an_input_alert_says_how_much_of_the_alarms_is_due_to_its_sensor() -> None:

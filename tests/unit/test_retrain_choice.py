@@ -7,6 +7,8 @@ from oilcan.governance.retrain_choice import JudgedWindow, RetrainSignals, choos
 from oilcan.ground.errors import ParamsError
 from oilcan.ground.section import section
 from oilcan.io.stage import stage_inputs
+from oilcan.monitoring.alerts.decision import Decision
+from oilcan.operations.replay.retrain_policies import POLICIES
 from oilcan.params.operating.retrain_rules import RetrainRules
 
 RULES = section(RetrainRules, stage_inputs.read_yaml(ROOT / "retrain.yaml"), "retrain.yaml")
@@ -18,6 +20,21 @@ def weeks(*alerts, days_ago=1.0, loss=None, age=20.0):
 
 def asked(windows, since=None, **rules):
     return choose(RetrainSignals(windows, since), RULES.model_copy(update=rules))
+
+
+@pytest.mark.parametrize(("action", "by", "asks"), [
+    ("retrain", ("alerts",), True), ("retrain", ("cost",), True), ("retrain", ("alerts", "age"), True),
+    ("recalibrate", ("alerts",), True),             # Oilcan recalibrates by training again
+    ("retrain", ("age",), False),                   # a calendar of a year
+    ("collect", ("alerts",), False), ("nothing", (), False), ("cannot_tell", (), False),
+])
+def test_a_replay_retrains_on_drift_when_alerts_or_cost_ask_for_a_newer_model(action, by, asks):
+    decision = Decision(action, ("because",), by)
+    rules = RULES.model_copy(update={"calendar_days": 28.0})
+    for name in ("drift", "drift-ungated"):
+        found = POLICIES[name].reasons(weeks(1)[0], decision, rules, days_since_calendar=400.0)
+        assert found == (("because",) if asks else ())
+    assert POLICIES["never"].reasons(weeks(1)[0], decision, rules, days_since_calendar=400.0) == ()
 
 
 @pytest.mark.parametrize(("windows", "since", "by"), [

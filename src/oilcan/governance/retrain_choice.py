@@ -16,8 +16,9 @@ class JudgedWindow:
         Since it was recorded.
     alerts
         Open alerts; None if nothing could be read then.
-    loss_eur
-        Cost of a machine and month above what was promised; None where outcomes are not known yet.
+    loss_at_least_eur
+        Cost of a machine and month above what was promised, the lower end of its 95 % interval; None where outcomes
+        are not known yet.
     age_days
         From the end of what the model learned from to the end of the window.
     """
@@ -25,7 +26,7 @@ class JudgedWindow:
     window: str
     days_ago: float
     alerts: int | None
-    loss_eur: float | None
+    loss_at_least_eur: float | None
     age_days: float | None
 
 
@@ -95,8 +96,9 @@ def _reason(policy: RetrainPolicy, signals: RetrainSignals, newest: JudgedWindow
                 f"drift: {count} of the last {len(last)} windows had an open alert, {newest.window} "
                 f"{'included' if newest.alerts else 'not'} (wanted {rules.drift_needed})")
     if policy == "cost":
-        loss = newest.loss_eur
-        shown = "is not known yet" if loss is None else f"is {loss:.0f} EUR a machine and month above what was promised"
+        loss = newest.loss_at_least_eur
+        shown = ("is not known yet" if loss is None else
+                 f"is at least {loss:.0f} EUR a machine and month above what was promised")
         return (loss is not None and loss > rules.loss_per_machine_month_eur,
                 f"cost: {shown} (allowed {rules.loss_per_machine_month_eur:g})")
     age = newest.age_days

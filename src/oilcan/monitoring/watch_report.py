@@ -14,7 +14,8 @@ from oilcan.monitoring.alerts.alarm_share import share_due
 from oilcan.monitoring.alerts.alert_book import Alert, AlertBook
 from oilcan.monitoring.alerts.decision import OpenAlert
 from oilcan.monitoring.alerts.diagnosis import Diagnosis, diagnose
-from oilcan.monitoring.statistics.forecast_history import outcome_figures
+from oilcan.monitoring.statistics.alarm_promise import AlarmCounts, AlarmPromise, loss_of
+from oilcan.monitoring.statistics.forecast_history import outcome_figures, within
 from oilcan.monitoring.statistics.label_free import SENTENCE
 from oilcan.monitoring.watching import FleetObservation, State, WindowVerdict, state_of
 from oilcan.monitoring.window_axis import WindowAxis
@@ -107,11 +108,25 @@ def report_on(watched: Sequence[WindowVerdict], book: AlertBook, reference: Watc
         outcomes = outcome_figures(axis, (first, last), seen.forecasts, contract) | {
             "promised_cost_per_machine_month_eur": reference.facts["promised_cost_per_machine_month_eur"],
             "windows": last - first + 1, "delay_ticks": sum(contract.look_ahead())}
+        outcomes |= _loss(AlarmCounts.of(seen.forecasts, *within(axis, (first, last), seen.forecasts)), outcomes,
+                          reference, contract)
     failures = exact(seen.events.failures[TIME]) if len(seen.events.failures) else np.zeros(0, dtype=np.int64)
     since = (failures > reference.last) & (failures < axis.start(watched[-1].window + 1))
     return WatchReport(state_of(watched[-1], book), contract, axis, reference, watched,
                        [explained(each) for each in book.open],
                        [explained(each) for each in book.alerts if not each.is_open], outcomes, int(since.sum()))
+
+
+def _loss(counts: AlarmCounts, outcomes: dict[str, Any], reference: WatchReference, contract: Contract
+          ) -> dict[str, float | None]:
+    """Cost above the promise, and what it is at least; a reference of before says only what it promised on average."""
+    names = "loss_per_machine_month_eur", "loss_at_least_per_machine_month_eur"
+    if "promise" not in reference.facts:
+        cost, promised = outcomes["cost_per_machine_month_eur"], outcomes["promised_cost_per_machine_month_eur"]
+        return dict.fromkeys(names) | ({} if None in (cost, promised) else {names[0]: cost - promised})
+    promise = reference.facts["promise"]
+    loss = None if promise is None else loss_of(counts, AlarmPromise.from_json(promise), contract.costs)
+    return dict(zip(names, (None, None) if loss is None else (loss.mean, loss.low), strict=True))
 
 
 def _alert(each: Explained, axis: WindowAxis) -> dict[str, Any]:

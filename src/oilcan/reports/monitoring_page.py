@@ -18,6 +18,8 @@ _OUTCOMES: Final = {
     "false_alarms": "false alarms", "false_alarms_per_machine_month": "false alarms a machine and month",
     "cost_per_machine_month_eur": "cost a machine and month [EUR]",
     "promised_cost_per_machine_month_eur": "promised when the model was accepted [EUR]",
+    "loss_per_machine_month_eur": "above the promise for the failures that happened [EUR]",
+    "loss_at_least_per_machine_month_eur": "of it not by chance, at least [EUR]",
 }  # fmt: skip
 _ESTIMATES: Final = {
     "prevalence": "share of rows before a failure", "average_precision": "average precision",

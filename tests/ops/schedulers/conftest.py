@@ -50,7 +50,7 @@ def record_windows(repo: Repo, alerts: Mapping[int, list[str]]) -> None:
     (repo.path / ".oilcan").mkdir(exist_ok=True)
     store, now = open_store(f"sqlite:///{repo.path / STORE}"), time.time_ns() // 1000
     for days, names in alerts.items():
-        detail = {"window": f"{days} days ago", "age_days": 10.0, "loss_eur": None, "alerts": names}
+        detail = {"window": f"{days} days ago", "age_days": 10.0, "loss_at_least_eur": None, "alerts": names}
         store.decisions.add(NewDecision("t", "collect", ("made for a test",), detail=detail), now - days * DAY)
     store.close()
 

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 from oilcan.params.operating.monitoring import DecisionRules
 
+Cause = Literal["alerts", "cost", "age"]
 Action = Literal["nothing", "collect", "recalibrate", "retrain", "cannot_tell"]
 _NEEDS_LABELS: Final = frozenset({"changed mechanism", "changed policy", "new kind of machine", "sensor drift"})
 _SENSORS: Final = frozenset({"sensor fault", "unit changed", "recording fault"})
@@ -38,8 +39,8 @@ class Signals:
         Of the model, since the end of the data that it was trained on.
     failures
         With a known outcome, since then.
-    loss_per_machine_month_eur
-        Cost since, less what was promised; None before outcomes are known.
+    loss_per_machine_month_eur, loss_at_least_per_machine_month_eur
+        Cost since above what was promised, and the lower end of its 95 % interval; None before outcomes are known.
     outcomes_known
         Whether any outcome is known yet; before that a missing loss does not count as unreadable.
     days_since_action
@@ -51,16 +52,24 @@ class Signals:
     age_days: float | None
     failures: int | None
     loss_per_machine_month_eur: float | None
+    loss_at_least_per_machine_month_eur: float | None
     outcomes_known: bool
     days_since_action: float | None
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do, and why."""
+    """What to do, and why.
+
+    Attributes
+    ----------
+    by
+        What asked for a newer model, before labels and cooldown were looked at.
+    """
 
     action: Action
     reasons: tuple[str, ...]
+    by: tuple[Cause, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """One record of it."""
@@ -74,29 +83,29 @@ def decide(signals: Signals, rules: DecisionRules) -> Decision:
     --------
     >>> rules = DecisionRules(cooldown_days=30.0, oldest_days=365.0, fewest_failures=30, recalibrate_failures=10,
     ...                       loss_per_machine_month_eur=50.0)
-    >>> decide(Signals((), "calm", 90.0, 12, 0.0, True, None), rules)
+    >>> decide(Signals((), "calm", 90.0, 12, 0.0, -80.0, True, None), rules)
     Decision(action='nothing', reasons=('no alert is open', 'the model is 90 days old (wanted at most 365)'))
     """
     unread = _unread(signals)
     if unread:
         return Decision("cannot_tell", tuple(unread))
     failures = signals.failures or 0
-    reasons, wanted = _wanted(signals, signals.alerts or (), signals.age_days or 0.0, rules)
+    reasons, wanted, by = _wanted(signals, signals.alerts or (), signals.age_days or 0.0, rules)
     if wanted == "nothing":
         return Decision("nothing", tuple(reasons))
     if wanted == "sensors":
         return Decision("nothing", (*reasons, "a fault of sensors or recording is repaired, not learned"))
     if signals.days_since_action is not None and signals.days_since_action < rules.cooldown_days:
         return Decision("collect", (*reasons, f"the last action was {signals.days_since_action:.0f} days ago (cooldown "
-                                    f"{rules.cooldown_days:.0f})"))
+                                    f"{rules.cooldown_days:.0f})"), by)
     if failures >= rules.fewest_failures:
         return Decision("retrain", (*reasons, f"{failures} failures have been recorded since (wanted "
-                                    f"{rules.fewest_failures})"))
+                                    f"{rules.fewest_failures})"), by)
     if wanted == "recalibrate" and failures >= rules.recalibrate_failures:
         return Decision("recalibrate", (*reasons, f"{failures} failures since are enough to calibrate, too few "
-                                        f"to retrain ({rules.fewest_failures})"))
+                                        f"to retrain ({rules.fewest_failures})"), by)
     return Decision("collect", (*reasons, f"only {failures} failures since (wanted {rules.fewest_failures} to "
-                                f"retrain, {rules.recalibrate_failures} to recalibrate)"))
+                                f"retrain, {rules.recalibrate_failures} to recalibrate)"), by)
 
 
 def _unread(signals: Signals) -> list[str]:
@@ -117,19 +126,22 @@ def _unread(signals: Signals) -> list[str]:
 
 
 def _wanted(signals: Signals, alerts: Sequence[OpenAlert], age_days: float, rules: DecisionRules
-            ) -> tuple[list[str], str]:
-    """Reasons, and what the alerts, the cost and the age ask for before labels and cooldown are looked at."""
+            ) -> tuple[list[str], str, tuple[Cause, ...]]:
+    """Reasons, what the alerts, the cost and the age ask for before labels and cooldown are looked at, and which do."""
     reasons = [f"{alert.key}: {alert.cause}" for alert in alerts] or ["no alert is open"]
-    loss = signals.loss_per_machine_month_eur
-    is_dear = loss is not None and loss > rules.loss_per_machine_month_eur
-    if is_dear:
-        reasons.append(f"the forecasts cost {loss:.0f} EUR a machine and month more than promised (wanted at most "
+    loss, at_least = signals.loss_per_machine_month_eur, signals.loss_at_least_per_machine_month_eur
+    is_dear = at_least is not None and at_least > rules.loss_per_machine_month_eur
+    if loss is not None and loss > rules.loss_per_machine_month_eur:
+        sure = f"at least {at_least:.0f} of it not by chance" if is_dear else "which may be chance"
+        reasons.append(f"the alarms cost {loss:.0f} EUR a machine and month more than promised, {sure} (wanted at most "
                        f"{rules.loss_per_machine_month_eur:.0f})")
     is_old = age_days > rules.oldest_days
     reasons.append(f"the model is {age_days:.0f} days old (wanted at most {rules.oldest_days:.0f})")
     causes = {alert.cause for alert in alerts}
+    asking: dict[Cause, bool] = {"alerts": bool(causes - _SENSORS), "cost": is_dear, "age": is_old}
+    by = tuple(cause for cause, asks in asking.items() if asks)
     if is_old or is_dear or causes & (_NEEDS_LABELS - {"sensor drift"}):
-        return reasons, "retrain"
-    if causes - _SENSORS:
-        return reasons, "recalibrate"
-    return reasons, "sensors" if causes else "nothing"
+        return reasons, "retrain", by
+    if by:
+        return reasons, "recalibrate", by
+    return reasons, "sensors" if causes else "nothing", by

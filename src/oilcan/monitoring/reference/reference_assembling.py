@@ -25,6 +25,7 @@ from oilcan.monitoring.reference.reference_building import (
 )
 from oilcan.monitoring.reference.reference_learning import Levels, group_levels, learn_levels
 from oilcan.monitoring.signals import watched_columns
+from oilcan.monitoring.statistics.alarm_promise import AlarmCounts, AlarmPromise
 from oilcan.monitoring.statistics.cells import Cells
 from oilcan.monitoring.statistics.counts_by_window import FleetEvents, event_counts, known_codes, learn_hazards
 from oilcan.monitoring.statistics.event_statistics import EventCounts
@@ -54,6 +55,9 @@ class Accepted:
         Canonical event tables.
     forecasts
         Of rows that the model had not learned from; None where it forecasts no event.
+    tested
+        Of rows by which nothing was chosen, neither trees nor threshold: the test part. Only the promise of the alarms
+        comes from them. None where there are none.
     first, until
         Exact times between which the readings are used.
     """
@@ -65,6 +69,7 @@ class Accepted:
     forecasts: ForecastRows | None
     first: int
     until: int
+    tested: ForecastRows | None = None
 
 
 def assemble(contract: Contract, plan: FeaturePlan, accepted: Accepted, rules: MonitoringParams,
@@ -129,10 +134,14 @@ def reference_counts(everything: Material, accepted: Accepted, axis: WindowAxis,
 
 
 def forecast_facts(accepted: Accepted, contract: Contract) -> dict[str, Any]:
-    """What the accepted forecasts promised."""
-    if accepted.forecasts is None:
-        return {"promised_cost_per_machine_month_eur": None}
-    return {"promised_cost_per_machine_month_eur": promised_cost(accepted.forecasts, contract)}
+    """What the alarms of the accepted model promised."""
+    if accepted.tested is None:
+        return {"promised_cost_per_machine_month_eur": None, "promise": None}
+    tested = accepted.tested
+    everything = np.ones(len(tested.frame), dtype=bool), np.ones(len(tested.laid_out.failure_ticks), dtype=bool)
+    promise = AlarmPromise.of(AlarmCounts.of(tested, *everything))
+    return {"promised_cost_per_machine_month_eur": promised_cost(tested, contract),
+            "promise": None if promise is None else promise.as_json()}
 
 
 def categories(contract: Contract, machines: pd.DataFrame) -> list[str]:

@@ -135,11 +135,7 @@ def outcome_figures(axis: WindowAxis, windows: tuple[int, int], rows: ForecastRo
     windows
         First and last.
     """
-    number = axis.window_of(axis.slot_of(exact(rows.frame[TIME])))
-    is_here = (number >= windows[0]) & (number <= windows[1])
-    per_tick = units_per_tick(rows.frame[TIME])
-    when = rows.laid_out.failure_ticks * per_tick
-    inside = (when >= axis.start(windows[0])) & (when < axis.start(windows[1] + 1))
+    is_here, inside = within(axis, windows, rows)
     detected = rows.announced() & inside
     tally = rows.laid_out.tally(rows.onset & is_here)
     exposure = float((rows.laid_out.known & is_here).sum() * rows.laid_out.step)
@@ -157,6 +153,14 @@ def outcome_figures(axis: WindowAxis, windows: tuple[int, int], rows: ForecastRo
         "median_lead_time": float(np.median(lead)) if len(lead) else None,
         "cost_eur": float(cost), "cost_per_machine_month_eur": float(cost / months) if months > 0 else None,
     }
+
+
+def within(axis: WindowAxis, windows: tuple[int, int], rows: ForecastRows) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows, (n,), and which failures, (f,), lie in some windows, the first and the last given."""
+    number = axis.window_of(axis.slot_of(exact(rows.frame[TIME])))
+    when = rows.laid_out.failure_ticks * units_per_tick(rows.frame[TIME])
+    return ((number >= windows[0]) & (number <= windows[1]),
+            (when >= axis.start(windows[0])) & (when < axis.start(windows[1] + 1)))
 
 
 def promised_cost(rows: ForecastRows, contract: Contract) -> float | None:

@@ -35,7 +35,9 @@ from oilcan.params.compute import ComputeParams
 
 _MAKERS: Final = ("contract", "core", "evaluation", "monitoring", "params", "scoring", "training",
                   "operations/replay/model_making.py")
-_OTHERS: Final = ("evaluation/operated/", "monitoring/alerts/", "params/replay_rules.py")     # make no model
+_OTHERS: Final = ("evaluation/operated/", "monitoring/alerts/", "params/operating/replay_rules.py",
+                  "params/operating/retrain_rules.py")                          # make no model
+_RULES: Final = {"alerts", "decision"}          # of monitoring.yaml; they judge what a reference says, and shape none
 _SECTIONS: Final = ("prepare", "featurize", "train", "evaluate", "package")
 _TABLES: Final = ("forecasts", "predictions", "machines", "failures")
 _REFUSED: Final = "refused.json"
@@ -96,7 +98,7 @@ class ModelShelf:
         facts = {"record": self._fleet.digest, "made": moment.isoformat(), "code": code_digest(),
                  "contract": self._settings.contract.model_dump(mode="json", by_alias=True),
                  "params": {name: getattr(self._settings.params, name).model_dump(mode="json") for name in _SECTIONS},
-                 "monitoring": self._settings.monitoring.model_dump(mode="json"),
+                 "monitoring": self._settings.monitoring.model_dump(mode="json", exclude=_RULES),
                  "replay": self._settings.replay.model_dump(mode="json", include={"validation_days", "gate_days",
                                                                                  "labels_late_days"})}
         text = json.dumps(facts, sort_keys=True).encode()

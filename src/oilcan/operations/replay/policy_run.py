@@ -183,4 +183,5 @@ class _Operator:
 def _judged(report: WatchReport, window: str) -> JudgedWindow:
     """The window as `oilcan decide` records it."""
     signals = signals_of(report, None)
-    return JudgedWindow(window, 0.0, len(report.standing), signals.loss_per_machine_month_eur, signals.age_days)
+    return JudgedWindow(window, 0.0, len(report.standing), signals.loss_at_least_per_machine_month_eur,
+                        signals.age_days)

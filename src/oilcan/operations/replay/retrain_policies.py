@@ -6,6 +6,7 @@ from typing import Final
 
 from oilcan.governance.retrain_choice import JudgedWindow, RetrainSignals, choose
 from oilcan.ground.errors import DataError
+from oilcan.io.stores.tables.decision_table import ACTING
 from oilcan.monitoring.alerts.decision import Decision
 from oilcan.params.operating.retrain_rules import RetrainRules
 
@@ -33,7 +34,8 @@ class ReplayPolicy:
         Parameters
         ----------
         window, decision
-            What the monitoring recorded, and what its rule decides.
+            What the monitoring recorded, and what its rule decides. Oilcan recalibrates by training again, so a
+            decision to recalibrate asks for a new model too. Age alone is a calendar, not drift.
         rules
             retrain.yaml, with the days of the calendar of this replay.
         days_since_calendar
@@ -45,7 +47,7 @@ class ReplayPolicy:
             only = rules.model_copy(update={"policies": ["calendar"], "cooldown_days": 0.0})
             choice = choose(RetrainSignals([window], days_since_calendar), only)
             found += choice.reasons if choice.retrain else ()
-        if self.on_drift and decision.action == "retrain":
+        if self.on_drift and decision.action in ACTING and decision.by != ("age",):
             found += decision.reasons
         return tuple(found)
 

@@ -16,13 +16,13 @@ def signals_of(report: WatchReport | None, days_since_action: float | None) -> S
     Age and failures are counted to the end of the last window, so that a replay decides as the day did.
     """
     if report is None:
-        return Signals(None, None, None, None, None, outcomes_known=False, days_since_action=days_since_action)
+        return Signals(None, None, None, None, None, None, outcomes_known=False, days_since_action=days_since_action)
     end = report.axis.start(report.windows[-1].window + 1)
-    cost = report.outcomes.get("cost_per_machine_month_eur")
-    promised = report.outcomes.get("promised_cost_per_machine_month_eur")
-    loss = None if cost is None or promised is None else cost - promised
     return Signals(report.standing, report.state, (end - report.reference.last) / DAY_US, report.failures_since,
-                   loss, outcomes_known=cost is not None, days_since_action=days_since_action)
+                   report.outcomes.get("loss_per_machine_month_eur"),
+                   report.outcomes.get("loss_at_least_per_machine_month_eur"),
+                   outcomes_known=report.outcomes.get("cost_per_machine_month_eur") is not None,
+                   days_since_action=days_since_action)
 
 
 def decide_on(report: WatchReport | None, rules: DecisionRules, *, last_action: int | None, now: int) -> Decision:
@@ -53,4 +53,5 @@ def detail_of(report: WatchReport | None) -> dict[str, Any]:
     signals = signals_of(report, None)
     return {"alerts": [alert.key for alert in report.standing], "state": report.state, "verdict": report.verdict,
             "window": report.axis.name(report.windows[-1].window), "plan": report.reference.plan_hash[:12],
-            "loss_eur": signals.loss_per_machine_month_eur, "age_days": signals.age_days}
+            "loss_eur": signals.loss_per_machine_month_eur,
+            "loss_at_least_eur": signals.loss_at_least_per_machine_month_eur, "age_days": signals.age_days}

@@ -150,8 +150,8 @@ TABLE: Final = (
     Shown("oilcan_outcome_cost_eur_per_machine_month", "Outcomes", "gauge", "What misses, false alarms and planned "
           "repairs cost. A challenger's cost below the champion's is the metric of \"shadow better than champion\".",
           ("role",), (_ROLE,)),
-    Shown("oilcan_promised_cost_eur_per_machine_month", "Outcomes", "gauge", "The same cost on the data that the model "
-          "was accepted on."),
+    Shown("oilcan_promised_cost_eur_per_machine_month", "Outcomes", "gauge", "The same cost on the test part of the "
+          "model."),
     Shown("oilcan_outcome_delay_seconds", "Outcomes", "gauge", "How long after a forecast its outcome is known; absent "
           "where machines count cycles."),
 
