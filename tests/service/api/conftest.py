@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pandas as pd
 import pytest
+import yaml
 from fastapi import FastAPI
 
 from oilcan.core.bundle.bundle import Bundle
@@ -79,8 +80,8 @@ def bundle_folder(_small_repo) -> Path:
 
 
 def repackaged(source: Path, target: Path, *, other_plan: bool = False, threshold: float | None = None,
-               gate: str | None = None) -> Path:
-    """The same bundle under another digest; with a plan of another hash, another threshold or verdict, if asked."""
+               gate: str | None = None, horizon: str | None = None) -> Path:
+    """The same bundle under another digest; with a plan of another hash, another threshold, verdict or horizon."""
     shutil.copytree(source, target)
     forecasts = json.loads((target / "forecasts.json").read_text())
     if other_plan:
@@ -97,7 +98,11 @@ def repackaged(source: Path, target: Path, *, other_plan: bool = False, threshol
     manifest["lineage"] |= {"inputs_md5": {"model": target.name}}
     if other_plan:
         del manifest["files"][WATCH]
-    for name in ("plan.json", "forecasts.json"):
+    if horizon is not None:
+        contract = yaml.safe_load((target / "contract.yaml").read_text())
+        contract["tasks"][next(iter(contract["tasks"]))]["horizon"] = horizon
+        (target / "contract.yaml").write_text(yaml.safe_dump(contract, sort_keys=False))
+    for name in ("plan.json", "forecasts.json", "contract.yaml"):
         manifest["files"][name] = {"sha256": sha256(target / name), "bytes": (target / name).stat().st_size}
     files.write_json(manifest, target / MANIFEST)
     files.write_text(f"{sha256(target / MANIFEST)}  {MANIFEST}\n", target / SEAL)

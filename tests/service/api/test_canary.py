@@ -122,6 +122,21 @@ def test_a_canary_that_cannot_be_is_refused(served, body):
     assert served.post("/v1/model/canary", json=body).status_code == 422
 
 
+@pytest.mark.parametrize("name", ["horizon", "horizon_and_plan"])
+def test_forecasts_of_another_horizon_never_stand_beside_the_others(served, bundles, bundle_folder, name):
+    repackaged(bundle_folder, bundles / name, horizon="12h", other_plan=name == "horizon_and_plan")
+    before = answering(served)
+    answer = served.post("/v1/model/canary", json={"digest": digest(bundles, name), "share": 0.3})
+    assert answer.status_code == 422
+    error = answer.json()["error"]
+    assert error["where"] == "body.digest"
+    assert "failure: horizon 12 h (in service 72 h)" in error["found"]
+    assert "Activate it for all machines" in error["do"]
+    assert answering(served) == before
+    assert served.get("/v1/model").json()["canary"] is None
+    assert served.post("/v1/model/activate", json={"bundle": name}).status_code == 200      # whole, it may answer
+
+
 @pytest.mark.parametrize("share", [0, -1, 1.5, True, "all", None])
 def test_a_share_that_is_none_is_refused(served, bundles, share):
     answer = served.post("/v1/model/canary", json={"digest": digest(bundles, "second"), "share": share})

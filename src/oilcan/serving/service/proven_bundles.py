@@ -2,15 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from oilcan.ground.errors import OilcanError, ParamsError
 from oilcan.io.registry import bundle_store
 from oilcan.io.stores.column_layout import stored_columns
 from oilcan.serving.ground.refusal import Refusal
 from oilcan.serving.ground.settings import ServiceSettings
+from oilcan.serving.model.contract_facts import described
 from oilcan.serving.model.loaded_bundle import LoadedBundle
 from oilcan.serving.service.acceptance import check_accepted
 from oilcan.serving.service.remembered_models import Place
+
+_MEANING: Final = ("kind", "horizon", "lead_time", "cap", "unit", "classes")     # of a task: what its number is about
 
 
 class ProvenBundles:
@@ -55,13 +59,24 @@ class ProvenBundles:
                           do="Shadow it, or start the service with --accept-rejected.") from err
 
     def check_answers_alike(self, served: LoadedBundle) -> None:
-        """Refuse a bundle whose forecasts cannot stand beside those of the bundle in service."""
+        """Refuse a bundle whose forecasts cannot stand beside those of the bundle in service.
+
+        Columns of one name can be about other times: a probability of failing within 24 h beside one within 48 h.
+        """
         now = self._served()
         if served.digest == now.digest or set(served.columns) != set(now.columns):
             other = sorted(set(served.columns) ^ set(now.columns))
             raise Refusal(422, "body.digest",
                           found="the bundle in service" if not other else f"other columns of forecasts: {other}",
                           wanted="another bundle with the same forecasts",
+                          do="Activate it for all machines, or shadow it.")
+        mine, others = (described(each.bundle.contract)["tasks"] for each in (served, now))
+        differing = [f"{name}: {word} {mine[name][word]} (in service {others[name][word]})"
+                     for name in sorted(mine.keys() & others.keys()) for word in _MEANING
+                     if mine[name][word] != others[name][word]]
+        if differing:
+            raise Refusal(422, "body.digest", found=f"forecasts about something else: {'; '.join(differing)}",
+                          wanted="the same tasks as those of the bundle in service",
                           do="Activate it for all machines, or shadow it.")
 
     def _found(self, digest: str, revision: str | None) -> Path:
