@@ -159,7 +159,7 @@ def test_a_reference_of_an_older_version_asks_for_another_package() -> None:
     arrays = unpacked(frames.learned().reference.to_bytes(), "here")
     header = json.loads(arrays["header"].tobytes()) | {"version": 1}
     content = packed(arrays | {"header": np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)})
-    with pytest.raises(IntegrityError, match=r"here: version of the reference is 1 \(wanted 2\).*package again"):
+    with pytest.raises(IntegrityError, match=r"here: version of the reference is 1 \(wanted 3\).*package again"):
         WatchReference.from_bytes(content, "here")
 
 

@@ -42,6 +42,7 @@ from oilcan.monitoring.statistics.quality_statistics import (
     quality_findings,
     silent_machines,
 )
+from oilcan.monitoring.statistics.resting import LONGEST
 from oilcan.monitoring.statistics.shadow_figures import shadow_figures
 from oilcan.monitoring.statistics.work_ages import WorkHazard
 from oilcan.monitoring.window_axis import WindowAxis
@@ -140,7 +141,7 @@ class WindowJudge:
     def _window(self, seen: FleetObservation, window: int, of_events: EventCounts, known: InputWindows
                 ) -> WindowVerdict:
         cells = seen.cells
-        counts = QualityCounts.of(cells, window_slots(cells, self.axis, window), self.reference.raw_scale)
+        counts = window_counts(cells, self.axis, window, self.reference)
         reporting = {counts.machines[at] for at in np.flatnonzero(counts.readings > 0).tolist()}
         if not reporting:
             return WindowVerdict(window, 0, 0, {}, {}, {}, {}, {}, (), (Unknown("readings", "no reading at all in the "
@@ -269,9 +270,20 @@ def explained(cells: Cells, events: FleetEvents, axis: WindowAxis) -> np.ndarray
     return out
 
 
+def window_counts(cells: Cells, axis: WindowAxis, window: int, reference: WatchReference) -> QualityCounts:
+    """Counts of one window, and rests of more windows where a sensor may rest for one."""
+    slots = window_slots(cells, axis, window)
+
+    def back(windows: int) -> slice | None:
+        begin = axis.first_slot(window - windows + 1) - cells.first_slot
+        return slice(begin, slots.stop) if begin >= 0 else None
+
+    return QualityCounts.of(cells, slots, reference.raw_scale).of_long_rests(cells, reference.columns, back)
+
+
 def slots_before(axis: WindowAxis, window: int, rules: MonitoringParams) -> int:
     """First slot that must be in the cells to judge a window: what rules look back at."""
-    back = max(rules.inputs.of, *rules.events.spans)
+    back = max(rules.inputs.of, LONGEST, *rules.events.spans)
     return axis.first_slot(window - back) - BEFORE - LAG
 
 

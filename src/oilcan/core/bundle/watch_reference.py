@@ -15,10 +15,11 @@ import numpy as np
 from oilcan.contract import Contract
 from oilcan.ground.errors import IntegrityError
 
-VERSION: Final = 2            # 1 held steps of another kind
+VERSION: Final = 3            # 1 held steps of another kind, 2 did not know how long a sensor may rest
 BINS: Final = 14
 _REMEDY: Final = "Make it again and package again: `dvc repro reference package`"
-_ARRAYS: Final = ("centre", "raw_centre", "group_centre", "scale", "raw_scale", "edges", "shares", "support")
+_ARRAYS: Final = ("centre", "raw_centre", "group_centre", "scale", "raw_scale", "edges", "shares", "support",
+                  "still", "pace")
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,12 @@ class WatchedColumn:
         Physical range of the contract; None where it states none.
     is_judged
         Whether its level is compared with the reference; counters and texts are checked for quality alone.
-    is_slow
-        Whether it rests by nature, so that resting is not a fault.
+    rest_windows
+        After how many windows at rest it is stuck; 0 where it rests by nature, so that resting is not a fault.
+    is_counter
+        Whether it hardly ever falls: its pace is kept, not its level.
+    unit_reach
+        Powers of ten within which its windows lie around a machine's level or pace.
     """
 
     name: str
@@ -44,7 +49,9 @@ class WatchedColumn:
     low: float | None
     high: float | None
     is_judged: bool
-    is_slow: bool = False
+    rest_windows: int = 1
+    is_counter: bool = False
+    unit_reach: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,10 @@ class WatchReference:
         Inner edges of the bins of deviations, shape (c, BINS - 1), and the share of readings in each, (c, BINS).
     support
         Operating conditions that were seen: the middle 99 %, shape (conditions, 2).
+    still
+        1 where a machine's column never moved, shape (m, c).
+    pace
+        Usual increase a slot of counters, shape (m, c); NaN elsewhere.
     facts
         Numbers of the rules: rates of events, forecasts, limits; plain values.
     """
@@ -106,6 +117,8 @@ class WatchReference:
     edges: np.ndarray
     shares: np.ndarray
     support: np.ndarray
+    still: np.ndarray
+    pace: np.ndarray
     facts: Mapping[str, Any]
 
     @property

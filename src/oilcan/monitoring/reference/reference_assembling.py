@@ -18,9 +18,9 @@ from oilcan.monitoring.reference.partition_passes import Span, first_pass, secon
 from oilcan.monitoring.reference.reference_building import (
     limit_facts,
     merged,
+    of_nature,
     quality_facts,
     rate_facts,
-    slow_by_nature,
     step_facts,
 )
 from oilcan.monitoring.reference.reference_learning import Levels, group_levels, learn_levels
@@ -95,7 +95,7 @@ def assemble(contract: Contract, plan: FeaturePlan, accepted: Accepted, rules: M
         columns, plan.regimes.conditions if plan.regimes else (), learned.machines, group_of, groups,
         known_kinds(contract, accepted.machines, learned.machines), learned.centre, learned.raw_centre,
         group_levels(learned.centre, np.array(group_of), len(groups)), learned.scale, learned.raw_scale, learned.edges,
-        learned.shares, learned.support, {})
+        learned.shares, learned.support, np.zeros(learned.centre.shape), np.full(learned.centre.shape, np.nan), {})
     cells = _joined([second_pass(part, contract, plan, reference, learned, axis, span)
                      for part in accepted.partitions()], learned.machines)
     return _with_facts(reference, cells, accepted, axis, rules, contract)
@@ -104,15 +104,13 @@ def assemble(contract: Contract, plan: FeaturePlan, accepted: Accepted, rules: M
 def _with_facts(reference: WatchReference, cells: Cells, accepted: Accepted, axis: WindowAxis, rules: MonitoringParams,
                 contract: Contract) -> tuple[WatchReference, Material]:
     everything = Material(cells, np.array(reference.group_of), explained(cells, accepted.events, axis))
-    slow = slow_by_nature(everything, rules.slow_share)
-    columns = tuple(replace(column, is_slow=bool(is_slow)) for column, is_slow in zip(reference.columns, slow,
-                                                                                     strict=True))
+    reference = of_nature(reference, cells, axis, rules)
     hazards = learn_hazards(axis, accepted.events, cells)
     counts = reference_counts(everything, accepted, axis, hazards)
-    facts = merged(quality_facts(everything, axis, reference.raw_scale), step_facts(everything, axis, rules),
+    facts = merged(quality_facts(cells, reference, axis), step_facts(everything, axis, rules),
                    rate_facts(counts, hazards, rules), forecast_facts(accepted, contract),
                    {"codes": known_codes(accepted.events), "rules": rules.model_dump(mode="json")})
-    reference = replace(reference, columns=columns, facts=facts)
+    reference = replace(reference, facts=facts)
     kept = kept_machines(reference.group_of, rules.calibration_machines, rules.inputs.seed)
     material = Material(cells.chosen(kept), everything.group_of[kept], everything.is_explained[kept])
     return replace(reference, facts=merged(facts, limit_facts(material, reference, axis, rules))), material

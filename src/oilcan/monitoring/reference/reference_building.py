@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -16,33 +17,52 @@ from oilcan.monitoring.limits.limit_material import (
     terms,
     whole_windows,
 )
+from oilcan.monitoring.statistics.cells import Cells
 from oilcan.monitoring.statistics.event_statistics import EventCounts, learn_rates
 from oilcan.monitoring.statistics.input_statistics import usual_deviation
 from oilcan.monitoring.statistics.machine_steps import StepScale, slot_means
-from oilcan.monitoring.statistics.quality_statistics import QualityCounts, resting_share, usual_shares
+from oilcan.monitoring.statistics.quality_statistics import QualityCounts, usual_shares
+from oilcan.monitoring.statistics.resting import rest_windows, stood_still
+from oilcan.monitoring.statistics.unit_changes import learn_units
 from oilcan.monitoring.statistics.work_ages import WorkHazard
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.operating.monitoring import MonitoringParams
 
 _SIZES: Final = (2, 5, 10, 20, 30, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
+_FEWEST_STRETCHES: Final = 4           # that the level of a column is compared over
 _BEYOND: Final = 2.0                    # times the fleet of the reference, up to which limits are tabled
 
 
-def slow_by_nature(material: Material, share: float) -> np.ndarray:
-    """Which columns rest in more than a share of all slots of the reference, shape (c,)."""
-    resting = resting_share(material.cells, slice(None))
-    reporting = material.cells.readings.sum(axis=1) > 0
-    return np.asarray(resting[reporting].mean(axis=0) > share if reporting.any() else np.zeros(resting.shape[1], bool))
+def of_nature(reference: WatchReference, cells: Cells, axis: WindowAxis, rules: MonitoringParams) -> WatchReference:
+    """The reference with how its columns rest, and how they keep their level or pace."""
+    windows = _slots_of_windows(cells, axis)
+    rests = rest_windows(cells, windows, rules.slow_share)
+    # a reference of few windows is compared in shorter stretches, which differ more: so the rule is the more careful
+    stretches = windows if len(windows) >= _FEWEST_STRETCHES else _stretches(cells.slots, _FEWEST_STRETCHES)
+    units = learn_units(cells, stretches, reference.raw_scale)
+    columns = tuple(replace(column, rest_windows=int(rests[at]), is_counter=bool(units.is_counter[at]),
+                            unit_reach=float(units.reach[at]))
+                    for at, column in enumerate(reference.columns))
+    pace = units.pace.astype(np.float32).astype(np.float64)         # as it will be read back
+    return replace(reference, columns=columns, still=stood_still(cells).astype(float), pace=pace)
 
 
-def quality_facts(material: Material, axis: WindowAxis, raw_scale: np.ndarray) -> dict[str, Any]:
+def quality_facts(cells: Cells, reference: WatchReference, axis: WindowAxis) -> dict[str, Any]:
     """What the reference shows of faults of the recording, and how many machines fall silent in a window at most."""
-    first, last = whole_windows(material.cells, axis)
-    counts = [QualityCounts.of(material.cells, window_slots(material.cells, axis, window), raw_scale)
-              for window in range(first, last + 1)]
+    counts = [QualityCounts.of(cells, slots, reference.raw_scale) for slots in _slots_of_windows(cells, axis)]
     reads = np.stack([count.readings for count in counts]) if counts else np.zeros((0, 0))
     gone = [int(((after == 0) & (before > 0)).sum()) for before, after in itertools.pairwise(reads)]
-    return {"quality": usual_shares(counts), "silent": max(gone, default=0), "windows": len(counts)}
+    return {"quality": usual_shares(counts, reference), "silent": max(gone, default=0), "windows": len(counts)}
+
+
+def _stretches(slots: int, count: int) -> list[slice]:
+    """Equal stretches of all slots, one after another."""
+    return [slice(at * slots // count, (at + 1) * slots // count) for at in range(count)]
+
+
+def _slots_of_windows(cells: Cells, axis: WindowAxis) -> list[slice]:
+    first, last = whole_windows(cells, axis)
+    return [window_slots(cells, axis, window) for window in range(first, last + 1)]
 
 
 def window_slots(cells: Any, axis: WindowAxis, window: int) -> slice:

@@ -5,29 +5,20 @@ limits of their own and take no share of the budget of false alerts; the limits 
 reference itself shows.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
-from oilcan.core.bundle.watch_reference import WatchReference
+from oilcan.core.bundle.watch_reference import WatchedColumn, WatchReference
 from oilcan.monitoring.alerts.window_findings import Finding, Severity
-from oilcan.monitoring.statistics.cells import UNIT, Cells
+from oilcan.monitoring.statistics.cells import Cells
+from oilcan.monitoring.statistics.resting import rested, resting_share
+from oilcan.monitoring.statistics.unit_changes import fahrenheit, fitting, is_far, paces, raw_means
 from oilcan.params.operating.monitoring import MonitoringParams
 
 SHARES: Final = ("missing", "outside", "resting")
-_FEW_A_SLOT: Final = 4                  # readings in a slot below which only the whole window can show a rest
-_FEWEST: Final = 6                      # readings that are the same, to call it a rest
-_CLOSE: Final = 0.06                    # how well a change of unit must fit
-_COMMON: Final = 8.0                    # a fault of the machine can reach smaller factors, so they must be seen on
-_SEVERAL: Final = 3                     # so many machines at once
-# What two usual units of one quantity differ by; each also the other way round.
-UNIT_FACTORS: Final[Mapping[str, float]] = {
-    "a power of ten (for example bar and mbar, m and mm)": 1000.0, "bar and kPa, or % and a share": 100.0,
-    "bar and MPa, or mm and cm": 10.0, "bar and psi": 14.5038, "psi and kPa": 6.8948, "in and mm": 25.4,
-    "m/s and km/h": 3.6, "m3/h and gpm": 4.4029, "Hz and rpm": 60.0, "m and ft": 3.2808,
-}
 
 
 @dataclass(frozen=True)
@@ -44,6 +35,8 @@ class QualityCounts:
         Of `SHARES`: by machine and column, shape (m, c); NaN where the machine did not report.
     raw_mean
         Mean of the readings as they came, in their unit, shape (m, c).
+    pace
+        Increase a slot, shape (m, c); see `paces`.
     """
 
     machines: tuple[str, ...]
@@ -51,6 +44,7 @@ class QualityCounts:
     aside: np.ndarray
     shares: Mapping[str, np.ndarray]
     raw_mean: np.ndarray
+    pace: np.ndarray
 
     @classmethod
     def of(cls, cells: Cells, slots: slice, raw_scale: np.ndarray) -> "QualityCounts":
@@ -62,34 +56,34 @@ class QualityCounts:
         silent = readings[:, None] == 0
         shares = {"missing": missing / rows, "outside": outside / np.maximum(there, 1),
                   "resting": resting_share(cells, slots)}
-        raw = cells.raw_total[:, slots].sum(axis=1) / UNIT * raw_scale / np.maximum(there, 1)
         return cls(tuple(cells.machines), readings, cells.aside[:, slots].sum(axis=1),
                    {name: np.where(silent, np.nan, values) for name, values in shares.items()},
-                   np.where(there > 0, raw, np.nan))
+                   raw_means(cells, slots, raw_scale), paces(cells, slots))
+
+    def of_long_rests(self, cells: Cells, columns: Sequence[WatchedColumn], back: Callable[[int], slice | None]
+                      ) -> "QualityCounts":
+        """The same, where columns that may rest for some windows are looked at over more windows.
+
+        Parameters
+        ----------
+        back
+            Slots of so many windows up to this one; None where the cells do not reach back so far.
+        """
+        resting = self.shares["resting"].copy()
+        for length in sorted({column.rest_windows for column in columns} - {0, 1}):
+            slots = back(length)
+            rests = np.zeros(resting.shape, dtype=bool) if slots is None else rested(cells, slots)
+            which = [at for at, column in enumerate(columns) if column.rest_windows == length]
+            resting[:, which] = np.where(np.isnan(resting[:, which]), np.nan, rests[:, which])
+        return replace(self, shares={**self.shares, "resting": resting})
 
 
-def resting_share(cells: Cells, slots: slice) -> np.ndarray:
-    """Share of the slots with readings in which a column never moved, shape (m, c).
-
-    With fewer than four readings a slot, the window as a whole: 1 if it never moved, else 0.
-    """
-    there = cells.readings[:, slots, None] - cells.missing[:, slots]
-    low, high = cells.low[:, slots], cells.high[:, slots]
-    seen = there > 0
-    if not seen.any() or float(np.median(there[seen])) >= _FEW_A_SLOT:
-        rests = (there >= _FEWEST) & (low == high)
-        return np.asarray(rests.sum(axis=1) / np.maximum((there >= _FEWEST).sum(axis=1), 1), dtype=float)
-    if low.shape[1] == 0:
-        return np.zeros((low.shape[0], low.shape[2]))
-    rests = (there.sum(axis=1) >= _FEWEST) & (low.min(axis=1) == high.max(axis=1))
-    return rests.astype(float)
-
-
-def usual_shares(counts: Sequence[QualityCounts]) -> dict[str, list[float]]:
+def usual_shares(counts: Sequence[QualityCounts], reference: WatchReference) -> dict[str, list[float]]:
     """What the reference itself shows: the 99.5 % quantile over machines and windows, by column."""
     out = {}
     for name in SHARES:
-        values = np.concatenate([count.shares[name] for count in counts])
+        shares = [np.where(_as_ever(count, reference)[name], np.nan, count.shares[name]) for count in counts]
+        values = np.concatenate(shares) if shares else np.full((1, len(reference.columns)), np.nan)
         out[name] = [round(float(np.quantile(column[~np.isnan(column)], 0.995)), 6)
                      if (~np.isnan(column)).any() else 0.0 for column in values.T]
     return out
@@ -97,25 +91,36 @@ def usual_shares(counts: Sequence[QualityCounts]) -> dict[str, list[float]]:
 
 def quality_findings(counts: QualityCounts, reference: WatchReference, rules: MonitoringParams) -> list[Finding]:
     """Faults of the recording of one window, one finding a column and rule."""
-    found = []
+    found, as_ever = [], _as_ever(counts, reference)
     for at, column in enumerate(reference.columns):
         own = rules.sensors.get(column.name)
         if column.kind == "computed" or (own is not None and own.ignore):
             continue
         for name in SHARES:
-            if name == "resting" and column.is_slow:
+            if name == "resting" and not column.rest_windows:
                 continue
             limit = getattr(own, f"{name}_share", None) if own else None
             limit = getattr(rules.quality, f"{name}_share") if limit is None else limit
             limit = min(max(limit, rules.quality.margin * reference.facts["quality"][name][at]), 1.0)
-            share = counts.shares[name][:, at]
+            if name == "resting" and column.rest_windows > 1:
+                limit = 1.0
+            share = np.where(as_ever[name][:, at], 0.0, counts.shares[name][:, at])
             with np.errstate(invalid="ignore"):
                 worse = np.flatnonzero((share >= limit) & (share > 0))
             if len(worse):
                 worse = worse[np.argsort(-share[worse], kind="stable")]
                 found.append(_of_machines(name, column.name, float(share[worse[0]]), limit, counts, worse))
-        found += _unit_change(counts, reference, at)
+        found += _unit_change(counts, reference, at, rules.quality.margin)
     return found
+
+
+def _as_ever(counts: QualityCounts, reference: WatchReference) -> dict[str, np.ndarray]:
+    """Sensors that a machine lacked, or that stood still, in all of the reference already: no news, shape (m, c)."""
+    place = _places(reference)
+    at = np.array([place.get(name, -1) for name in counts.machines], dtype=np.int64)
+    known = (at >= 0)[:, None]
+    return {"missing": known & np.isnan(reference.raw_centre[at]), "resting": known & (reference.still[at] > 0),
+            "outside": np.zeros((len(at), len(reference.columns)), dtype=bool)}
 
 
 def _of_machines(rule: str, subject: str, value: float, limit: float, counts: QualityCounts, which: np.ndarray,
@@ -125,27 +130,23 @@ def _of_machines(rule: str, subject: str, value: float, limit: float, counts: Qu
                    {"machines": len(names), **detail})
 
 
-def _unit_change(counts: QualityCounts, reference: WatchReference, at: int) -> list[Finding]:
-    """Machines whose mean reading is a well-known factor of what it was; not for a column with an arbitrary zero."""
-    place = {name: number for number, name in enumerate(reference.machines)}
-    usual = np.array([reference.raw_centre[place[name], at] if name in place else np.nan for name in counts.machines])
-    now = counts.raw_mean[:, at]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = now / usual
-        far = np.abs(now - usual) > 3 * reference.raw_scale[at]
-    best: tuple[np.ndarray, str, float] | None = None
-    for words, factor in UNIT_FACTORS.items():
-        for value in (factor, 1 / factor):
-            fits = np.flatnonzero(far & (np.abs(ratio / value - 1) < _CLOSE))
-            if len(fits) >= (1 if factor >= _COMMON else _SEVERAL) and (best is None or len(fits) > len(best[0])):
-                best = fits, words, value
-    celsius = np.flatnonzero(far & (np.abs(now - (1.8 * usual + 32)) < 2 * reference.raw_scale[at]))
-    if reference.columns[at].unit.lower() in ("degc", "°c", "celsius") and len(celsius):
-        best = celsius, "degrees Celsius and Fahrenheit", 1.8
-    if best is None:
+def _unit_change(counts: QualityCounts, reference: WatchReference, at: int, margin: float) -> list[Finding]:
+    """Machines that read another unit than in the reference."""
+    column, scale, place = reference.columns[at], float(reference.raw_scale[at]), _places(reference)
+    kept = reference.pace if column.is_counter else reference.raw_centre
+    usual = np.array([kept[place[name], at] if name in place else np.nan for name in counts.machines])
+    now = (counts.pace if column.is_counter else counts.raw_mean)[:, at]
+    moved = ~np.isnan(now) if column.is_counter else is_far(now, usual, scale)
+    found = fitting(now, usual, is_far=moved, beyond=margin * column.unit_reach)
+    if column.unit.lower() in ("degc", "°c", "celsius"):
+        found = fahrenheit(now, usual, scale) or found
+    if found is None:
         return []
-    which, words, value = best
-    return [_of_machines("unit", reference.columns[at].name, value, 1.0, counts, which, unit="times", units=words)]
+    return [_of_machines("unit", column.name, found.factor, 1.0, counts, found.which, unit="times", units=found.words)]
+
+
+def _places(reference: WatchReference) -> dict[str, int]:
+    return {name: number for number, name in enumerate(reference.machines)}
 
 
 def silent_machines(now: np.ndarray, before: np.ndarray, machines: Sequence[str], excused: set[str],

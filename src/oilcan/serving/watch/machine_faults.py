@@ -72,7 +72,7 @@ def _units(last: WindowVerdict, reference: WatchReference, axis: WindowAxis) -> 
 def _of(is_bad: np.ndarray, days: np.ndarray, fault: Literal["silent", "stuck"], cells: Cells,
         reference: WatchReference, axis: WindowAxis) -> Iterator[MachineFault]:
     for at, column in enumerate(reference.columns):
-        if column.kind == "computed" or (fault == "stuck" and column.is_slow):
+        if column.kind == "computed" or (fault == "stuck" and column.rest_windows != 1):
             continue
         good = np.flatnonzero(~is_bad[days, at])
         run = days[good[-1] + 1:] if len(good) else days

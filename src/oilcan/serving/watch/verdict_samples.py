@@ -11,11 +11,10 @@ from oilcan.ground.columns import TIME
 from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
 from oilcan.monitoring.alerts.window_findings import Finding
 from oilcan.monitoring.fleet_counts import FleetCounts
-from oilcan.monitoring.reference.reference_building import window_slots
 from oilcan.monitoring.statistics.forecast_history import ForecastRows, outcome_figures
-from oilcan.monitoring.statistics.quality_statistics import QualityCounts, quality_findings
+from oilcan.monitoring.statistics.quality_statistics import quality_findings
 from oilcan.monitoring.watch_report import WatchReport
-from oilcan.monitoring.watching import WindowVerdict
+from oilcan.monitoring.watching import WindowVerdict, window_counts
 from oilcan.operations.watching.watched_model import Monitor
 from oilcan.serving.watch.live_counts import LOOKED_AT, Verdict
 from oilcan.serving.watch.watch_metrics import FAULTS, MOST_OPEN, STATES, SUBJECTS, Labels, Samples, unknown
@@ -127,7 +126,7 @@ def _current(verdict: Verdict, watch: Monitor) -> Iterator[tuple[str, Labels, fl
     if verdict.counted is None or verdict.current is None:
         return
     cells = verdict.counted.counts.cells
-    counts = QualityCounts.of(cells, window_slots(cells, watch.axis, verdict.current), watch.reference.raw_scale)
+    counts = window_counts(cells, watch.axis, verdict.current, watch.reference)
     reporting = counts.readings > 0
     yield "oilcan_window_readings", ("current",), counts.readings.sum()
     yield "oilcan_window_machines", ("current",), reporting.sum()
