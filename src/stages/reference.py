@@ -13,7 +13,7 @@ from oilcan.ground.section import section
 from oilcan.io.batches import feature_rows
 from oilcan.io.bundle import bundle_folder, model_folder
 from oilcan.io.stage import digests, files, stage, stage_inputs
-from oilcan.monitoring.reference.reference_assembling import assemble
+from oilcan.monitoring.reference.reference_assembling import assemble, sealed
 from oilcan.operations.watching.accepting import accepted_data
 from oilcan.params.operating.monitoring import MonitoringParams
 from oilcan.params.stages.reference import ReferenceParams
@@ -37,11 +37,11 @@ def main(argv: Sequence[str] | None = None) -> None:
                              rows_per_batch=p.rows_per_batch)
     md5 = {name: digests.dvc_md5(getattr(args, name)) for name in inputs}
     fitting = rules.fitting(contract.time.kind, contract.shortest_look_back())
-    reference, material = assemble(contract, plan, accepted, fitting, md5)
+    reference, material = sealed(*assemble(contract, plan, accepted, fitting, md5))
 
     with files.fresh_folder(args.out) as draft:
         (draft / bundle_folder.WATCH).write_bytes(reference.to_bytes())
-        (draft / "material.npz").write_bytes(material.to_bytes())
+        (draft / "material.npz").write_bytes(material)
         files.write_json({"watched": True, "window": reference.window}, draft / "reference.json")
     return stage.report("reference", machines=len(reference.machines), columns=len(reference.columns),
                         windows=int(reference.facts["windows"]))

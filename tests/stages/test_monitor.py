@@ -18,6 +18,7 @@ from oilcan.io.stores import open_store
 from oilcan.io.stores.column_layout import layout_of
 from oilcan.io.stores.tables.forecast_table import Forecasts
 from oilcan.io.stores.values import Readings, Record
+from oilcan.monitoring.limits.limit_material import Material
 from oilcan.operations.watching import monitor
 from oilcan.operations.watching.watch_request import EXIT
 from oilcan.operations.watching.watched_model import open_watch, read_rules
@@ -105,17 +106,34 @@ def test_no_data_is_refused(watched_plant: Path, canonical: Path, capsys: pytest
     assert "no reading at all in the window" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("damage", "message"), [
-    (lambda bundle: (bundle / "watch_reference.npz").write_bytes(b"broken"), "not the bundle that was packaged"),
-    (lambda bundle: (bundle / "watch_reference.npz").unlink(), "watch_reference.npz: missing"),
-])
-def test_a_reference_that_is_damaged_or_missing_is_refused(
-    watched_plant: Path, tmp_path: Path, damage, message
-) -> None:
+def test_a_missing_reference_is_refused(watched_plant: Path, tmp_path: Path) -> None:
     bundle = Path(shutil.copytree(watched_plant / "models/bundle", tmp_path / "bundle"))
-    damage(bundle)
-    with pytest.raises(IntegrityError, match=message):
+    (bundle / "watch_reference.npz").unlink()
+    with pytest.raises(IntegrityError, match=r"watch_reference.npz: missing"):
         open_watch(bundle, read_rules(watched_plant / "monitoring.yaml"), None)
+
+
+@pytest.mark.parametrize("name", ["bundle/watch_reference.npz", "reference/material.npz"])
+@pytest.mark.parametrize("where", [0.0, 0.5, 1.0])
+def test_one_changed_byte_of_a_reference_is_found_by_its_name(watched_plant: Path, tmp_path: Path, name, where) -> None:
+    for folder in ("bundle", "reference"):
+        shutil.copytree(watched_plant / "models" / folder, tmp_path / folder)
+    content = bytearray((tmp_path / name).read_bytes())
+    content[int(where * (len(content) - 1))] ^= 1
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(IntegrityError, match=rf"{Path(name).name}: .*sha256 is"):
+        open_watch(tmp_path / "bundle", read_rules(watched_plant / "monitoring.yaml"),
+                   tmp_path / "reference/material.npz")
+
+
+def test_a_whole_reference_of_another_model_is_found_by_its_name(watched_plant: Path, tmp_path: Path) -> None:
+    other = Material.from_bytes((watched_plant / "models/reference/material.npz").read_bytes(), "here")
+    kept = np.arange(1, len(other.group_of))
+    (tmp_path / "material.npz").write_bytes(Material(other.cells.chosen(kept), other.group_of[kept],
+                                                     other.is_explained[kept]).to_bytes())
+    with pytest.raises(IntegrityError, match=r"material.npz: .*belongs to another model.*reference of the commit"):
+        open_watch(watched_plant / "models/bundle", read_rules(watched_plant / "monitoring.yaml"),
+                   tmp_path / "material.npz")
 
 
 def test_another_window_needs_the_material(watched_plant: Path) -> None:

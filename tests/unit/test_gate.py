@@ -83,6 +83,34 @@ def test_a_slice_with_few_machines_is_not_compared():
     assert [comparison.where for comparison in found] == ["test part", "test part"]
 
 
+@pytest.mark.parametrize(("failed", "is_compared"), [(0, False), (1, False), (2, False), (3, True)])
+def test_a_slice_in_which_few_machines_failed_is_not_compared(failed, is_compared):
+    assert POLICY.slices.fewest_failures == 3
+    whole = rival(better=True)
+    north = whole.machine_id < 10
+    target = np.where(north & (whole.machine_id >= failed), 0.0, whole.target)
+    few = PairedForecasts(whole.machine_id, target, whole.challenger, whole.champion, True)
+    found = everywhere(few, {"site = north": north}, POLICY, PARAMS)
+    assert ("site = north" in [comparison.where for comparison in found]) is is_compared
+
+
+def test_a_slice_of_lives_needs_no_failures():
+    whole = rival(better=True, is_event=False)
+    found = everywhere(whole, {"site = north": whole.machine_id < 10}, POLICY, PARAMS)
+    assert "site = north" in [comparison.where for comparison in found]
+
+
+def test_the_verdict_names_the_slices_with_too_few_failures(contract):
+    challenger, champion, alarms = fleet_of_alarms(contract, 0.0)
+    machines = alarms.machines.assign(site=np.where(alarms.machines["machine_id"] < "M02", "south", "north"))
+    kept = champion[["machine_id", "time", "p_failure", "rul_rul"]]
+    comparisons = against_champion(contract, challenger, machines, kept, PARAMS, POLICY, None)
+    verdict = judge(BOTH, QUALITY, comparisons, POLICY, {"failure": contract.tasks["failure"]})
+    notes = [check.found for check in verdict.checks if check.severity == "note" and "too few" in check.found]
+    assert notes == ["not compared: site = south: too few machines or failures for a comparison"]
+    assert "champion, site = north" in {check.name for check in verdict.checks}
+
+
 @pytest.mark.parametrize(
     ("metrics", "quality", "reason"),
     [

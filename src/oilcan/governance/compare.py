@@ -18,7 +18,7 @@ from oilcan.governance.gains import gain
 from oilcan.governance.gate import Comparison, NotCompared
 from oilcan.ground.columns import KEY, MACHINE, PART
 from oilcan.ground.errors import DataError
-from oilcan.params.operating.gate_policy import GatePolicy, MetricLine, MetricName
+from oilcan.params.operating.gate_policy import GatePolicy, MetricLine, MetricName, SliceRules
 from oilcan.params.stages.review import ReviewParams
 
 
@@ -114,14 +114,17 @@ def against_champion(contract: Contract, predictions: pd.DataFrame, machines: pd
             done.append(NotCompared(task, "the champion does not forecast it"))
             continue
         ending = "" if task == headline else f", task {task}"
+        slices = _slices(contract, task, machines, predictions, both, policy)
         compared = [replace(each, where=each.where + ending, task=task)
-                    for each in everywhere(both, _slices(contract, task, machines, predictions, both, policy), policy,
-                                           params)]
+                    for each in everywhere(both, slices, policy, params)]
         if compared and alarms is not None:
             compared += [replace(each, where=each.where + ending, task=task)
                          for each in of_alarms(contract, task, predictions, champion, alarms, policy, params)]
         done += compared or [NotCompared(task, "nothing to forecast came true in the test part",
                                         is_deciding=task == headline)]
+        small = sorted(name for name, rows in slices.items() if not _is_evidence(both.of_rows(rows), policy.slices))
+        if compared and small:
+            done.append(NotCompared(task, f"{', '.join(small)}: too few machines or failures for a comparison"))
     return done
 
 
@@ -181,21 +184,21 @@ def slices_of(contract: Contract, machines: pd.DataFrame, of: PairedForecasts) -
 
 def _slices(contract: Contract, task: str, machines: pd.DataFrame, predictions: pd.DataFrame, of: PairedForecasts,
             policy: GatePolicy) -> dict[str, np.ndarray]:
-    """Rows of the contract's slices, and of each failure mode: its own failures among rows without any."""
+    """Rows of the contract's slices, and of each failure mode that occurred: its failures among rows without any."""
     rows = slices_of(contract, machines, of)
     if not policy.slices.modes or not of.is_event:
         return rows
     test, prefix = predictions[predictions[PART] == "test"].reset_index(drop=True), f"target_{task}__"
     for column in (str(name) for name in test if str(name).startswith(prefix)):
         failing = test[column].to_numpy(np.float64) == 1
-        if len(np.unique(of.machine_id[failing])) >= policy.slices.fewest_failures:
+        if failing.any():
             rows[f"failure mode = {column.removeprefix(prefix)}"] = failing | (of.target == 0)
     return rows
 
 
 def everywhere(of: PairedForecasts, slices: dict[str, np.ndarray], policy: GatePolicy, params: ReviewParams
                ) -> list[Comparison]:
-    """The whole test part first, then each slice with enough machines and a failure; empty if nothing failed.
+    """The whole test part first, then each slice with enough machines and failures; empty if nothing failed.
 
     Slices are compared by the headline metric alone.
     """
@@ -207,7 +210,13 @@ def everywhere(of: PairedForecasts, slices: dict[str, np.ndarray], policy: GateP
     parts = {name: of.of_rows(rows) for name, rows in sorted(slices.items())}
     found = [
         compare(part, name, lines[0], draws=params.bootstrap, seed=params.seed)
-        for name, part in parts.items()
-        if len(np.unique(part.machine_id)) >= policy.slices.fewest_machines
+        for name, part in parts.items() if _is_evidence(part, policy.slices)
     ]
     return [*done, *(replace(comparison, is_slice=True) for comparison in found if comparison is not None)]
+
+
+def _is_evidence(part: PairedForecasts, rules: SliceRules) -> bool:
+    """Whether a slice has enough machines, and enough of them failed where a failure is forecast."""
+    is_enough = len(np.unique(part.machine_id)) >= rules.fewest_machines
+    failed = len(np.unique(part.machine_id[part.target == 1]))
+    return is_enough and (not part.is_event or failed >= rules.fewest_failures)

@@ -1,5 +1,6 @@
 """The whole reference from the accepted data, partition by partition."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -37,6 +38,7 @@ from oilcan.params.operating.monitoring import MonitoringParams
 
 _SAMPLE: Final = 100_000                # readings that bins and the range of conditions are learned from, about
 _ALL: Final = "all"
+MATERIAL_DIGEST: Final = "material_sha256"      # among the facts of a reference that was written with its material
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,13 @@ def assemble(contract: Contract, plan: FeaturePlan, accepted: Accepted, rules: M
     cells = _joined([second_pass(part, contract, plan, reference, learned, axis, span)
                      for part in accepted.partitions()], learned.machines)
     return _with_facts(reference, cells, accepted, axis, rules, contract)
+
+
+def sealed(reference: WatchReference, material: Material) -> tuple[WatchReference, bytes]:
+    """The reference with the digest of its material, and the bytes of the material to be written beside it."""
+    content = material.to_bytes()
+    facts = merged(reference.facts, {MATERIAL_DIGEST: hashlib.sha256(content).hexdigest()})
+    return replace(reference, facts=facts), content
 
 
 def _with_facts(reference: WatchReference, cells: Cells, accepted: Accepted, axis: WindowAxis, rules: MonitoringParams,

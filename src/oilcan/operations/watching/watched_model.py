@@ -1,5 +1,6 @@
 """A finished model with everything that its windows are judged by, read from its bundle."""
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ from oilcan.io.bundle import bundle_folder
 from oilcan.io.stage import stage_inputs
 from oilcan.monitoring.fleet_counts import Judges
 from oilcan.monitoring.limits.limit_material import Material
+from oilcan.monitoring.reference.reference_assembling import MATERIAL_DIGEST
 from oilcan.monitoring.reference.reference_building import merged, step_facts
 from oilcan.monitoring.watching import WindowJudge
 from oilcan.monitoring.window_axis import WindowAxis
@@ -56,7 +58,8 @@ def open_watch(bundle_path: Path, rules: MonitoringParams, material_path: Path |
     Raises
     ------
     IntegrityError
-        If the bundle has no reference, or one that is damaged or of another contract.
+        If the bundle has no reference, or one that is damaged or of another contract; or the material was changed, or
+        is that of another reference.
     DataError
         If a window other than that of the reference is wanted and there is no material to draw its limits from.
     """
@@ -67,9 +70,20 @@ def open_watch(bundle_path: Path, rules: MonitoringParams, material_path: Path |
                              f"reference package`.")
     material = None
     if material_path is not None and material_path.is_file():
-        material = Material.from_bytes(material_path.read_bytes(), str(material_path))
+        material = _material(material_path, reference)
     watch = Monitor(bundle, reference, rules, material)
     return watch if window in (None, reference.window) else for_window(watch, str(window))
+
+
+def _material(path: Path, reference: WatchReference) -> Material:
+    """What the limits of a reference are drawn from; from other material they would be wrong, and nobody would see."""
+    content = path.read_bytes()
+    actual, wanted = hashlib.sha256(content).hexdigest(), reference.facts.get(MATERIAL_DIGEST)
+    if wanted is not None and actual != wanted:
+        raise IntegrityError(f"{path}: is not the material of the bundle's reference (sha256 is {actual[:12]}..., "
+                             f"wanted {wanted[:12]}...): it was changed, or belongs to another model. Check out "
+                             f"models/reference of the commit that made the bundle.")
+    return Material.from_bytes(content, str(path))
 
 
 def for_window(watch: Monitor, window: str) -> Monitor:

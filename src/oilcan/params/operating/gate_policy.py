@@ -35,7 +35,7 @@ class SliceRules(Section):
 
     tolerated: float = pydantic.Field(ge=0)     # loss as a share of the champion's value on the slice
     fewest_machines: int = pydantic.Field(ge=1)     # smaller slices are not compared
-    fewest_failures: int = pydantic.Field(ge=1)     # machines in which a failure mode must have occurred
+    fewest_failures: int = pydantic.Field(ge=1)     # machines that must have failed in it, where a failure is forecast
     modes: bool                                 # failure modes are slices too
     reason: Reason
 
