@@ -104,8 +104,11 @@ class NumberRows:
 
     def _take(self, row: Any) -> "np.ndarray | Wrong":
         values: Sequence[Any]
-        if type(row) is dict and row.keys() == self._names:
-            values = self._get(row)
+        if type(row) is dict and len(row) == len(self._names):      # so no name is too many if none is missing
+            try:
+                values = self._get(row)
+            except KeyError:
+                return self._wrong_names(row)
         elif type(row) is list and len(row) == len(self._order):
             values = row
         else:

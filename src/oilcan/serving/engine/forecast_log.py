@@ -56,7 +56,8 @@ class ForecastRows:
         """Forecasts of a bundle; None and one time for rows of no machine."""
         kind = served.digest, served.bundle.contract.version, role, tuple(columns)
         return cls(kind, ids, [None] * len(ids) if machines is None else machines,
-                   np.broadcast_to(times, len(ids)), np.column_stack(list(columns.values())))
+                   times if isinstance(times, np.ndarray) else np.full(len(ids), times),
+                   np.array(list(columns.values()), dtype=np.float64).T)
 
     def only(self, keep: np.ndarray) -> "ForecastRows":
         """Some of the rows."""
@@ -102,11 +103,14 @@ class ForecastLog:
             self._waiting.append(rows)
             self._n_waiting += len(rows.ids)
             self._n_put += len(rows.ids)
+            is_news = len(self._waiting) == 1       # else the thread knows: to wake it for each would slow answers
             while self._n_waiting > _WAITING:
                 oldest = self._waiting.popleft()
                 self._n_waiting -= len(oldest.ids)
                 self._lost(len(oldest.ids))
-            self._changed.notify_all()
+                is_news = True
+            if is_news:
+                self._changed.notify_all()
 
     def flush(self, wait_s: float = 5.0) -> bool:
         """Wait until everything that was handed over before is written, or for so long; whether it is."""
