@@ -50,7 +50,8 @@ def s3(folder: Path) -> Iterator[Remote]:
 
 def let_anybody_ask_s3(remote: Remote) -> None:
     """Moto answers calls without a key only while it checks none; the bucket's policy holds even so."""
-    assert httpx.post(f"{remote.settings['endpointurl']}/moto-api/reset-auth", content="1000000").status_code == 200
+    answer = httpx.post(f"{remote.settings['endpointurl']}/moto-api/reset-auth", content="1000000", timeout=60)
+    assert answer.status_code == 200
 
 
 _S3_SETUP = """

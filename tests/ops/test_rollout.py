@@ -49,7 +49,7 @@ def test_services_follow_promotion_and_rollback_without_a_failed_request(small_r
         small_repo.run("oilcan", "promote", *words, "--override", "--canary", "50%")
         shown = small_repo.run("oilcan", "status").stdout.splitlines()[1]
         assert shown.split(None, 2)[2].startswith(f"{first[:12]}, and {second[:12]} for 50% (")
-        assert {each["machine_id"] for each in httpx.get(f"{service.url}/v1/machines").json()["machines"]
+        assert {each["machine_id"] for each in httpx.get(f"{service.url}/v1/machines", timeout=60).json()["machines"]
                 if each.get("model") == second} == {f"load{number}" for number in range(3)
                                                     if answers_for(f"load{number}", 0.5)} != set()
         small_repo.run("oilcan", "promote", *words, "--override")
@@ -59,7 +59,7 @@ def test_services_follow_promotion_and_rollback_without_a_failed_request(small_r
         wait_until(lambda: load.bundles[-1] == first, "the first bundle never came back")
     assert set(load.answers) == {200}, load.answers
     assert {first, second} == set(load.bundles)
-    assert httpx.get(f"{service.url}/v1/model").json()["previous"] == second
+    assert httpx.get(f"{service.url}/v1/model", timeout=60).json()["previous"] == second
 
     log = small_repo.run("oilcan", "audit", "log", "--kind", "rollout").stdout.splitlines()
     assert [line.split()[-3:] for line in log] == [["plant", "serves", "it"]] * 3

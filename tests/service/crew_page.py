@@ -31,12 +31,12 @@ class Server:
 
     def _is_ready(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/readyz").status_code == 200
+            return httpx.get(f"{self.url}/readyz", timeout=60).status_code == 200
         except httpx.TransportError:
             return False
 
     def get(self, path: str) -> Any:
-        return httpx.get(self.url + path).raise_for_status().json()
+        return httpx.get(self.url + path, timeout=60).raise_for_status().json()
 
     def post(self, path: str, content: Any) -> Any:
         return httpx.post(self.url + path, json=content, timeout=60).raise_for_status().json()
@@ -47,7 +47,7 @@ class Server:
 
     def wait_for_keys(self) -> None:
         """The service looks for new keys every two seconds."""
-        wait_until(lambda: httpx.get(f"{self.url}/v1/machines").status_code == 401,
+        wait_until(lambda: httpx.get(f"{self.url}/v1/machines", timeout=60).status_code == 401,
                    "the service answers without a key", seconds=30)
 
     def stop(self) -> None:

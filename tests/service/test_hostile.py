@@ -63,8 +63,9 @@ def status_of(connection: socket.socket) -> int:
 
 def is_well(server) -> bool:
     """It answers, counts nothing that was refused, and has told no error of its own in its log."""
-    known = httpx.get(f"{server.url}/v1/machines").json()["total"]
-    return httpx.get(f"{server.url}/healthz").status_code == 200 and known == 0 and "Traceback" not in server.log()
+    known = httpx.get(f"{server.url}/v1/machines", timeout=60).json()["total"]
+    alive = httpx.get(f"{server.url}/healthz", timeout=60).status_code == 200
+    return alive and known == 0 and "Traceback" not in server.log()
 
 
 @pytest.mark.parametrize("body", [
@@ -117,7 +118,7 @@ def test_ten_thousand_unknown_machines_fill_the_room_and_no_more(fresh):
         names = [f"X{at}" for at in range(first, first + 1_000)]
         answer = post(fresh, json.dumps({"machine_id": names, "time": [NOW] * 1_000, "columns": {}}).encode())
         assert answer.status_code == (200 if first == 0 else 422)
-    assert httpx.get(f"{fresh.url}/v1/machines").json()["total"] == 500
+    assert httpx.get(f"{fresh.url}/v1/machines", timeout=60).json()["total"] == 500
     assert "Traceback" not in fresh.log()
 
 
@@ -170,7 +171,7 @@ def test_slow_clients_are_let_go_and_block_nobody(server, connect):
         for connection in slow:
             _drip(connection)
         asked = time.monotonic()
-        assert httpx.get(f"{server.url}/healthz").status_code == 200
+        assert httpx.get(f"{server.url}/healthz", timeout=60).status_code == 200
         waits.append(time.monotonic() - asked)
         time.sleep(0.2)
     assert sorted(waits)[len(waits) // 2] < 0.5
@@ -219,7 +220,7 @@ def test_a_method_that_a_route_does_not_have_is_refused(server, connect, method,
     "Bearer \xff\xfe", "bearer oil' OR 1=1 --", "Bearer a b",
 ])
 def test_a_bad_key_is_refused_also_where_none_is_wanted_and_is_in_no_log(server, said):
-    answer = httpx.get(f"{server.url}/v1/machines", headers={"Authorization": said.encode("latin-1")})
+    answer = httpx.get(f"{server.url}/v1/machines", headers={"Authorization": said.encode("latin-1")}, timeout=60)
     assert answer.status_code in {400, 401, 431}
     assert said[7:40].strip() == "" or said[7:40] not in server.log() + answer.text
     assert is_well(server)
@@ -277,11 +278,12 @@ def test_what_plants_send_is_taken_or_refused_each_by_itself(fresh):
         refused = answer.json()["refused"]["rows"]
         assert [row["row"] for row in refused] == ([] if status == 200 else [1]), (cells, answer.text)
         assert words in json.dumps(refused), (cells, refused)
-        assert httpx.get(f"{fresh.url}/v1/machines/good {number}").status_code == 200
+        assert httpx.get(f"{fresh.url}/v1/machines/good {number}", timeout=60).status_code == 200
         alone = post(fresh, json.dumps({"readings": [bad]}).encode())
         assert alone.status_code == status, (cells, alone.text)
-    odd = httpx.get(f"{fresh.url}/v1/machines/Pr%C3%A4ge%2Fpresse%207")
+    odd = httpx.get(f"{fresh.url}/v1/machines/Pr%C3%A4ge%2Fpresse%207", timeout=60)
     assert odd.json()["machine_id"] == "Präge/presse 7"
-    plain = httpx.post(f"{fresh.url}/v1/telemetry", content=b"machine,time\nM1,1", headers={"Content-Type": "text/csv"})
+    plain = httpx.post(f"{fresh.url}/v1/telemetry", content=b"machine,time\nM1,1",
+                       headers={"Content-Type": "text/csv"}, timeout=60)
     assert plain.status_code == 415
     assert "Traceback" not in fresh.log()

@@ -20,7 +20,7 @@ def test_every_reading_of_the_fleet_arrives_once(played):
     assert f"played {rows:,} readings of 24 machines: {rows:,} new" in said
     again = repo.run("oilcan", "replay-stream", "--url", server.url, "--speed", "max").stdout
     assert f"{rows:,} readings of 24 machines: 0 new" in again
-    assert httpx.get(f"{server.url}/v1/machines").json()["total"] == 24
+    assert httpx.get(f"{server.url}/v1/machines", timeout=60).json()["total"] == 24
 
 
 @pytest.mark.slow
@@ -45,7 +45,7 @@ def test_the_risks_are_those_of_batch(played, tmp_path):
     server, repo, _ = played
     repo.run("oilcan", "score", "data/canonical", "--rows", "last", "--out", str(tmp_path / "scored.parquet"))
     scored = pd.read_parquet(tmp_path / "scored.parquet").set_index("machine_id").sort_index()
-    listed = httpx.get(f"{server.url}/v1/machines?size=500").json()["machines"]
+    listed = httpx.get(f"{server.url}/v1/machines?size=500", timeout=60).json()["machines"]
     said = pd.DataFrame(listed).set_index("machine_id").sort_index()
     columns = [name for name in scored if name.startswith(("p_", "rul_", "by_"))]
     assert (pd.to_datetime(said["time"], utc=True) == scored["time"]).all()

@@ -144,8 +144,8 @@ def test_requests_that_wait_are_seen(serve: Callable[..., Any], clone: Any) -> N
         with pytest.raises(httpx.ReadTimeout):
             httpx.post(f"{server.url}/v1/telemetry", json={"readings": [reading]}, timeout=1.5)
         other.execute("ROLLBACK")
-    wait_until(lambda: httpx.post(f"{server.url}/v1/telemetry", json={"readings": [reading]}).status_code == 200,
-               "it does not recover")
+    wait_until(lambda: httpx.post(f"{server.url}/v1/telemetry", json={"readings": [reading]},
+                                  timeout=60).status_code == 200, "it does not recover")
     typed("slow", server, clone)
 
 

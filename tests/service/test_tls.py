@@ -38,24 +38,25 @@ def server(serve_all, certificate):
 
 
 def test_a_client_that_knows_the_certificate_is_answered(server):
-    assert httpx.get(f"{server.url}/v1/model", verify=server.verify).json()["contract"]["name"] == "demo_fleet"
+    card = httpx.get(f"{server.url}/v1/model", verify=server.verify, timeout=60).json()
+    assert card["contract"]["name"] == "demo_fleet"
 
 
 def test_a_client_that_does_not_know_it_lets_go(server):
     with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
-        httpx.get(f"{server.url}/healthz")
+        httpx.get(f"{server.url}/healthz", timeout=60)
 
 
 def test_plain_http_gets_no_answer(server):
     with pytest.raises(httpx.TransportError):
-        httpx.get(f"http://127.0.0.1:{server.port}/healthz")
+        httpx.get(f"http://127.0.0.1:{server.port}/healthz", timeout=60)
 
 
 def test_tls_older_than_1_3_is_refused(server):
     old = ssl.create_default_context()
     old.check_hostname, old.verify_mode, old.maximum_version = False, ssl.CERT_NONE, ssl.TLSVersion.TLSv1_2
     with pytest.raises(httpx.ConnectError, match="PROTOCOL_VERSION"):
-        httpx.get(f"{server.url}/healthz", verify=old)
+        httpx.get(f"{server.url}/healthz", verify=old, timeout=60)
 
 
 def test_commands_reach_it(server, certificate, monkeypatch, capsys):

@@ -99,7 +99,7 @@ def test_the_service_lives_with_the_system_calls_it_is_left(serve):
     said = ",".join([SERVICE["SystemCallErrorNumber"], *sorted(allowed)])
     server = serve(under=[sys.executable, os.fspath(sandbox), said])
     reading = {"machine_id": "M001", "time": "2026-01-31T12:00:00Z", "vibration_mm_s": 2.4}
-    assert httpx.post(f"{server.url}/v1/telemetry", json={"readings": [reading]}).json()["accepted"] == 1
-    assert httpx.get(f"{server.url}/v1/machines/M001").status_code == 200
+    assert httpx.post(f"{server.url}/v1/telemetry", json={"readings": [reading]}, timeout=60).json()["accepted"] == 1
+    assert httpx.get(f"{server.url}/v1/machines/M001", timeout=60).status_code == 200
     server.stop()
     assert server.process.returncode == 0

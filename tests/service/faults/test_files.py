@@ -50,7 +50,7 @@ def test_a_file_that_is_deleted_is_noticed_and_its_readings_are_told_where(serve
     for ending in ("", "-wal", "-shm"):
         path.with_name(path.name + ending).unlink(missing_ok=True)
     assert send(server, 31).status_code == 503
-    ready = httpx.get(f"{server.url}/readyz")
+    ready = httpx.get(f"{server.url}/readyz", timeout=60)
     assert ready.status_code == 503
     rescued = path.with_name(path.name + ".rescued")
     assert f"everything that was acknowledged is in {rescued}" in ready.text
@@ -97,7 +97,7 @@ def test_a_damaged_page_is_told_and_the_store_is_rebuilt_from_its_readings(serve
     sound.rename(path)
     server.start()
     assert send(server, 31).status_code == 200
-    assert len(httpx.get(f"{server.url}/v1/machines?size=500").json()["machines"]) == 50
+    assert len(httpx.get(f"{server.url}/v1/machines?size=500", timeout=60).json()["machines"]) == 50
 
 
 def test_every_table_is_rebuilt(tmp_path):

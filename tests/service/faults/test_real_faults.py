@@ -184,7 +184,7 @@ def test_a_server_that_is_stopped_costs_nothing_and_is_told(loaded, own_postgres
     server, load = loaded(store=own_postgres.url())
     own_postgres.stop("immediate")
     assert "server" in until_status(server.url, 503)
-    assert httpx.get(f"{server.url}/healthz").status_code == 200
+    assert httpx.get(f"{server.url}/healthz", timeout=60).status_code == 200
     own_postgres.start()
     until_status(server.url, 200)
     load.wait_for(5)
