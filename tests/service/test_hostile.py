@@ -174,7 +174,7 @@ def test_slow_clients_are_let_go_and_block_nobody(server, connect):
         assert httpx.get(f"{server.url}/healthz", timeout=60).status_code == 200
         waits.append(time.monotonic() - asked)
         time.sleep(0.2)
-    assert sorted(waits)[len(waits) // 2] < 0.5
+    assert max(waits) < SLOW_S          # a server that they block answers when they are let go, not before
     assert {status_of(connection) for connection in slow} <= {0, 408}
     assert is_well(server)
 
