@@ -1,7 +1,7 @@
 """The accepted data and model -> what monitoring compares new data with, and what its limits are drawn from.
 
 Reads   the data-set contract, data/canonical, data/prepared, data/features, models/model, monitoring.yaml;
-        of the test part only what the alarms promised
+        what the alarms promise, from metrics/detail/evaluate.json; nothing of the test part itself
 Params  reference
 Writes  models/reference: watch_reference.npz (part of the bundle) and material.npz; where the data count no time,
         reference.json alone says why there is neither
@@ -22,7 +22,7 @@ from oilcan.params.stages.reference import ReferenceParams
 def main(argv: Sequence[str] | None = None) -> None:
     """Learn the reference from what the arguments name."""
     inputs = ("canonical", "prepared", "features", "model")
-    args = stage.parse(__doc__, "contract", *inputs, "rules", "out", argv=argv)
+    args = stage.parse(__doc__, "contract", *inputs, "rules", "metrics", "out", argv=argv)
     p = stage_inputs.read_params(ReferenceParams, args.params, "reference")
     contract = stage_inputs.read_contract(args.contract)
     rules = section(MonitoringParams, stage_inputs.read_yaml(args.rules), str(args.rules))
@@ -33,7 +33,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     plan = feature_rows.read_plan(args.features)
     judged = model_folder.read_model(args.model).judged
 
-    accepted = accepted_data(contract, args.canonical, args.prepared, args.features, judged,
+    promise = files.read_json(args.metrics).get("promise")
+    accepted = accepted_data(contract, args.canonical, args.prepared, args.features, judged, promise,
                              rows_per_batch=p.rows_per_batch)
     md5 = {name: digests.dvc_md5(getattr(args, name)) for name in inputs}
     fitting = rules.fitting(contract.time.kind, contract.shortest_look_back())

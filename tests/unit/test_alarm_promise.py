@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from oilcan.contract import Costs
-from oilcan.monitoring.statistics.alarm_promise import AlarmCounts, AlarmPromise, loss_of
+from oilcan.core.judging.alarm_promise import AlarmCounts, AlarmPromise, loss_of
 
 COSTS = Costs(missed_failure_eur=20_000.0, false_alarm_eur=800.0, planned_repair_eur=4_000.0)
 MACHINES = 30
@@ -50,8 +50,8 @@ def test_three_of_three_announced_promise_no_certainty(machines: int) -> None:
     ones = np.ones(machines, dtype=np.int64)
     promise = AlarmPromise.of(AlarmCounts(3 * ones, 0 * ones, 0 * ones, 1.0 * ones))
     assert promise is not None
-    assert promise.missed_variance > 0
-    assert promise.false_variance > 0
+    assert promise.missed_error > 0
+    assert promise.false_error > 0
     one_missed = np.zeros(machines, dtype=np.int64)
     one_missed[0] = 1
     loss = loss_of(AlarmCounts(one_missed, one_missed, 0 * ones, 1.0 * ones), promise, COSTS)

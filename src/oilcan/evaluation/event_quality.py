@@ -9,6 +9,7 @@ import numpy as np
 from oilcan.contract import Costs
 from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.core.judging import bootstrap, costs, row_metrics
+from oilcan.core.judging.alarm_promise import AlarmCounts, AlarmPromise
 from oilcan.core.judging.costs import PeriodicPolicy
 from oilcan.core.judging.event_matching import Tally
 from oilcan.core.judging.exact_intervals import share_of_events, share_of_rows
@@ -118,6 +119,15 @@ class SimplePolicies:
 def total_cost(tally: Tally, prices: Costs) -> float:
     """Cost in EUR of the alarms that gave `tally`."""
     return float(costs.cost_by_machine(tally, prices).sum())
+
+
+def promise_numbers(tally: Tally, prices: Costs) -> Numbers:
+    """What these alarms promise of the time to come, which monitoring compares outcomes with; empty without time."""
+    counts = AlarmCounts.of(tally)
+    promise = AlarmPromise.of(counts)
+    if promise is None:
+        return {}
+    return promise.as_json() | {"cost_per_machine_month_eur": total_cost(tally, prices) / float(counts.months.sum())}
 
 
 def cost_numbers(tally: Tally, prices: Costs, simple: SimplePolicies, unit: str) -> Numbers:

@@ -1,7 +1,7 @@
 """All numbers of an evaluation, by the names that scripts, dashboards and the gate rely on.
 
-The headline task fills `test`, `events`, `costs`, `validation`, `modes`, `baselines`, `achievable`; the first RUL
-task adds its numbers to `test`, `validation` and `baselines`; every further task, and every task of kind
+The headline task fills `test`, `events`, `costs`, `promise`, `validation`, `modes`, `baselines`, `achievable`; the
+first RUL task adds its numbers to `test`, `validation` and `baselines`; every further task, and every task of kind
 `class` or `number`, is under `tasks.<name>`. A number that does not exist is left out, never NaN; 6 digits
 after the point.
 """
@@ -102,6 +102,7 @@ def _event_task(fleet: Fleet, forecasts: Forecasts, task: str, params: EvaluateP
     drawn = plots.event_tables(validation, test, p_validation, p, policy, period_at, did, fleet.unit)
     numbers["outlook"], drawn["outlook"] = hazard_quality.outlook(test.frame, task, fleet.unit)
     if test.windows is not None:
+        numbers["promise"] = event_quality.promise_numbers(test.tally(p, policy), test.costs)
         per_machine = machine_ranking.per_machine(test, p, rules.get("limits"), weights)
         numbers["per_machine"], drawn["machines_pr"] = per_machine
     by_slice = slices.event_slices(fleet, task, test, p, policy, params.min_slice_machines)

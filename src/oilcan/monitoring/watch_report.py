@@ -8,14 +8,14 @@ import numpy as np
 
 from oilcan.contract import Contract
 from oilcan.core.bundle.watch_reference import WatchReference
+from oilcan.core.judging.alarm_promise import AlarmCounts, AlarmPromise, loss_of
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import TIME
 from oilcan.monitoring.alerts.alarm_share import share_due
 from oilcan.monitoring.alerts.alert_book import Alert, AlertBook
 from oilcan.monitoring.alerts.decision import OpenAlert
 from oilcan.monitoring.alerts.diagnosis import Diagnosis, diagnose
-from oilcan.monitoring.statistics.alarm_promise import AlarmCounts, AlarmPromise, loss_of
-from oilcan.monitoring.statistics.forecast_history import outcome_figures, within
+from oilcan.monitoring.statistics.forecast_history import alarm_counts, outcome_figures
 from oilcan.monitoring.statistics.label_free import SENTENCE
 from oilcan.monitoring.watching import FleetObservation, State, WindowVerdict, state_of
 from oilcan.monitoring.window_axis import WindowAxis
@@ -108,8 +108,7 @@ def report_on(watched: Sequence[WindowVerdict], book: AlertBook, reference: Watc
         outcomes = outcome_figures(axis, (first, last), seen.forecasts, contract) | {
             "promised_cost_per_machine_month_eur": reference.facts["promised_cost_per_machine_month_eur"],
             "windows": last - first + 1, "delay_ticks": sum(contract.look_ahead())}
-        outcomes |= _loss(AlarmCounts.of(seen.forecasts, *within(axis, (first, last), seen.forecasts)), outcomes,
-                          reference, contract)
+        outcomes |= _loss(alarm_counts(axis, (first, last), seen.forecasts), outcomes, reference, contract)
     failures = exact(seen.events.failures[TIME]) if len(seen.events.failures) else np.zeros(0, dtype=np.int64)
     since = (failures > reference.last) & (failures < axis.start(watched[-1].window + 1))
     return WatchReport(state_of(watched[-1], book), contract, axis, reference, watched,

@@ -26,11 +26,10 @@ from oilcan.monitoring.reference.reference_building import (
 )
 from oilcan.monitoring.reference.reference_learning import Levels, group_levels, learn_levels
 from oilcan.monitoring.signals import watched_columns
-from oilcan.monitoring.statistics.alarm_promise import AlarmCounts, AlarmPromise
 from oilcan.monitoring.statistics.cells import Cells
 from oilcan.monitoring.statistics.counts_by_window import FleetEvents, event_counts, known_codes, learn_hazards
 from oilcan.monitoring.statistics.event_statistics import EventCounts
-from oilcan.monitoring.statistics.forecast_history import ForecastRows, promised_cost
+from oilcan.monitoring.statistics.forecast_history import ForecastRows
 from oilcan.monitoring.statistics.work_ages import WorkHazard
 from oilcan.monitoring.watching import explained
 from oilcan.monitoring.window_axis import WindowAxis
@@ -57,11 +56,10 @@ class Accepted:
         Canonical event tables.
     forecasts
         Of rows that the model had not learned from; None where it forecasts no event.
-    tested
-        Of rows by which nothing was chosen, neither trees nor threshold: the test part. Only the promise of the alarms
-        comes from them. None where there are none.
     first, until
         Exact times between which the readings are used.
+    promise
+        What `evaluate` found that the alarms promise, as metrics/detail/evaluate.json has it; None without alarms.
     """
 
     partitions: Callable[[], Iterable[pd.DataFrame]]
@@ -71,7 +69,7 @@ class Accepted:
     forecasts: ForecastRows | None
     first: int
     until: int
-    tested: ForecastRows | None = None
+    promise: Mapping[str, float] | None = None
 
 
 def assemble(contract: Contract, plan: FeaturePlan, accepted: Accepted, rules: MonitoringParams,
@@ -100,7 +98,7 @@ def assemble(contract: Contract, plan: FeaturePlan, accepted: Accepted, rules: M
         learned.shares, learned.support, np.zeros(learned.centre.shape), np.full(learned.centre.shape, np.nan), {})
     cells = _joined([second_pass(part, contract, plan, reference, learned, axis, span)
                      for part in accepted.partitions()], learned.machines)
-    return _with_facts(reference, cells, accepted, axis, rules, contract)
+    return _with_facts(reference, cells, accepted, axis, rules)
 
 
 def sealed(reference: WatchReference, material: Material) -> tuple[WatchReference, bytes]:
@@ -110,14 +108,14 @@ def sealed(reference: WatchReference, material: Material) -> tuple[WatchReferenc
     return replace(reference, facts=facts), content
 
 
-def _with_facts(reference: WatchReference, cells: Cells, accepted: Accepted, axis: WindowAxis, rules: MonitoringParams,
-                contract: Contract) -> tuple[WatchReference, Material]:
+def _with_facts(reference: WatchReference, cells: Cells, accepted: Accepted, axis: WindowAxis, rules: MonitoringParams
+                ) -> tuple[WatchReference, Material]:
     everything = Material(cells, np.array(reference.group_of), explained(cells, accepted.events, axis))
     reference = of_nature(reference, cells, axis, rules)
     hazards = learn_hazards(axis, accepted.events, cells)
     counts = reference_counts(everything, accepted, axis, hazards)
     facts = merged(quality_facts(cells, reference, axis), step_facts(everything, axis, rules),
-                   rate_facts(counts, hazards, rules), forecast_facts(accepted, contract),
+                   rate_facts(counts, hazards, rules), promise_facts(accepted.promise),
                    {"codes": known_codes(accepted.events), "rules": rules.model_dump(mode="json")})
     reference = replace(reference, facts=facts)
     kept = kept_machines(reference.group_of, rules.calibration_machines, rules.inputs.seed)
@@ -140,15 +138,11 @@ def reference_counts(everything: Material, accepted: Accepted, axis: WindowAxis,
                         for kind, values in counts.count.items()}, counts.exposure)
 
 
-def forecast_facts(accepted: Accepted, contract: Contract) -> dict[str, Any]:
+def promise_facts(promise: Mapping[str, float] | None) -> dict[str, Any]:
     """What the alarms of the accepted model promised."""
-    if accepted.tested is None:
-        return {"promised_cost_per_machine_month_eur": None, "promise": None}
-    tested = accepted.tested
-    everything = np.ones(len(tested.frame), dtype=bool), np.ones(len(tested.laid_out.failure_ticks), dtype=bool)
-    promise = AlarmPromise.of(AlarmCounts.of(tested, *everything))
-    return {"promised_cost_per_machine_month_eur": promised_cost(tested, contract),
-            "promise": None if promise is None else promise.as_json()}
+    rates = dict(promise or {})
+    return {"promised_cost_per_machine_month_eur": rates.pop("cost_per_machine_month_eur", None),
+            "promise": rates or None}
 
 
 def categories(contract: Contract, machines: pd.DataFrame) -> list[str]:

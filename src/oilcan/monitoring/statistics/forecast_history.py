@@ -13,7 +13,7 @@ import pandas as pd
 
 from oilcan.contract import Contract
 from oilcan.core.alarms.policy import AlarmPolicy, AlarmState, step
-from oilcan.core.judging.costs import cost_by_machine
+from oilcan.core.judging.alarm_promise import AlarmCounts
 from oilcan.core.judging.event_matching import HOURS_PER_MONTH, WarningWindows, lay_out
 from oilcan.core.prepare.labels import Outlook, label_failures
 from oilcan.core.timeline.groups import exact, units_per_tick
@@ -163,11 +163,15 @@ def within(axis: WindowAxis, windows: tuple[int, int], rows: ForecastRows) -> tu
             (when >= axis.start(windows[0])) & (when < axis.start(windows[1] + 1)))
 
 
-def promised_cost(rows: ForecastRows, contract: Contract) -> float | None:
-    """Cost per machine and month of the alarms on these rows [EUR]: what the accepted model promised."""
-    tally = rows.laid_out.tally(rows.onset)
-    months = float(tally.exposure.sum()) / HOURS_PER_MONTH
-    return float(cost_by_machine(tally, contract.costs).sum() / months) if months > 0 else None
+def alarm_counts(axis: WindowAxis, windows: tuple[int, int], rows: ForecastRows) -> AlarmCounts:
+    """What the alarms on the rows of some windows did, for failures in these windows; the first and the last given."""
+    is_here, inside = within(axis, windows, rows)
+    laid_out, n = rows.laid_out, len(rows.laid_out.machines)
+    missed = inside & ~rows.announced()
+    exposure = np.bincount(laid_out.code[laid_out.known & is_here], minlength=n) * laid_out.step
+    return AlarmCounts(np.bincount(laid_out.failure_machine[inside], minlength=n),
+                       np.bincount(laid_out.failure_machine[missed], minlength=n),
+                       laid_out.tally(rows.onset & is_here).false_alarms, exposure / HOURS_PER_MONTH)
 
 
 def _forecast_psi(p: np.ndarray, quantiles: tuple[float, ...]) -> float | None:

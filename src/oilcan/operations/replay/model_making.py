@@ -120,7 +120,8 @@ def make_model(settings: ReplaySettings, fleet: ReplayedFleet, made: pd.Timestam
     judged = _evaluated(settings, contract, prepared, tables, cleaned.telemetry, predictions, policies)
     drift = DriftReference.learn(tuple(plan.names), parts["validation"].matrix,
                                  scorer.columns_by_batch(trained.judged, parts["validation"].matrix))
-    reference = _reference(settings, contract, plan, tables, prepared, predictions, policies)
+    reference = _reference(settings, contract, plan, tables, prepared.rows, predictions, policies,
+                           judged.get("promise"))
     bundle = Bundle("", {}, trained.served, contract, plan, drift, Normals.learn(plan, parts["validation"].matrix),
                     check.check_rows(trained.served, parts["validation"].rows, parts["validation"].matrix,
                                      settings.params.package.check_rows),
@@ -194,26 +195,23 @@ def _evaluated(settings: ReplaySettings, contract: Contract, prepared: PreparedR
 
 
 def _reference(settings: ReplaySettings, contract: Contract, plan: FeaturePlan, tables: dict[str, pd.DataFrame],
-               prepared: PreparedRows, predictions: pd.DataFrame, policies: dict[str, AlarmPolicy]) -> WatchReference:
+               rows: pd.DataFrame, predictions: pd.DataFrame, policies: dict[str, AlarmPolicy],
+               promise: dict[str, float] | None) -> WatchReference:
     """What new data are compared with: everything up to the end of the validation part, as the stage `reference`."""
-    used = prepared.rows[prepared.rows[PART].isin(_USED)]
+    used = rows[rows[PART].isin(_USED)]
     ids, until = set(used[MACHINE]), int(exact(used[TIME]).max()) + 1
 
     def inside(frame: pd.DataFrame) -> pd.DataFrame:
         return frame[frame[MACHINE].isin(ids) & (exact(frame[TIME]) < until)].reset_index(drop=True)
 
-    def forecasts_of(part: str, failures: pd.DataFrame, until: int) -> ForecastRows | None:
-        frame = predictions[predictions[PART] == part].reset_index(drop=True)
-        return None if frame.empty else ForecastRows.of(
-            contract, policies[contract.headline()[0]], frame, failures, until=until,
-            crew=crews.crews(contract, tables["machines"], frame[MACHINE]))
-
     telemetry, failures = inside(tables["telemetry"]), inside(tables["failures"])
-    known = int(exact(prepared.rows[TIME]).max()) + 1
+    frame = predictions[predictions[PART] == "validation"].reset_index(drop=True)
+    policy = policies[contract.headline()[0]]
+    forecasts = ForecastRows.of(contract, policy, frame, failures, until=until,
+                                crew=crews.crews(contract, tables["machines"], frame[MACHINE]))
     events = FleetEvents(failures, inside(tables["maintenance"]), inside(tables["errors"]))
-    accepted = Accepted(lambda: [telemetry], len(telemetry), tables["machines"], events,
-                        forecasts_of("validation", failures, until), int(exact(telemetry[TIME]).min()), until,
-                        forecasts_of("test", tables["failures"], known))
+    accepted = Accepted(lambda: [telemetry], len(telemetry), tables["machines"], events, forecasts,
+                        int(exact(telemetry[TIME]).min()), until, promise)
     return assemble(contract, plan, accepted, settings.monitoring, {})[0]
 
 

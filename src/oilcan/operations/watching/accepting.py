@@ -1,10 +1,6 @@
-"""Read the data that a model was accepted on from the tables of the pipeline: everything before the test part.
+"""Read the data that a model was accepted on from the tables of the pipeline: everything before the test part."""
 
-From the test part comes one thing only: what the alarms promised, because nothing was chosen by its rows.
-"""
-
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +21,8 @@ from oilcan.scoring.scorer import score
 _USED = ("train", "validation")
 
 
-def accepted_data(contract: Contract, canonical: Path, prepared: Path, features: Path, judged: Fitted, *,
-                  rows_per_batch: int) -> Accepted:
+def accepted_data(contract: Contract, canonical: Path, prepared: Path, features: Path, judged: Fitted,
+                  promise: Mapping[str, float] | None, *, rows_per_batch: int) -> Accepted:
     """Readings, events and forecasts of the training and validation parts.
 
     Parameters
@@ -35,6 +31,8 @@ def accepted_data(contract: Contract, canonical: Path, prepared: Path, features:
         Folders of the pipeline.
     judged
         The model that has not learned from validation rows, whose forecasts are judged.
+    promise
+        Of its alarms, as `evaluate` found it.
     """
     rows = table_files.read_table(prepared / "rows.parquet", [MACHINE, TIME, PART])
     used = rows[rows[PART].isin(_USED)]
@@ -47,46 +45,29 @@ def accepted_data(contract: Contract, canonical: Path, prepared: Path, features:
             yield telemetry[telemetry[MACHINE].isin(ids) & (exact(telemetry[TIME]) < until)].reset_index(drop=True)
 
     machines = table_files.read_table(canonical / "machines.parquet")
-    recorded = {name: table_files.read_table(canonical / f"{name}.parquet")
-                for name in ("failures", "maintenance", "errors")}
-    events = FleetEvents(*(_before(frame, ids, until) for frame in recorded.values()))
+    events = FleetEvents(*(_before(table_files.read_table(canonical / f"{name}.parquet"), ids, until)
+                           for name in ("failures", "maintenance", "errors")))
     lengths = [(len(part), int(exact(part[TIME]).min())) for part in partitions() if len(part)]
-    reader = _ForecastReader(contract, prepared, features, judged, machines, rows_per_batch)
-    test_ends = int(exact(rows.loc[rows[PART] == "test", TIME]).max()) + 1 if (rows[PART] == "test").any() else 0
-    tested = recorded["failures"][exact(recorded["failures"][TIME]) < test_ends].reset_index(drop=True)
-    return Accepted(partitions, sum(length for length, _ in lengths), machines, events,
-                    reader.of_part("validation", events.failures, until), min(first for _, first in lengths), until,
-                    reader.of_part("test", tested, test_ends))
+    forecasts = _forecasts(contract, prepared, features, judged, events.failures, machines, until, rows_per_batch)
+    return Accepted(partitions, sum(length for length, _ in lengths), machines, events, forecasts,
+                    min(first for _, first in lengths), until, promise)
 
 
 def _before(frame: pd.DataFrame, ids: set[str], until: int) -> pd.DataFrame:
     return frame[frame[MACHINE].isin(ids) & (exact(frame[TIME]) < until)].reset_index(drop=True)
 
 
-@dataclass(frozen=True)
-class _ForecastReader:
-    """Forecasts of the model that has learned neither from validation nor from test rows."""
-
-    contract: Contract
-    prepared: Path
-    features: Path
-    judged: Fitted
-    machines: pd.DataFrame
-    rows_per_batch: int
-
-    def of_part(self, part: str, failures: pd.DataFrame, until: int) -> ForecastRows | None:
-        """With alarms and outcomes; None if no failure in time is forecast, or the part is empty."""
-        name, task = self.contract.headline()
-        policy = self.judged.policies().get(name)
-        if task.kind != "failure_within" or policy is None:
-            return None
-        plan = feature_rows.read_plan(self.features)
-        rows, matrix = feature_rows.read_rows(self.prepared, self.features, plan, part)
-        if rows.empty:
-            return None
-        forecasts = score(self.judged, matrix, rows_per_batch=self.rows_per_batch)
-        frame = pd.concat([rows[[name for name in KEY if name in rows]], forecasts], axis=1)
-        order = np.lexsort((exact(frame[TIME]), frame[MACHINE].to_numpy(dtype=str)))
-        frame = frame.iloc[order].reset_index(drop=True)
-        return ForecastRows.of(self.contract, policy, frame, failures, until=until,
-                               crew=crews.crews(self.contract, self.machines, frame[MACHINE]))
+def _forecasts(contract: Contract, prepared: Path, features: Path, judged: Fitted, failures: pd.DataFrame,
+               machines: pd.DataFrame, until: int, rows_per_batch: int) -> ForecastRows | None:
+    name, task = contract.headline()
+    policy = judged.policies().get(name)
+    if task.kind != "failure_within" or policy is None:
+        return None
+    plan = feature_rows.read_plan(features)
+    rows, matrix = feature_rows.read_rows(prepared, features, plan, "validation")
+    forecasts = score(judged, matrix, rows_per_batch=rows_per_batch)
+    frame = pd.concat([rows[[name for name in KEY if name in rows]], forecasts], axis=1)
+    order = np.lexsort((exact(frame[TIME]), frame[MACHINE].to_numpy(dtype=str)))
+    frame = frame.iloc[order].reset_index(drop=True)
+    return ForecastRows.of(contract, policy, frame, failures, until=until,
+                           crew=crews.crews(contract, machines, frame[MACHINE]))

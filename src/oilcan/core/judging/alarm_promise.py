@@ -12,8 +12,7 @@ from typing import Final
 import numpy as np
 
 from oilcan.contract import Costs
-from oilcan.core.judging.event_matching import HOURS_PER_MONTH
-from oilcan.monitoring.statistics.forecast_history import ForecastRows
+from oilcan.core.judging.event_matching import HOURS_PER_MONTH, Tally
 
 _SURE: Final = 1.96             # standard errors: the ends of a 95 % interval
 
@@ -28,22 +27,10 @@ class AlarmCounts:
     months: np.ndarray
 
     @classmethod
-    def of(cls, rows: ForecastRows, is_here: np.ndarray, inside: np.ndarray) -> "AlarmCounts":
-        """Counts of some rows and failures.
-
-        Parameters
-        ----------
-        is_here
-            Which rows count, shape (n,).
-        inside
-            Which failures count, in the order of `laid_out`, shape (f,).
-        """
-        laid_out, n = rows.laid_out, len(rows.laid_out.machines)
-        missed = inside & ~rows.announced()
-        exposure = np.bincount(laid_out.code[laid_out.known & is_here], minlength=n) * laid_out.step
-        return cls(np.bincount(laid_out.failure_machine[inside], minlength=n),
-                   np.bincount(laid_out.failure_machine[missed], minlength=n),
-                   laid_out.tally(rows.onset & is_here).false_alarms, exposure / HOURS_PER_MONTH)
+    def of(cls, tally: Tally) -> "AlarmCounts":
+        """Of all rows and failures of a tally."""
+        return cls(tally.n_failures, tally.n_failures - tally.detected, tally.false_alarms,
+                   tally.exposure / HOURS_PER_MONTH)
 
 
 @dataclass(frozen=True)
@@ -56,16 +43,16 @@ class AlarmPromise:
         Of the failures.
     false_alarms
         For a machine and month.
-    missed_variance, false_variance, covariance
-        Of these two estimates, machines drawn with replacement (the bootstrap's, in closed form), and at least those of
-        a binomial and a Poisson count.
+    missed_error, false_error, correlation
+        Standard errors of these two, and their correlation, machines drawn with replacement (the bootstrap's, in closed
+        form); the errors are at least those of a binomial and a Poisson count.
     """
 
     missed_share: float
     false_alarms: float
-    missed_variance: float
-    false_variance: float
-    covariance: float
+    missed_error: float
+    false_error: float
+    correlation: float
 
     @classmethod
     def of(cls, counts: AlarmCounts) -> "AlarmPromise | None":
@@ -80,12 +67,12 @@ class AlarmPromise:
         share, rate = _missed_share(counts), float(counts.false_alarms.sum()) / months
         of_missed = (counts.missed - share * counts.failures) / max(failures, 1)
         of_false = (counts.false_alarms - rate * counts.months) / months
-        return cls(share, rate, max(_variance(of_missed, of_missed), share * (1 - share) / (failures + 1)),
-                   max(_variance(of_false, of_false), (float(counts.false_alarms.sum()) + 0.5) / months**2),
-                   _variance(of_missed, of_false))
+        missed = max(_variance(of_missed, of_missed), share * (1 - share) / (failures + 1)) ** 0.5
+        false = max(_variance(of_false, of_false), (float(counts.false_alarms.sum()) + 0.5) / months**2) ** 0.5
+        return cls(share, rate, missed, false, _variance(of_missed, of_false) / (missed * false))
 
     def as_json(self) -> dict[str, float]:
-        """For the facts of a reference."""
+        """As plain values."""
         return asdict(self)
 
     @classmethod
@@ -125,8 +112,9 @@ def loss_of(counts: AlarmCounts, promise: AlarmPromise, costs: Costs) -> Loss | 
     off = above - mean * counts.months
     by_chance = failures * share * (1 - share) * price**2 + float(counts.false_alarms.sum()) * false_price**2
     weight = failures * price / months
-    variance = (max(_variance(off, off), by_chance) / months**2 + weight**2 * promise.missed_variance
-                + 2 * weight * false_price * promise.covariance + false_price**2 * promise.false_variance)
+    missed, false = weight * promise.missed_error, false_price * promise.false_error
+    variance = (max(_variance(off, off), by_chance) / months**2
+                + missed**2 + false**2 + 2 * promise.correlation * missed * false)
     return Loss(mean, mean - _SURE * float(np.sqrt(max(variance, 0.0))))
 
 
