@@ -111,12 +111,20 @@ def test_status_says_what_became_of_a_reading(seed: int) -> None:
     assert set(live.send(lost).tolist()) == {TOO_LATE}
 
 
+def test_a_replaced_part_begins_a_new_reference_whenever_its_record_arrives() -> None:
+    live = stream(2, "3h, 10h", 1, lateness=5.0)
+    assert live.plan.replaced == ("pump",)
+    play(live, np.random.default_rng(2), [0.0, 2.0, 40.0])
+    assert live.in_time["maintenance"] != live.records["maintenance"]
+
+
 def test_every_family_is_computed_online() -> None:
     assert set(ONLINE) == set(FAMILIES)
 
 
 def test_the_plans_of_these_tests_call_for_everything() -> None:
     smooth, separate = (frames.plan_for(seed, "3h, 10h")[0] for seed in (0, 1))
+    assert [frames.plan_for(seed, "3h, 10h")[0].replaced for seed in (0, 2)] == [(), ("pump",)]
     assert smooth.regimes.kind == "surface"
     assert separate.regimes.kind == "clusters"
     assert not separate.health.is_even

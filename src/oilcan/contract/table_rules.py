@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 from oilcan.contract.table_words import Table
 from oilcan.contract.words import Contract
-from oilcan.ground.columns import EVENT_KEYS, KEY, MACHINE, TIME
+from oilcan.ground.columns import COMPONENT, EVENT_KEYS, KEY, MACHINE, TIME
 from oilcan.ground.expression_grammar import check_expression
 
 
@@ -48,6 +48,18 @@ def table_rules(contract: Contract) -> Iterator[str]:
                 yield f"tables.{name}.columns.{column}: a key column cannot be nullable"
 
 
+def _replaced_rules(name: str, table: Table) -> Iterator[str]:
+    """Replaced parts are components of the maintenance table, and among its values where it lists them."""
+    if table.replaced and name != "maintenance":
+        yield f"tables.{name}.replaced: only maintenance records say that a part was replaced. Move it to maintenance."
+        return
+    listed = table.columns[COMPONENT].values if COMPONENT in table.columns else None
+    unknown = sorted(set(table.replaced) - set(listed)) if listed is not None else []
+    if unknown:
+        yield (f"tables.maintenance.replaced: not among columns.{COMPONENT}.values (found {unknown}, wanted some of "
+               f"{sorted(listed or [])})")
+
+
 def _key_of(contract: Contract, table: str) -> list[str]:
     if table == "machines" or (table == "telemetry" and contract.time.kind == "none"):
         return [MACHINE]
@@ -75,6 +87,7 @@ def column_rules(contract: Contract) -> Iterator[str]:
             if spec.personal is not None and (spec.type != "text" or (column in KEY and spec.personal == "drop")):
                 yield f"{where}.personal: text can be hashed or dropped, a key column only hashed (found {spec.type!r})"
         yield from filter_rules(name, table)
+        yield from _replaced_rules(name, table)
     for column in contract.derived:
         if column in contract.tables["telemetry"].columns:
             yield f"derived.{column}: a telemetry column has that name already"

@@ -182,6 +182,7 @@ class Table(Reading):
     only: list[RowFilter] = []                      # records that count; the others are left out, counted
     exclude: list[RowFilter] = []                   # records that are left out, counted, with the reason
     all_machines: list[str] = []                    # texts of machine_id that mean every machine of the telemetry
+    replaced: list[str] = []                        # of maintenance: components whose record begins a new reference
     max_rejected_share: float | None = pydantic.Field(default=None, ge=0, le=1)     # absent: limits.max_rejected_share
     unknown_machines: Literal["refuse", "ignore"] = "refuse"  # rows of machines that no other table knows
     columns: dict[str, Column]

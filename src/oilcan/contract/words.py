@@ -162,6 +162,12 @@ class Contract(Part):
         column = self.label_column(str(self.tasks[task].column))
         return list(column.values or []) if column is not None else []
 
+    @property
+    def replaced_parts(self) -> tuple[str, ...]:
+        """Components whose maintenance record begins a new reference for the machine, sorted."""
+        table = self.tables.get("maintenance")
+        return () if table is None else tuple(sorted(set(table.replaced)))
+
     def shortest_look_back(self) -> float:
         """Ticks of the shortest window of features; 1 without windows."""
         return min((window.ticks for window in self.rows.windows), default=1.0)

@@ -13,7 +13,7 @@ from oilcan.contract import Contract
 from oilcan.core.bundle.drift_reference import DriftReference
 from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.core.timeline.groups import exact
-from oilcan.ground.columns import MACHINE, TIME
+from oilcan.ground.columns import COMPONENT, MACHINE, TIME
 from oilcan.monitoring.alerts.alarm_share import AlarmReasons
 from oilcan.monitoring.alerts.alert_book import AlertBook
 from oilcan.monitoring.alerts.window_findings import Finding, Unknown
@@ -118,6 +118,7 @@ class WindowJudge:
         self.contract, self.reference, self.rules = contract, reference, rules
         self.axis = WindowAxis.of(reference.window, contract.time)
         self._material = material
+        self._replaced = contract.replaced_parts
         self._limits: dict[tuple[int, ...], Limits | None] = {}
         self._rates = {kind: Rate.from_json(values) for kind, values in reference.facts["rates"].items()}
         self._hazards = {component: WorkHazard.from_json(values)
@@ -159,9 +160,13 @@ class WindowJudge:
                        (*findings, *drifted, *events), (*unknown, *rare))
 
     def _known(self, seen: FleetObservation, first: int, last: int) -> InputWindows:
-        """Inputs of the machines that the reference knows, in windows to judge and in those that rules look back at."""
+        """Inputs of the machines that the reference knows, in windows to judge and in those that rules look back at.
+
+        A machine with a replaced part is unknown from then on: its level in the reference is that of the old part.
+        """
         cells, names = seen.cells, set(self.reference.machines)
         mine = cells.chosen(np.array([at for at, name in enumerate(cells.machines) if name in names], dtype=np.int64))
+        mine.set_aside(since_replaced(mine, seen.events, self.axis, self._replaced, self.reference.last))
         scale, usual = scales(self.reference)
         earliest = first - self.rules.inputs.of + 1
         starts = np.array([self.axis.first_slot(number) for number in range(earliest, last + 2)])
@@ -267,6 +272,29 @@ def explained(cells: Cells, events: FleetEvents, axis: WindowAxis) -> np.ndarray
         machine = np.array([place.get(name, -1) for name in frame[MACHINE]])
         inside = (machine >= 0) & (slot >= 0) & (slot < cells.slots)
         out[machine[inside], slot[inside]] = True
+    return out
+
+
+def since_replaced(cells: Cells, events: FleetEvents, axis: WindowAxis, parts: tuple[str, ...], last: int
+                   ) -> np.ndarray:
+    """Slots of machines from the replacement of a part on, shape (m, t).
+
+    Parameters
+    ----------
+    parts
+        Components whose maintenance record says so.
+    last
+        Exact time at which the reference ends; older records are part of it.
+    """
+    out = np.zeros((len(cells.machines), cells.slots), dtype=bool)
+    work = events.maintenance
+    if not parts or not len(work):
+        return out
+    work = work[work[COMPONENT].isin(parts) & (exact(work[TIME]) > last)]
+    place = {name: at for at, name in enumerate(cells.machines)}
+    for name, slot in zip(work[MACHINE], axis.slot_of(exact(work[TIME])).tolist(), strict=True):
+        if name in place:
+            out[place[name], max(0, slot - cells.first_slot):] = True
     return out
 
 

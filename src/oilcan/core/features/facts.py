@@ -48,6 +48,8 @@ class Facts:
         Whether remaining life is the only forecast.
     has_drift
         Whether the drift of the hidden state is part of the plan.
+    has_replaced
+        Whether maintenance records can say that a part was replaced.
     regular_start
         Whether machines started together, so that elapsed time is only a date.
     """
@@ -64,6 +66,7 @@ class Facts:
     regular_start: bool
     only_life: bool
     has_drift: bool = False
+    has_replaced: bool = False
 
     @property
     def is_wide(self) -> bool:

@@ -125,6 +125,9 @@ class FeaturePlan:
     state, drift
         How the normalised sensors become the hidden state, and what its drift says about the remaining life; None
         where `without_drift` says why not.
+    replaced
+        Components whose maintenance record says that a part was replaced: from then on the machine's own normal is that
+        of the readings since. Not written where there are none, so plans of before keep their hash.
     """
 
     dataset: str
@@ -141,6 +144,7 @@ class FeaturePlan:
     drift: DriftModel | None = None
     without_drift: str = ""
     reference: float = 0.0
+    replaced: tuple[str, ...] = ()
     version: int = VERSION
 
     @property
@@ -158,7 +162,7 @@ class FeaturePlan:
     @property
     def hash(self) -> str:
         """sha256 of the canonical JSON: sorted keys, no blanks, shortest exact numbers."""
-        text = json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        text = json.dumps(self._values(), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def select(self, names: Iterable[str]) -> "FeaturePlan":
@@ -168,7 +172,11 @@ class FeaturePlan:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for plan.json, with the hash."""
-        return {**json.loads(json.dumps(dataclasses.asdict(self), allow_nan=False)), "hash": self.hash}
+        return {**json.loads(json.dumps(self._values(), allow_nan=False)), "hash": self.hash}
+
+    def _values(self) -> dict[str, Any]:
+        values = dataclasses.asdict(self)
+        return values if self.replaced else {name: value for name, value in values.items() if name != "replaced"}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "FeaturePlan":
@@ -204,6 +212,7 @@ def _read(values: Any) -> FeaturePlan:
         drift=None if values["drift"] is None else DriftModel(**_frozen(values["drift"])),
         without_drift=values["without_drift"],
         reference=values["reference"],
+        replaced=tuple(values.get("replaced", ())),
     )  # fmt: skip
     if plan.hash != values.get("hash"):
         raise IntegrityError(f"plan.json: content and hash disagree (found {values.get('hash')!r}, "

@@ -52,9 +52,10 @@ class Parts:
             sliding=Sliding(plan.features, sensors.index, per_tick, None if even else NAME),
             averages=Averages([sensors.index(f.sensor) for f in by_kind["ewm"]],
                               [f.window or 0.0 for f in by_kind["ewm"]], per_tick),
-            lives=Lives(periods, per_tick),
+            lives=Lives(periods, per_tick, is_replaced=bool(plan.replaced)),
             records=Records(by_kind["events"],
-                            restarts=wear.is_used or any(period.name == "renewed" for period in periods)),
+                            restarts=wear.is_used or any(period.name == "renewed" for period in periods),
+                            replaced=plan.replaced),
             wear=wear,
             statics=Statics(plan, inputs.static),
         )  # fmt: skip

@@ -22,7 +22,6 @@ from oilcan.core.online.state.codec import Codec
 from oilcan.core.online.state.machine_arrays import NONE, MachineRows, Taken
 from oilcan.core.online.state.reading_block import ReadingBlock
 from oilcan.core.online.state.reading_pages import NEVER, Log
-from oilcan.core.online.state.record_log import LIVES
 from oilcan.core.online.state.remembered import Recursion
 from oilcan.core.online.state.static_values import Columns
 from oilcan.core.timeline.lookup import window_units
@@ -160,7 +159,7 @@ class OnlineFeatures:
         """
         records, newest = self.parts.records, self.now["newest"][slots]
         status = np.where(times <= newest, LATE, NEW).astype(np.uint8)
-        restarts = table != "errors" and LIVES in records.keys
+        restarts = records.restarts(table)
         if restarts:
             status[times <= newest - self.lateness] = TOO_LATE
         records.add(table, slots, times, kinds, begins_life=status != TOO_LATE)

@@ -60,7 +60,8 @@ def early_life(parts: Parts, features: list[Feature]) -> Columns:
     def columns(view: InstantView) -> np.ndarray:
         means, out = view.normals("mean"), np.empty((len(view.slots), len(features)))
         out[:, windowed] = moved(view.windows["mean"][:, pairs], means[:, normal[windowed]])
-        out[:, rates] /= np.fmax(view.since(view.state["first"])[:, None], windows)
+        began = np.maximum(view.replaced, view.state["first"])
+        out[:, rates] /= np.fmax(view.since(began)[:, None], windows)
         out[:, drifts] = moved(means[:, normal[drifts]], means[:, early])
         if trends:
             out[:, trends] = view.normals("slope")[:, normal[trends]]

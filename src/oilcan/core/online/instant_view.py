@@ -7,7 +7,7 @@ import numpy as np
 from oilcan.core.features.families.trailing import statistic
 from oilcan.core.online.compiled_plan import Parts
 from oilcan.core.online.state.machine_arrays import NONE, Taken
-from oilcan.core.online.state.record_log import LIVES, Known
+from oilcan.core.online.state.record_log import LIVES, REPLACED, Known
 
 
 class InstantView:
@@ -45,9 +45,20 @@ class InstantView:
         renewed = self.last[:, self.parts.records.keys[LIVES]]
         return np.where(renewed == NONE, self.state["first"] - 1, renewed)
 
+    @cached_property
+    def replaced(self) -> np.ndarray:
+        """The instant after which the present reference began, shape (m,): the first reading, or a replaced part."""
+        first = self.state["first"]
+        origin = np.where(first == NONE, NONE, first - 1)
+        if REPLACED not in self.parts.records.keys:
+            return origin
+        last = self.last[:, self.parts.records.keys[REPLACED]]
+        return np.where(last == NONE, origin, last)
+
     def normals(self, name: str) -> np.ndarray:
         """A statistic of every reference period, shape (m, places); see `Lives.place`."""
-        found = ((statistic(each, name), each.mean.shape) for each in self.parts.lives.at(self.state, self.began))
+        periods = self.parts.lives.at(self.state, self.began, self.replaced)
+        found = ((statistic(each, name), each.mean.shape) for each in periods)
         return np.concatenate([np.broadcast_to(one, shape) for one, shape in found], axis=1)
 
     def static(self, column: str) -> np.ndarray:

@@ -145,6 +145,10 @@ class Cells:
         out.fill(self.first_slot, {name: getattr(self, name)[machines] for name in _GROW})
         return out
 
+    def set_aside(self, which: np.ndarray) -> None:
+        """Judge no reading of these slots, shape (m, t): they stay counted, and say nothing about the level."""
+        self.n[which], self.total[which], self.histogram[which] = 0, 0, 0
+
     def until(self, slot: int) -> "Cells":
         """The cells before a slot, of the machines with readings there: what was known when it began."""
         stop = max(0, slot - self.first_slot)

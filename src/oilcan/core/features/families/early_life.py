@@ -3,7 +3,9 @@
 Normal is the mean of the readings in the first W ticks of a life, W the longest window of the
 contract. `early`: the life begins once, with the machine's first reading. `renewed`: a new life
 begins after each maintenance and failure; a record counts from the first instant after its
-stamp. `life`: the reference period never ends. Before it is over, the readings so far are the
+stamp. `life`: the reference period never ends. Where the contract names replaced parts (`replaced`
+of the maintenance table), `early` and `life` begin anew after a record of one: an old sensor's level
+is no normal for a new one. Before it is over, the readings so far are the
 reference. The feature is the trailing mean minus that normal; NaN while either has no reading, and
 exactly 0 where the two differ by rounding only. The
 health index has three more: `rate`, its `early` per tick of life so far (at least a window); `drift`,
@@ -23,7 +25,7 @@ from oilcan.core.features.scan import Moments, running_moments
 from oilcan.core.features.signals.health_index import NAME
 from oilcan.core.timeline.groups import exact
 from oilcan.core.timeline.lookup import Timeline, window_units
-from oilcan.ground.columns import MACHINE, TIME
+from oilcan.ground.columns import COMPONENT, MACHINE, TIME
 
 if TYPE_CHECKING:               # names for the reader; the service computes online features without waiting for pandas
     import pandas as pd
@@ -37,11 +39,12 @@ ENDLESS: Final = 2**60      # whole units; longer than any record, and no overfl
 def propose(facts: Facts) -> Iterator[Feature]:
     """Every window of plain sensors; `renewed` only where training saw maintenance or failures."""
     span = facts.words(facts.windows[-1])
-    stats = {"early": f"the machine's first {span}", "life": "all so far"}
+    since = " since a part was replaced" if facts.has_replaced else ""
+    stats = {"early": f"the machine's first {span}{since}", "life": f"all so far{since}"}
     if facts.kinds["maintenance"] or facts.kinds["failures"]:
         stats["renewed"] = f"the first {span} after the last repair"
     for sensor in facts.sensors("plain"):
-        more = {"rate": f"the first {span}, per {facts.tick} of life"}
+        more = {"rate": f"the first {span}{since}, per {facts.tick} of life"}
         for stat, reference in (stats | (more if sensor.name == NAME else {})).items():
             for window in facts.windows_of(sensor):
                 if facts.applies(sensor, stat, window):
@@ -49,7 +52,7 @@ def propose(facts: Facts) -> Iterator[Feature]:
                                         f"mean of the last {facts.words(window)}", reference=reference)
         if sensor.name == NAME:
             yield facts.feature("early_life", sensor, "drift", None, "mean of all so far",
-                                reference=f"the first {span}")
+                                reference=f"the first {span}{since}")
             yield facts.feature("early_life", sensor, "trend", None, "trend of all so far")
 
 
@@ -91,7 +94,9 @@ def _against(arrays: "Arrays", feature: Feature, past: Moments, column: int) -> 
     gap = moved(windowed(arrays, feature.sensor, "mean", window), statistic(own, "mean"))
     if feature.statistic != "rate":
         return gap
-    lived = (arrays.row_time - arrays.time[arrays.first][arrays.row_machine]) / arrays.per_tick
+    first = arrays.time[arrays.first][arrays.row_machine]
+    _, began = lives_of(arrays, *_beginnings(arrays, "early")).at(arrays.row_machine, arrays.row_time)
+    lived = (arrays.row_time - np.maximum(began, first)) / arrays.per_tick
     return np.asarray(gap / np.maximum(lived, window))
 
 
@@ -163,11 +168,19 @@ def lives_of(arrays: "Arrays", *tables: "pd.DataFrame") -> Lives:
     return Lives(arrays.ids, arrays.time[arrays.first], *tables)
 
 
+def _beginnings(arrays: "Arrays", period: str) -> tuple["pd.DataFrame", ...]:
+    """Records that begin a kind of reference period anew."""
+    maintenance = arrays.tables.maintenance
+    if period == "renewed":
+        return maintenance, arrays.tables.failures
+    replaced = arrays.plan.replaced
+    return (maintenance[maintenance[COMPONENT].isin(replaced)],) if replaced else ()
+
+
 def _period(arrays: "Arrays", columns: list[int], stat: str) -> Moments:
     """Moments of the reference period of the life that each row is in, as far as it has come."""
     length = ENDLESS if stat == "life" else window_units(arrays.plan.reference, arrays.per_tick)
-    tables = (arrays.tables.maintenance, arrays.tables.failures) if stat == "renewed" else ()
-    lives = lives_of(arrays, *tables)
+    lives = lives_of(arrays, *_beginnings(arrays, stat))
     number, began = lives.at(arrays.machine, arrays.time)
     row_number, row_began = lives.at(arrays.row_machine, arrays.row_time)
     inside = np.flatnonzero(arrays.time <= began + length)

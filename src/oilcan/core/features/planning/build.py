@@ -84,6 +84,7 @@ def build_plan(
         fleet=_fleet(params, learned.sample, machines, values, categories, statics),
         regular_start=starts_together(contract, learned),
         only_life=all(task.kind == "rul" for task in contract.tasks.values()), has_drift=drift is not None,
+        has_replaced=bool(contract.replaced_parts),
     )  # fmt: skip
     timed = contract.time.kind != "none"
     proposed = [feature for kind, family in FAMILIES.items() if kind in params.families and (timed or family.timeless)
@@ -95,7 +96,7 @@ def build_plan(
         dataset=contract.name, contract_version=contract.version, time=facts.time,
         features=tuple(proposed), sensors=sensors, regimes=regimes, categories=categories, fleet=facts.fleet,
         health=health, residuals=residuals, state=state, drift=drift, without_drift=without_drift,
-        reference=max(facts.windows, default=0.0),
+        reference=max(facts.windows, default=0.0), replaced=contract.replaced_parts,
     )  # fmt: skip
 
 

@@ -53,34 +53,43 @@ class Period:
 
 
 class Lives:
-    """Moments of the readings in the reference period of the life that a machine is in."""
+    """Moments of the readings in the reference period of the life that a machine is in.
 
-    def __init__(self, periods: list[Period], per_tick: int) -> None:
+    Parameters
+    ----------
+    is_replaced
+        Whether replaced parts begin `early` and `life` anew.
+    """
+
+    def __init__(self, periods: list[Period], per_tick: int, *, is_replaced: bool = False) -> None:
         self.periods, self._per_tick = {period.name: period for period in periods}, per_tick
+        self._is_replaced = is_replaced
 
     @property
     def empty(self) -> Taken:
-        """State of a machine that has sent nothing; `began` is the instant after which its present life began."""
-        return {"began": np.array(NONE)} | {
+        """State of a machine that has sent nothing.
+
+        `began` and `replaced` are the instants after which its present life and its present reference began.
+        """
+        return {"began": np.array(NONE)} | ({"replaced": np.array(NONE)} if self._is_replaced else {}) | {
             key: each for period in self.periods.values() for key, each in period.stored(period.nothing()).items()
         }
 
     def absorb(
-        self, state: Taken, block: ReadingBlock, processed: ProcessedReadings, first: np.ndarray, began: np.ndarray
+        self, state: Taken, block: ReadingBlock, processed: ProcessedReadings, replaced: np.ndarray, began: np.ndarray
     ) -> Taken:
         """The moments after the readings.
 
         Parameters
         ----------
-        first, began
-            First reading of each machine, and the instant after which its life at the newest reading began.
+        replaced, began
+            Instants after which the reference and the life of each machine at its newest reading began.
         """
-        after: Taken = {"began": began}
-        ticks = (block.time - first[block.machine]) / self._per_tick
+        after: Taken = {"began": began} | ({"replaced": replaced} if self._is_replaced else {})
+        ticks = (block.time - replaced[block.machine] - 1) / self._per_tick
         for name, period in self.periods.items():
-            past, start = period.of(state), began if name == "renewed" else first - 1
-            if name == "renewed":
-                past = period.restarted(past, began != state["began"])
+            start = began if name == "renewed" else replaced
+            past = self._past(period, state, replaced, began)
             inside = (block.time > start[block.machine]) & (block.time - start[block.machine] <= period.length)
             some = np.flatnonzero(np.logical_or.reduceat(inside, block.starts))
             if len(some):
@@ -100,12 +109,16 @@ class Lives:
         which = list(self.periods).index(name)
         return sum(before[:which]) + self.periods[name].columns.index(column)
 
-    def at(self, state: Taken, began: np.ndarray) -> list[Moments]:
-        """Moments of each period so far; `renewed` is empty where a new life has begun without a reading."""
-        found = {name: period.of(state) for name, period in self.periods.items()}
-        if "renewed" in found:
-            found["renewed"] = self.periods["renewed"].restarted(found["renewed"], began != state["began"])
-        return [as_moments(each) for each in found.values()]
+    def at(self, state: Taken, began: np.ndarray, replaced: np.ndarray) -> list[Moments]:
+        """Moments of each period so far; empty where a new one has begun without a reading."""
+        return [as_moments(self._past(period, state, replaced, began)) for period in self.periods.values()]
+
+    def _past(self, period: Period, state: Taken, replaced: np.ndarray, began: np.ndarray) -> Stretch:
+        """What is remembered of a period, without what came before it began anew."""
+        past = period.of(state)
+        if period.name == "renewed":
+            return period.restarted(past, began != state["began"])
+        return period.restarted(past, replaced != state["replaced"]) if self._is_replaced else past
 
 
 def periods_of(features: Iterable[Feature], column: Callable[[str], int], reference: int) -> list[Period]:

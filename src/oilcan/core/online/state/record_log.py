@@ -1,7 +1,7 @@
 """Errors, maintenance and failures of all machines, as far back as features look.
 
 One flat table sorted by machine, key and time; each instant of a key once. A key is a table, a value of
-it, all renewals (maintenance and failures), or the lives they begin.
+it, all renewals (maintenance and failures), the lives they begin, or the replaced parts that begin a reference.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -17,6 +17,7 @@ Key = tuple[str, str | None]
 TABLES: Final = ("errors", "maintenance", "failures")
 RENEWALS: Final[Key] = ("renewals", None)
 LIVES: Final[Key] = ("lives", None)         # renewals that came in time to begin a life
+REPLACED: Final[Key] = ("replaced", None)   # replaced parts that came in time to begin a reference
 TOTAL: Final[Key] = ("failures", None)
 SLACK: Final = 4096                         # records that may be out of date before they are looked for
 
@@ -30,11 +31,15 @@ class Records:
         Those of family `events`.
     restarts
         Whether a life begins anew after maintenance and failures.
+    replaced
+        Components whose maintenance begins a new reference.
     """
 
-    def __init__(self, features: Iterable[Feature], *, restarts: bool) -> None:
+    def __init__(self, features: Iterable[Feature], *, restarts: bool, replaced: Sequence[str] = ()) -> None:
         features = [f for f in features if f.statistic != "elapsed"]
-        keys = {(f.sensor, f.value): None for f in features} | ({LIVES: None} if restarts else {})
+        keys = {(f.sensor, f.value): None for f in features}
+        keys |= ({LIVES: None} if restarts else {}) | ({REPLACED: None} if replaced else {})
+        self._replaced = frozenset(replaced)
         self.keys: dict[Key, int] = {key: at for at, key in enumerate(keys)}
         self.inclusive = np.array([table == "errors" for table, _ in keys], dtype=bool)
         self._all_kept = [self.keys[TOTAL]] if any(f.statistic == "total" for f in features) else []
@@ -56,6 +61,8 @@ class Records:
         filed += [((table, kind), texts == kind) for kind in dict.fromkeys(kinds)]
         if table != "errors":
             filed += [(RENEWALS, always), (LIVES, begins_life)]
+        if table == "maintenance":
+            filed.append((REPLACED, begins_life & np.array([kind in self._replaced for kind in kinds], dtype=bool)))
         for key, which in filed:
             if key in self.keys:
                 self.put(slots[which], np.full(int(which.sum()), self.keys[key]), times[which])
@@ -85,11 +92,15 @@ class Records:
         known = time < now[machine] + self.inclusive[key]
         return Known(len(slots), len(self.keys), machine[known], key[known], time[known])
 
-    def lives(self, slots: np.ndarray, now: np.ndarray) -> np.ndarray:
-        """The last renewal before an instant of each machine that began a life, shape (m,); NONE if none did."""
-        if LIVES not in self.keys or not (len(self._slot) or self._new):
+    def restarts(self, table: str) -> bool:
+        """Whether a record of a table can begin a life or a reference, so that readings since then count anew."""
+        return (table != "errors" and LIVES in self.keys) or (table == "maintenance" and REPLACED in self.keys)
+
+    def began(self, key: Key, slots: np.ndarray, now: np.ndarray) -> np.ndarray:
+        """The last record of `LIVES` or `REPLACED` before an instant of each machine, shape (m,); NONE without one."""
+        if key not in self.keys or not (len(self._slot) or self._new):
             return np.full(len(slots), NONE)
-        return self.table(slots, now).last()[:, self.keys[LIVES]]
+        return self.table(slots, now).last()[:, self.keys[key]]
 
     def trim(self, needed: Callable[[np.ndarray], np.ndarray]) -> None:
         """Forget records that no feature can ask for any more, once there may be many of them.

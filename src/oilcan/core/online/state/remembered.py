@@ -9,6 +9,7 @@ import numpy as np
 from oilcan.core.online.compiled_plan import Parts
 from oilcan.core.online.state.machine_arrays import NONE, MachineRows, Taken
 from oilcan.core.online.state.reading_block import ReadingBlock
+from oilcan.core.online.state.record_log import LIVES, REPLACED
 from oilcan.core.online.state.signal_state import ProcessedReadings
 
 
@@ -34,11 +35,12 @@ class Recursion:
         """
         processed, held = self.process(state, block)
         first = np.where(state["first"] == NONE, block.time[block.starts], state["first"])
-        began = self._parts.records.lives(block.slots, block.newest)
+        began, replaced = (self._parts.records.began(key, block.slots, block.newest) for key in (LIVES, REPLACED))
         after = {"first": first, "newest": block.newest, "level": processed.values[block.ends - 1], **held}
         after |= self._parts.averages.absorb(state, block, processed)
         began = np.where(began == NONE, first - 1, began)
-        after |= self._parts.lives.absorb(state, block, processed, first, began)
+        replaced = np.where(replaced == NONE, first - 1, replaced)
+        after |= self._parts.lives.absorb(state, block, processed, replaced, began)
         after |= self._parts.wear.absorb(state, block, processed, began)
         return after, processed
 
