@@ -16,9 +16,10 @@ def test_independent_rows_have_no_reference_and_it_says_why(tmp_path: Path) -> N
     paths = write(tmp_path, independent(), INDEPENDENT)
     params = tmp_path / "params.yaml"
     params.write_text(yaml.safe_dump(yaml.safe_load(params.read_text()) | {"reference": {"rows_per_batch": 100}}))
-    out = tmp_path / "out"
+    metrics, out = tmp_path / "evaluate.json", tmp_path / "out"
+    metrics.write_text("{}")
     run_stage("reference", Path(paths["contract"]), tmp_path, Path(paths["prepared"]), Path(paths["features"]),
-              Path(paths["model"]), ROOT / "monitoring.yaml", out, params=params)
+              Path(paths["model"]), ROOT / "monitoring.yaml", metrics, out, params=params)
     assert json.loads((out / "reference.json").read_text())["watched"] is False
     assert [path.name for path in out.iterdir()] == ["reference.json"]
 
