@@ -13,7 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from tests.conftest import program
 from tests.waiting import wait_until
 
-from oilcan.gateway.sparkplug_payload import Payload
+from oilcan.gateway.mqtt.sparkplug_payload import Payload
 
 GROUP = "plant"
 

@@ -13,11 +13,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import httpx
+import pandas as pd
 import psycopg
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 from tests.service.receivers import Inbox, Mailbox
 
+from oilcan.io.http.replay import Fleet
+from oilcan.io.stage import stage_inputs
+
+HOURS = 60              # of the fixture `fleet`
 OILCAN = str(Path(sys.executable).with_name("oilcan"))
 
 
@@ -151,6 +156,14 @@ def serve(_small_repo, tmp_path: Path) -> Iterator[Serve]:
 def serve_all(_small_repo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """The same for all tests of a file, which leave nothing behind in it."""
     yield from _serving(_small_repo.path / "models/bundle", tmp_path_factory.mktemp("serve"))
+
+
+@pytest.fixture
+def fleet(_small_repo) -> pd.DataFrame:
+    """The last HOURS of the small fleet, in the order of time."""
+    contract = stage_inputs.read_contract(_small_repo.path / "datasets/demo_fleet.yaml")
+    table = Fleet.read(_small_repo.path / "data/canonical", contract).telemetry
+    return table[table["time"] > table["time"].max() - pd.Timedelta(hours=HOURS)].reset_index(drop=True)
 
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

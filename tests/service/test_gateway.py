@@ -12,17 +12,13 @@ import pandas as pd
 import pytest
 import yaml
 from tests.service.broker import GROUP, Broker, EdgeNode, publish_all, publisher
-from tests.service.conftest import OILCAN, Server
+from tests.service.conftest import HOURS, OILCAN, Server
 from tests.service.test_kill import stored
 from tests.waiting import wait_until
 
 from oilcan.gateway.running import Gateway
 from oilcan.ground.section import section
-from oilcan.io.http.replay import Fleet
-from oilcan.io.stage import stage_inputs
 from oilcan.params.operating.gateway import GatewayRules
-
-HOURS = 60
 
 
 @pytest.fixture
@@ -33,14 +29,6 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
     broker.start()
     yield broker
     broker.kill()
-
-
-@pytest.fixture
-def fleet(_small_repo) -> pd.DataFrame:
-    """The last hours of the small fleet, in the order of time."""
-    contract = stage_inputs.read_contract(_small_repo.path / "datasets/demo_fleet.yaml")
-    table = Fleet.read(_small_repo.path / "data/canonical", contract).telemetry
-    return table[table["time"] > table["time"].max() - pd.Timedelta(hours=HOURS)].reset_index(drop=True)
 
 
 def rules_of(broker: Broker, url: str, folder: Path, columns: list[str], **changed: object) -> dict:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from oilcan import cli
-from oilcan.gateway.json_topics import JsonReader
+from oilcan.gateway.mqtt.json_topics import JsonReader
 from oilcan.gateway.row_queue import Message, Row, RowQueue
 from oilcan.gateway.source_times import Instants
 from oilcan.gateway.unreadable import Unreadable
@@ -66,8 +66,9 @@ def test_a_file_without_a_source_is_refused():
         section(GatewayRules, rules, "gateway.yaml")
 
 
-def test_the_example_is_valid_and_the_unit_starts_the_command():
-    section(GatewayRules, read_yaml(DEPLOY / "gateway/gateway.yaml"), "gateway.yaml")
+def test_the_examples_are_valid_and_the_unit_starts_the_command():
+    for name in ("gateway.yaml", "opcua.yaml"):
+        section(GatewayRules, read_yaml(DEPLOY / "gateway" / name), name)
     unit = (DEPLOY / "systemd/oilcan-gateway.service").read_text(encoding="utf-8")
     words = re.search(r"^ExecStart=\S+/oilcan (.+)$", unit, re.M)[1].split()
     assert cli.parser().parse_args(words).run.__module__ == "oilcan.cli.serving.gateway"

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from oilcan.gateway.mqtt.sparkplug import SparkplugReader
+from oilcan.gateway.mqtt.sparkplug_births import BirthFiles
+from oilcan.gateway.mqtt.sparkplug_payload import Payload
 from oilcan.gateway.source_times import Instants
-from oilcan.gateway.sparkplug import SparkplugReader
-from oilcan.gateway.sparkplug_births import BirthFiles
-from oilcan.gateway.sparkplug_payload import Payload
 from oilcan.gateway.unreadable import Unreadable
 from oilcan.ground.errors import IntegrityError
 from oilcan.params.operating.gateway import SparkplugRules

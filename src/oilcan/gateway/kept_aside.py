@@ -34,6 +34,10 @@ class KeptAside:
         self._append([{"origin": row.messages[0].origin, "reason": reason,
                        "reading": {"machine_id": row.machine, "time": row.time} | row.values} for row, reason in rows])
 
+    def values(self, values: Sequence[tuple[str, str, dict[str, Any]]]) -> None:
+        """Keep values that cannot be used: each its origin, the reason, and what came."""
+        self._append([{"origin": origin, "reason": reason, "reading": reading} for origin, reason, reading in values])
+
     def _append(self, entries: list[dict[str, Any]]) -> None:
         at = datetime.now(UTC).isoformat(timespec="seconds")
         lines = "".join(json.dumps({"at": at} | entry) + "\n" for entry in entries)

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -147,6 +147,11 @@ class RowQueue:
                     message.open -= 1
         for call in self.on_settled:
             call()
+
+    def settled(self, messages: Mapping[int, Message]) -> list[int]:
+        """Which messages are settled, by the caller's numbers; those that one reading came from are so at once."""
+        with self._changed:
+            return [number for number, message in messages.items() if not message.open]
 
     def read(self, message: Message) -> None:
         """All readings of a message have been put."""

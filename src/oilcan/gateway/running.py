@@ -4,21 +4,21 @@ import contextlib
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Final
 
 from oilcan.gateway.forwarding import Forwarder, Stopped
 from oilcan.gateway.kept_aside import KeptAside
-from oilcan.gateway.mqtt_readers import MqttReaders
-from oilcan.gateway.mqtt_source import MqttSource
 from oilcan.gateway.row_queue import RowQueue
 from oilcan.gateway.source_times import Instants
-from oilcan.gateway.sparkplug_births import BirthFiles
-from oilcan.ground.errors import OilcanError, ParamsError
+from oilcan.ground.errors import OilcanError, ParamsError, from_extra
 from oilcan.io.http.client import Api
 from oilcan.io.process_lock import only_process
-from oilcan.params.operating.gateway import GatewayRules, seconds
+from oilcan.params.operating.gateway import GatewayRules, MqttRules
+from oilcan.params.operating.gateway_words import seconds
+from oilcan.params.operating.opcua import OpcuaRules
 
 _LOG: Final = logging.getLogger("oilcan")
 _REPORT_S: Final = 60.0
@@ -30,15 +30,17 @@ class Gateway:
     Parameters
     ----------
     environment
-        OILCAN_KEY of the service, OILCAN_MQTT_PASSWORD of the broker's user.
+        OILCAN_KEY of the service, OILCAN_MQTT_PASSWORD of the broker's user, OILCAN_OPCUA_PASSWORD of the OPC UA
+        server's.
     """
 
     def __init__(self, rules: GatewayRules, environment: Mapping[str, str], stop: threading.Event) -> None:
-        self._rules, self._stop, self._died = rules, stop, list[str]()
+        self._rules, self._stop, self._ended = rules, stop, list[OilcanError]()
         self._environment = environment
         self.aside = KeptAside(rules.folder / "kept_aside.jsonl")
         window = rules.mqtt.window if rules.mqtt is not None else 0
         self._queue = RowQueue(max(window, 2 * rules.batch.rows), seconds(rules.join.wait), time.monotonic)
+        self._counted: list[Counter[str]] = []
         self._instants = Instants(None if rules.join.grid is None else seconds(rules.join.grid))
         self._reported = time.monotonic()
 
@@ -65,15 +67,14 @@ class Gateway:
         with contextlib.closing(Api(rules.service.url, self._environment.get("OILCAN_KEY"), tries=1,
                                     sleep=lambda _seconds: None)) as api:
             self._forwarder = Forwarder(api, self.aside, self._stop)
-            with contextlib.suppress(Stopped):
+            self._counted.append(self._forwarder.counts)
+            with contextlib.suppress(Stopped), self._sources():     # they take while the service is away
                 self._forwarder.check(rules.columns)
-                with self._sources():
-                    while not self._stop.is_set():
-                        self._forward()
-        _LOG.info("gateway: ends; %s", self._counts())
-        if self._died:
-            raise OilcanError(f"gateway: {', '.join(self._died)} ended by itself (found in the log above why; wanted "
-                              f"running). Start it again; nothing is lost that was not acknowledged.")
+                while not self._stop.is_set():
+                    self._forward()
+        _LOG.info("gateway: ends; %s", self.summary())
+        if self._ended:
+            raise self._ended[0]
 
     def _forward(self) -> None:
         rows = self._queue.take(self._rules.batch.rows, seconds(self._rules.batch.wait))
@@ -82,7 +83,7 @@ class Gateway:
             self._queue.settle(rows)
         if time.monotonic() - self._reported > _REPORT_S:
             self._reported = time.monotonic()
-            _LOG.info("gateway: %s", self._counts())
+            _LOG.info("gateway: %s", self.summary())
 
     @contextlib.contextmanager
     def _sources(self) -> Iterator[None]:
@@ -98,24 +99,53 @@ class Gateway:
                 thread.join()
 
     def _made(self) -> dict[str, Callable[[threading.Event], None]]:
-        rules, made = self._rules, dict[str, Callable[[threading.Event], None]]()
-        if rules.mqtt is not None:
-            password = self._environment.get("OILCAN_MQTT_PASSWORD")
-            if rules.mqtt.user is not None and not password:
-                raise ParamsError("OILCAN_MQTT_PASSWORD: the password of mqtt.user is missing in the environment.")
-            readers = partial(MqttReaders, rules.mqtt, rules.machines, self._instants,
-                              BirthFiles(rules.folder / "births"))
-            made["mqtt"] = MqttSource(rules.mqtt, password, self._queue, self.aside, readers).run
+        made = dict[str, Callable[[threading.Event], None]]()
+        if self._rules.mqtt is not None:
+            made["mqtt"] = self._mqtt(self._rules.mqtt)
+        if self._rules.opcua is not None:
+            made["opcua"] = self._opcua(self._rules.opcua)
         return made
+
+    def _mqtt(self, mqtt: MqttRules) -> Callable[[threading.Event], None]:
+        with from_extra("gateway.yaml: mqtt", "gateway"):
+            from oilcan.gateway.mqtt.mqtt_readers import MqttReaders
+            from oilcan.gateway.mqtt.mqtt_source import MqttSource
+            from oilcan.gateway.mqtt.sparkplug_births import BirthFiles
+
+        readers = partial(MqttReaders, mqtt, self._rules.machines, self._instants,
+                          BirthFiles(self._rules.folder / "births"))
+        password = self._password("OILCAN_MQTT_PASSWORD", "mqtt", mqtt.user)
+        return MqttSource(mqtt, password, self._queue, self.aside, readers).run
+
+    def _opcua(self, opcua: OpcuaRules) -> Callable[[threading.Event], None]:
+        with from_extra("gateway.yaml: opcua", "opcua"):
+            from oilcan.gateway.opcua.opcua_source import OpcuaSource
+
+        self._password("OILCAN_OPCUA_PASSWORD", "opcua", opcua.user)
+        source = OpcuaSource(opcua, self._environment, self._queue, self.aside, self._instants,
+                             self._rules.folder / "spool.db")
+        self._counted.append(source.counts)
+        return source.run
+
+    def _password(self, name: str, source: str, user: str | None) -> str | None:
+        password = self._environment.get(name)
+        if user is not None and not password:
+            raise ParamsError(f"{name}: the password of {source}.user is missing in the environment.")
+        return password
 
     def _guarded(self, name: str, run: Callable[[threading.Event], None]) -> None:
         try:
             run(self._stop)
+        except OilcanError as err:
+            self._ended.append(err)
         except Exception:
             _LOG.exception("%s: ended by itself", name)
-            self._died.append(name)
+            self._ended.append(OilcanError(f"gateway: {name} ended by itself (found in the log above why; wanted "
+                                           f"running). Start it again; nothing is lost that was not acknowledged."))
+        finally:
             self._stop.set()
 
-    def _counts(self) -> str:
-        counted = ", ".join(f"{count:,} {name}" for name, count in sorted(self._forwarder.counts.items()))
+    def summary(self) -> str:
+        """What became of readings so far, in one line."""
+        counted = ", ".join(f"{count:,} {name}" for counts in self._counted for name, count in sorted(counts.items()))
         return f"{counted or 'no readings yet'}; {self.aside.count:,} lines kept aside, {len(self._queue):,} waiting"

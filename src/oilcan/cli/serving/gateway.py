@@ -1,4 +1,4 @@
-"""`oilcan gateway`: readings from MQTT, passed on to a running service."""
+"""`oilcan gateway`: readings from MQTT and OPC UA, passed on to a running service."""
 
 import argparse
 import logging
@@ -8,24 +8,21 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from oilcan.ground.errors import from_extra
-
 
 def register(commands: Any) -> None:
     """Add `oilcan gateway`."""
     parser = commands.add_parser(
-        "gateway", help="take readings from MQTT and pass them on to a running service",
-        description="Take readings from an MQTT broker and pass them on to a running service. A message is "
-                    "acknowledged when its readings are stored. docs/gateway.md describes the file; the service's key "
-                    "is OILCAN_KEY.")
+        "gateway", help="take readings from MQTT or OPC UA and pass them on to a running service",
+        description="Take readings from an MQTT broker or an OPC UA server and pass them on to a running service. "
+                    "What is acknowledged is stored, or on this disk until it is. docs/gateway.md describes the file; "
+                    "the service's key is OILCAN_KEY.")
     parser.add_argument("rules", type=Path, metavar="FILE", help="gateway.yaml: the service, the sources, the mapping")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run until a signal stops it."""
-    with from_extra("gateway", "gateway"):
-        from oilcan.gateway.running import Gateway
+    from oilcan.gateway.running import Gateway
     from oilcan.ground.section import section
     from oilcan.io.stage.stage_inputs import read_yaml
     from oilcan.params.operating.gateway import GatewayRules

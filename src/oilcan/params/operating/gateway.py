@@ -8,9 +8,9 @@ import pydantic
 
 from oilcan.ground.durations import PositiveDuration
 from oilcan.ground.section import Section
+from oilcan.params.operating.gateway_words import Column, Text
+from oilcan.params.operating.opcua import OpcuaRules
 
-Column = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z_]\w*$")]
-Text = Annotated[str, pydantic.Field(min_length=1)]
 PLACES: Final = ("machine", "column")
 
 
@@ -102,40 +102,31 @@ class MqttRules(Section):
             raise ValueError("json_topics and sparkplug: both are empty; nothing would be taken")
         return self
 
+    @property
+    def columns(self) -> set[str]:
+        """Every column that a field or a metric is mapped to."""
+        named = [topic.columns for topic in self.json_topics] + ([self.sparkplug.metrics] if self.sparkplug else [])
+        return {column for columns in named for column in columns.values()}
+
 
 class GatewayRules(Section):
     """The whole file."""
 
     service: ServiceDoor
-    folder: Annotated[Path, pydantic.Field(strict=False)]   # births that must survive a restart; what was kept aside
+    folder: Annotated[Path, pydantic.Field(strict=False)]   # what must survive a restart; what was kept aside
     batch: BatchRules
     join: JoinRules
     machines: dict[Text, Text] | None           # name at the source -> machine_id; None: they are the same
     mqtt: MqttRules | None
+    opcua: OpcuaRules | None = None             # files from before it was added do not name it
 
     @property
     def columns(self) -> set[str]:
         """Every column that something is mapped to."""
-        if self.mqtt is None:
-            return set()
-        named = [topic.columns for topic in self.mqtt.json_topics]
-        named += [self.mqtt.sparkplug.metrics] if self.mqtt.sparkplug else []
-        return {column for columns in named for column in columns.values()}
+        return {column for source in (self.mqtt, self.opcua) if source is not None for column in source.columns}
 
     @pydantic.model_validator(mode="after")
     def _has_a_source(self) -> "GatewayRules":
-        if self.mqtt is None:
-            raise ValueError("mqtt: is missing; nothing would be taken")
+        if self.mqtt is None and self.opcua is None:
+            raise ValueError("mqtt and opcua: both are missing; nothing would be taken")
         return self
-
-
-def seconds(duration: PositiveDuration) -> float:
-    """A duration in seconds.
-
-    Examples
-    --------
-    >>> from oilcan.ground.durations import Duration
-    >>> seconds(Duration.parse("2min"))
-    120.0
-    """
-    return round(duration.ticks * 3600, 6)

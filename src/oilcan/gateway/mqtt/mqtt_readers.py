@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
-from oilcan.gateway.json_topics import JsonReader
+from oilcan.gateway.mqtt.json_topics import JsonReader
+from oilcan.gateway.mqtt.sparkplug import Decoded, SparkplugReader
+from oilcan.gateway.mqtt.sparkplug_births import BirthFiles
 from oilcan.gateway.row_queue import Row
 from oilcan.gateway.source_times import Instants
-from oilcan.gateway.sparkplug import Decoded, SparkplugReader
-from oilcan.gateway.sparkplug_births import BirthFiles
 from oilcan.gateway.unreadable import Unreadable
 from oilcan.params.operating.gateway import MqttRules
 

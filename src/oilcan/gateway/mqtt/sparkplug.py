@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from oilcan.gateway.mqtt.sparkplug_births import BirthFiles
+from oilcan.gateway.mqtt.sparkplug_payload import parsed, value_of
 from oilcan.gateway.row_queue import Row
 from oilcan.gateway.source_times import Instants
-from oilcan.gateway.sparkplug_births import BirthFiles
-from oilcan.gateway.sparkplug_payload import parsed, value_of
 from oilcan.gateway.unreadable import Unreadable, single_value
 from oilcan.params.operating.gateway import SparkplugRules
 

@@ -24,11 +24,12 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from oilcan.gateway.back_off import BackOff
 from oilcan.gateway.kept_aside import KeptAside
-from oilcan.gateway.mqtt_readers import MqttReaders
+from oilcan.gateway.mqtt.mqtt_readers import MqttReaders
+from oilcan.gateway.mqtt.sparkplug_payload import rebirth_request
 from oilcan.gateway.row_queue import Message, RowQueue
-from oilcan.gateway.sparkplug_payload import rebirth_request
 from oilcan.gateway.unreadable import Unreadable
-from oilcan.params.operating.gateway import MqttRules, seconds
+from oilcan.params.operating.gateway import MqttRules
+from oilcan.params.operating.gateway_words import seconds
 
 _LOG: Final = logging.getLogger("oilcan")
 _PACKETS: Final = 100           # read before acknowledgements are sent

@@ -1,0 +1,1 @@
+"""Readings from an OPC UA server: on the disk before they are acknowledged, until they are stored."""
