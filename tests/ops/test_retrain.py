@@ -147,9 +147,9 @@ def step(root, store, name, *, because=None, act=True):
     return asked_retraining.answer_step(asked_for, store, name)
 
 
-def decided(store, days_ago, window, alerts):
+def decided(store, days_ago, window, alerts, **more):
     detail = {"window": window, "age_days": 20.0, "loss_at_least_eur": None}
-    detail |= {} if alerts is None else {"alerts": alerts}
+    detail |= more if alerts is None else {"alerts": alerts} | more
     store.decisions.add(NewDecision("t", "nothing", ("told",), detail=detail), NOW - round(days_ago * DAY))
 
 
@@ -162,6 +162,14 @@ def test_the_recorded_decisions_are_what_the_policies_read(root, store):
     assert dry.lines[0].endswith("-drift")
     assert dry.lines[1] == "  drift: 2 of the last 3 windows had an open alert, week 1 included (wanted 2)"
     assert not (root / ".oilcan").exists()
+
+
+def test_a_fault_of_a_sensor_is_repaired_and_not_learned_from(root, store):
+    for at in (8, 1):
+        decided(store, at, f"week {at}", ["quality:resting:vibration_mm_s"], learnable=0)
+    asleep = asked(root, store)
+    assert asleep.outcome == "not_due"
+    assert "  drift: 0 of the last 2 windows had an open alert, week 1 not (wanted 2)" in asleep.lines
 
 
 def test_no_fresh_decision_cannot_be_told(root, store):

@@ -200,6 +200,7 @@ def test_a_decision_is_written_into_the_store_with_its_reasons(
     store = open_store(url)
     decision = store.decisions.newest()[0]
     store.close()
+    assert decision.detail["learnable"] <= len(decision.detail["alerts"])
     assert said.startswith(f"{decision.action}: {decision.reasons[0]}")
 
 

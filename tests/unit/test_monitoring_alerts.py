@@ -136,6 +136,12 @@ def test_the_decision_says_what_asked_for_it(given: Signals, by: tuple[str, ...]
     assert decide(given, frames.rules().decision).by == by
 
 
+@pytest.mark.parametrize(("cause", "can_help"), [("sensor fault", False), ("unit changed", False),
+    ("recording fault", False), ("sensor drift", True), ("changed mechanism", True), ("alarm flood", True)])
+def test_a_newer_model_helps_with_everything_but_faults_of_sensors_and_recording(cause: str, can_help: bool) -> None:
+    assert OpenAlert("inputs:heat", cause, "alert").is_learned_from is can_help
+
+
 def test_an_input_alert_says_how_much_of_the_alarms_is_due_to_its_sensor() -> None:
     readings = frames.telemetry(6, seed=9)
     readings.loc[readings[TIME] >= frames.MONDAY + pd.Timedelta(weeks=4), "heat"] += 6.0

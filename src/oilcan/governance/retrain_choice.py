@@ -15,7 +15,8 @@ class JudgedWindow:
     days_ago
         Since it was recorded.
     alerts
-        Open alerts; None if nothing could be read then.
+        Open alerts that a newer model can help with, so none of sensors or recording; None if nothing could be read
+        then.
     loss_at_least_eur
         Cost of a machine and month above what was promised, the lower end of its 95 % interval; None where outcomes
         are not known yet.

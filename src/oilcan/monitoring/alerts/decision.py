@@ -24,6 +24,11 @@ class OpenAlert:
     cause: str
     severity: str
 
+    @property
+    def is_learned_from(self) -> bool:
+        """Whether a newer model can help: a fault of sensors or recording is repaired, not learned."""
+        return self.cause not in _SENSORS
+
 
 @dataclass(frozen=True)
 class Signals:
@@ -138,7 +143,8 @@ def _wanted(signals: Signals, alerts: Sequence[OpenAlert], age_days: float, rule
     is_old = age_days > rules.oldest_days
     reasons.append(f"the model is {age_days:.0f} days old (wanted at most {rules.oldest_days:.0f})")
     causes = {alert.cause for alert in alerts}
-    asking: dict[Cause, bool] = {"alerts": bool(causes - _SENSORS), "cost": is_dear, "age": is_old}
+    can_learn = any(alert.is_learned_from for alert in alerts)
+    asking: dict[Cause, bool] = {"alerts": can_learn, "cost": is_dear, "age": is_old}
     by = tuple(cause for cause, asks in asking.items() if asks)
     if is_old or is_dear or causes & (_NEEDS_LABELS - {"sensor drift"}):
         return reasons, "retrain", by

@@ -32,5 +32,6 @@ def read_signals(root: Path, dataset: str, store: Store, *, now: int) -> Retrain
 
 def _window(name: str, decision: StoredDecision, now: int) -> JudgedWindow:
     detail = decision.detail
-    return JudgedWindow(name, (now - decision.at) / DAY_US, len(detail["alerts"]) if "alerts" in detail else None,
-                        detail.get("loss_at_least_eur"), detail.get("age_days"))
+    alerts = detail.get("learnable", len(detail["alerts"])) if "alerts" in detail else None
+    return JudgedWindow(name, (now - decision.at) / DAY_US, alerts, detail.get("loss_at_least_eur"),
+                        detail.get("age_days"))

@@ -183,5 +183,5 @@ class _Operator:
 def _judged(report: WatchReport, window: str) -> JudgedWindow:
     """The window as `oilcan decide` records it."""
     signals = signals_of(report, None)
-    return JudgedWindow(window, 0.0, len(report.standing), signals.loss_at_least_per_machine_month_eur,
-                        signals.age_days)
+    alerts = sum(alert.is_learned_from for alert in report.standing)
+    return JudgedWindow(window, 0.0, alerts, signals.loss_at_least_per_machine_month_eur, signals.age_days)

@@ -51,7 +51,9 @@ def detail_of(report: WatchReport | None) -> dict[str, Any]:
     if report is None:
         return {}
     signals = signals_of(report, None)
-    return {"alerts": [alert.key for alert in report.standing], "state": report.state, "verdict": report.verdict,
+    return {"alerts": [alert.key for alert in report.standing],
+            "learnable": sum(alert.is_learned_from for alert in report.standing),
+            "state": report.state, "verdict": report.verdict,
             "window": report.axis.name(report.windows[-1].window), "plan": report.reference.plan_hash[:12],
             "loss_eur": signals.loss_per_machine_month_eur,
             "loss_at_least_eur": signals.loss_at_least_per_machine_month_eur, "age_days": signals.age_days}
