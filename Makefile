@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # One writer at a time: the kernel drops this lock even after kill -9.
 LOCKED := flock --nonblock --conflict-exit-code 75 .dvc/tmp/project.lock
 
-.PHONY: experiments retrain share-retraining schedules tutorial install-airflow install-kubeflow audit-packages sbom wheel image sign bundle report all help install install-test repro summary check test test-quick serve install-serve install-tune install-excel install-sql install-gateway install-opcua install-remotes install-mlflow fresh verify watch results bench bench-serving bench-monitoring deps docs tables pictures readme lock clean
+.PHONY: experiments retrain share-retraining schedules tutorial install-airflow install-kubeflow audit-packages sbom wheel image sign bundle report all help install install-test repro summary check test test-quick serve install-serve install-tune install-excel install-sql install-gateway install-opcua install-dask install-remotes install-mlflow fresh verify watch results bench bench-serving bench-monitoring deps docs tables pictures readme lock clean
 
 all: install repro summary  ## environment, the whole pipeline, a short summary (the main job)
 
@@ -43,7 +43,7 @@ $(VENV)/.core: requirements/core.txt pyproject.toml | $(BIN)/python
 	$(BIN)/dvc config --local plots.html_template plots/page.html
 	touch $@
 
-# .test, .serve, .tune, .excel, .sql, .remotes, .gateway, .opcua, .mlflow: further packages, each by the lock file of its name
+# .test, .serve, .tune, .excel, .sql, .remotes, .gateway, .opcua, .dask, .mlflow: further packages, each by the lock file of its name
 $(VENV)/.%: requirements/%.txt $(VENV)/.core
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $<
 	touch $@
@@ -60,6 +60,8 @@ install-gateway: $(VENV)/.gateway  ## the same with what `oilcan gateway` needs 
 
 install-opcua: $(VENV)/.opcua  ## the same with what `oilcan gateway` needs for OPC UA
 
+install-dask: $(VENV)/.dask  ## the same with what a Dask cluster needs, on the driver and on each worker
+
 install-mlflow: $(VENV)/.mlflow  ## the same with what `oilcan mirror mlflow` needs
 
 install-remotes: $(VENV)/.remotes  ## the same with what DVC needs for S3, Azure, Google Cloud and SSH
@@ -73,7 +75,7 @@ summary: install  ## the forecast's quality, what it saves, where to look
 	@oilcan summary
 
 lock:  ## renew the lock files
-	for name in bootstrap core serve tune excel sql remotes gateway opcua mlflow airflow kubeflow emulators supply test bench rival-mlflow rival-bentoml rival-evidently rival-nannyml; do \
+	for name in bootstrap core serve tune excel sql remotes gateway opcua dask mlflow airflow kubeflow emulators supply test bench rival-mlflow rival-bentoml rival-evidently rival-nannyml; do \
 	  (cd requirements && $(CURDIR)/$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header --upgrade $$name.in -o $$name.txt); done
 

@@ -7,13 +7,12 @@ Writes  data/predictions/predictions.parquet
 
 from collections.abc import Sequence
 
-from oilcan.ground.columns import PART
 from oilcan.io.batches import feature_rows
 from oilcan.io.bundle import model_folder
 from oilcan.io.stage import files, stage, stage_inputs, table_files
+from oilcan.operations.partitioned.partition_forecasts import TrainedFleet, forecast_partitions
 from oilcan.params.compute import ComputeParams
 from oilcan.params.stages.predict import PredictParams
-from oilcan.scoring import scorer
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -26,9 +25,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     trained = model_folder.read_model(args.model)
     trained.served.check_features(tuple(plan.names), plan.hash, str(args.features))
     rows = table_files.read_table(args.prepared / "rows.parquet")
-    partitions = feature_rows.by_partition(args.features, plan, rows, rows[PART].isin(scorer.HELD_OUT).to_numpy())
 
-    table = scorer.forecast_table(contract, trained, partitions, rows_per_batch=p.rows_per_batch, jobs=compute.jobs)
+    table = forecast_partitions(TrainedFleet(contract, args.model, args.features, plan, rows), trained, p, compute)
 
     with files.fresh_folder(args.out) as draft:
         table_files.write_table(table, draft / "predictions.parquet")

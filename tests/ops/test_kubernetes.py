@@ -23,7 +23,7 @@ def _validate(path: Any) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_manifests_are_valid_and_a_misspelt_one_is_not(tmp_path):
-    for name in ("service.yaml", "retrain.yaml"):
+    for name in ("service.yaml", "retrain.yaml", "../dask/kubernetes.yaml"):
         valid = _validate(FOLDER / name)
         assert valid.returncode == 0, valid.stdout + valid.stderr
     broken = tmp_path / "broken.yaml"

@@ -57,13 +57,15 @@ def test_the_store_lies_in_the_only_folder_it_may_write_to():
     assert (SERVICE["ProtectSystem"], SERVICE["StateDirectoryMode"], SERVICE["User"]) == ("strict", "0700", "oilcan")
 
 
-@pytest.fixture(params=["oilcan.service", "oilcan-gateway.service"])
+@pytest.fixture(params=["systemd/oilcan.service", "systemd/oilcan-gateway.service",
+                        "dask/oilcan-dask-scheduler.service", "dask/oilcan-dask-worker@.service"])
 def systemd(tmp_path, request) -> Path:
     """A unit with a program that is there; named in conftest.PROGRAMS."""
-    unit = (FOLDER / request.param).read_text(encoding="utf-8")
-    program = shlex.split(SERVICE["ExecStart"])[0]
-    place = tmp_path / request.param
-    place.write_text(unit.replace(f"ExecStart={program}", f"ExecStart={OILCAN}"), encoding="utf-8")
+    file = FOLDER.parent / request.param
+    program = Path(shlex.split(_unit(file)["ExecStart"])[0])
+    place = tmp_path / file.name.replace("@.", "@1.")
+    place.write_text(file.read_text(encoding="utf-8").replace(
+        f"ExecStart={program}", f"ExecStart={OILCAN.with_name(program.name)}"), encoding="utf-8")
     return place
 
 
@@ -88,7 +90,7 @@ def _calls(group: str) -> set[str]:
     return set().union(*(_calls(name) if name.startswith("@") else {name} for name in names))
 
 
-@pytest.mark.parametrize("systemd", ["oilcan.service"], indirect=True)
+@pytest.mark.parametrize("systemd", ["systemd/oilcan.service"], indirect=True)
 @pytest.mark.usefixtures("systemd")
 def test_the_service_lives_with_the_system_calls_it_is_left(serve):
     allowed: set[str] = set()

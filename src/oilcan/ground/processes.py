@@ -8,6 +8,8 @@ from typing import Final
 
 import joblib
 
+from oilcan.ground import dask_cluster
+
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -20,19 +22,23 @@ def end_with_parent() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def side_by_side(jobs: int, backend: str) -> joblib.Parallel:
-    """Workers for `joblib.delayed` calls that exit when their parent dies.
+def side_by_side(jobs: int, backend: str, address: str = dask_cluster.LOCAL) -> joblib.Parallel:
+    """Workers for `joblib.delayed` calls; those on this machine exit when their parent dies.
 
     Parameters
     ----------
     jobs, backend
         As in `joblib.Parallel`.
+    address
+        Of the cluster; for `dask` alone.
 
     Examples
     --------
     >>> side_by_side(2, "threading")(joblib.delayed(abs)(each) for each in (-1, 2))
     [1, 2]
     """
+    if backend == "dask":
+        return dask_cluster.on_cluster(jobs, address)
     return joblib.Parallel(n_jobs=jobs, backend=backend, initializer=_end_with, initargs=(os.getpid(),))
 
 

@@ -1,16 +1,21 @@
 """Section `compute` of params.yaml."""
 
-from typing import Literal
+from typing import Final, Literal
 
+import joblib
 import pydantic
 
+from oilcan.ground.processes import side_by_side
 from oilcan.ground.section import Section
+
+_ADDRESS: Final = r"^(local|(tcp|tls)://[^\s/]+:\d{1,5})$"
 
 
 class ComputeParams(Section):
     """Where the work runs."""
 
-    backend: Literal["loky", "threading"]                        # of joblib: processes or threads
+    backend: Literal["loky", "threading", "dask"]                # of joblib: processes, threads or a Dask cluster
+    address: str = pydantic.Field(default="local", pattern=_ADDRESS)        # of a Dask scheduler; local starts one here
     jobs: int = pydantic.Field(ge=1)                             # workers; the results do not depend on it
 
     def workers(self, pieces: int) -> int:
@@ -22,3 +27,7 @@ class ComputeParams(Section):
         (1, 2)
         """
         return min(self.jobs, max(1, pieces // 30))
+
+    def side_by_side(self, workers: int) -> joblib.Parallel:
+        """So many workers of this machine, or those of the cluster, for `joblib.delayed` calls."""
+        return side_by_side(workers, self.backend, self.address)

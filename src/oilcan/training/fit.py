@@ -10,7 +10,6 @@ from oilcan.contract import Contract
 from oilcan.core.judging import row_metrics
 from oilcan.core.model.calibration import Method
 from oilcan.core.model.fitted import EventForecast, Fitted, Forecast, Trained
-from oilcan.ground.processes import side_by_side
 from oilcan.params.compute import ComputeParams
 from oilcan.params.stages.train import TrainParams
 from oilcan.training.cross import FamilyChoice, choose_family, out_of_fold
@@ -84,7 +83,7 @@ def train(contract: Contract, data: TrainingData, params: TrainParams, compute: 
     workers = min(compute.jobs, len(first) + len(again))
     work = [joblib.delayed(grow)(*known, jobs=compute.jobs // workers)
             for grow, known in (*first.values(), *again.values())]
-    done = side_by_side(workers, compute.backend)(work)
+    done = compute.side_by_side(workers)(work)
     grown = dict(zip(first, done, strict=False))
     finished = {target.name: _finish(contract, target, grown[target.name], data, params.calibration)
                 .reporting(model=choices[target.task].as_json()) for target in targets}

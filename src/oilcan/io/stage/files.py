@@ -1,7 +1,9 @@
 """Atomic writing of JSON and text files: after a crash each one is whole or absent. Imports no pandas."""
 
+import glob
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from oilcan.ground.errors import DataError
+from oilcan.ground.writer import writer
 
 
 def read_json(path: Path) -> Any:
@@ -36,7 +39,7 @@ def write_text(text: str, path: Path) -> None:
 def fresh_file(path: Path) -> Iterator[Path]:
     """A temporary file that is renamed to `path` only when the block ends without error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.tmp")
+    draft = path.with_name(f".{path.name}{writer.get()}.tmp")
     try:
         yield draft
         _sync(draft)
@@ -50,10 +53,14 @@ def fresh_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def fresh_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder that is renamed to `path` only when the block ends without error."""
+    """A temporary folder that is renamed to `path` only when the block ends without error.
+
+    Its name is new each time: a worker of a cluster may still write into that of a run that was killed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.tmp")
-    shutil.rmtree(draft, ignore_errors=True)
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}.tmp"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     draft.mkdir()
     try:
         yield draft

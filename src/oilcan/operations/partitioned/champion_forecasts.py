@@ -11,7 +11,6 @@ from oilcan.core.features.arrays import FLEET_TABLES, Tables
 from oilcan.core.features.batch import feature_table
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.ground.columns import KEY, PART, TIME
-from oilcan.ground.processes import side_by_side
 from oilcan.io.stage import table_files
 from oilcan.params.compute import ComputeParams
 from oilcan.scoring import scorer
@@ -22,7 +21,7 @@ def champion_forecasts(champion: Bundle, prepared: Path, compute: ComputeParams)
     key = [name for name in KEY if name != TIME or champion.contract.time.kind != "none"]
     rows = table_files.read_table(prepared / "rows.parquet", ["partition", PART, *key])
     tables = table_files.read_tables(prepared, FLEET_TABLES)
-    computed = side_by_side(compute.jobs, compute.backend)(
+    computed = compute.side_by_side(compute.jobs)(
         joblib.delayed(_test_features)(champion.plan, path, rows[rows["partition"] == number], tables)
         for number, path in enumerate(table_files.partitions(prepared / "telemetry"))
     )

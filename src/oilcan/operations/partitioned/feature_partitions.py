@@ -14,7 +14,6 @@ from oilcan.core.features.learning import Learned, learn, merge, thinning
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.features.planning.build import build_plan
 from oilcan.core.features.planning.screen import Screen, useful
-from oilcan.ground.processes import side_by_side
 from oilcan.io.stage import table_files
 from oilcan.params.compute import ComputeParams
 from oilcan.params.stages.featurize import FeaturizeParams
@@ -55,7 +54,7 @@ def write_features(
     training rows.
     """
     parts = fleet.parts()
-    run = side_by_side(min(compute.jobs, len(parts)), compute.backend)
+    run = compute.side_by_side(min(compute.jobs, len(parts)))
     every = thinning(contract, len(fleet.rows))
     learned = run(joblib.delayed(_learn)(contract, path, rows, every) for path, rows in parts.items())
     plan = build_plan(contract, params, merge(learned), dict(fleet.tables))
@@ -80,5 +79,6 @@ def _write(
 
 def _keep_columns(path: Path, plan: FeaturePlan, final: FeaturePlan) -> None:
     if final != plan:
-        dropped = set(plan.names) - set(final.names)
-        table_files.write_table(table_files.read_table(path).drop(columns=sorted(dropped)), path)
+        dropped = sorted(set(plan.names) - set(final.names))
+        # a cluster runs a piece again whose worker died behind the last line
+        table_files.write_table(table_files.read_table(path).drop(columns=dropped, errors="ignore"), path)

@@ -8,7 +8,6 @@ import pandas as pd
 from oilcan.contract import Contract
 from oilcan.core.prepare import partitions
 from oilcan.ground.columns import MACHINE
-from oilcan.ground.processes import side_by_side
 from oilcan.io.stage import table_files
 from oilcan.params.compute import ComputeParams
 from oilcan.params.stages.prepare import PrepareParams
@@ -33,7 +32,7 @@ def clean_partitions(
     -------
     What each partition contributes to the rows of the fleet, without its readings.
     """
-    return list(side_by_side(compute.workers(len(readings)), compute.backend)(
+    return list(compute.side_by_side(compute.workers(len(readings)))(
         joblib.delayed(_clean)(number, part, out, contract, quarantine, params, truth)
         for number, part in enumerate(readings)
     ))

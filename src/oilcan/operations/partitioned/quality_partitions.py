@@ -8,7 +8,6 @@ import joblib
 import pandas as pd
 
 from oilcan.core import quality
-from oilcan.ground.processes import side_by_side
 from oilcan.io.stage import table_files
 from oilcan.params.compute import ComputeParams
 
@@ -28,7 +27,7 @@ def judge_partitions(
     ingested
         Counts of rows by table, as `ingest` writes them.
     """
-    run = side_by_side(compute.workers(len(readings)), compute.backend)
+    run = compute.side_by_side(compute.workers(len(readings)))
     profiles = run(joblib.delayed(_read_then)(quality.profile, part, scope) for part in readings)
     habits = quality.learn_habits(profiles, scope)
     findings = run(joblib.delayed(_read_then)(quality.inspect, part, scope, habits) for part in readings)

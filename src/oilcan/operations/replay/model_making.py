@@ -36,7 +36,6 @@ from oilcan.evaluation import figures
 from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts, wanted_readings
 from oilcan.governance.gate import Check
 from oilcan.ground.columns import KEY, MACHINE, PART, TIME
-from oilcan.ground.processes import side_by_side
 from oilcan.monitoring.reference.reference_assembling import Accepted, assemble
 from oilcan.monitoring.statistics.counts_by_window import FleetEvents
 from oilcan.monitoring.statistics.forecast_history import ForecastRows
@@ -159,7 +158,7 @@ def _features(settings: ReplaySettings, contract: Contract, fleet: ReplayedFleet
     everything = fleet.prepared.rows
     of_fleet = {name: fleet.tables[name] for name in FLEET_TABLES}
     groups = np.array_split(everything[MACHINE].unique(), compute.jobs)
-    pieces = side_by_side(compute.jobs, compute.backend)(
+    pieces = compute.side_by_side(compute.jobs)(
         joblib.delayed(compute_matrix)(plan, Tables(
             telemetry=fleet.prepared.telemetry[fleet.prepared.telemetry[MACHINE].isin(group)],
             rows=everything.loc[everything[MACHINE].isin(group), list(KEY)], **of_fleet))

@@ -17,7 +17,6 @@ import joblib
 import numpy as np
 import pandas as pd
 
-import oilcan
 from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.core.bundle.drift_reference import DriftReference
 from oilcan.core.bundle.learned_rows import LearnedRows
@@ -25,6 +24,7 @@ from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.timeline.groups import exact
 from oilcan.governance.gate import Check
+from oilcan.ground import installation
 from oilcan.ground.errors import DataError
 from oilcan.ground.processes import side_by_side
 from oilcan.io.stage import files, table_files
@@ -85,7 +85,7 @@ class ModelShelf:
         each = ComputeParams(backend="threading", jobs=max(1, compute.jobs // jobs))
         work = (joblib.delayed(_make_and_write)(self._settings, self._fleet, moment, self._place(moment), each)
                 for moment in moments)
-        run = side_by_side(jobs, compute.backend if jobs > 1 else "threading")
+        run = compute.side_by_side(jobs) if jobs > 1 else side_by_side(1, "threading")
         run.return_generator, run.return_ordered = True, False
         for done, seconds in enumerate(run(work), start=1):
             self.made += 1
@@ -124,14 +124,7 @@ class ModelShelf:
 @cache
 def code_digest() -> str:
     """SHA-256 of the code that makes models: a model of other code is made again."""
-    base, total = Path(oilcan.__file__).parent, hashlib.sha256()
-    for name in _MAKERS:
-        place = base / name
-        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            inside = path.relative_to(base).as_posix()
-            if not inside.startswith(_OTHERS):
-                total.update(inside.encode() + b"\0" + path.read_bytes())
-    return total.hexdigest()
+    return installation.code_digest(_MAKERS, _OTHERS)
 
 
 def _make_and_write(settings: ReplaySettings, fleet: ReplayedFleet, moment: pd.Timestamp, place: Path,
