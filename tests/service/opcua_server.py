@@ -30,6 +30,21 @@ class Users:
         return User(role=UserRole.User) if is_known else None
 
 
+class Historian(HistoryDict):
+    """Keeps values through restarts of the server, and answers while its gate is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate, self.asked = asyncio.Event(), 0
+        self.gate.set()
+
+    async def read_node_history(self, node_id: ua.NodeId, start: datetime | None, end: datetime | None,
+                                nb_values: int) -> Any:
+        self.asked += 1
+        await self.gate.wait()
+        return await super().read_node_history(node_id, start, end, nb_values)
+
+
 class PlantServer:
     """Nodes `{machine}.{column}` in the namespace SPACE; what is written goes to subscribers and into the history."""
 
@@ -42,7 +57,7 @@ class PlantServer:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._server, self._history = Server(user_manager=Users()), HistoryDict()
+        self._server, self._history = Server(user_manager=Users()), Historian()
         self._do(self._made())
 
     async def _made(self) -> None:
@@ -103,6 +118,15 @@ class PlantServer:
 
     def _node(self, machine: str, column: str) -> ua.NodeId:
         return ua.NodeId(f"{machine}.{column}", self._space)
+
+    @property
+    def history_asked(self) -> int:
+        """How often the history was asked for."""
+        return self._history.asked
+
+    def hold_history(self, *, is_held: bool) -> None:
+        """Whether the history lets those who ask wait."""
+        self._loop.call_soon_threadsafe(self._history.gate.clear if is_held else self._history.gate.set)
 
     def stop(self) -> None:
         """Every session is gone, and so are the queues of its subscriptions."""

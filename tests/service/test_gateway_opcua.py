@@ -233,6 +233,22 @@ def test_a_node_that_the_server_forgets_is_looked_for_and_its_history_read(plant
         wait_until(lambda: len(times_of(service, "lost")) == 2, "the node that is back is not found")
 
 
+def test_a_server_that_stops_while_its_history_is_read_is_asked_again(plant, service, tmp_path):
+    """Though it knew all nodes once, and one of them no more."""
+    plant.add("slow", PAIR)
+    plant.add("gone", PAIR)
+    plant.write("slow", hours_ago(3), dict.fromkeys(PAIR, 1.0))
+    plant.hold_history(is_held=True)
+    asked = plant.history_asked
+    with running(rules_of(plant, service.url, tmp_path, ["slow", "gone"], PAIR)):
+        wait_until(lambda: plant.history_asked > asked, "the history is not asked for")
+        plant.stop()
+        plant.remove("gone", PAIR)
+        plant.hold_history(is_held=False)
+        plant.start()
+        wait_until(lambda: len(times_of(service, "slow")) == 1, "the reading does not arrive")
+
+
 def test_a_clock_that_jumps_loses_nothing(plant, service, tmp_path):
     """A year ahead and back, with the gateway away at the worst moment; and back by an hour."""
     plant.add("jump", PAIR)

@@ -22,6 +22,7 @@ FAILURES: Final = (OSError, asyncio.TimeoutError, ua.UaError)       # of a conne
 _TIMEOUT_S: Final = 10.0
 _AT_ONCE: Final = 100           # nodes of one request: servers have limits
 _LEAVE_S: Final = 2.0
+_SESSION_MS: Final = 60_000     # the server forgets a session without a connection after such a time
 _PROBE_S: Final = 5.0           # a connection that does not answer in such a time is gone
 _KEEP_ALIVES: Final = 10        # publishing intervals without values after which the server says that it is there
 _BROWSED: Final = ua.AttributeIds.BrowseName
@@ -157,7 +158,7 @@ async def opened(rules: OpcuaRules, names: Sequence[str],
                  environment: Mapping[str, str]) -> AsyncIterator[OpcuaSession]:
     """A session with the server; one of `FAILURES` if there is none to be had."""
     client = Client(rules.url, timeout=_TIMEOUT_S, watchdog_intervall=_PROBE_S)
-    client.name = "oilcan gateway"
+    client.name, client.session_timeout = "oilcan gateway", _SESSION_MS
     if rules.user is not None:
         client.set_user(rules.user)
         client.set_password(environment["OILCAN_OPCUA_PASSWORD"])

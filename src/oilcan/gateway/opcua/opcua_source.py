@@ -133,29 +133,29 @@ class OpcuaSource:
 
     async def _begin(self, session: OpcuaSession) -> dict[str, str]:
         """Catch up and subscribe; returns the nodes that cannot be had, and why."""
-        missing = await session.refused()
-        await self._check(session, missing)
+        missing, is_first = await session.refused(), not self._is_checked
+        await self._check(session, missing, is_first=is_first)
+        self._is_checked = True
         names = [name for name in self._mapped if name not in missing]
         self._recent: dict[tuple[str, int], Any] = self._spool.last()
         async for _ in self._missed(session, names):
             pass
-        caught_up, self._has_begun = asyncio.Event(), False
+        caught_up, self._listened = asyncio.Event(), set[str]()
 
         async def take(values: list[tuple[str, ua.DataValue]]) -> None:
             await caught_up.wait()
             await self._take(values)
 
         missing |= await session.subscribe(self._rules, names, take, self._was_heard)
-        await self._check(session, missing)
+        await self._check(session, missing, is_first=is_first)
         async for values in self._missed(session, names):
             self._recent |= {(value.node, value.microseconds or 0): value.content for value in values}
         caught_up.set()
-        self._is_checked = True
         self._back_off.reset()
         _LOG.info("opcua: connected to %s, %d nodes", self._rules.url, len(self._mapped) - len(missing))
         return missing
 
-    async def _check(self, session: OpcuaSession, missing: Mapping[str, str]) -> None:
+    async def _check(self, session: OpcuaSession, missing: Mapping[str, str], *, is_first: bool) -> None:
         """At the start a file that does not fit the server is refused; later its nodes may come back.
 
         Raises
@@ -164,7 +164,7 @@ class OpcuaSource:
             If nodes are missing, or have other units.
         """
         faults = [f"{node}: found {why}, wanted a node" for node, why in missing.items()]
-        if self._is_checked:
+        if not is_first:
             if faults:
                 _LOG.warning("%s", bullet_list("opcua: nodes cannot be read; they are looked for again", faults))
             return
@@ -205,10 +205,10 @@ class OpcuaSource:
             new = [value for value in read
                    if self._recent.get((value.node, value.microseconds or 0), _NOTHING) != value.content]
             self.counts["values repeated"] += len(read) - len(new)
-            # the first message begins with current values, whose status may be old; the history was just read
-            has_gap = self._has_begun and any(dropped_before(value) for _, value in values)
+            # a node's first value is its current one, whose status may be old; and the history was just read
+            has_gap = any(dropped_before(value) for name, value in values if name in self._listened)
+            self._listened.update(name for name, _ in values)
             self._write(new, is_noted=not has_gap)
-            self._has_begun = True
         except Exception as err:
             if not self._over.done():
                 self._over.set_exception(err)
