@@ -4,8 +4,8 @@ Install `evidently==0.7.23` and `pandas<3.1` there, and give its Python to `spee
 """
 
 import json
-import resource
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -25,14 +25,26 @@ def tables() -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.DataFrame(reference, columns=names), pd.DataFrame(current, columns=names)
 
 
+def memory_mb(field: str) -> float:
+    """`VmRSS` (now) or `VmHWM` (the peak since `forget_peak`) of this process."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field + ":"))
+
+
+def forget_peak() -> None:
+    """Linux: let the peak begin anew, so that what was needed to draw the tables does not hide what comes."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
 def main() -> None:
     """One line of JSON."""
     reference, current = tables()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    forget_peak()
+    before = memory_mb("VmRSS")
     started, used = time.perf_counter(), time.process_time()
     Report([DataDriftPreset()]).run(Dataset.from_pandas(current), Dataset.from_pandas(reference)).dict()
     print(json.dumps({"seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - used,
-                      "more_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before}))
+                      "more_mb": memory_mb("VmHWM") - before}))
 
 
 if __name__ == "__main__":

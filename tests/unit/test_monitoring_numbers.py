@@ -8,7 +8,10 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
+from oilcan.core.bundle.watch_reference import BINS
 from oilcan.monitoring.limits.drawn_limits import Source, Terms, draw_limits
+from oilcan.monitoring.limits.limit_material import fewest_in_slot
+from oilcan.monitoring.statistics.cells import UNIT, Cells
 from oilcan.monitoring.statistics.event_statistics import EventCounts, Rate, chances, learn_rates
 from oilcan.monitoring.statistics.input_statistics import (
     ALERTING,
@@ -21,7 +24,7 @@ from oilcan.monitoring.statistics.input_statistics import (
     wasserstein,
 )
 from oilcan.monitoring.statistics.label_free import estimate
-from oilcan.monitoring.statistics.machine_steps import BEFORE, StepScale, steps_of
+from oilcan.monitoring.statistics.machine_steps import BEFORE, StepScale, slot_means, steps_of
 from oilcan.monitoring.window_axis import WindowAxis
 
 GOLDEN = Path(__file__).parents[1] / "golden/label_free_nannyml.json"
@@ -88,6 +91,20 @@ def test_a_step_is_found_at_its_slot_and_a_fault_that_grows_is_none() -> None:
     found = steps_of(np.stack([stepped, growing])[:, :, None], np.zeros((2, 60), dtype=bool), np.full(1, 0.01))[:, :, 0]
     assert int(np.nanargmax(found[0])) == 40
     assert found[0, 40] > 2 * np.nanmax(found[1])
+
+
+@pytest.mark.parametrize("a_day", [1, 4, 24, 144])
+def test_a_day_with_less_than_half_of_its_readings_says_nothing_of_steps(a_day: int) -> None:
+    n = np.full((3, 40, 1), a_day)
+    n[0, 20:24, 0] = np.array([a_day, (a_day - 1) // 2, 0, 0])     # hot days: their warm hours are left out
+    cells = Cells(1, BINS, ["hot", "cool", "other"])
+    cells.fill(0, {"readings": np.full((3, 40), a_day), "n": n})
+    growing = np.maximum(np.arange(40) - 19, 0.0) * 2             # from day 20 on
+    total = np.round(growing[None, :, None] * n * UNIT).astype(np.int64)
+    means = slot_means(n, total, fewest=fewest_in_slot(cells))
+    steps = steps_of(means[:2], np.zeros((2, 40), dtype=bool), np.full(1, 0.01))[:, 20, 0]
+    assert np.isnan(steps[0])                                       # nobody knows that it goes on growing
+    assert 0 < steps[1] < 5
 
 
 def test_a_step_at_work_and_in_the_slot_after_it_is_explained() -> None:

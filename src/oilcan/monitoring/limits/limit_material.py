@@ -18,7 +18,6 @@ from oilcan.monitoring.statistics.machine_steps import StepScale
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.operating.monitoring import MonitoringParams
 
-_FIRST_STEP: Final = 4                  # a slot with fewer readings has a mean that steps by chance
 _KEPT: Final = ("n", "total", "histogram", "readings")
 
 
@@ -108,9 +107,9 @@ def fewest_readings(cells: Cells, axis: WindowAxis, rules: MonitoringParams) -> 
 
 
 def fewest_in_slot(cells: Cells) -> int:
-    """The same for a slot."""
+    """Half of the usual readings: the mean of the cool hours of a hot day steps, and cuts off how a fault grows on."""
     usual = cells.readings[cells.readings > 0]
-    return int(min(_FIRST_STEP, max(1, float(np.median(usual)) // 2))) if len(usual) else 1
+    return int(max(1, float(np.median(usual)) // 2)) if len(usual) else 1
 
 
 def judged(reference: WatchReference) -> np.ndarray:
