@@ -89,7 +89,7 @@ def decide(signals: Signals, rules: DecisionRules) -> Decision:
     >>> rules = DecisionRules(cooldown_days=30.0, oldest_days=365.0, fewest_failures=30, recalibrate_failures=10,
     ...                       loss_per_machine_month_eur=50.0)
     >>> decide(Signals((), "calm", 90.0, 12, 0.0, -80.0, True, None), rules)
-    Decision(action='nothing', reasons=('no alert is open', 'the model is 90 days old (wanted at most 365)'))
+    Decision(action='nothing', reasons=('no alert is open', 'the model is 90 days old (wanted at most 365)'), by=())
     """
     unread = _unread(signals)
     if unread:
