@@ -1,7 +1,7 @@
 """What a Dask cluster costs over joblib's own processes: the same stages, in turn, in processor time.
 
     python benchmarks/scale/dask_overhead.py 1000               # machines; two rounds
-    python benchmarks/scale/dask_overhead.py 300 --rounds 3
+    python benchmarks/scale/dask_overhead.py 300 --rounds 3 --stages featurize
 
 Works on the fleet that `run.py` laid out in .oilcan/scale/MACHINES/ (its stages up to `train` run first if they have
 not). Dask is the embedded cluster of two workers: its start, its scheduler and the copies of all arguments count. Both
@@ -33,12 +33,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("machines", type=int)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
     args = parser.parse_args()
-    run.measure(args.machines, "train", again=False)
+    run.measure(args.machines, "train" if "predict" in args.stages else "prepare", again=False)
     folder = run.HOME / str(args.machines)
     costs: dict[tuple[str, str], list[float]] = {}
     for _ in range(args.rounds):
-        for stage in STAGES:
+        for stage in args.stages:
             written = {}
             for backend in BACKENDS:
                 costs.setdefault((stage, backend), []).append(cost_of(folder, stage, backend))
@@ -46,8 +47,8 @@ def main() -> None:
             if written["loky"] != written["dask"]:
                 sys.exit(f"{stage}: Dask wrote other bytes than loky")
     print("| stage | loky: CPU s | dask: CPU s | ratio |\n|---|---|---|---|")
-    for stage in (*STAGES, "all"):
-        loky, dask = (sum(statistics.median(costs[each, backend]) for each in STAGES if stage in (each, "all"))
+    for stage in (*args.stages, "all"):
+        loky, dask = (sum(statistics.median(costs[each, backend]) for each in args.stages if stage in (each, "all"))
                       for backend in BACKENDS)
         print(f"| {stage} | {loky:.1f} | {dask:.1f} | {dask / loky:.2f} |")
 

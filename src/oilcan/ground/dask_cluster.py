@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import joblib
+from threadpoolctl import threadpool_limits
 
 from oilcan.ground.errors import OilcanError, bullet_list, from_extra
 from oilcan.ground.installation import differences, installed
@@ -91,6 +92,9 @@ def _client(jobs: int, address: str) -> Any:
     except (OSError, ValueError) as err:
         raise OilcanError(f"compute.address: no Dask scheduler answers at {address} (waited {_WAIT_S} s). Start one "
                           "(docs/scale.md), or set compute.backend to loky.") from err
+    except TypeError as err:
+        raise OilcanError(f"compute.address: {address} needs certificates (found none in Dask's configuration). Name "
+                          "them as in deploy/dask/tls.yaml, in a folder that DASK_CONFIG names.") from err
     _check_same(client)
     return client
 
@@ -101,9 +105,10 @@ def _embedded(jobs: int) -> Any:
     from distributed import LocalCluster
 
     # a server that forks workers imports Dask once for all; Dask's own environment makes malloc give back memory at
-    # once, which costs a fifth of the time of `featurize`
+    # once, which costs a fifth of the time of `featurize`; nobody looks at its profiles and ticks
     with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver",
-                          "distributed.nanny.pre-spawn-environ": dict.fromkeys(_THREADS, 1)}):
+                          "distributed.nanny.pre-spawn-environ": dict.fromkeys(_THREADS, 1),
+                          "distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "1s"}):
         return LocalCluster(n_workers=jobs, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0",
                             memory_limit=0, silence_logs=logging.ERROR)
 
@@ -144,7 +149,7 @@ def _call(wanted: dict[str, str], function: Callable[..., Any], args: tuple[Any,
                           f"({'; '.join(breaches)}). Stop it, or install the same commit and lock files there.")
     before = writer.set(f".{os.getpid()}-{uuid.uuid4().hex[:8]}")
     try:
-        with joblib.parallel_config(backend="threading"):
+        with joblib.parallel_config(backend="threading"), threadpool_limits(1):      # a worker is one core
             return _Finished(function(*args, **kwargs))
     finally:
         writer.reset(before)

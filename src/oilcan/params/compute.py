@@ -30,4 +30,6 @@ class ComputeParams(Section):
 
     def side_by_side(self, workers: int) -> joblib.Parallel:
         """So many workers of this machine, or those of the cluster, for `joblib.delayed` calls."""
+        if (self.backend, self.address, workers) == ("dask", "local", 1):       # starting a cluster would cost more
+            return side_by_side(1, "threading")
         return side_by_side(workers, self.backend, self.address)
