@@ -138,7 +138,7 @@ schedules: install $(KUBEFLOW)/.done  ## write the DAG of deploy/airflow and the
 	$(KUBEFLOW)/bin/python deploy/kubeflow/build.py
 
 # core and what is served; the tests' own packages go nowhere
-AUDITED := core serve tune excel sql remotes gateway opcua
+AUDITED := core serve tune excel sql remotes gateway opcua dask
 audit-packages: $(SUPPLY)/.done  ## known vulnerabilities of all that is locked, by osv.dev or the address OSV_URL
 	for name in $(AUDITED); do \
 	  $(SUPPLY)/bin/pip-audit --vulnerability-service osv $${OSV_URL:+--osv-url "$$OSV_URL"} --disable-pip --require-hashes \
