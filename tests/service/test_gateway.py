@@ -44,7 +44,7 @@ def rules_of(broker: Broker, url: str, folder: Path, columns: list[str], **chang
         "sparkplug": {"group": GROUP, "machine": "device", "birth_values": False, "rebirth_every": "1s",
                       "host_id": "oilcan", "metrics": {f"Sensor/{column}": column for column in columns}}}
     return {"service": {"url": url}, "folder": str(folder), "batch": {"rows": 200, "wait": "0.05s"},
-            "join": {"wait": "2s", "grid": None}, "machines": None, "mqtt": mqtt | changed}
+            "join": {"wait": "10s", "grid": None}, "machines": None, "mqtt": mqtt | changed}
 
 
 class GatewayProcess:

@@ -54,7 +54,7 @@ def rules_of(plant: PlantServer, url: str, folder: Path, machines: list[str], co
              "publishing": "0.02s", "queue": 1000, "history": "3d", "timestamp": "source", "spool": 100_000,
              "nodes": nodes}
     return {"service": {"url": url}, "folder": str(folder), "batch": {"rows": 500, "wait": "0.05s"},
-            "join": {"wait": "2s", "grid": None}, "machines": None, "mqtt": None, "opcua": opcua | changed}
+            "join": {"wait": "5s", "grid": None}, "machines": None, "mqtt": None, "opcua": opcua | changed}
 
 
 class Running:
