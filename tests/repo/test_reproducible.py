@@ -41,7 +41,8 @@ def test_a_worktree_and_a_shallow_clone_give_the_same_bytes(small_repo, tmp_path
 
 def test_a_changed_parameter_runs_only_what_lies_downstream(small_repo):
     small_repo.set_params(evaluate={"bootstrap": 21})
-    assert _ran(small_repo.run("dvc", "repro").stdout) == {"evaluate", "review"}
+    # reference takes the promise of the alarms from evaluate; it comes out the same, so package has nothing to do
+    assert _ran(small_repo.run("dvc", "repro").stdout) == {"evaluate", "reference", "review"}
 
 
 def test_a_changed_module_runs_the_stages_that_import_it(small_repo):
