@@ -15,7 +15,7 @@ from oilcan.monitoring.alerts.alarm_share import share_due
 from oilcan.monitoring.alerts.alert_book import Alert, AlertBook
 from oilcan.monitoring.alerts.decision import OpenAlert
 from oilcan.monitoring.alerts.diagnosis import Diagnosis, diagnose
-from oilcan.monitoring.statistics.forecast_history import alarm_counts, outcome_figures
+from oilcan.monitoring.statistics.forecast_history import Outcomes
 from oilcan.monitoring.statistics.label_free import SENTENCE
 from oilcan.monitoring.watching import FleetObservation, State, WindowVerdict, state_of
 from oilcan.monitoring.window_axis import WindowAxis
@@ -105,10 +105,10 @@ def report_on(watched: Sequence[WindowVerdict], book: AlertBook, reference: Watc
     if seen.forecasts is not None:
         last = watched[-1].window
         first = max(watched[0].window, last - _OUTCOME_WINDOWS + 1)
-        outcomes = outcome_figures(axis, (first, last), seen.forecasts, contract) | {
+        found = Outcomes.of(axis, (first, last), seen.forecasts)
+        outcomes = found.figures(contract.costs) | _loss(found.counts, reference, contract) | {
             "promised_cost_per_machine_month_eur": reference.facts["promised_cost_per_machine_month_eur"],
             "windows": last - first + 1, "delay_ticks": sum(contract.look_ahead())}
-        outcomes |= _loss(alarm_counts(axis, (first, last), seen.forecasts), outcomes, reference, contract)
     failures = exact(seen.events.failures[TIME]) if len(seen.events.failures) else np.zeros(0, dtype=np.int64)
     since = (failures > reference.last) & (failures < axis.start(watched[-1].window + 1))
     return WatchReport(state_of(watched[-1], book), contract, axis, reference, watched,
@@ -116,13 +116,9 @@ def report_on(watched: Sequence[WindowVerdict], book: AlertBook, reference: Watc
                        [explained(each) for each in book.alerts if not each.is_open], outcomes, int(since.sum()))
 
 
-def _loss(counts: AlarmCounts, outcomes: dict[str, Any], reference: WatchReference, contract: Contract
-          ) -> dict[str, float | None]:
-    """Cost above the promise, and what it is at least; a reference of before says only what it promised on average."""
+def _loss(counts: AlarmCounts, reference: WatchReference, contract: Contract) -> dict[str, float | None]:
+    """Cost above the promise, and what it is at least; None where nothing was promised."""
     names = "loss_per_machine_month_eur", "loss_at_least_per_machine_month_eur"
-    if "promise" not in reference.facts:
-        cost, promised = outcomes["cost_per_machine_month_eur"], outcomes["promised_cost_per_machine_month_eur"]
-        return dict.fromkeys(names) | ({} if None in (cost, promised) else {names[0]: cost - promised})
     promise = reference.facts["promise"]
     loss = None if promise is None else loss_of(counts, AlarmPromise.from_json(promise), contract.costs)
     return dict(zip(names, (None, None) if loss is None else (loss.mean, loss.low), strict=True))

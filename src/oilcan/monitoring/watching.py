@@ -13,7 +13,7 @@ from oilcan.contract import Contract
 from oilcan.core.bundle.drift_reference import DriftReference
 from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.core.timeline.groups import exact
-from oilcan.ground.columns import COMPONENT, MACHINE, TIME
+from oilcan.ground.columns import MACHINE, TIME
 from oilcan.monitoring.alerts.alarm_share import AlarmReasons
 from oilcan.monitoring.alerts.alert_book import AlertBook
 from oilcan.monitoring.alerts.window_findings import Finding, Unknown
@@ -34,6 +34,7 @@ from oilcan.monitoring.statistics.event_statistics import EventCounts, Rate, eve
 from oilcan.monitoring.statistics.forecast_history import ForecastRows, window_figures
 from oilcan.monitoring.statistics.input_statistics import STATISTICS, MachineWindows, statistics
 from oilcan.monitoring.statistics.machine_steps import BEFORE, LAG
+from oilcan.monitoring.statistics.marked_slots import explained, since_replaced
 from oilcan.monitoring.statistics.quality_statistics import (
     Arrivals,
     QualityCounts,
@@ -259,43 +260,6 @@ class WindowJudge:
     def _named(self, values: np.ndarray) -> dict[str, dict[str, float | None]]:
         return {column.name: {name: _plain(values[at, number]) for number, name in enumerate(STATISTICS)}
                 for at, column in enumerate(self.reference.columns) if column.is_judged}
-
-
-def explained(cells: Cells, events: FleetEvents, axis: WindowAxis) -> np.ndarray:
-    """Slots in which a machine failed or was worked on, shape (m, t)."""
-    out = np.zeros((len(cells.machines), cells.slots), dtype=bool)
-    place = {name: at for at, name in enumerate(cells.machines)}
-    for frame in (events.failures, events.maintenance):
-        if not len(frame):
-            continue
-        slot = axis.slot_of(exact(frame[TIME])) - cells.first_slot
-        machine = np.array([place.get(name, -1) for name in frame[MACHINE]])
-        inside = (machine >= 0) & (slot >= 0) & (slot < cells.slots)
-        out[machine[inside], slot[inside]] = True
-    return out
-
-
-def since_replaced(cells: Cells, events: FleetEvents, axis: WindowAxis, parts: tuple[str, ...], last: int
-                   ) -> np.ndarray:
-    """Slots of machines from the replacement of a part on, shape (m, t).
-
-    Parameters
-    ----------
-    parts
-        Components whose maintenance record says so.
-    last
-        Exact time at which the reference ends; older records are part of it.
-    """
-    out = np.zeros((len(cells.machines), cells.slots), dtype=bool)
-    work = events.maintenance
-    if not parts or not len(work):
-        return out
-    work = work[work[COMPONENT].isin(parts) & (exact(work[TIME]) > last)]
-    place = {name: at for at, name in enumerate(cells.machines)}
-    for name, slot in zip(work[MACHINE], axis.slot_of(exact(work[TIME])).tolist(), strict=True):
-        if name in place:
-            out[place[name], max(0, slot - cells.first_slot):] = True
-    return out
 
 
 def window_counts(cells: Cells, axis: WindowAxis, window: int, reference: WatchReference) -> QualityCounts:

@@ -1,4 +1,4 @@
-"""Values of nodes -> parts of readings, and what is wrong with those that are none."""
+"""Values of nodes -> parts of readings, or why a value cannot be used."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -35,7 +35,7 @@ class NodeValue:
     microseconds
         Since 1970; None where the server gave no time.
     content
-        The value as JSON can hold it; None where there is none, or where it cannot be used.
+        The value as JSON can hold it; None if the node has no value, or one that cannot be used.
     fault
         Why it cannot be used: *found, wanted*; None where it can.
     original

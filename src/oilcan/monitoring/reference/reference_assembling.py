@@ -30,8 +30,8 @@ from oilcan.monitoring.statistics.cells import Cells
 from oilcan.monitoring.statistics.counts_by_window import FleetEvents, event_counts, known_codes, learn_hazards
 from oilcan.monitoring.statistics.event_statistics import EventCounts
 from oilcan.monitoring.statistics.forecast_history import ForecastRows
+from oilcan.monitoring.statistics.marked_slots import explained
 from oilcan.monitoring.statistics.work_ages import WorkHazard
-from oilcan.monitoring.watching import explained
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.operating.monitoring import MonitoringParams
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from oilcan.contract import Contract
+from oilcan.contract import Contract, Costs
 from oilcan.core.alarms.policy import AlarmPolicy, AlarmState, step
 from oilcan.core.judging.alarm_promise import AlarmCounts
 from oilcan.core.judging.event_matching import HOURS_PER_MONTH, WarningWindows, lay_out
@@ -126,52 +126,49 @@ def window_figures(axis: WindowAxis, window: int, rows: ForecastRows, contract: 
     return figures
 
 
-def outcome_figures(axis: WindowAxis, windows: tuple[int, int], rows: ForecastRows, contract: Contract
-                    ) -> dict[str, Any]:
-    """Failures announced, lead time, false alarms and cost over some windows, where outcomes are known.
+@dataclass(frozen=True)
+class Outcomes:
+    """What the alarms of some windows did; `lead_times` in ticks, one for each announced failure."""
 
-    Parameters
-    ----------
-    windows
-        First and last.
-    """
-    is_here, inside = within(axis, windows, rows)
-    detected = rows.announced() & inside
-    tally = rows.laid_out.tally(rows.onset & is_here)
-    exposure = float((rows.laid_out.known & is_here).sum() * rows.laid_out.step)
-    missed, false = int(inside.sum() - detected.sum()), int(tally.false_alarms.sum())
-    costs = contract.costs
-    cost = (missed * costs.missed_failure_eur + false * costs.false_alarm_eur
-            + int(detected.sum()) * costs.planned_repair_eur)
-    nearest = np.searchsorted(np.flatnonzero(rows.onset), rows.laid_out.window_start[detected])
-    first = np.flatnonzero(rows.onset)[nearest] if detected.any() else np.zeros(0, dtype=int)
-    lead = rows.laid_out.failure_ticks[detected] - rows.laid_out.ticks[first]
-    months = exposure / HOURS_PER_MONTH
-    return {
-        "failures": int(inside.sum()), "announced": int(detected.sum()), "false_alarms": false,
-        "false_alarms_per_machine_month": false / months if months > 0 else None,
-        "median_lead_time": float(np.median(lead)) if len(lead) else None,
-        "cost_eur": float(cost), "cost_per_machine_month_eur": float(cost / months) if months > 0 else None,
-    }
+    counts: AlarmCounts
+    lead_times: np.ndarray
 
+    @classmethod
+    def of(cls, axis: WindowAxis, windows: tuple[int, int], rows: ForecastRows) -> "Outcomes":
+        """Of the rows and failures in some windows, where outcomes are known.
 
-def within(axis: WindowAxis, windows: tuple[int, int], rows: ForecastRows) -> tuple[np.ndarray, np.ndarray]:
-    """Which rows, (n,), and which failures, (f,), lie in some windows, the first and the last given."""
-    number = axis.window_of(axis.slot_of(exact(rows.frame[TIME])))
-    when = rows.laid_out.failure_ticks * units_per_tick(rows.frame[TIME])
-    return ((number >= windows[0]) & (number <= windows[1]),
-            (when >= axis.start(windows[0])) & (when < axis.start(windows[1] + 1)))
+        Parameters
+        ----------
+        windows
+            First and last.
+        """
+        number = axis.window_of(axis.slot_of(exact(rows.frame[TIME])))
+        is_here = (number >= windows[0]) & (number <= windows[1])
+        laid_out, n = rows.laid_out, len(rows.laid_out.machines)
+        when = laid_out.failure_ticks * units_per_tick(rows.frame[TIME])
+        inside = (when >= axis.start(windows[0])) & (when < axis.start(windows[1] + 1))
+        announced = rows.announced() & inside
+        exposure = np.bincount(laid_out.code[laid_out.known & is_here], minlength=n) * laid_out.step
+        counts = AlarmCounts(np.bincount(laid_out.failure_machine[inside], minlength=n),
+                             np.bincount(laid_out.failure_machine[inside & ~announced], minlength=n),
+                             laid_out.tally(rows.onset & is_here).false_alarms, exposure / HOURS_PER_MONTH)
+        nearest = np.searchsorted(np.flatnonzero(rows.onset), laid_out.window_start[announced])
+        first = np.flatnonzero(rows.onset)[nearest] if announced.any() else np.zeros(0, dtype=int)
+        return cls(counts, laid_out.failure_ticks[announced] - laid_out.ticks[first])
 
-
-def alarm_counts(axis: WindowAxis, windows: tuple[int, int], rows: ForecastRows) -> AlarmCounts:
-    """What the alarms on the rows of some windows did, for failures in these windows; the first and the last given."""
-    is_here, inside = within(axis, windows, rows)
-    laid_out, n = rows.laid_out, len(rows.laid_out.machines)
-    missed = inside & ~rows.announced()
-    exposure = np.bincount(laid_out.code[laid_out.known & is_here], minlength=n) * laid_out.step
-    return AlarmCounts(np.bincount(laid_out.failure_machine[inside], minlength=n),
-                       np.bincount(laid_out.failure_machine[missed], minlength=n),
-                       laid_out.tally(rows.onset & is_here).false_alarms, exposure / HOURS_PER_MONTH)
+    def figures(self, costs: Costs) -> dict[str, Any]:
+        """Failures announced, lead time, false alarms and cost."""
+        failures, missed, false = (int(each.sum()) for each in (self.counts.failures, self.counts.missed,
+                                                                self.counts.false_alarms))
+        cost = (missed * costs.missed_failure_eur + false * costs.false_alarm_eur
+                + (failures - missed) * costs.planned_repair_eur)
+        months = float(self.counts.months.sum())
+        return {
+            "failures": failures, "announced": failures - missed, "false_alarms": false,
+            "false_alarms_per_machine_month": false / months if months > 0 else None,
+            "median_lead_time": float(np.median(self.lead_times)) if len(self.lead_times) else None,
+            "cost_eur": float(cost), "cost_per_machine_month_eur": float(cost / months) if months > 0 else None,
+        }
 
 
 def _forecast_psi(p: np.ndarray, quantiles: tuple[float, ...]) -> float | None:

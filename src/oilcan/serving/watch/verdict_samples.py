@@ -11,7 +11,7 @@ from oilcan.ground.columns import TIME
 from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
 from oilcan.monitoring.alerts.window_findings import Finding
 from oilcan.monitoring.fleet_counts import FleetCounts
-from oilcan.monitoring.statistics.forecast_history import ForecastRows, outcome_figures
+from oilcan.monitoring.statistics.forecast_history import ForecastRows, Outcomes
 from oilcan.monitoring.statistics.quality_statistics import quality_findings
 from oilcan.monitoring.watch_report import WatchReport
 from oilcan.monitoring.watching import WindowVerdict, window_counts
@@ -193,7 +193,7 @@ def _outcomes(rows: ForecastRows, shadow: ForecastRows | None, report: WatchRepo
         yield "oilcan_outcome_delay_seconds", (), sum(report.contract.look_ahead()) * _S_PER_TICK
     roles = {"active": report.outcomes}
     if shadow is not None:
-        roles["shadow"] = outcome_figures(axis, windows, shadow, report.contract)
+        roles["shadow"] = Outcomes.of(axis, windows, shadow).figures(report.contract.costs)
     for role, figures in roles.items():
         yield "oilcan_outcome_failures_announced", (role,), figures.get("announced")
         yield ("oilcan_outcome_false_alarms_per_machine_month", (role,),
