@@ -82,5 +82,19 @@ def test_the_variables_of_the_three_rules_of_the_sample_ai4i2020(tmp_path):
         assert columns[name]["tail_lift"] > 4
     for name in ("air_temperature_k", "process_temperature_k"):         # alone they say little
         assert columns[name]["tail_lift"] < 1
-    pair = found["pairs"][0]
-    assert {pair["first"], pair["second"]} == {"temperature_difference_k", "speed_rpm"}
+    assert set(found["derived"][0]["expression"].split()) > {"speed_rpm", "temperature_difference_k"}   # limits on both
+
+
+def test_the_formulas_of_the_three_rules_are_proposed_from_plain_columns(tmp_path):
+    """Without the derived columns of the contract: power, strain, and how much warmer the process is than the air."""
+    def plain(text):
+        lines = [line for line in text.splitlines() if not line.startswith("rule_baseline")]
+        begin, end = lines.index("derived:"), lines.index("failures: {from: none}")
+        return "\n".join(lines[:begin] + lines[end:])
+
+    found = explored("ai4i2020", sample("ai4i2020", tmp_path), plain)
+    assert {row["expression"] for row in found.labels["machine_failure"]["derived"][:3]} == {
+        "torque_nm * speed_rpm", "torque_nm * tool_wear_min", "air_temperature_k - process_temperature_k"}
+    text = page(found, "")
+    assert "Derived columns worth adding" in text
+    assert 'torque_nm_times_speed_rpm: {expression: torque_nm * speed_rpm, unit: &#34;Nm rpm&#34;' in text

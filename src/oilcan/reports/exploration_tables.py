@@ -99,7 +99,7 @@ def recommendations_table(found: Exploration) -> Table | None:
 
 
 def label_block(found: Exploration, name: str) -> dict[str, Any]:
-    """Columns, and pairs of columns, that separate the rows of one label from the others."""
+    """Columns that separate the rows of one label from the others, and derived columns that the contract could have."""
     label, fleet = found.labels[name], found.fleet
     columns = [
         [
@@ -111,21 +111,23 @@ def label_block(found: Exploration, name: str) -> dict[str, Any]:
         ]
         for row in label["columns"]
     ]
-    pairs = [
+    derived = [
         [
-            f"{fleet.describe(row['first'])[0]} and {fleet.describe(row['second'])[0]}",
-            row["kind"],
-            percent(row["caught"]),
-            percent(row["alone"]),
+            each["expression"],
+            f"{each['low']:g} to {each['high']:g} {each['unit']}",
+            f"{each['labelled']:,}",
+            f"{each['expected']:.3g}",
+            f"{each['p_value']:.1g}",
         ]
-        for row in label["pairs"]
+        for each in label["derived"]
     ]
     return {
         "name": name, "basis": f"{label['rows']:,.0f} training rows, {percent(label['share'])} with the label.",
         "columns": Table(["column", "ranks the label (0.5 is chance)", "label goes with", "times as frequent",
                           "beyond chance"], columns, frozenset({1})),
-        "pairs": Table(["columns", "as", "labelled rows in its outer 2 %", "best alone"], pairs, frozenset({2, 3})),
-        "pair_note": "Worth a derived column in the contract: together they gather labelled rows that neither does.",
+        "derived": Table(["derived column", "most labelled between", "labelled rows there", "by its columns alone",
+                          "p-value, all tests together"], derived, frozenset({2, 3, 4})),
+        "derived_lines": "\n".join(["derived:", *(each["line"] for each in label["derived"])]),
     }  # fmt: skip
 
 

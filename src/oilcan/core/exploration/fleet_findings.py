@@ -191,13 +191,13 @@ def _pitfalls(
 
 
 def _labels(fleet: FleetRecord, rows: pd.DataFrame | None) -> dict[str, dict[str, Any]]:
-    """Per label of independent rows: its share, telling columns, telling pairs; training rows only."""
+    """Per label of independent rows: its share, telling columns, and derived columns to add; training rows only."""
     found: dict[str, dict[str, Any]] = {}
     for name, task in fleet.contract.tasks.items():
         target = f"target_{name}"
         if rows is None or task.kind != "label" or target not in rows:
             continue
-        training = rows.loc[rows[PART] == "train"].set_index(MACHINE)[target]
+        training = rows.loc[rows[PART] == "train"].set_index(MACHINE)[target].dropna()
         mine = fleet.readings[MACHINE].isin(training.index)
         part = FleetRecord(
             fleet.contract,
@@ -210,8 +210,9 @@ def _labels(fleet: FleetRecord, rows: pd.DataFrame | None) -> dict[str, dict[str
         )
         label = part.readings[MACHINE].map(training)
         positive = (label == 1).to_numpy()
-        found[name] = row_differences.shares(label.dropna()) | {
-            "columns": row_differences.label_differences(part, positive),
-            "pairs": row_differences.pair_differences(part, positive),
+        columns = row_differences.label_differences(part, positive)
+        found[name] = row_differences.shares(label) | {
+            "columns": columns,
+            "derived": row_differences.derived_columns(part, [row["column"] for row in columns], positive),
         }
     return found

@@ -1,15 +1,14 @@
-"""Independent rows: which columns, alone or in pairs, separate rows with the label from rows without it?"""
+"""Independent rows: which columns separate rows with the label from rows without it? Pairs: `column_pairs`."""
 
-from typing import Any, Final
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from oilcan.core.exploration import column_pairs
 from oilcan.core.exploration.fleet_record import FleetRecord
-
-PAIRS: Final = ("product", "ratio", "difference")
-
 
 
 def label_differences(fleet: FleetRecord, positive: np.ndarray) -> list[dict[str, Any]]:
@@ -63,37 +62,19 @@ def _pure_value(column: np.ndarray, positive: np.ndarray) -> dict[str, float]:
     return {"pure_rows": int(pure.max()), "pure_value": float(values[pure.argmax()])}
 
 
-def pair_differences(fleet: FleetRecord, positive: np.ndarray, *, most: int = 8) -> list[dict[str, Any]]:
-    """Products, ratios and differences of two columns that separate the labels better than either column alone.
+def derived_columns(fleet: FleetRecord, names: list[str], positive: np.ndarray) -> list[dict[str, Any]]:
+    """Products, ratios and differences that belong into the contract (`column_pairs`), as plain values.
 
-    A pair counts by the tail that holds most rows with the label: their share in the outer 2 % over the share of both
-    columns' own tails. Differences are formed of columns with one unit only.
+    Parameters
+    ----------
+    names
+        Columns that are paired, the most telling first.
+    positive
+        As in `label_differences`.
     """
-    names = fleet.columns("sensor", "condition")
     values = {name: fleet.readings[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in names}
-    alone = {name: _tail(column, positive) for name, column in values.items()}
-    found = []
-    for at, first in enumerate(names):
-        for second in names[:at]:
-            a, b = values[first], values[second]
-            same_unit = fleet.describe(first)[1] == fleet.describe(second)[1]
-            for kind in PAIRS:
-                if kind == "difference" and not same_unit:
-                    continue
-                column = {"product": a * b, "difference": a - b, "ratio": a / np.where(b == 0, np.nan, b)}[kind]
-                caught = _tail(column, positive)
-                best = max(alone[first], alone[second])
-                if caught > best + 0.1:
-                    found.append({"kind": kind, "first": first, "second": second, "caught": caught, "alone": best})
-    return sorted(found, key=lambda row: float(row["alone"]) - float(row["caught"]))[:most]
-
-
-def _tail(column: np.ndarray, positive: np.ndarray) -> float:
-    """Share of the rows with the label that lie in the outer 2 % of the column, the better side."""
-    there = ~np.isnan(column)
-    total = max(int((positive & there).sum()), 1)
-    low, high = np.quantile(column[there], [0.02, 0.98]) if there.any() else (np.nan, np.nan)
-    return float(max((positive & (column <= low)).sum(), (positive & (column >= high)).sum()) / total)
+    proposals = column_pairs.propose(values, {name: fleet.describe(name) for name in names}, positive)
+    return [asdict(each) | {"line": each.as_line()} for each in proposals]
 
 
 def shares(positive: pd.Series) -> dict[str, float]:
