@@ -1,10 +1,10 @@
-"""The table of docs/replay.md: replays of the demo fleet, calm and with drifts, and of two data sets from files.
+"""The table of docs/replay.md: replays of the demo fleet, calm and with drifts, and of a data set from files.
 
     python benchmarks/replay.py [--seeds 1] [--cases calm sensor_drift ...] [--until DAY]
 
 Each case is one call of `oilcan replay`; what was made before is kept in .oilcan/replay, so a run that was cut goes on.
-Results of each case are written to .oilcan/replay-results, and the table is made of all that are there. Data sets from
-files must be in data/raw (`oilcan dataset place NAME --from FOLDER`).
+Results of each case are written to .oilcan/replay-results, and the table is made of all that are there. The files
+of azure_pdm_daily must be in data/raw (`oilcan dataset place azure_pdm_daily --from FOLDER`).
 """
 
 import argparse
@@ -21,7 +21,7 @@ PAGE: Final = ROOT / "docs/replay.md"
 MARKS: Final = ("<!-- replay: made by `python benchmarks/replay.py` -->", "<!-- /replay -->")
 SCENARIOS: Final = ("sensor_drift", "changed_mechanism", "new_model", "maintenance_policy")
 CASES: Final = {"calm": ("demo_fleet", "none"), **{name: ("demo_fleet", name) for name in SCENARIOS},
-                "azure_pdm_daily": ("azure_pdm_daily", "none"), "backblaze_2013": ("backblaze_2013", "none")}
+                "azure_pdm_daily": ("azure_pdm_daily", "none")}
 
 
 def replay(case: str, seeds: int, until: str | None) -> None:

@@ -85,6 +85,7 @@ def test_another_run_makes_nothing_and_says_the_same(clone, killed_once, monkeyp
     (("--from", "2024-05-08"), "inside a week of the monitoring"),
     (("--from", "spring"), "--from: is not a day"),
     (("--from", "2025-05-05"), "but the record lasts from 2024-01-01 to 2024-06-28"),
+    (("--from", "2024-06-24"), "outcomes are known after 6 days (the horizon and labels_late_days)"),
 ])
 def test_what_cannot_be_replayed_is_refused(clone, monkeypatch, capsys, flags, wanted):
     monkeypatch.chdir(clone)

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Literal
 
 from oilcan.core.features.drift.drift_model import DriftModel
@@ -127,7 +128,7 @@ class FeaturePlan:
         where `without_drift` says why not.
     replaced
         Components whose maintenance record says that a part was replaced: from then on the machine's own normal is that
-        of the readings since. Not written where there are none, so plans of before keep their hash.
+        of the readings since. Not written where there are none, so that older plans keep their hash.
     """
 
     dataset: str
@@ -159,7 +160,7 @@ class FeaturePlan:
         states = self.state.names if self.state else ()
         return (*(sensor.name for sensor in self.sensors), *residuals, *states, *([NAME] if self.health else []))
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """sha256 of the canonical JSON: sorted keys, no blanks, shortest exact numbers."""
         text = json.dumps(self._values(), sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -70,7 +70,8 @@ def read_fleet(settings: ReplaySettings, root: Path, *, seed: int, scenario: str
     Raises
     ------
     DataError
-        If there are no files, a scenario is asked of files, or the record does not reach into the operation.
+        If there are no files, a scenario is asked of files, or the record does not reach into the operation, or not far
+        enough for any outcome of it.
     """
     drawn = settings.replay.fleet
     if drawn is None and scenario != "none":
@@ -82,6 +83,12 @@ def read_fleet(settings: ReplaySettings, root: Path, *, seed: int, scenario: str
     if not first < settings.begins < last:
         raise DataError(f"replay: operation begins on {settings.begins.date()}, but the record lasts from "
                         f"{first.date()} to {last.date()}. Move `begins` in replay.yaml, or give --from.")
+    final = pd.Timedelta(hours=settings.contract.look_ahead()[0], days=settings.replay.labels_late_days)
+    if (settings.until or last) - settings.begins <= final:
+        raise DataError(f"replay: no forecast of the operation has an outcome that is known: it begins on "
+                        f"{settings.begins.date()}, ends on {(settings.until or last).date()}, and outcomes are known "
+                        f"after {final / pd.Timedelta(days=1):g} days (the horizon and labels_late_days). Begin earlier "
+                        f"(--from), or take a longer record.")
     return fleet
 
 
