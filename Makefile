@@ -86,7 +86,7 @@ check: install-test  ## lint, types, import layers
 
 test: install-test  ## every test, the slow proofs included
 	@mkdir -p .dvc/tmp
-	pytest -n 2 --dist worksteal
+	pytest -n 2 --dist worksteal --durations 40 --durations-min 5
 
 test-quick: install-test  ## the tests that need no run of the pipeline
 	pytest -n 2 --dist worksteal -m 'not slow'

@@ -6,6 +6,7 @@
 Both models see the same machines and failures. A failure has a strength that both see; each model adds noise of its
 own to every failure and to every row. `noise` is the challenger's, as a share of the champion's: at 1.0 both are as
 good as each other, and every hold is due to chance. Alarms, costs and floors are left out: they have their own tests.
+Each verdict is reached with `proof` of gate.yaml and without it.
 """
 
 import argparse
@@ -57,19 +58,21 @@ def main() -> None:
     machines = pd.DataFrame({"machine_id": [f"M{at:02}" for at in range(MACHINES)],
                              "model": [f"P{at % 3}" for at in range(MACHINES)],
                              "site": [f"S{at // 3 % 3}" for at in range(MACHINES)]})
-    print("| failures | noise | promoted | held most often by |\n|---|---|---|---|", flush=True)
+    strict = policy.model_copy(update={"proof": None})
+    print("| failures | noise | promoted | without `proof` | held most often by |\n|---|---|---|---|---|", flush=True)
     for failures in (8, 20, 60):
         for noise in (0.7, 1.0, 1.3):
-            rng, promoted, holds = np.random.default_rng(1), 0, Counter[str]()
+            rng, promoted, without, holds = np.random.default_rng(1), 0, 0, Counter[str]()
             for number in range(args.pairs):
                 rows, champion = pair(rng, failures, noise)
                 found = against_champion(contract, rows, machines, champion,
                                          ReviewParams(seed=number, bootstrap=100), policy)
-                verdict = judge(FINE | {"events": {"n_failures": failures}}, {"passed": True}, found, policy,
-                                contract.tasks)
+                verdict, other = (judge(FINE | {"events": {"n_failures": failures}}, {"passed": True}, found, each,
+                                        contract.tasks) for each in (policy, strict))
                 promoted += verdict.decision == "promote"
+                without += other.decision == "promote"
                 holds.update({check.name.split(" = ")[0] for check in verdict.checks if not check.passed})
-            print(f"| {failures} | {noise:g} | {promoted / args.pairs:.0%} | "
+            print(f"| {failures} | {noise:g} | {promoted / args.pairs:.0%} | {without / args.pairs:.0%} | "
                   f"{', '.join(f'{name} ({count / args.pairs:.0%})' for name, count in holds.most_common(3))} |",
                   flush=True)
 

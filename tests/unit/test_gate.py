@@ -13,6 +13,7 @@ from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.governance.compare import PairedForecasts, against_champion, compare, everywhere
 from oilcan.governance.event_comparison import Alarms
 from oilcan.governance.gate import judge
+from oilcan.governance.gate_findings import Comparison
 from oilcan.ground.errors import DataError, ParamsError
 from oilcan.ground.section import section
 from oilcan.params.operating.gate_policy import GatePolicy
@@ -65,6 +66,30 @@ def test_the_same_model_again_passes_with_a_gain_of_zero():
     found = compare(same, "test part", POLICY.line("pr_auc"), draws=50, seed=1)
     assert (found.gain, found.gain_low, found.gain_high) == (0.0, 0.0, 0.0)
     assert judge(GOOD, QUALITY, [found], POLICY, TASKS).decision == "promote"
+
+
+@pytest.mark.parametrize(("brier", "rmse", "policy", "decision"), [
+    ((0.4, 0.1), (0.13, -0.03), POLICY, "promote"),         # shown better: the estimate of the other is enough
+    ((0.4, 0.1), (-0.03, -0.09), POLICY, "hold"),           # and it must hold
+    ((0.4, -0.01), (0.13, -0.03), POLICY, "hold"),          # the interval reaches 0: no proof
+    ((0.4, 0.1), (0.13, -0.03), POLICY.model_copy(update={"proof": None}), "hold"),
+])
+def test_where_a_gain_is_shown_other_figures_are_judged_by_their_estimate(brier, rmse, policy, decision):
+    found = [Comparison("brier", "test part", 0.03, 0.02, brier[0], brier[1], 0.6, "failed"),
+             Comparison("rmse", "test part, task life", 246.0, 213.0, rmse[0], rmse[1], 0.33, "life")]
+    assert judge(GOOD, QUALITY, found, policy, TASKS).decision == decision
+
+
+@pytest.mark.parametrize("proof", [
+    Comparison("brier", "site = north", 0.03, 0.02, 0.4, 0.1, 0.6, "failed", is_slice=True),
+    Comparison("pr_auc", "test part", 0.5, 0.7, 0.4, 0.1, 0.6, "failed"),
+    Comparison("brier", "test part", 0.03, 0.02, 0.4, 0.1, 0.6, "noted"),
+])
+def test_a_gain_of_a_slice_of_another_figure_or_of_an_informational_task_is_no_proof(proof):
+    tasks = TASKS | {"noted": Task(kind="label", column="noted", informational=True)}
+    life = Comparison("rmse", "test part, task life", 246.0, 213.0, 0.13, -0.03, 0.33, "life")
+    metrics = GOOD | {"tasks": {"noted": GOOD}}
+    assert judge(metrics, QUALITY, [proof, life], POLICY, tasks).decision == "hold"
 
 
 def test_one_slice_that_fell_is_enough_to_hold():

@@ -9,7 +9,7 @@ import pytest
 from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.evaluation.operated.operated_year import Service, operate
 from oilcan.evaluation.operated.policy_summary import over_machines, summarise
-from oilcan.governance.gate import Comparison
+from oilcan.governance.gate_findings import Comparison
 from oilcan.governance.rollback_rule import reason_to_roll_back
 from oilcan.io.stage.stage_inputs import read_contract
 

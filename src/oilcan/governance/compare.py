@@ -15,7 +15,7 @@ from oilcan.core.judging.class_probabilities import class_probabilities
 from oilcan.core.model.fitted import NUMBER
 from oilcan.governance.event_comparison import Alarms, of_alarms
 from oilcan.governance.gains import gain
-from oilcan.governance.gate import Comparison, NotCompared
+from oilcan.governance.gate_findings import Comparison, NotCompared
 from oilcan.ground.columns import KEY, MACHINE, PART
 from oilcan.ground.errors import DataError
 from oilcan.params.operating.gate_policy import GatePolicy, MetricLine, MetricName, SliceRules

@@ -16,7 +16,7 @@ from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.core.judging import bootstrap, costs
 from oilcan.core.judging.event_matching import Tally, WarningWindows, lay_out
 from oilcan.governance.gains import gain
-from oilcan.governance.gate import Comparison
+from oilcan.governance.gate_findings import Comparison
 from oilcan.ground import columns
 from oilcan.ground.columns import MACHINE, PART, TARGET, TIME
 from oilcan.params.operating.gate_policy import GatePolicy, MetricName

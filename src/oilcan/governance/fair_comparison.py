@@ -12,7 +12,7 @@ import pandas as pd
 from oilcan.contract import Contract
 from oilcan.core.bundle.learned_rows import LearnedRows
 from oilcan.core.features.plan import FeaturePlan
-from oilcan.governance.gate import Check
+from oilcan.governance.gate_findings import Check
 from oilcan.ground.columns import PART
 
 

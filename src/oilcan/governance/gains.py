@@ -3,7 +3,7 @@
 import numpy as np
 
 from oilcan.core.judging import bootstrap
-from oilcan.governance.gate import Comparison
+from oilcan.governance.gate_findings import Comparison
 from oilcan.params.operating.gate_policy import MetricLine
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from oilcan.core.phrasing.quantities import number
-from oilcan.governance.gate import Comparison
+from oilcan.governance.gate_findings import Comparison
 
 
 def reason_to_roll_back(since_promotion: Sequence[Comparison]) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from oilcan.contract import Column, Contract, Task
 from oilcan.core.phrasing.quantities import between, money, number
-from oilcan.governance.gate import Verdict
+from oilcan.governance.gate_findings import Verdict
 from oilcan.reports.rendering import cell, markdown
 
 

@@ -13,7 +13,8 @@ from oilcan.core.phrasing.policy_names import name_of
 from oilcan.core.phrasing.quantities import between, money, number, percent, span
 from oilcan.evaluation.plots import headline_of
 from oilcan.evaluation.results import Evaluation, false_alarm_rate, false_alarm_words
-from oilcan.governance.gate import Verdict, simple_costs
+from oilcan.governance.floor_checks import simple_costs
+from oilcan.governance.gate_findings import Verdict
 from oilcan.governance.task_numbers import of_each_task
 from oilcan.ground.durations import Duration
 from oilcan.reports import sentences

@@ -6,7 +6,7 @@ from typing import Any, Final
 from oilcan.contract import Task
 from oilcan.core.phrasing.policy_names import name_of
 from oilcan.core.phrasing.quantities import between, money, number, percent, span
-from oilcan.governance.gate import simple_costs
+from oilcan.governance.floor_checks import simple_costs
 from oilcan.governance.task_numbers import of_each_task
 
 Numbers = Mapping[str, Any]

@@ -13,7 +13,7 @@ import numpy as np
 
 from oilcan.core.bundle.bundle import Bundle
 from oilcan.core.model.fitted import EventForecast
-from oilcan.governance.gate import Check
+from oilcan.governance.gate_findings import Check
 from oilcan.scoring.scorer import columns
 
 _MOST_ROWS: Final = 64

@@ -11,7 +11,7 @@ from oilcan.core.bundle.bundle import Bundle
 from oilcan.governance.compare import against_champion
 from oilcan.governance.event_comparison import Alarms
 from oilcan.governance.fair_comparison import fairness
-from oilcan.governance.gate import Check, Comparison, NotCompared
+from oilcan.governance.gate_findings import Check, Comparison, NotCompared
 from oilcan.io.stage import table_files
 from oilcan.operations.partitioned.champion_forecasts import champion_forecasts
 from oilcan.params.compute import ComputeParams

@@ -12,7 +12,7 @@ from oilcan.contract import Contract
 from oilcan.evaluation.comparisons.paired import Difference, differences
 from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts
 from oilcan.governance import compare
-from oilcan.governance.gate import Comparison
+from oilcan.governance.gate_findings import Comparison
 from oilcan.ground.columns import KEY, PART
 from oilcan.ground.errors import DataError, OilcanError
 from oilcan.ground.section import section

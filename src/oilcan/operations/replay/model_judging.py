@@ -11,6 +11,7 @@ from oilcan.governance import gate
 from oilcan.governance.compare import against_champion
 from oilcan.governance.event_comparison import Alarms, of_alarms
 from oilcan.governance.fair_comparison import fairness
+from oilcan.governance.gate_findings import Comparison, NotCompared, Verdict
 from oilcan.governance.rollback_rule import reason_to_roll_back
 from oilcan.ground.columns import KEY, PART, TARGET, TIME
 from oilcan.operations.replay.model_making import ReplayModel
@@ -18,14 +19,14 @@ from oilcan.operations.replay.replay_settings import ReplaySettings
 from oilcan.operations.replay.replayed_fleet import ReplayedFleet, rows_between
 
 
-def judge(settings: ReplaySettings, challenger: ReplayModel, champion: ReplayModel) -> gate.Verdict:
+def judge(settings: ReplaySettings, challenger: ReplayModel, champion: ReplayModel) -> Verdict:
     """The verdict of the gate on the challenger's test rows.
 
     The quality of the data counts as passed: it is the same for every model, and `validate` judges it.
     """
     contract = challenger.contract
     conditions = fairness(champion, contract, challenger.predictions)
-    comparisons: list[gate.Comparison | gate.NotCompared] = []
+    comparisons: list[Comparison | NotCompared] = []
     if all(check.passed for check in conditions):
         alarms = Alarms(challenger.failures, challenger.machines, challenger.policies, champion.policies)
         comparisons = against_champion(contract, challenger.predictions, challenger.machines,

@@ -34,7 +34,7 @@ from oilcan.core.prepare.partitions import PreparedRows, prepare_rows
 from oilcan.core.timeline.groups import exact
 from oilcan.evaluation import figures
 from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts, wanted_readings
-from oilcan.governance.gate import Check
+from oilcan.governance.gate_findings import Check
 from oilcan.ground.columns import KEY, MACHINE, PART, TIME
 from oilcan.monitoring.reference.reference_assembling import Accepted, assemble
 from oilcan.monitoring.statistics.counts_by_window import FleetEvents

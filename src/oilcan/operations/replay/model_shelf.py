@@ -23,7 +23,7 @@ from oilcan.core.bundle.learned_rows import LearnedRows
 from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.timeline.groups import exact
-from oilcan.governance.gate import Check
+from oilcan.governance.gate_findings import Check
 from oilcan.ground import installation
 from oilcan.ground.errors import DataError
 from oilcan.ground.processes import side_by_side

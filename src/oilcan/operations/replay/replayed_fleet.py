@@ -87,8 +87,8 @@ def read_fleet(settings: ReplaySettings, root: Path, *, seed: int, scenario: str
     if (settings.until or last) - settings.begins <= final:
         raise DataError(f"replay: no forecast of the operation has an outcome that is known: it begins on "
                         f"{settings.begins.date()}, ends on {(settings.until or last).date()}, and outcomes are known "
-                        f"after {final / pd.Timedelta(days=1):g} days (the horizon and labels_late_days). Begin earlier "
-                        f"(--from), or take a longer record.")
+                        f"after {final / pd.Timedelta(days=1):g} days (the horizon and labels_late_days). Begin "
+                        f"earlier (--from), or take a longer record.")
     return fleet
 
 

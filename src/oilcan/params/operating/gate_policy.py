@@ -30,6 +30,13 @@ class MetricLine(Section):
     reason: Reason
 
 
+class ProofRules(Section):
+    """Figures of which one, better with its whole interval, lets lines by interval be judged by their estimate."""
+
+    metrics: list[MetricName] = pydantic.Field(min_length=1)
+    reason: Reason
+
+
 class SliceRules(Section):
     """No slice may be served much worse."""
 
@@ -55,6 +62,7 @@ class GatePolicy(Section):
     owner: str = pydantic.Field(min_length=1)   # who answers for the model, and how to reach them
     evidence: EvidenceRules
     metrics: list[MetricLine]
+    proof: ProofRules | None = None             # None: every line by interval asks for an interval
     slices: SliceRules
     approval: ApprovalRules
 
