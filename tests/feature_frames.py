@@ -68,8 +68,9 @@ PARAMS = FeaturizeParams(families=[*FAMILIES, "health", "residual"], stats=["mea
 
 DRIFT = DriftModel(
     time_constants=(5.0, 20.0, 80.0), remaining=(2.0, 8.0, 25.0, 70.0), width=(4.0, 9.0, 25.0, 60.0),
-    mean=((0.0, 10.0), (5.0, -20.0)), slope=(((1.0, 0.5), (0.0, 2.0)), ((0.0, 0.0), (-1.0, 3.0))),
-    covariance=(((30.0, 2.0), (2.0, 5.0)), ((90.0, -9.0), (-9.0, 400.0))), log_mean=(3.0, 4.0),
+    ends_mean=(0.0, 5.0, 10.0, -20.0), ends_slope=((1.0, 0.5), (0.0, 0.0), (0.0, 2.0), (-1.0, 3.0)),
+    ends_covariance=((30.0, -20.0, 2.0, 1.0), (-20.0, 90.0, 3.0, -9.0), (2.0, 3.0, 5.0, 4.0), (1.0, -9.0, 4.0, 400.0)),
+    log_mean=(3.0, 4.0),
     log_covariance=((0.5, 0.1), (0.1, 0.8)), cap=40.0)
 
 
@@ -242,7 +243,7 @@ class _Past:
         if feature.statistic == "margin" and len(table.dropna()):
             table = table.dropna()
             fade = table.w * np.exp(-((self.now - begun) / pd.Timedelta("1h") - table.s) / 5.0)
-            return DRIFT.mean[0][1] - mean(table.a, fade)
+            return DRIFT.margin - mean(table.a, fade)
         table = table.dropna()
         if not len(table):
             return np.nan
@@ -260,11 +261,10 @@ class _Past:
         z = np.array([np.log(tau), np.log(age + r)]) - DRIFT.log_mean
         log = multivariate_normal.logpdf(z, cov=DRIFT.log_covariance) - z[1]
         g = np.exp(-(age + r - table.s.to_numpy()) / tau)
-        design = np.column_stack([1 - g, g])
-        for at, column in enumerate(("a", "b")):
-            ends = np.array(DRIFT.mean[at]) + np.array(DRIFT.slope[at]) @ z
-            spread = design @ np.array(DRIFT.covariance[at]) @ design.T + np.diag(1.5 / table.w)
-            log += multivariate_normal.logpdf(table[column], design @ ends, spread)
+        design = np.kron(np.column_stack([1 - g, g])[:, None, :], np.eye(2)).reshape(-1, 4)   # a, b of each
+        ends = np.array(DRIFT.ends_mean) + np.array(DRIFT.ends_slope) @ z
+        spread = design @ np.array(DRIFT.ends_covariance) @ design.T + np.diag(np.repeat(1.5 / table.w, 2))
+        log += multivariate_normal.logpdf(table[["a", "b"]].to_numpy().ravel(), design @ ends, spread)
         return log
 
     def fleet(self, feature):

@@ -8,7 +8,9 @@ from oilcan.core.features.drift.drift_learning import FEWEST, with_unfinished
 from oilcan.core.features.drift.drift_model import DriftSums, posterior
 from oilcan.core.features.drift.life_sums import life_sums
 from oilcan.core.features.drift.lives import LifeReadings, learn_drift, pays
+from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.features.signals.hidden_state import learn_hidden_state
+from oilcan.ground.errors import IntegrityError
 
 TAU, LIFE = 40.0, 200.0
 
@@ -40,7 +42,7 @@ def at_every_reading(readings: LifeReadings, model, rotation: np.ndarray) -> np.
 def test_the_population_is_found_and_new_lives_are_forecast_within_its_doubt() -> None:
     model, rotation = learn_drift(population(80), cap=None)
     np.testing.assert_allclose(np.exp(model.log_mean), [TAU, LIFE], rtol=0.1)
-    assert model.covariance[0][1][1] < 2 < 50 < model.covariance[1][1][1]       # the margin first
+    assert model.ends_covariance[2][2] < 2 < 50 < model.ends_covariance[3][3]       # the margin first
     new = population(60, seed=1)
     mean, doubt, constant = at_every_reading(new, model, rotation).T
     near = (new.left < 2 * TAU) & (new.left > 5)        # the drift can be seen, and cells of the grid are narrow
@@ -104,6 +106,12 @@ def test_a_plan_says_why_it_has_no_drift() -> None:
     off = frames.build(tables, families=["level", "trailing", "health"])
     assert off.without_drift == "`drift` is not among featurize.families"
     assert off.state is off.drift is None
+
+
+def test_a_drift_model_of_another_release_is_refused() -> None:
+    values = frames.plan_for(frames.fleet(1)).to_json() | {"drift": {"mean": [[0.0, 1.0]], "cap": None}}
+    with pytest.raises(IntegrityError, match=r"plan.json: its drift model is of another release .*dvc repro featurize"):
+        FeaturePlan.from_json(values)
 
 
 def test_sums_of_an_older_reading_fade() -> None:

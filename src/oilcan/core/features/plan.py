@@ -210,7 +210,7 @@ def _read(values: Any) -> FeaturePlan:
         health=None if values["health"] is None else Health(**_frozen(values["health"])),
         residuals=None if values["residuals"] is None else Residuals(**_frozen(values["residuals"])),
         state=None if values["state"] is None else HiddenState(**_frozen(values["state"])),
-        drift=None if values["drift"] is None else DriftModel(**_frozen(values["drift"])),
+        drift=_drift_model(values["drift"]),
         without_drift=values["without_drift"],
         reference=values["reference"],
         replaced=tuple(values.get("replaced", ())),
@@ -219,6 +219,16 @@ def _read(values: Any) -> FeaturePlan:
         raise IntegrityError(f"plan.json: content and hash disagree (found {values.get('hash')!r}, "
                              f"wanted {plan.hash!r}). Run `dvc repro featurize`.")
     return plan
+
+
+def _drift_model(values: Any) -> DriftModel | None:
+    if values is None:
+        return None
+    wanted = {field.name for field in dataclasses.fields(DriftModel)}
+    if set(values) != wanted:
+        raise IntegrityError(f"plan.json: its drift model is of another release (found {sorted(values)}, wanted "
+                             f"{sorted(wanted)}). Run `dvc repro featurize`.")
+    return DriftModel(**_frozen(values))
 
 
 def _frozen(value: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from scipy.special import log_ndtr
 
-from oilcan.core.features.drift.drift_model import DriftModel, DriftSums, Ends, ends_of, moments_of
+from oilcan.core.features.drift.drift_model import DriftModel, DriftSums, Matrix, moments_of
 from oilcan.core.features.signals.surface import rounded
 
 FEWEST: Final = 20          # lives that ended in a failure
@@ -51,8 +51,8 @@ def learn_population(sums: DriftSums, life: np.ndarray, taus: np.ndarray, *, cap
 
 def margin_first(model: DriftModel, sums: DriftSums, life: np.ndarray) -> np.ndarray:
     """Rotation to the axes in which the ends of lives are uncorrelated, least spread first, shape (k, k)."""
-    weight, ends = _expected(model, sums, life)
-    end = np.stack([(weight * each.end[:, :, 0]).sum(axis=1) for each in ends], axis=1)
+    weight, ends, _ = _expected(model, sums, life)
+    end = np.einsum("mt,mti->mi", weight, ends[:, :, model.directions:])
     gap = end - end.mean(axis=0)
     _, axes = np.linalg.eigh(np.einsum("ni,nj->ij", gap, gap))
     return np.asarray(axes * np.where(np.take_along_axis(axes, np.abs(axes).argmax(axis=0)[None], axis=0) < 0, -1, 1))
@@ -90,61 +90,67 @@ def _with_life(model: DriftModel, mean: float, variance: float) -> DriftModel:
     slope = b / d
     moved = np.array([slope * (mean - life_mean), mean - life_mean])
     log_covariance = ((a - slope * b + slope * slope * variance, slope * variance), (slope * variance, variance))
-    means = tuple(rounded(np.array(each) + np.array(by) @ moved)
-                  for each, by in zip(model.mean, model.slope, strict=True))
-    return _with_grid(replace(model, mean=means, log_mean=rounded(np.array([tau_mean + moved[0], mean])),
-                              log_covariance=tuple(rounded(np.array(row)) for row in log_covariance)))
+    mean_of_ends = rounded(np.array(model.ends_mean) + np.array(model.ends_slope) @ moved)
+    return _with_grid(replace(model, ends_mean=mean_of_ends, log_mean=rounded(np.array([tau_mean + moved[0], mean])),
+                              log_covariance=_rows(np.array(log_covariance))))
 
 
 def _begun(sums: DriftSums, life: np.ndarray, taus: np.ndarray, cap: float | None) -> DriftModel:
     """A broad population: starts at the mean of all readings, ends at the state at failure."""
     start, end, log_life = sums.level / sums.count[:, None], sums.state, np.log(life)
     spread = 4 * (start.var(axis=0) + end.var(axis=0)) + 1.0
-    k = len(spread)
     return DriftModel(
-        rounded(taus), (1.0,), (1.0,), mean=tuple(zip(start.mean(axis=0).tolist(), end.mean(axis=0).tolist(),
-                                                      strict=True)),
-        slope=(((0.0, 0.0), (0.0, 0.0)),) * k, covariance=tuple(((v, 0.0), (0.0, v)) for v in spread.tolist()),
+        rounded(taus), (1.0,), (1.0,), ends_mean=rounded(np.concatenate([start.mean(axis=0), end.mean(axis=0)])),
+        ends_slope=((0.0, 0.0),) * (2 * len(spread)),
+        ends_covariance=_rows(np.diag(np.concatenate([spread, spread]))),
         log_mean=(float(np.log(np.median(life) / 5)), float(log_life.mean())),
         log_covariance=((1.0, 0.0), (0.0, float(log_life.var()) + JITTER)), cap=cap)
 
 
-def _expected(model: DriftModel, sums: DriftSums, life: np.ndarray) -> tuple[np.ndarray, list[Ends]]:
-    """Weight of each time constant per life, shape (m, taus), and the ends per direction."""
-    log_tau = (np.log(model.time_constants) - model.log_mean[0])[None, :, None]
-    log_life = (np.log(life) - model.log_mean[1])[:, None, None]
-    prior = np.linalg.inv(np.array(model.log_covariance))
+def _expected(model: DriftModel, sums: DriftSums, life: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of m lives and each time constant: its weight, starts and ends, and the covariance of their error.
+
+    Returns
+    -------
+    Shapes (m, taus), (m, taus, 2k), (m, taus, 2k, 2k).
+    """
+    z = np.stack(np.broadcast_arrays((np.log(model.time_constants) - model.log_mean[0])[None, :],
+                                     (np.log(life) - model.log_mean[1])[:, None]), axis=-1)
     moments = moments_of(sums, np.ones((len(model.time_constants), 1)))
-    ends = [ends_of(model, (log_tau, log_life), moments, at) for at in range(len(model.mean))]
-    evidence = -0.5 * (prior[0, 0] * log_tau * log_tau + 2 * prior[0, 1] * log_tau * log_life)[:, :, 0]
-    evidence = evidence + sum(each.log_evidence[:, :, 0] for each in ends)
+    of_readings = np.stack([np.stack([moments.start, moments.both], -1), np.stack([moments.both, moments.end], -1)], -1)
+    right = np.concatenate([*moments.to_start, *moments.to_end], axis=-1)              # (m, taus, 2k)
+    precision = np.linalg.inv(np.array(model.ends_covariance))
+    usual = np.array(model.ends_mean) + np.einsum("ij,mtj->mti", np.array(model.ends_slope), z)
+    pull = np.einsum("ij,mtj->mti", precision, usual)
+    left = precision + np.kron(of_readings[:, :, 0], np.eye(model.directions))
+    covariance = np.linalg.inv(left)
+    ends = np.einsum("mtij,mtj->mti", covariance, right + pull)
+    prior = np.linalg.inv(np.array(model.log_covariance))
+    evidence = 0.5 * ((ends * (right + pull)).sum(axis=-1) - (usual * pull).sum(axis=-1) - np.linalg.slogdet(left)[1]
+                      - prior[0, 0] * z[:, :, 0] ** 2 - 2 * prior[0, 1] * z[:, :, 0] * z[:, :, 1])
     weight = np.exp(evidence - evidence.max(axis=1, keepdims=True))
-    return weight / weight.sum(axis=1, keepdims=True), ends
+    return weight / weight.sum(axis=1, keepdims=True), ends, covariance
 
 
 def _improved(model: DriftModel, sums: DriftSums, life: np.ndarray) -> DriftModel:
     """One round: where the lives probably began and ended, and the population that makes this most probable."""
-    weight, ends = _expected(model, sums, life)
+    weight, ends, error = _expected(model, sums, life)
     share = weight / len(life)
     z = np.stack(np.broadcast_arrays(np.log(model.time_constants)[None, :], np.log(life)[:, None]), axis=-1)
     z_mean = np.einsum("mt,mti->i", share, z)
     gap = z - z_mean
     z_covariance = np.einsum("mt,mti,mtj->ij", share, gap, gap) + 10 * JITTER * np.eye(2)
-    inverse = np.linalg.inv(z_covariance)
-    means, slopes, covariances = [], [], []
-    for each in ends:
-        pair = np.stack([each.start[:, :, 0], each.end[:, :, 0]], axis=-1)
-        error = np.array([[(share * each.start_variance[:, :, 0]).sum(), (share * each.both_covariance[:, :, 0]).sum()],
-                          [(share * each.both_covariance[:, :, 0]).sum(), (share * each.end_variance[:, :, 0]).sum()]])
-        mean = np.einsum("mt,mti->i", share, pair)
-        slope = np.einsum("mt,mti,mtj->ij", share, pair - mean, gap) @ inverse
-        left = pair - mean - np.einsum("ij,mtj->mti", slope, gap)
-        covariance = np.einsum("mt,mti,mtj->ij", share, left, left) + error + JITTER * np.eye(2)
-        means.append(rounded(mean))
-        slopes.append(tuple(rounded(row) for row in slope))
-        covariances.append(tuple(rounded(row) for row in covariance))
-    return replace(model, mean=tuple(means), slope=tuple(slopes), covariance=tuple(covariances),
-                   log_mean=rounded(z_mean), log_covariance=tuple(rounded(row) for row in z_covariance))
+    mean = np.einsum("mt,mti->i", share, ends)
+    slope = np.einsum("mt,mti,mtj->ij", share, ends - mean, gap) @ np.linalg.inv(z_covariance)
+    left = ends - mean - np.einsum("ij,mtj->mti", slope, gap)
+    covariance = (np.einsum("mt,mti,mtj->ij", share, left, left) + np.einsum("mt,mtij->ij", share, error)
+                  + JITTER * np.eye(len(mean)))
+    return replace(model, ends_mean=rounded(mean), ends_slope=_rows(slope), ends_covariance=_rows(covariance),
+                   log_mean=rounded(z_mean), log_covariance=_rows(z_covariance))
+
+
+def _rows(matrix: np.ndarray) -> Matrix:
+    return tuple(rounded(row) for row in matrix)
 
 
 def _with_grid(model: DriftModel) -> DriftModel:

@@ -4,13 +4,14 @@ Towards a failure at age T the hidden state follows
 
     x(s) = start (1 - g) + end g + noise / sqrt(precision),      g = exp(-(T - s) / tau)
 
-with one time constant tau per life. Over lives, `start` and `end` of each direction have a joint normal
+with one time constant tau per life. Over lives, `start` and `end` of all directions have a joint normal
 distribution whose mean is linear in log tau and log T; log tau and log T are jointly normal. For each pair of tau
 and remaining life r on a grid the likelihood of the readings so far is that of a linear model with two unknowns per
 direction. It needs only sums over the readings that are updated one reading at a time (`DriftSums`).
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -30,9 +31,9 @@ class DriftModel:
     ----------
     time_constants, remaining, width
         Grid: tau, remaining life r and the width of the cell of each r [ticks].
-    mean, slope, covariance
-        Of (start, end) per direction, shapes (k, 2), (k, 2, 2), (k, 2, 2); `slope` is by log tau and log T, from
-        `log_mean`. The first direction is the one in which ends differ least: the failure margin.
+    ends_mean, ends_slope, ends_covariance
+        Of the starts of all directions and then their ends, shapes (2k,), (2k, 2), (2k, 2k); the slope is by log tau
+        and log T, from `log_mean`. The first direction is the one in which ends differ least: the failure margin.
     log_mean, log_covariance
         Of (log tau, log T), shapes (2,), (2, 2).
     cap
@@ -42,12 +43,22 @@ class DriftModel:
     time_constants: Vector
     remaining: Vector
     width: Vector
-    mean: Matrix
-    slope: tuple[Matrix, ...]
-    covariance: tuple[Matrix, ...]
+    ends_mean: Vector
+    ends_slope: Matrix
+    ends_covariance: Matrix
     log_mean: Vector
     log_covariance: Matrix
     cap: float | None
+
+    @property
+    def directions(self) -> int:
+        """Of the state, k."""
+        return len(self.ends_mean) // 2
+
+    @property
+    def margin(self) -> float:
+        """Where the first direction usually stands at a failure."""
+        return self.ends_mean[self.directions]
 
 
 @dataclass(frozen=True)
@@ -102,8 +113,8 @@ def posterior(model: DriftModel, age: np.ndarray, sums: DriftSums) -> np.ndarray
     --------
     A life of 200 ticks whose state grows with a time constant of 40; 30 ticks before its end:
 
-    >>> model = DriftModel((20.0, 40.0, 80.0), (10.0, 30.0, 60.0, 100.0), (20.0, 25.0, 35.0, 45.0), ((0.0, 50.0),),
-    ...                    (((0.0, 0.0), (0.0, 0.0)),), (((4.0, 0.0), (0.0, 9.0)),), (3.7, 5.3),
+    >>> model = DriftModel((20.0, 40.0, 80.0), (10.0, 30.0, 60.0, 100.0), (20.0, 25.0, 35.0, 45.0), (0.0, 50.0),
+    ...                    ((0.0, 0.0), (0.0, 0.0)), ((4.0, 0.0), (0.0, 9.0)), (3.7, 5.3),
     ...                    ((0.3, 0.0), (0.0, 0.1)), None)
     >>> age, tau = np.arange(1.0, 171.0), np.array(model.time_constants)
     >>> state = 50 * np.exp(-(200 - age) / 40)
@@ -122,29 +133,39 @@ def posterior(model: DriftModel, age: np.ndarray, sums: DriftSums) -> np.ndarray
 
 
 @dataclass(frozen=True)
-class Ends:
-    """What the readings say about (start, end) of one direction, at each cell of a grid; shapes of the grid.
+class Prior:
+    """The population's part of the normal equations of starts and ends, linear in log tau and log T.
 
     Parameters
     ----------
-    log_evidence
-        Logarithm of the likelihood, up to what no cell changes.
-    start, end
-        Means.
-    start_variance, both_covariance, end_variance
-        Of their error.
+    precision
+        Shape (2k, 2k).
+    constant, slope
+        Right side at the means of log tau and log T, and its slope; shapes (2k,), (2k, 2).
+    square
+        m' precision m of the prior mean m, as 1, z, z z': shapes (), (2,), (2, 2).
     """
 
-    log_evidence: np.ndarray
-    start: np.ndarray
-    end: np.ndarray
-    start_variance: np.ndarray
-    both_covariance: np.ndarray
-    end_variance: np.ndarray
+    precision: np.ndarray
+    constant: np.ndarray
+    slope: np.ndarray
+    square: tuple[float, np.ndarray, np.ndarray]
 
 
-def ends_of(model: DriftModel, z: tuple[np.ndarray, np.ndarray], moments: "NormalEquations", at: int) -> Ends:
-    """Start and end of one direction given tau and T.
+@lru_cache(maxsize=8)
+def prior_of(model: DriftModel) -> Prior:
+    """Of a population; the service asks for every reading."""
+    precision = np.linalg.inv(np.array(model.ends_covariance))
+    mean, slope = np.array(model.ends_mean), np.array(model.ends_slope)
+    constant, along = precision @ mean, precision @ slope
+    return Prior(precision, constant, along, (float(mean @ constant), mean @ along, slope.T @ along))
+
+
+def log_evidence(prior: Prior, z: tuple[np.ndarray, np.ndarray], moments: "NormalEquations") -> np.ndarray:
+    """Logarithm of the likelihood of the readings at each cell of a grid, up to what no cell changes.
+
+    The normal equations of a cell are eliminated one unknown after the other, in all cells at once: they are as many as
+    twice the directions, and a call of LAPACK per cell would take longer.
 
     Parameters
     ----------
@@ -152,21 +173,31 @@ def ends_of(model: DriftModel, z: tuple[np.ndarray, np.ndarray], moments: "Norma
         log tau and log T, less their means, to be broadcast to the grid.
     moments
         Of the readings at each cell of the grid.
-    at
-        Which direction.
     """
-    precision = np.linalg.inv(np.array(model.covariance[at]))
-    (l00, l01), l11 = precision[0], precision[1, 1]
-    (a, b), slope = model.mean[at], model.slope[at]
-    start = a + slope[0][0] * z[0] + slope[0][1] * z[1]
-    end = b + slope[1][0] * z[0] + slope[1][1] * z[1]
-    p0, p1 = l00 * start + l01 * end, l01 * start + l11 * end
-    h0, h1 = p0 + moments.to_start[at], p1 + moments.to_end[at]
-    m00, m01, m11 = l00 + moments.start, l01 + moments.both, l11 + moments.end
-    determinant = m00 * m11 - m01 * m01
-    mean0, mean1 = (m11 * h0 - m01 * h1) / determinant, (m00 * h1 - m01 * h0) / determinant
-    evidence = 0.5 * (mean0 * h0 + mean1 * h1 - start * p0 - end * p1 - np.log(determinant))
-    return Ends(evidence, mean0, mean1, m11 / determinant, -m01 / determinant, m00 / determinant)
+    k = len(moments.to_start)
+    (one, two), (level, along, across) = z, prior.square
+    right = [prior.constant[i] + prior.slope[i, 0] * one + prior.slope[i, 1] * two
+             + (moments.to_start[i] if i < k else moments.to_end[i - k]) for i in range(2 * k)]
+    left = {(i, j): prior.precision[i, j] + _of_readings(moments, i, j, k) for i in range(2 * k) for j in range(i + 1)}
+    total, determinant = 0.0, 1.0
+    for at in range(2 * k):
+        pivot, above = left[at, at], right[at]
+        total, determinant = total + above * above / pivot, determinant * pivot
+        for i in range(at + 1, 2 * k):
+            factor = left[i, at] / pivot
+            right[i] = right[i] - factor * above
+            for j in range(at + 1, i + 1):
+                left[i, j] = left[i, j] - factor * left[j, at]
+    usual = level + 2 * (along[0] * one + along[1] * two) + (
+        across[0, 0] * one * one + 2 * across[0, 1] * one * two + across[1, 1] * two * two)
+    return np.asarray(0.5 * (total - usual - np.log(determinant)))
+
+
+def _of_readings(moments: "NormalEquations", i: int, j: int, k: int) -> np.ndarray | float:
+    """Their part in row i and column j <= i of the normal equations: directions do not mix."""
+    if i % k != j % k:
+        return 0.0
+    return moments.start if i < k else moments.end if j >= k else moments.both
 
 
 @dataclass(frozen=True)
@@ -206,8 +237,7 @@ def _few(model: DriftModel, age: np.ndarray, sums: DriftSums) -> np.ndarray:
     evidence = -0.5 * (prior[0, 0] * log_tau * log_tau + 2 * prior[0, 1] * log_tau * log_life
                        + prior[1, 1] * log_life * log_life) - log_life + np.log(np.array(model.width))
     moments = moments_of(sums, np.exp(-remaining / taus[:, None]))
-    for at in range(len(model.mean)):
-        evidence = evidence + ends_of(model, (log_tau, log_life), moments, at).log_evidence
+    evidence = evidence + log_evidence(prior_of(model), (log_tau, log_life), moments)
     flat = evidence.reshape(len(age), -1)
     weight = np.exp(evidence - flat.max(axis=1)[:, None, None])
     weight /= weight.sum(axis=(1, 2), keepdims=True)

@@ -64,5 +64,5 @@ def compute(arrays: "Arrays", features: list[Feature]) -> np.ndarray:
 def statistics(model: DriftModel, age: np.ndarray, sums: DriftSums, names: list[str]) -> np.ndarray:
     """Statistics of lives, shape (lives, names); the same for both engines."""
     found = dict(zip(("remaining", "doubt", "constant"), posterior(model, age, sums).T, strict=True))
-    found["margin"] = model.mean[0][1] - sums.state[:, 0]
+    found["margin"] = model.margin - sums.state[:, 0]
     return np.stack([found[name] for name in names], axis=1)
