@@ -26,16 +26,17 @@ def _turbofan(rmse: str, score: str, *, stars: tuple[str, str], plain: tuple[str
         ("test.rmse", "RMSE, raw test labels [cycles]", "", f"{plain[2]} {PLAIN}"),
         ("test.phm_score", "PHM08 score, raw", "", f"{plain[3]} {PLAIN}"),
         ("test.coverage_90", "coverage of the 90 % interval", "0.87 to 0.93", ""),
+        ("test.coverage_90_below_cap", "the same of lives below the cap", "0.87 to 0.93", ""),
         ("seconds", "features and fit [s]", "at most 60", ""),
     ]
 
 
 FIGURES: Final[dict[str, list[tuple[str, ...]]]] = {
     "cmapss_fd001": _turbofan(
-        "at most 10.5", "at most 175", plain=("11.50", "200", "12.80", "229"),
+        "at most 9.3", "at most 150", plain=("11.50", "200", "12.80", "229"),
         stars=("10.61 STAR 2024 (cited from memory)", "169 STAR 2024 (cited from memory)")),
     "cmapss_fd002": _turbofan(
-        "at most 10.3", "at most 500", plain=("12.14", "687", "25.22", "7,636"),
+        "at most 9.1", "at most 420", plain=("12.14", "687", "25.22", "7,636"),
         stars=("12.55 FFVE 2024", "772 FFVE 2024")),
     "ai4i2020": [
         ("test.f1", "F1 at the threshold that costs least", "", "see the repeated folds below"),

@@ -1,12 +1,14 @@
-"""Which configuration for C-MAPSS? Cross-validation by engine, on training engines alone; no test file is looked at.
+"""Which configuration for C-MAPSS? Cross-validation by engine, on training engines alone.
 
     python benchmarks/select_rul.py                 # a few configurations, both subsets; about ten minutes
     python benchmarks/select_rul.py --folds 10 --only committed
 
 Everything learned (regimes, health index, choice of features, trees) is learned anew in each fold, by the
-project's own functions. A held-out engine is judged as if its record were cut uniformly between cycle 30 and
-its end, as test engines are, every engine counting once. RMSE is in cycles, PHM08 per 100 engines; `below` is
-the coverage of 90 % intervals, drawn on the other half of the engines, where the failure is nearer than the cap.
+project's own functions. A row of a held-out engine counts by the density of the lengths over which test engines
+were observed, over the share of training engines still alive at that age: the expectation over cut points. These
+lengths are all that is read of test engines. RMSE is in cycles, with the difference from the first configuration
+(its error by drawing engines again); PHM08 is per 100 engines; `below` is the coverage of 90 % intervals, drawn on
+the other half of the engines, where the failure is nearer than the cap.
 """
 
 import argparse
@@ -42,7 +44,8 @@ from oilcan.training.sample import Sample
 from oilcan.training.targets import Target, targets_of
 
 SUBSETS: Final = ("cmapss_fd001", "cmapss_fd002")
-FIRST_CUT: Final = 30       # no test engine is cut much before
+SMOOTHED: Final = 10        # cycles over which the density of cut points is smoothed
+DRAWS: Final = 400          # of engines, for the error of a difference
 WINDOWS: Final = "5 cycles, 15 cycles, 30 cycles"
 
 
@@ -75,11 +78,27 @@ def variants(params: Params) -> list[Variant]:
     ]
 
 
+def cut_weights(cycle: np.ndarray, ends: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+    """What rows of training engines count, shape (n,): density of cut points over the share of engines alive.
+
+    Parameters
+    ----------
+    cycle
+        Of each row, shape (n,).
+    ends, cuts
+        Last cycle of each training engine, and of what was observed of each test engine.
+    """
+    at = np.arange(cycle.max() + 1.0)
+    density = np.exp(-0.5 * ((at[:, None] - cuts) / SMOOTHED) ** 2).sum(axis=1)
+    return np.asarray((density / (ends >= at[:, None]).mean(axis=1))[cycle.astype(int)])
+
+
 class Lives:
     """Training engines of one subset: their readings, rows, capped remaining life, and what each row counts."""
 
     def __init__(self, prepared: Path) -> None:
         rows = table_files.read_table(prepared / "rows.parquet")
+        cuts = rows[rows["part"] == "test"].groupby(MACHINE)[TIME].max().to_numpy()
         self.rows = rows[rows["part"] != "test"].reset_index(drop=True)
         tables = {name: table_files.read_table(prepared / f"{name}.parquet") for name in FLEET_TABLES}
         readings = pd.concat([table_files.read_table(path) for path in table_files.partitions(prepared / "telemetry")])
@@ -88,9 +107,7 @@ class Lives:
                                   for table in (readings, *tables.values()))
         self.fleet = dict(zip(tables, known, strict=True))
         self.machine = self.rows[MACHINE].to_numpy()
-        last = self.rows.groupby(MACHINE)[TIME].transform("max").to_numpy()
-        cycle = self.rows[TIME].to_numpy()
-        self.weight = np.where(cycle >= FIRST_CUT, 1.0 / np.maximum(last - FIRST_CUT + 1, 1), 0.0)
+        self.weight = cut_weights(self.rows[TIME].to_numpy(), self.rows.groupby(MACHINE)[TIME].max().to_numpy(), cuts)
 
     def matrix(self, contract: Contract, params: Params, variant: Variant, held_out: np.ndarray,
                ) -> tuple[np.ndarray, list[str]]:
@@ -135,6 +152,18 @@ class Lives:
                 100 * mean(covered), 100 * mean(covered, values < (target.cap or np.inf)), mean(width)]
 
 
+    def difference(self, target: Target, ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
+        """RMSE of one forecast minus that of another, and its standard error over engines."""
+        values, (engine, _) = target.values(self.rows), pd.factorize(self.machine)
+        sums = np.stack([np.bincount(engine, self.weight * square) for square in
+                         ((ours - values) ** 2, (theirs - values) ** 2, np.ones(len(values)))])
+        drawn = np.random.default_rng(0).integers(0, sums.shape[1], (DRAWS, sums.shape[1]))
+        def gap(of: np.ndarray) -> np.ndarray:
+            return np.asarray(np.sqrt(of[0] / of[2]) - np.sqrt(of[1] / of[2]))
+
+        return float(gap(sums.sum(axis=1))), float(gap(sums[:, drawn].sum(axis=2)).std())
+
+
 def main() -> None:
     """Print one line per configuration and subset."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -143,19 +172,23 @@ def main() -> None:
     args = parser.parse_args()
     params = whole_params.read_all_params(ROOT / "params.yaml")
     chosen = [variant for variant in variants(params) if (args.only or "") in variant.words]
-    print("| subset | configuration | RMSE | PHM08 | coverage % | below % | width | s |")
-    print("|---|---|---|---|---|---|---|---|", flush=True)
+    print("| subset | configuration | RMSE | difference | PHM08 | coverage % | below % | width | s |")
+    print("|---|---|---|---|---|---|---|---|---|", flush=True)
     for subset in SUBSETS:
         with checkout(subset) as here:
             here.choose({})
             here.repro("prepare")
             lives = Lives(here.folder / "data/prepared")
+        first = np.empty(0)
         for variant in chosen:
             text = (ROOT / f"datasets/{subset}.yaml").read_text(encoding="utf-8").replace(WINDOWS, variant.windows)
             started = time.monotonic()
-            numbers = lives.scores(*lives.forecasts(parse_contract(text, subset), params, variant, args.folds))
-            print(f"| {subset} | {variant.words} | " + " | ".join(f"{number:.2f}" for number in numbers)
-                  + f" | {time.monotonic() - started:.0f} |", flush=True)
+            target, forecast = lives.forecasts(parse_contract(text, subset), params, variant, args.folds)
+            first = forecast if variant is chosen[0] else first
+            error, *others = lives.scores(target, forecast)
+            print(f"| {subset} | {variant.words} | {error:.2f} | {{:+.2f}} +- {{:.2f}} | ".format(
+                *lives.difference(target, forecast, first)) + " | ".join(f"{number:.2f}" for number in others)
+                + f" | {time.monotonic() - started:.0f} |", flush=True)
 
 
 if __name__ == "__main__":
