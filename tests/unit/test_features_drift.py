@@ -8,8 +8,11 @@ from oilcan.core.features.drift.drift_learning import FEWEST, with_unfinished
 from oilcan.core.features.drift.drift_model import DriftSums, posterior
 from oilcan.core.features.drift.life_sums import life_sums
 from oilcan.core.features.drift.lives import LifeReadings, learn_drift, pays
+from oilcan.core.features.facts import Facts
+from oilcan.core.features.families.drift import STATISTICS, propose
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.features.signals.hidden_state import learn_hidden_state
+from oilcan.core.reasons.wording import sentence
 from oilcan.ground.errors import IntegrityError
 
 TAU, LIFE = 40.0, 200.0
@@ -106,6 +109,22 @@ def test_a_plan_says_why_it_has_no_drift() -> None:
     off = frames.build(tables, families=["level", "trailing", "health"])
     assert off.without_drift == "`drift` is not among featurize.families"
     assert off.state is off.drift is None
+
+
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_the_crew_reads_each_of_its_features_as_a_sentence(statistic: str) -> None:
+    plan = FeaturePlan("engines", 1, "cycle", (), ())
+    feature, = (each for each in propose(drift_facts()) if each.statistic == statistic)
+    words = sentence(plan, feature, 55.0, 118.0)
+    assert "wear" in words
+    assert "55" in words
+    assert "118" in words
+    assert ("cycles" in words) == (statistic != "margin")
+    assert sentence(plan, feature, None, 118.0).endswith(": missing")
+
+
+def drift_facts() -> Facts:
+    return Facts("cycle", frames.PARAMS, (5.0,), (), frozenset(), {}, {}, (), (), False, True, has_drift=True)
 
 
 def test_a_drift_model_of_another_release_is_refused() -> None:

@@ -57,11 +57,21 @@ def sentence(plan: FeaturePlan, feature: Feature, value: float | None, normal: f
     >>> running = FeaturePlan("rigs", 1, "elapsed s", (), ())
     >>> sentence(running, Feature("f", "events", "failures", "since", None, "h", "", "failure", ""), 0.025, 0.5)
     'Failure last 90 s ago; usually 1,800 s'
+    >>> show("drift", "remaining", 55.0, 700.0, ("Wear over all sensors",), None, "h")
+    At the pace of its wear it reaches where machines fail in about 55 h; usually 29.2 days
+    >>> show("drift", "constant", 40.0, None, ("Wear over all sensors",), None, "h")
+    Its wear grows with a time constant of 40 h
+    >>> show("drift", "doubt", 9.0, 30.0, ("Wear over all sensors",), None, "h")
+    The pace of its wear tells its remaining life to within 9 h; usually 30 h
+    >>> show("drift", "margin", -2.0, 19.0, ("Wear over all sensors",), None, "1")
+    Its wear is 2 beyond where machines fail, usually 19 short of it (in standard deviations of a reading)
     >>> show("static", "code", 1.0, 0.0, ("Machine model",), None, "code", "model")
     Machine model: P200
     """
     if feature.kind == "events":
         return _events(plan, feature, value, normal)
+    if feature.kind == "drift" and value is not None:
+        return _wear(plan, feature.statistic, value, normal)
     if feature.kind == "static":
         return _static(plan, feature, value, normal)
     subject = f"{feature.subject}, {feature.measure}" if feature.measure else feature.subject
@@ -146,6 +156,23 @@ def _events(plan: FeaturePlan, feature: Feature, value: float | None, normal: fl
     times = f"{number(value or 0.0)} time{'' if value == 1 else 's'}"
     when = "so far" if feature.window is None else f"in the last {_plain(feature.window, lengths)}"
     return f"{event} {times} {when}{'' if normal is None else f'; usually {number(normal)}'}"
+
+
+def _wear(plan: FeaturePlan, statistic: str, value: float, normal: float | None) -> str:
+    """What the drift of the hidden state says."""
+    if statistic == "margin":
+        usually = "" if normal is None else f", usually {_short_of(normal)} it"
+        return f"Its wear is {_short_of(value)} where machines fail{usually} (in standard deviations of a reading)"
+    lengths = _lengths(plan)
+    begin = {"remaining": "At the pace of its wear it reaches where machines fail in about",
+             "constant": "Its wear grows with a time constant of",
+             "doubt": "The pace of its wear tells its remaining life to within"}[statistic]
+    usually = "" if normal is None else f"; usually {span(in_unit(normal, lengths), lengths)}"
+    return f"{begin} {span(in_unit(value, lengths), lengths)}{usually}"
+
+
+def _short_of(margin: float) -> str:
+    return f"{number(abs(margin))} {'short of' if margin >= 0 else 'beyond'}"
 
 
 def _static(plan: FeaturePlan, feature: Feature, value: float | None, normal: float | None) -> str:
