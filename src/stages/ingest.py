@@ -10,9 +10,11 @@ Writes  telemetry/part-*.parquet, errors, maintenance, failures, machines, alarm
 import os
 from collections.abc import Sequence
 
-from oilcan.core.ingest import ingest, machine_groups
-from oilcan.io.raw_data import later_months, reading
+from oilcan.core.ingest import ingest
+from oilcan.io.raw_data import later_months
+from oilcan.io.raw_data.in_parts import raw_parts
 from oilcan.io.stage import files, stage, stage_inputs, table_files
+from oilcan.operations.partitioned.canonical_files import growing_tables
 from oilcan.params.stages.ingest import IngestParams
 
 
@@ -23,12 +25,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     contract = stage_inputs.read_contract(args.contract)
     live = args.live / contract.name
     hash_key = os.environ.get("OILCAN_HASH_KEY", "").encode()
-    canonical = ingest(reading.read_raw(contract, args.raw, live), contract, hash_key=hash_key)
-    alarms = later_months.alarms_of(live, contract, canonical.tables["machines"])
-    groups = machine_groups(canonical.tables.pop("telemetry"), p.machines_per_partition)
 
-    with files.fresh_folder(args.out) as folder:
-        table_files.write_partitions(groups, folder / "telemetry")
+    with (files.fresh_folder(args.out) as folder,
+          raw_parts.opened(contract, args.raw, live, folder / ".parts", hash_key=hash_key) as (raw, parts)):
+        with growing_tables(folder, p.machines_per_partition) as take:
+            canonical = ingest(raw, contract, hash_key=hash_key, parts=parts, take=take)
+        alarms = later_months.alarms_of(live, contract, canonical.tables["machines"])
         table_files.write_tables({**canonical.tables, "alarms": alarms, "rejected": canonical.rejected}, folder)
         files.write_json(canonical.counts, folder / "ingest.json")
     stage.report("ingest", **{name: f"{row['kept']:,} of {row['read']:,}" for name, row in canonical.counts.items()})

@@ -9,6 +9,7 @@ import pandas as pd
 
 from oilcan.contract import parse_contract
 from oilcan.core.ingest import RawPiece, ingest
+from oilcan.core.ingest.tables import machine_names
 from oilcan.ground.errors import DataError
 
 CONTRACT = parse_contract(textwrap.dedent("""
@@ -63,20 +64,23 @@ def pieces(files, columns):
         yield RawPiece(f"{number}.csv", frame, np.arange(1, len(frame) + 1))
 
 
-def run(files, events):
-    tables = {
+def tables_of(files, events):
+    return {
         "telemetry": list(pieces(files, ["machine_id", "time", "volt", "mode"])),
         "maintenance": list(pieces([events], ["machine_id", "time", "component"])),
         "failures": list(pieces([[]], ["machine_id", "time", "mode"])),
     }
+
+
+def run(files, events):
     try:
-        return ingest(tables, CONTRACT, max_rejected_share=1.0)
+        return ingest(tables_of(files, events), CONTRACT, max_rejected_share=1.0)
     except DataError as err:
         hypothesis.assume("no row is left" not in str(err))
         raise
 
 
-@hypothesis.settings(deadline=None, max_examples=40)
+@hypothesis.settings(deadline=None, max_examples=25)
 @hypothesis.given(files=FILES, events=st.lists(EVENT, max_size=8))
 def test_every_row_read_is_kept_or_accounted_for(files, events):
     done = run(files, events)
@@ -89,7 +93,7 @@ def test_every_row_read_is_kept_or_accounted_for(files, events):
         assert (done.rejected["table"] == name).sum() == sum(count["refused"].values())
 
 
-@hypothesis.settings(deadline=None, max_examples=40)
+@hypothesis.settings(deadline=None, max_examples=25)
 @hypothesis.given(files=FILES, events=st.lists(EVENT, max_size=8))
 def test_canonical_tables_are_sorted_and_unique_by_key(files, events):
     done = run(files, events)
@@ -99,10 +103,30 @@ def test_canonical_tables_are_sorted_and_unique_by_key(files, events):
         pd.testing.assert_frame_equal(table, table.sort_values(key, ignore_index=True))
 
 
-@hypothesis.settings(deadline=None, max_examples=40)
+@hypothesis.settings(deadline=None, max_examples=25)
 @hypothesis.given(files=FILES)
 def test_how_rows_are_spread_over_files_changes_nothing(files):
     together = [[row for rows in files for row in rows]]
     apart, one = run(files, []), run(together, [])
     pd.testing.assert_frame_equal(apart.tables["telemetry"], one.tables["telemetry"])
     assert apart.counts == one.counts
+
+
+def of_machines(piece, wanted, number):
+    names = machine_names(piece, CONTRACT.tables["telemetry"], None).fillna("")
+    mine = names.isin(wanted).to_numpy()
+    return RawPiece(piece.file, piece.frame[mine].reset_index(drop=True), piece.rows[mine], number=number)
+
+
+@hypothesis.settings(deadline=None, max_examples=25)
+@hypothesis.given(files=FILES, events=st.lists(EVENT, max_size=8))
+def test_telemetry_in_parts_of_whole_machines_makes_the_same_tables(files, events):
+    whole, frames = run(files, events), []
+    raw = tables_of(files, events)
+    telemetry = raw.pop("telemetry")
+    parts = [{"telemetry": [of_machines(piece, wanted, number) for number, piece in enumerate(telemetry)]}
+             for wanted in (("", "A"), ("B",))]
+    done = ingest(raw, CONTRACT, max_rejected_share=1.0, parts=parts, take=lambda _, rows: frames.append(rows))
+    pd.testing.assert_frame_equal(pd.concat(frames, ignore_index=True), whole.tables["telemetry"])
+    pd.testing.assert_frame_equal(done.rejected, whole.rejected)
+    assert done.counts == whole.counts

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.stages.in_parts import assert_same_in_parts
 from tests.stages.pipeline import place, run_stages
 
 from oilcan.contract import parse_contract
@@ -298,7 +299,9 @@ def examined(case, folder):
     for name, content in ({"readings.csv": readings(), "failures.csv": failures()} | case.files).items():
         (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     contract = parse_contract(text, "datasets/case.yaml")
-    return examine(read_raw(contract, folder), contract)
+    whole = examine(read_raw(contract, folder), contract)
+    assert_same_in_parts(whole, contract, folder)
+    return whole
 
 
 def ids():

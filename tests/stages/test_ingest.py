@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 from tests.stages.running import run_stage
 
+from oilcan.core.ingest import machine_groups
 from oilcan.ground.errors import DataError
+from oilcan.io.raw_data.in_parts import raw_parts
 from oilcan.io.stage import table_files
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +22,7 @@ def fleet(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fleet")
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
     text = text.replace("machines: 100", "machines: 4").replace("days: 365", "days: 40")
+    text = text.replace("machines_per_partition: 25", "machines_per_partition: 1")
     (folder / "params.yaml").write_text(text, encoding="utf-8")
     shutil.copy(ROOT / "datasets/demo_fleet.yaml", folder)
     run_stage("simulate", folder / "demo_fleet.yaml", folder / "raw", params=folder / "params.yaml")
@@ -46,10 +49,14 @@ def test_the_demo_fleet_becomes_canonical(fleet, tmp_path):
         assert (out / f"{name}.parquet").is_file()
 
 
-def test_two_runs_write_the_same_bytes(fleet, tmp_path):
-    for name in ("one", "two"):
+def test_two_runs_write_the_same_bytes_though_one_reads_in_parts(fleet, tmp_path, monkeypatch):
+    monkeypatch.setattr(raw_parts, "ROWS_AT_ONCE", 900)
+    for name, rows in {"whole": raw_parts.MOST_IN_MEMORY, "parts": 900}.items():
+        monkeypatch.setattr(raw_parts, "MOST_IN_MEMORY", rows)
+        monkeypatch.setattr(machine_groups, "ROWS_PER_PARTITION", 900)
         ingest(fleet, fleet / "raw", tmp_path / name)
-    assert written(tmp_path / "one") == written(tmp_path / "two")
+    assert written(tmp_path / "whole") == written(tmp_path / "parts")
+    assert len(list((tmp_path / "parts/telemetry").iterdir())) > 1
 
 
 def written(folder):

@@ -12,7 +12,8 @@ TABLE = Table(grain="row", files=["a.csv"], columns={})
 
 def read(*pieces, zone="UTC", **words):
     spec = Column(type="instant", unit="UTC", description="x", **words)
-    return cast_instants([pd.Series(piece) for piece in pieces], spec, TABLE, zone)
+    done, facts = cast_instants([pd.Series(piece) for piece in pieces], spec, TABLE, zone)
+    return done, facts.problems(spec, TABLE, zone)
 
 
 def texts(done):

@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from oilcan.contract import parse_contract
-from oilcan.core.ingest import Malformed, RawPiece, ingest, machine_groups
-from oilcan.core.ingest import run as run_module
+from oilcan.core.ingest import MachineGroups, Malformed, RawPiece, ingest, machine_groups
 from oilcan.ground.columns import ticks
 from oilcan.ground.errors import ContractError, DataError
 
@@ -259,12 +258,16 @@ def test_the_input_is_not_changed():
         pd.testing.assert_frame_equal(pieces[0].frame, before[name])
 
 
-def test_machine_groups_hold_whole_machines_and_no_small_files(monkeypatch):
-    monkeypatch.setattr(run_module, "ROWS_PER_PARTITION", 4)
+@pytest.mark.parametrize("cuts", [(), (2,), (4, 8), (2, 4, 6, 8)])
+def test_machine_groups_hold_whole_machines_and_no_small_files_whatever_the_parts(monkeypatch, cuts):
+    monkeypatch.setattr(machine_groups, "ROWS_PER_PARTITION", 4)
     telemetry = pd.DataFrame({"machine_id": list("aabbccddee"), "x": range(10)})
-    groups = machine_groups(telemetry, machines_per_partition=1)
+    cutting, groups = MachineGroups(machines_per_partition=1), []
+    for start, end in zip([0, *cuts], [*cuts, 10], strict=True):
+        groups += cutting.add(telemetry.iloc[start:end])
+    groups += cutting.rest()
     assert [sorted(set(group["machine_id"])) for group in groups] == [["a", "b"], ["c", "d", "e"]]
-    pd.testing.assert_frame_equal(pd.concat(groups), telemetry)
+    pd.testing.assert_frame_equal(pd.concat(groups, ignore_index=True), telemetry)
 
 
 ELAPSED = """

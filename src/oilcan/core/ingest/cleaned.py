@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from oilcan.contract import Table
+from oilcan.contract import Column, Table
+from oilcan.core.ingest.cells.instants import InstantFacts
 from oilcan.core.ingest.frames import RawPiece
 from oilcan.core.ingest.rows.row_outcomes import Kind, RowVerdicts
 
@@ -20,7 +22,12 @@ class Cleaned:
     frame, position
         The kept rows, and the raw row that each of them was.
     problems
-        Breaches of the table as a whole.
+        Breaches of the table as a whole, but for those of `instants` and `lost_failures`.
+    instants
+        By column, and whether the files are written as the contract says: what its instants say as a whole, and the
+        column, table and zone that judge it.
+    lost_failures
+        Rows that mark a failure and have no machine or time.
     named
         Machines of all rows, the refused ones included.
     unknown_machines
@@ -30,7 +37,8 @@ class Cleaned:
     out_of_order
         Number of rows that stood after a later row of the same machine.
     refusals
-        Masks of raw rows with a wrong or missing cell, each with its reason.
+        Masks of raw rows with a wrong or missing cell, each with its reason and the rank of its wording. A reason
+        without a row is listed too, so that all parts of a table list the same ones.
     absent
         Optional column -> number of rows of files without it.
     for_all, copies
@@ -54,7 +62,9 @@ class Cleaned:
     problems: list[str] = field(default_factory=list)
     unknown_machines: list[str] = field(default_factory=list)
     named: pd.Index = field(default_factory=lambda: pd.Index([], dtype="str"))
-    refusals: list[tuple[object, str]] = field(default_factory=list)
+    instants: dict[tuple[str, bool], tuple[InstantFacts, tuple[Column, Table, str]]] = field(default_factory=dict)
+    lost_failures: int = 0
+    refusals: list[tuple[np.ndarray | Literal[False], str, int]] = field(default_factory=list)
     absent: dict[str, int] = field(default_factory=dict)
     for_all: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=bool))
     failed_at: np.ndarray | None = None
@@ -63,10 +73,13 @@ class Cleaned:
     owner: np.ndarray | None = None
     joined: list["Cleaned"] = field(default_factory=list)
 
-    def refuse(self, where: np.ndarray, reason: str) -> None:
-        """Note raw rows to be refused; an empty mask is ignored."""
-        if where.any():
-            self.refusals.append((where, reason))
+    def refuse(self, where: np.ndarray, reason: str, rank: int = 0) -> None:
+        """Note raw rows to be refused."""
+        self.refusals.append((where if where.any() else False, reason, rank))
+
+    def has_refusals(self) -> bool:
+        """Whether a cell refuses any row."""
+        return any(where is not False for where, *_ in self.refusals)
 
     def decide(self, where: np.ndarray, kind: Kind, reason: str) -> None:
         """Give rows of the frame a verdict and leave them out of it."""

@@ -35,15 +35,11 @@ def mark_failures(cleaned: Cleaned, columns: dict[str, pd.Series], contract: Con
     if cleaned.owner is not None:                   # of a long table: one raw record stands for its row
         placed &= cleaned.owner == np.arange(len(placed))
     if source == "end_of_life":
-        cleaned.failed_at = _last_rows(columns, placed) if cleaned.refusals else None
+        cleaned.failed_at = _last_rows(columns, placed) if cleaned.has_refusals() else None
         return
     flag = columns[str(contract.failures.column)]
     is_up = flag.fillna(False).to_numpy(dtype=bool)
-    lost = int((is_up & cleaned.verdicts.kept & ~placed).sum())
-    if lost:
-        cleaned.problems.append(
-            f"{lost:,} rows whose {contract.failures.column} is true have no valid machine or time, so their failures "
-            f"would be lost; fix the rows, or leave them out with `exclude`")
+    cleaned.lost_failures = int((is_up & cleaned.verdicts.kept & ~placed).sum())
     edges, down = rising_edges(columns[MACHINE], columns[TIME], is_up, placed & flag.notna().to_numpy())
     cleaned.verdicts.decide(down if cleaned.owner is None else down[cleaned.owner], "excluded", DOWN)
     cleaned.failed_at = edges

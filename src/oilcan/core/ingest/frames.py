@@ -42,6 +42,8 @@ class RawPiece:
         Part of a month that holds the file, for instance `2026-01`; empty for the first files.
     is_collected
         Whether columns have the contract's names and units already, as `oilcan collect` writes them.
+    number
+        Of the file among those of its table, where the pieces hold the rows of some machines only.
     """
 
     file: str
@@ -52,6 +54,7 @@ class RawPiece:
     grouped: frozenset[str | int] = frozenset()
     part: str = ""
     is_collected: bool = False
+    number: int = 0
 
     @property
     def place(self) -> str:

@@ -33,9 +33,10 @@ def joined_columns(
     part = Cleaned(f"{cleaned.name}.{join}", view, pieces, RowVerdicts(sum(len(piece.frame) for piece in pieces)))
     cleaned.joined.append(part)
     values = {name: column_values(part, name, zone) for name in view.columns}
-    for wrong, reason in part.refusals:
-        part.verdicts.decide(wrong, "refused", reason)
-    cleaned.problems += [f"join {join}: {problem}" for problem in part.problems]
+    for wrong, reason, rank in part.refusals:
+        part.verdicts.decide(wrong, "refused", reason, rank)
+    cleaned.problems += [f"join {join}: {name}: {problem}" for (name, _), (facts, how) in part.instants.items()
+                         for problem in facts.problems(*how)]
     at = _by_order(cleaned, part, join) if how.by == "row_order" else _by_key(part, values, columns, list(how.labels()))
     own = [name for name in view.columns if cleaned.spec.columns[name].join == join]
     for name in own:

@@ -1,8 +1,9 @@
 """Which machines there are, and which rows speak of machines that are not there."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
-from oilcan.contract import Contract
 from oilcan.core.ingest.cleaned import Cleaned
 from oilcan.core.ingest.rows.row_outcomes import Kind
 from oilcan.ground.columns import MACHINE, TIME
@@ -23,29 +24,44 @@ def part_unknown(table: Cleaned, seen: pd.Index, known: pd.Index) -> None:
     table.decide(unknown.to_numpy(), kind, "unknown machine")
 
 
-def machine_table(telemetry: Cleaned, listed: Cleaned | None, contract: Contract) -> pd.DataFrame:
-    """One row per machine of the telemetry, sorted: is_test, first and last time, what never changes.
+def machine_rows(telemetry: Cleaned) -> pd.DataFrame:
+    """One row per machine of the telemetry, sorted and indexed by it: is_test, first and last time, static columns.
 
-    What never changes comes from the machines table, and from telemetry columns with role `static`,
-    of which the first value present counts.
+    Of a static column the first value present counts.
     """
     rows = telemetry.frame.assign(is_test=telemetry.is_test).groupby(MACHINE, sort=True)
     machines = rows["is_test"].first().to_frame()
     if TIME in telemetry.frame:
         machines = machines.assign(first_time=rows[TIME].min(), last_time=rows[TIME].max())
+    for name in [name for name, column in telemetry.spec.columns.items() if column.role == "static"]:
+        if name in telemetry.frame and name != MACHINE:
+            machines[name] = rows[name].first()
+    return machines
+
+
+def machine_table(rows: pd.DataFrame, listed: pd.DataFrame | None) -> pd.DataFrame:
+    """One row per machine of the telemetry, sorted: what its rows say, and what the machines table says.
+
+    What both say, the machines table says better.
+
+    Parameters
+    ----------
+    rows
+        As `machine_rows` makes them.
+    listed
+        The canonical machines table, if there is one.
+    """
     if listed is not None:
-        machines = machines.join(listed.frame.set_index(MACHINE))
-    columns = contract.tables["telemetry"].columns
-    static = [name for name in columns if columns[name].role == "static" and name in telemetry.frame]
-    for name in [name for name in static if name not in machines and name != MACHINE]:
-        machines[name] = rows[name].first()
-    return machines.reset_index()
+        known = [name for name in listed if name != MACHINE]
+        spans = [name for name in rows if name in ("is_test", "first_time", "last_time")]
+        further = [name for name in rows if name not in (*spans, *known)]
+        rows = rows[spans].join(listed.set_index(MACHINE)).join(rows[further])
+    return rows.reset_index()
 
 
-def machines_not_listed(telemetry: Cleaned, listed: Cleaned, max_share: float) -> tuple[int, list[str]]:
+def machines_not_listed(seen: Sequence[str], listed: Sequence[str], max_share: float) -> tuple[int, list[str]]:
     """Number of machines of the telemetry without a row in the machines table; a breach if it is too large."""
-    seen = telemetry.frame[MACHINE].unique()
-    absent = sorted(set(seen) - set(listed.frame[MACHINE]))
+    absent = sorted(set(seen) - set(listed))
     if len(absent) <= max_share * len(seen):
         return len(absent), []
     return len(absent), [

@@ -1,30 +1,28 @@
 """All tables of a data set: raw pieces -> canonical tables, or every breach at once."""
 
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
 from oilcan.contract import Contract
 from oilcan.core.ingest.cleaned import Cleaned
-from oilcan.core.ingest.failure_sources import draw_failures
-from oilcan.core.ingest.fleet_rows import copy_to_all
+from oilcan.core.ingest.fleet_parts import TELEMETRY, FleetParts
 from oilcan.core.ingest.frames import Canonical, Examined, RawTables
-from oilcan.core.ingest.machine_table import machine_table, part_unknown
+from oilcan.core.ingest.machine_table import machine_table
+from oilcan.core.ingest.rows.accounts import rejected_rows
 from oilcan.core.ingest.rows.breaches import breaches, with_joins
-from oilcan.core.ingest.rows.refusals import counts_of, rejected_rows
-from oilcan.core.ingest.rows.stops import INSIDE, inside_stops
-from oilcan.core.ingest.rows.suspicions import suspicions
 from oilcan.core.ingest.tables import clean_table
 from oilcan.ground.columns import CODE, COMPONENT, EVENT_KEYS, KEY, MACHINE, MODE
 from oilcan.ground.errors import DataError, bullet_list
 
-ROWS_PER_PARTITION: Final = 50_000      # smaller groups of machines are joined: a file has its price too
 _LAST_KEY: Final = {"errors": CODE, "maintenance": COMPONENT, "failures": MODE}
+Take = Callable[[str, pd.DataFrame], None]      # name and canonical rows of a table
 
 
 def ingest(
-    raw: RawTables, contract: Contract, *, max_rejected_share: float | None = None, hash_key: bytes | None = None
+    raw: RawTables, contract: Contract, *, max_rejected_share: float | None = None, hash_key: bytes | None = None,
+    parts: Iterable[RawTables] | None = None, take: Take | None = None,
 ) -> Canonical:
     """Canonical tables of a data set, and what became of every raw row.
 
@@ -44,6 +42,12 @@ def ingest(
         Of the rows of any one table; more refused rows are an error. None: what the contract says.
     hash_key
         Secret of the keyed hash, needed if a column says `personal: hash`.
+    parts
+        The telemetry, and the truth, where `raw` does not have them: parts of whole machines, in the order of their
+        canonical identifiers. One part is in memory at a time.
+    take
+        Receives the canonical rows of the telemetry, and of other tables in parts, as they come; they are in none of
+        the tables returned then.
 
     Raises
     ------
@@ -51,7 +55,7 @@ def ingest(
         If too many rows are refused, time zones are mixed, no telemetry is left, or the secret is
         missing; all breaches are listed.
     """
-    examined = examine(raw, contract, max_rejected_share=max_rejected_share, hash_key=hash_key)
+    examined = examine(raw, contract, max_rejected_share=max_rejected_share, hash_key=hash_key, parts=parts, take=take)
     if examined.breaches or examined.canonical is None:
         where = f"raw files break datasets/{contract.name}.yaml v{contract.version}. Fix the files or the contract, " \
                 f"or raise limits.max_rejected_share in it"
@@ -60,7 +64,8 @@ def ingest(
 
 
 def examine(
-    raw: RawTables, contract: Contract, *, max_rejected_share: float | None = None, hash_key: bytes | None = None
+    raw: RawTables, contract: Contract, *, max_rejected_share: float | None = None, hash_key: bytes | None = None,
+    parts: Iterable[RawTables] | None = None, take: Take | None = None,
 ) -> Examined:
     """Everything about the raw files: what became of each row, what breaks the contract, what looks wrong.
 
@@ -72,79 +77,50 @@ def examine(
         If the secret of a keyed hash is missing.
     """
     _check_key(contract, hash_key)
-    tables: dict[str, Cleaned] = {
-        name: clean_table(name, raw, contract, _key(name, contract), hash_key) for name in contract.tables
-    }
-    telemetry, listed = tables["telemetry"], tables.get("machines")
-    seen = pd.Index(telemetry.frame[MACHINE].unique())
-    known = telemetry.named.union(listed.frame[MACHINE].unique() if listed else [])
-    for table in tables.values():
-        if table is not telemetry:
-            copy_to_all(table, sorted(seen), _key(table.name, contract))
-            part_unknown(table, seen, known)
-    stops = [tables[name].frame if name in tables else None for name in ("failures", "maintenance")]
-    telemetry.decide(inside_stops(telemetry.frame, *stops), "excluded", INSIDE)
-    lines, unlisted = breaches(tables, max_rejected_share, contract)
-    warnings = [f"{table.name}: {line}" for table in with_joins(tables.values()) for line in suspicions(table)]
-    rejected = rejected_rows(with_joins(tables.values()))
-    counts = {name: counts_of(table) for name, table in tables.items()}
-    if telemetry.frame.empty:
-        return Examined(counts, rejected, lines, warnings)
-    try:
-        canonical = _canonical(tables, contract, raw)
-    except DataError as err:
-        return Examined(counts, rejected, [*lines, str(err)], warnings)
-    counts = _counts(tables, canonical, contract)
+    large: dict[str, pd.DataFrame] = {}
+    small: dict[str, Cleaned] = {name: clean_table(name, raw, contract, hash_key)
+                                 for name in contract.tables if name in raw and name != TELEMETRY}
+    fleet = FleetParts(contract, small, raw.get("test_rul", ()))
+    for part in [raw] if parts is None else parts:
+        tables: dict[str, Cleaned] = {name: clean_table(name, part, contract, hash_key)
+                                      for name in contract.tables if name in part and name not in small}
+        fleet.add(tables)
+        for name, table in tables.items():
+            (take or large.__setitem__)(name, _without_flag(table.frame, name, contract))
+        del part, tables                            # before the next part is read
+    fleet.finish_small()
+    return _judged(fleet, large | {name: table.frame for name, table in small.items()}, contract, max_rejected_share)
+
+
+def _judged(
+    fleet: FleetParts, frames: dict[str, pd.DataFrame], contract: Contract, max_rejected_share: float | None
+) -> Examined:
+    accounts, machines = fleet.accounts(), fleet.machines()
+    listed = frames.get("machines")
+    lines, unlisted = breaches(accounts, machines.index, None if listed is None else listed[MACHINE],
+                               max_rejected_share, contract)
+    judged = with_joins(accounts.values())
+    warnings = [f"{table.name}: {line}" for table in judged for line in table.warnings]
+    rejected, counts = rejected_rows(judged), {name: table.counts() for name, table in accounts.items()}
+    if machines.empty or fleet.problems:
+        return Examined(counts, rejected, lines + fleet.problems, warnings)
+    canonical: dict[str, pd.DataFrame] = {name: frames[name] for name in contract.tables if name in frames}
+    if (drawn := fleet.failures()) is not None:
+        canonical["failures"] = drawn
+    for name in EVENT_KEYS:
+        canonical.setdefault(name, _empty(name, fleet.no_rows))
+    canonical["machines"] = machine_table(machines, listed)
+    counts |= _further_counts(counts, canonical, contract)
     counts["machines"]["without_row"] = unlisted
     for name in {line.partition(":")[0] for line in warnings} & set(counts):
         counts[name]["warnings"] = [line for line in warnings if line.startswith(f"{name}:")]
     return Examined(counts, rejected, lines, warnings, Canonical(canonical, rejected, counts))
 
 
-def _canonical(tables: dict[str, Cleaned], contract: Contract, raw: RawTables) -> dict[str, pd.DataFrame]:
-    telemetry = tables["telemetry"]
-    canonical: dict[str, pd.DataFrame] = {name: table.frame for name, table in tables.items()}
-    if contract.failures.source != "table":
-        canonical["failures"] = draw_failures(telemetry, contract, raw.get("test_rul", ()))
-    for name in EVENT_KEYS:
-        canonical.setdefault(name, _empty(name, telemetry.frame))
-    canonical["machines"] = machine_table(telemetry, tables.get("machines"), contract)
-    hidden = [contract.failures.column] if contract.failures.source == "flag" else []
-    return canonical | {"telemetry": telemetry.frame.drop(columns=hidden)}
-
-
-def machine_groups(telemetry: pd.DataFrame, machines_per_partition: int) -> list[pd.DataFrame]:
-    """Telemetry in groups of whole machines, in order.
-
-    Parameters
-    ----------
-    telemetry
-        Canonical: sorted by machine and time.
-    machines_per_partition
-        Machines in a group. Neighbouring groups are joined until they hold `ROWS_PER_PARTITION` rows,
-        so that many machines with few rows do not become many small files.
-
-    Examples
-    --------
-    >>> rows = pd.DataFrame({"machine_id": ["a", "b", "b"]})
-    >>> [len(group) for group in machine_groups(rows, machines_per_partition=1)]
-    [3]
-    """
-    machine = pd.factorize(telemetry[MACHINE])[0]
-    starts = np.flatnonzero(np.r_[True, machine[1:] != machine[:-1]])[::machines_per_partition]
-    cuts = [0]
-    for start in starts[1:]:
-        if start - cuts[-1] >= ROWS_PER_PARTITION:
-            cuts.append(int(start))
-    if len(cuts) > 1 and len(telemetry) - cuts[-1] < ROWS_PER_PARTITION:
-        cuts.pop()
-    return [telemetry.iloc[start:end] for start, end in zip(cuts, [*cuts[1:], len(telemetry)], strict=True)]
-
-
-def _key(name: str, contract: Contract) -> list[str]:
-    if name == "machines" or (name == "telemetry" and contract.time.kind == "none"):
-        return [MACHINE]
-    return EVENT_KEYS.get(name, KEY)
+def _without_flag(frame: pd.DataFrame, name: str, contract: Contract) -> pd.DataFrame:
+    """The canonical rows of a table: telemetry without the flag that became failures."""
+    return frame.drop(columns=[contract.failures.column]) \
+        if name == TELEMETRY and contract.failures.source == "flag" else frame
 
 
 def _check_key(contract: Contract, hash_key: bytes | None) -> None:
@@ -166,14 +142,15 @@ def _empty(name: str, telemetry: pd.DataFrame) -> pd.DataFrame:
     return telemetry[key].iloc[:0].assign(**{_LAST_KEY[name]: pd.Series(dtype="str")})
 
 
-def _counts(
-    tables: dict[str, Cleaned], canonical: dict[str, pd.DataFrame], contract: Contract
+def _further_counts(
+    counts: Mapping[str, dict[str, Any]], canonical: Mapping[str, pd.DataFrame], contract: Contract
 ) -> dict[str, dict[str, Any]]:
-    counts = {name: counts_of(table) for name, table in tables.items()}
+    """Of tables that have no files."""
+    further: dict[str, dict[str, Any]] = {}
     for name in canonical:
         drawn = name == "failures" and contract.failures.source in {"flag", "end_of_life"}
         if name not in counts or drawn:
             rows = len(canonical[name])
-            counts[name] = {"read": rows, "kept": rows, "excluded": {}, "refused": {}, "duplicates_identical": 0,
-                            "out_of_order": 0, "drawn_from": "telemetry" if drawn or name == "machines" else "nothing"}
-    return counts
+            further[name] = {"read": rows, "kept": rows, "excluded": {}, "refused": {}, "duplicates_identical": 0,
+                             "out_of_order": 0, "drawn_from": "telemetry" if drawn or name == "machines" else "nothing"}
+    return further

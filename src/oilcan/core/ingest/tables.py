@@ -8,31 +8,38 @@ import numpy as np
 import pandas as pd
 
 from oilcan.contract import Contract, Table
-from oilcan.core.ingest.cells.column_values import column_values
+from oilcan.core.ingest.cells.casting import cast_identifier
+from oilcan.core.ingest.cells.column_values import as_written, column_values
 from oilcan.core.ingest.cells.instant_cells import from_elapsed
 from oilcan.core.ingest.cells.personal import keyed_hash
-from oilcan.core.ingest.cells.raw_cells import empty_rows
+from oilcan.core.ingest.cells.raw_cells import empty_rows, raw_cells
 from oilcan.core.ingest.cleaned import Cleaned
 from oilcan.core.ingest.failure_marks import mark_failures
-from oilcan.core.ingest.frames import RawTables
+from oilcan.core.ingest.frames import RawPiece, RawTables
 from oilcan.core.ingest.joining import joined_columns
 from oilcan.core.ingest.pivoting import Tagged, pivot_rows, tagged_values
 from oilcan.core.ingest.rows.duplicates import find_duplicates
 from oilcan.core.ingest.rows.row_filters import left_out
 from oilcan.core.ingest.rows.row_outcomes import CONFLICTING_DUPLICATE, IDENTICAL_DUPLICATE, RowVerdicts
-from oilcan.ground.columns import KEY, MACHINE, TIME, UNTIL
+from oilcan.ground.columns import EVENT_KEYS, KEY, MACHINE, TIME, UNTIL
 
 TEST_PREFIX: Final = "test-"
 
 
-def clean_table(
-    name: str, raw: RawTables, contract: Contract, key: Sequence[str], hash_key: bytes | None
-) -> Cleaned:
-    """Rows of one table that keep the contract, sorted by `key` and unique in it.
+def table_key(name: str, contract: Contract) -> list[str]:
+    """The columns that are unique together in a table; the first one is the machine."""
+    if name == "machines" or (name == "telemetry" and contract.time.kind == "none"):
+        return [MACHINE]
+    return EVENT_KEYS.get(name, KEY)
+
+
+def clean_table(name: str, raw: RawTables, contract: Contract, hash_key: bytes | None) -> Cleaned:
+    """Rows of one table that keep the contract, sorted by its key and unique in it.
 
     The columns of the frame are those of the contract but for dropped and ignored ones.
     """
     spec, pieces = contract.tables[name], raw[name]  # type: ignore[index]  # the caller goes through its keys
+    key = table_key(name, contract)
     cleaned = Cleaned(name, spec, pieces, RowVerdicts(sum(len(piece.frame) for piece in pieces)))
     columns, tagged = _columns(cleaned, raw, contract.time.zone)
     for column in {TIME, UNTIL} & set(columns) if contract.time.kind == "elapsed" else ():
@@ -46,10 +53,10 @@ def clean_table(
         cleaned.refuse((columns[UNTIL] < columns[TIME]).to_numpy(), f"{UNTIL}: lies before {TIME}")
     if name == "telemetry" and not tagged:
         mark_failures(cleaned, columns, contract)
-    for wrong, reason in cleaned.refusals:
-        cleaned.verdicts.decide(wrong, "refused", reason)
+    for wrong, reason, rank in cleaned.refusals:
+        cleaned.verdicts.decide(wrong, "refused", reason, rank)
     if tagged:
-        pivot_rows(cleaned, columns, tagged, list(key))
+        pivot_rows(cleaned, columns, tagged, key)
         mark_failures(cleaned, columns, contract)
     if spec.all_machines:
         cleaned.for_all = columns[MACHINE].isin(spec.all_machines).to_numpy()
@@ -73,6 +80,15 @@ def clean_table(
     cleaned.decide(listed[~repeated.identical], "excluded", "listed before")
     cleaned.decide(refused[~(repeated.identical | listed)], "refused", CONFLICTING_DUPLICATE)
     return cleaned
+
+
+def machine_names(piece: RawPiece, table: Table, hash_key: bytes | None) -> pd.Series:
+    """Canonical machine of each record of a piece, missing where the record names none."""
+    spec = table.columns[MACHINE]
+    names = cast_identifier(raw_cells(piece, MACHINE, spec, table).values, *as_written(spec, table, piece)).values
+    if spec.personal == "hash":
+        names = keyed_hash(names, hash_key or b"")
+    return TEST_PREFIX + names if piece.is_test else names
 
 
 def _of_no_record(time: pd.Series) -> np.ndarray:

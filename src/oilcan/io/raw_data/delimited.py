@@ -6,7 +6,8 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -26,7 +27,7 @@ from oilcan.io.raw_data.wanted import number_labels, wanted_columns
 
 TEXT: Final = pd.StringDtype(na_value=np.nan)
 TEXT_TYPES: Final[dict[Any, Any]] = {pyarrow.string(): TEXT, pyarrow.large_string(): TEXT}
-_GZIP: Final = b"\x1f\x8b"
+GZIP: Final = b"\x1f\x8b"
 _CHUNK: Final = 1 << 24
 _HEAD: Final = 1 << 18
 
@@ -58,29 +59,19 @@ def read_delimited(path: Path, file: str, table: Table, *, is_test: bool = False
 def read_content(text: bytes, file: str, table: Table, *, is_test: bool = False) -> RawPiece:
     """The same from the text of a file, in UTF-8 without byte-order mark."""
     content = _blanks_to_tabs(without_frame(text, table), table)
-    form = _Form.of(table)
-    head_end = records.first_record_end(content, form.separator, form.quote)
-    first = _first_row(content[:head_end], form, file)
-    labels: list[Any] = list(first) if table.header else list(range(len(first)))
-    try:
-        wanted = wanted_columns(table, labels, file)
-    except DataError as err:
-        raise DataError(f"{err}{_frame_hint(first, file)}") from None
-    start = head_end if table.header else 0
+    form = Form.of(table)
+    labels, wanted, start = read_header(content, form, table, file)
     try:
         arrow, skipped = _parse_typed_or_text(content, start, form, table, wanted, labels)
     except pyarrow.ArrowInvalid as err:
-        _refuse_swallowed(content, form, len(first), -1, file)
+        _refuse_swallowed(content, form, len(labels), -1, file)
         raise DataError(f"{file}: cannot be cut into cells ({' '.join(str(err).split())}); another format?") from err
-    _refuse_swallowed(content, form, len(first), arrow.num_rows + len(skipped) + int(table.header), file)
+    _refuse_swallowed(content, form, len(labels), arrow.num_rows + len(skipped) + int(table.header), file)
     frame = arrow.to_pandas(types_mapper=TEXT_TYPES.get, split_blocks=True, self_destruct=True)
     del arrow
     frame.columns = pd.Index(wanted, dtype="object")
     numbers = np.arange(1, len(frame) + len(skipped) + 1)
-    malformed = tuple(
-        Malformed(row, f"wrong number of cells (found {bad.actual_columns}, wanted {bad.expected_columns})", bad.text)
-        for row, bad in skipped
-    )
+    malformed = not_cut(skipped)
     doubtful = [label for label in wanted if pd.api.types.is_float_dtype(frame[label].dtype)
                 and may_be_grouped(frame[label].to_numpy())]
     grouped = frozenset(label for label in doubtful if _is_grouped(content, start, form, table, label, labels))
@@ -88,14 +79,35 @@ def read_content(text: bytes, file: str, table: Table, *, is_test: bool = False)
     return RawPiece(file, frame, rows, is_test, malformed, grouped)
 
 
-class _Form(NamedTuple):
+def read_header(content: bytes, form: "Form", table: Table, file: str) -> tuple[list[Any], list[Label], int]:
+    """Labels of all columns, those of the wanted ones, and the byte at which the records begin."""
+    head_end = records.first_record_end(content, form.separator, form.quote)
+    first = _first_row(content[:head_end], form, file)
+    labels: list[Any] = list(first) if table.header else list(range(len(first)))
+    try:
+        wanted = wanted_columns(table, labels, file)
+    except DataError as err:
+        raise DataError(f"{err}{_frame_hint(first, file)}") from None
+    return labels, wanted, head_end if table.header else 0
+
+
+def not_cut(skipped: Sequence[tuple[int, Any]]) -> tuple[Malformed, ...]:
+    """Rows with a wrong number of cells."""
+    return tuple(
+        Malformed(row, f"wrong number of cells (found {bad.actual_columns}, wanted {bad.expected_columns})", bad.text)
+        for row, bad in skipped
+    )
+
+
+class Form(NamedTuple):
     """How cells are separated."""
 
     separator: str
     quote: str | None
 
     @classmethod
-    def of(cls, table: Table) -> "_Form":
+    def of(cls, table: Table) -> "Form":
+        """As the contract says."""
         return cls("\t" if table.separator == "blank" else table.separator,
                    None if table.quote == "none" else table.quote)
 
@@ -109,7 +121,7 @@ def _frame_hint(first: Sequence[str], file: str) -> str:
     return ""
 
 
-def _refuse_swallowed(content: bytes, form: _Form, width: int, found: int, file: str) -> None:
+def _refuse_swallowed(content: bytes, form: Form, width: int, found: int, file: str) -> None:
     problems = records.swallowed(content, form.separator, form.quote, width, found)
     if problems:
         raise DataError("\n".join(
@@ -117,25 +129,26 @@ def _refuse_swallowed(content: bytes, form: _Form, width: int, found: int, file:
             f"are plain text in this file" for problem in problems))
 
 
-def _is_grouped(content: bytes, start: int, form: _Form, table: Table, label: Label, labels: list[Any]) -> bool:
+def _is_grouped(content: bytes, start: int, form: Form, table: Table, label: Label, labels: list[Any]) -> bool:
     """Look at the cells of a typed column as they are written: at the first ones, and if need be at all."""
     head_end = content.rfind(b"\n", start, start + _HEAD) + 1
     if head_end > start:
         arrow, _ = _parse(content[:head_end], start, form, table, [label], labels, set())
-        if not fits_groups(_stripped(arrow).dropna(), table.decimal):
+        if not fits_groups(stripped(arrow).dropna(), table.decimal):
             return False
     arrow, _ = _parse(content, start, form, table, [label], labels, set())
-    return looks_grouped(_stripped(arrow), table.decimal)
+    return looks_grouped(stripped(arrow), table.decimal)
 
 
-def _stripped(arrow: pyarrow.Table) -> pd.Series:
+def stripped(arrow: pyarrow.Table) -> pd.Series:
+    """Cells of the first column without blanks around them, missing where nothing is left."""
     return arrow.column(0).to_pandas(types_mapper=TEXT_TYPES.get).str.strip().replace("", np.nan)
 
 
 def _bytes(path: Path, file: str) -> bytes:
     try:
         content = path.read_bytes()
-        return gzip.decompress(content) if content.startswith(_GZIP) else content
+        return gzip.decompress(content) if content.startswith(GZIP) else content
     except (EOFError, gzip.BadGzipFile, zlib.error) as err:
         raise DataError(f"{file}: gzip is truncated or damaged ({err}); get the file again") from err
     except OSError as err:
@@ -144,8 +157,7 @@ def _bytes(path: Path, file: str) -> bytes:
 
 def _utf8(content: bytes, table: Table, file: str) -> bytes:
     """The file in UTF-8 without byte-order mark."""
-    if content.startswith(b"PAR1"):
-        raise DataError(f"{file}: is a Parquet file; say `format: parquet` in the contract")
+    _refuse_parquet(content, file)
     try:
         is_utf8 = codecs.lookup(table.encoding).name in {"utf-8", "ascii"}
         if is_utf8:
@@ -159,6 +171,21 @@ def _utf8(content: bytes, table: Table, file: str) -> bytes:
                         f"say `encoding:` in the contract, e.g. latin-1") from err
     except UnicodeError as err:
         raise DataError(f"{file}: not {table.encoding} ({err}); say `encoding:` in the contract") from err
+    return _without_mark(text, file)
+
+
+def checked_head(content: bytes, file: str) -> bytes:
+    """The beginning of a UTF-8 file, without byte-order mark; DataError if it is no text."""
+    _refuse_parquet(content, file)
+    return _without_mark(content, file)
+
+
+def _refuse_parquet(content: bytes, file: str) -> None:
+    if content.startswith(b"PAR1"):
+        raise DataError(f"{file}: is a Parquet file; say `format: parquet` in the contract")
+
+
+def _without_mark(text: bytes, file: str) -> bytes:
     text = text.removeprefix(codecs.BOM_UTF8)
     if b"\x00" in b"".join(text[:4096].lstrip(b"\r\n").splitlines()[:1]):
         raise DataError(f"{file}: holds no text (found NUL bytes); another format, or UTF-16 (say `encoding: utf-16`)?")
@@ -182,7 +209,7 @@ def _blanks_to_tabs(content: bytes, table: Table) -> bytes:
     return b"\n".join(re.sub(rb"[ \t]+", b"\t", line.strip()) for line in content.splitlines())
 
 
-def _first_row(head: bytes, form: _Form, file: str) -> list[str]:
+def _first_row(head: bytes, form: Form, file: str) -> list[str]:
     text = io.StringIO(head.decode(errors="replace"), newline="")
     rules: dict[str, Any] = {"quotechar": form.quote} if form.quote else {"quoting": csv.QUOTE_NONE}
     row = next((row for row in csv.reader(text, delimiter=form.separator, **rules) if row), None)
@@ -192,7 +219,7 @@ def _first_row(head: bytes, form: _Form, file: str) -> list[str]:
 
 
 def _parse_typed_or_text(
-    content: bytes, start: int, form: _Form, table: Table, wanted: list[str | int], labels: list[Any]
+    content: bytes, start: int, form: Form, table: Table, wanted: list[str | int], labels: list[Any]
 ) -> tuple[pyarrow.Table, list[tuple[int, Any]]]:
     """Numbers typed if all of them can be read, else all columns as text."""
     try:
@@ -202,7 +229,7 @@ def _parse_typed_or_text(
 
 
 def _parse(
-    content: bytes, start: int, form: _Form, table: Table, wanted: list[str | int], labels: list[Any],
+    content: bytes, start: int, form: Form, table: Table, wanted: list[str | int], labels: list[Any],
     numbers: set[str | int],
 ) -> tuple[pyarrow.Table, list[tuple[int, Any]]]:
     """The wanted columns, and (row number, row) of rows with a wrong number of cells."""
@@ -212,23 +239,33 @@ def _parse(
         skipped.append((row.number, row))
         return "skip"
 
-    place = {label: at for at, label in reversed(list(enumerate(labels)))}
-    at = [str(place.get(label, label)) for label in wanted]       # a label that is not a name is a position
-    types = {where: pyarrow.float64() if label in numbers else pyarrow.string()
-             for where, label in zip(at, wanted, strict=True)}
-    rest = pyarrow.py_buffer(content).slice(start)
+    types = column_types(wanted, labels, numbers)
     if not records.has_line(content, start):        # a header alone
         return pyarrow.table({where: pyarrow.array([], kind) for where, kind in types.items()}), []
-    arrow = pyarrow.csv.read_csv(
-        pyarrow.BufferReader(rest),
-        read_options=pyarrow.csv.ReadOptions(
-            column_names=[str(number) for number in range(len(labels))], use_threads=False,
-            block_size=max(1 << 22, len(content) // 8)),
-        parse_options=pyarrow.csv.ParseOptions(
+    read_options, further = parse_options(form, table, types, len(labels), note, max(1 << 22, len(content) // 8))
+    rest = pyarrow.py_buffer(content).slice(start)
+    return pyarrow.csv.read_csv(pyarrow.BufferReader(rest), read_options=read_options, **further), skipped
+
+
+def column_types(wanted: Sequence[Label], labels: list[Any], numbers: AbstractSet[Label]) -> dict[str, Any]:
+    """Type of each wanted column by its place in the file, the numbers typed, the others as text."""
+    place = {label: at for at, label in reversed(list(enumerate(labels)))}
+    at = [str(place.get(label, label)) for label in wanted]       # a label that is not a name is a position
+    return {where: pyarrow.float64() if label in numbers else pyarrow.string()
+            for where, label in zip(at, wanted, strict=True)}
+
+
+def parse_options(
+    form: Form, table: Table, types: dict[str, Any], width: int, note: Callable[[Any], str], block_size: int
+) -> tuple[pyarrow.csv.ReadOptions, dict[str, Any]]:
+    """How pyarrow reads a file of `width` columns; `note` receives the rows of another width."""
+    return pyarrow.csv.ReadOptions(
+        column_names=[str(number) for number in range(width)], use_threads=False, block_size=block_size,
+    ), {
+        "parse_options": pyarrow.csv.ParseOptions(
             delimiter=form.separator, quote_char=form.quote or False, newlines_in_values=form.quote is not None,
             invalid_row_handler=note),
-        convert_options=pyarrow.csv.ConvertOptions(
-            column_types=types, include_columns=at, null_values=table.missing, strings_can_be_null=False,
+        "convert_options": pyarrow.csv.ConvertOptions(
+            column_types=types, include_columns=list(types), null_values=table.missing, strings_can_be_null=False,
             quoted_strings_can_be_null=True, decimal_point=table.decimal),
-    )
-    return arrow, skipped
+    }

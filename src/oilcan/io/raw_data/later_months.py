@@ -7,6 +7,8 @@ contract.
 """
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,8 +76,10 @@ def collected_file(table: str) -> str:
     return f"{COLLECTED}{table}.parquet"
 
 
-def read_collected(part: Path, name: str, table: Table) -> RawPiece | None:
+def read_collected(part: Path, name: str, table: Table, read: Callable[..., Any] | None = None) -> RawPiece | None:
     """The collected rows of a table, or of a view of it, with the columns of the contract; None if there are none.
+
+    `read` reads the file in another way, if it is given; what it returns takes the place of the piece.
 
     Raises
     ------
@@ -88,6 +92,8 @@ def read_collected(part: Path, name: str, table: Table) -> RawPiece | None:
     if table.pivot is not None:
         raise DataError(f"{part.name}/{file}: a table with `pivot` takes no collected files; add files as the first "
                         f"ones are written")
+    if read is not None:
+        return replace(read(part / file, file, table, is_collected=True), part=part.name)
     try:
         frame = _frame(part / file)
     except (pyarrow.ArrowException, OSError) as err:

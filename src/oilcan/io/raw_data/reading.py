@@ -1,9 +1,9 @@
 """Raw files of a data set, read as its contract says; cells are judged later, by `core.ingest`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow
@@ -20,7 +20,11 @@ from oilcan.io.raw_data.wanted import text_labels, wanted_columns
 _REST: Final = Table(grain="one line per test life", files=["-"], header=False, separator="blank", columns={})
 
 
-def read_raw(contract: Contract, folder: Path, live: Path | None = None) -> dict[str, list[RawPiece]]:
+Reader = Callable[..., Any]         # called as `_read_file` is; what it returns takes the place of the piece
+
+
+def read_raw(contract: Contract, folder: Path, live: Path | None = None, readers: Mapping[str, Reader] | None = None,
+             ) -> dict[str, list[RawPiece]]:
     """Every raw table of a contract.
 
     Parameters
@@ -31,6 +35,8 @@ def read_raw(contract: Contract, folder: Path, live: Path | None = None) -> dict
         data/raw/<name>/.
     live
         data/live/<name>/, with the parts of later months; None, or a folder that does not exist, for none.
+    readers
+        By table without joins: what reads its files in another way.
 
     Returns
     -------
@@ -49,14 +55,16 @@ def read_raw(contract: Contract, folder: Path, live: Path | None = None) -> dict
     tables: dict[str, list[RawPiece]] = {}
     parts = later_months.month_parts(live)
     for name, table in contract.tables.items():
-        tables[name] = list(_read_table(name, table.view(None), folder, problems))
+        read = (readers or {}).get(name, _read_file)
+        tables[name] = list(_read_table(name, table.view(None), folder, problems, read))
         for join in table.join:
-            tables[f"{name}.{join}"] = list(_read_table(f"{name}.join.{join}", table.view(join), folder, problems))
+            of_join = _read_table(f"{name}.join.{join}", table.view(join), folder, problems, _read_file)
+            tables[f"{name}.{join}"] = list(of_join)
     if contract.failures.test_rul_files:
         files = _matches("failures.test_rul_files", contract.failures.test_rul_files, folder, problems)
-        tables["test_rul"] = list(_read_pieces("test_rul", _REST, folder, files, [], problems))
+        tables["test_rul"] = list(_read_pieces("test_rul", _REST, folder, files, [], problems, _read_file))
     for name in contract.tables if parts else ():
-        _add_months(name, contract, parts, tables, problems)
+        _add_months(name, contract, parts, tables, problems, (readers or {}).get(name))
     for part in parts:
         problems += later_months.unread(part, _readable(contract, part))
     if problems:
@@ -71,25 +79,25 @@ def _remedy(contract: Contract) -> str:
             f"`oilcan dataset fetch {contract.name}`, or see datasets/{contract.name}.yaml: source.")
 
 
-def _read_table(name: str, table: Table, folder: Path, problems: list[str]) -> Iterator[RawPiece]:
+def _read_table(name: str, table: Table, folder: Path, problems: list[str], read: Reader) -> Iterator[RawPiece]:
     tests = _matches(f"tables.{name}.test_files", table.test_files, folder, problems)
     files = _matches(f"tables.{name}.files", table.files, folder, problems)
-    yield from _read_pieces(name, table, folder, [file for file in files if file not in tests], tests, problems)
+    yield from _read_pieces(name, table, folder, [file for file in files if file not in tests], tests, problems, read)
 
 
 def _add_months(name: str, contract: Contract, parts: list[Path], tables: dict[str, list[RawPiece]],
-                problems: list[str]) -> None:
+                problems: list[str], read: Reader | None) -> None:
     """Add what later months hold of a table and of its joins: files as the first ones, then collected ones."""
     table = contract.tables[name]  # type: ignore[index]  # the caller goes through its keys
     for join in (None, *table.join):
         view, pieces = table.view(join), tables[name if join is None else f"{name}.{join}"]
         for part in parts:
             found = later_months.plain_files(part, view.files)
-            pieces += [replace(piece, part=part.name)
-                       for piece in _read_pieces(f"{part.name}: {name}", view, part, found, [], problems)]
+            of_month = _read_pieces(f"{part.name}: {name}", view, part, found, [], problems, read or _read_file)
+            pieces += [replace(piece, part=part.name) for piece in of_month]
         for part in parts:
             try:
-                collected = later_months.read_collected(part, name, view)
+                collected = later_months.read_collected(part, name, view, read)
             except DataError as err:
                 problems += [f"{name}: {err}"] if join is None else []
             else:
@@ -117,12 +125,12 @@ def _matches(where: str, patterns: list[str], folder: Path, problems: list[str])
 
 
 def _read_pieces(
-    name: str, table: Table, folder: Path, files: list[str], tests: list[str], problems: list[str]
+    name: str, table: Table, folder: Path, files: list[str], tests: list[str], problems: list[str], read: Reader
 ) -> Iterator[RawPiece]:
     """Pieces that can be read; what cannot be read is a problem, and the next file is tried."""
     for file in [*files, *tests]:
         try:
-            piece = _read_file(folder / file, file, table, is_test=file in tests)
+            piece = read(folder / file, file, table, is_test=file in tests)
         except DataError as err:
             problems += [f"{name}: {line}" for line in str(err).splitlines()]
         else:

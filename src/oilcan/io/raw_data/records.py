@@ -43,6 +43,36 @@ def count_lines(content: bytes) -> int:
     return lines
 
 
+class LineCount:
+    r"""Lines of a file that comes in blocks, counted as `count_lines` counts them.
+
+    Examples
+    --------
+    >>> count = LineCount()
+    >>> for block in (b"a,b\r", b"\n\r\n1,2", b"\n3,4"):
+    ...     count.add(block)
+    >>> count.lines
+    3
+    """
+
+    def __init__(self) -> None:
+        self.lines, self._before = 0, True          # whether the byte before ended a line
+
+    def add(self, block: bytes) -> None:
+        """Count the lines that begin in a block."""
+        if not block:
+            return
+        ended = block[-1] in b"\r\n"
+        if b"\r" not in block and b"\n\n" not in block:
+            self.lines += block.count(b"\n") - int(ended) - int(block[:1] == b"\n") + int(
+                block[:1] == b"\n" and len(block) > 1) + int(self._before and block[:1] != b"\n")
+        else:
+            byte = np.frombuffer(block, dtype=np.uint8)
+            ends = (byte == 10) | (byte == 13)
+            self.lines += int(np.count_nonzero(ends[:-1] & ~ends[1:])) + int(self._before and not ends[0])
+        self._before = ended
+
+
 def has_line(content: bytes, start: int) -> bool:
     """Whether any line with a character follows from byte `start` on."""
     return _LINE.search(content, start) is not None
@@ -99,7 +129,7 @@ def swallowed(content: bytes, separator: str, quote: str | None, width: int, rec
         Number of records that the parser found, header and refused ones included.
     """
     lines = count_lines(content)
-    if quote is None or (records == lines and not _open_at_end(content, separator, quote)):
+    if quote is None or (records == lines and not open_at_end(content, separator, quote)):
         return [] if records == lines else [_miscounted(records, lines)]
     spans = list(wide_spans(content, separator, quote))
     wrong = [(span, problem) for span in spans if (problem := _problem(content, span, separator, width))]
@@ -117,7 +147,8 @@ def _line_forms(separator: str, quote: str) -> tuple[re.Pattern[bytes], re.Patte
     return re.compile(rb"%s(?:%s%s)*" % (cell, sep, cell)), re.compile(rb"%s(?:%s%s)*" % (rest, sep, cell))
 
 
-def _open_at_end(content: bytes, separator: str, quote: str) -> bool:
+def open_at_end(content: bytes, separator: str, quote: str) -> bool:
+    """Whether the last line leaves a quotation mark open."""
     end = len(content)
     while end and content[end - 1] in b"\r\n":      # `rstrip` would copy the file
         end -= 1

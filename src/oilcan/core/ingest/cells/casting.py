@@ -15,11 +15,16 @@ _SLACK: Final = 1e-9                # relative error that a factor leaves on a w
 
 
 class Cast(NamedTuple):
-    """Values, missing where they could not be cast, and a mask of the cells that were wrong."""
+    """Values, missing where they could not be cast, and a mask of the cells that were wrong.
+
+    `why` may be worded by the cells. Of the wordings for parts of a column the one with the highest `rank` holds for
+    all of it.
+    """
 
     values: pd.Series
     wrong: np.ndarray
     why: str
+    rank: int = 0
 
 
 def cast(raw: pd.Series, spec: Column, table: Table) -> Cast:
@@ -75,7 +80,7 @@ def cast_identifier(raw: pd.Series, spec: Column, table: Table) -> Cast:
     codes, names = pd.factorize(raw)                # few names, many rows: each name is looked at once
     done = _names(pd.Series(names), spec, table)
     values = pd.Series(done.values.array.take(codes, allow_fill=True), index=raw.index)
-    return Cast(values, np.append(done.wrong, False)[codes], done.why)
+    return done._replace(values=values, wrong=np.append(done.wrong, False)[codes])
 
 
 def _names(raw: pd.Series, spec: Column, table: Table) -> Cast:
@@ -108,13 +113,14 @@ def is_typed_number(raw: pd.Series) -> bool:
 
 
 def _numbers(raw: pd.Series, spec: Column, table: Table) -> Cast:
-    why = "not a finite number"
+    why, rank = "not a finite number", 0
     if is_typed_number(raw):
         values, wrong = raw.astype("float64"), np.zeros(len(raw), dtype=bool)
     else:
         text, thousands = tidy(raw, table.missing), spec.thousands or table.thousands
         values, wrong = parse_numbers(text, table.decimal, thousands)
-        why += "" if thousands else thousands_hint(text[wrong], table.decimal)
+        hint = "" if thousands else thousands_hint(text[wrong], table.decimal)
+        why, rank = why + hint, int(wrong.any()) + int(wrong.any() and not hint)    # one cell can refute a hint
     marks = _numeric_marks(table.missing)
     if marks and (is_mark := values.isin(marks)).any():
         values = values.mask(is_mark)
@@ -123,11 +129,11 @@ def _numbers(raw: pd.Series, spec: Column, table: Table) -> Cast:
     if is_converted:
         values = values * spec.factor + spec.offset
     if spec.type == "integer":
-        values, wrong, why = _whole(values, wrong, _SLACK if is_converted else 0.0)
-    return Cast(values.mask(wrong) if wrong.any() else values, wrong, why)
+        values, wrong, why, rank = _whole(values, wrong, _SLACK if is_converted else 0.0)
+    return Cast(values.mask(wrong) if wrong.any() else values, wrong, why, rank)
 
 
-def _whole(values: pd.Series, wrong: np.ndarray, slack: float) -> tuple[pd.Series, np.ndarray, str]:
+def _whole(values: pd.Series, wrong: np.ndarray, slack: float) -> Cast:
     """Whole numbers after conversion; `slack` is the relative error that the conversion may leave."""
     size = np.abs(values.to_numpy())
     rounded = values.round() if slack else values
@@ -135,8 +141,8 @@ def _whole(values: pd.Series, wrong: np.ndarray, slack: float) -> tuple[pd.Serie
     too_large = size > _EXACT
     wrong = wrong | (apart > slack * np.maximum(size, 1.0)) | too_large
     if too_large.any():
-        return rounded, wrong, "not a whole number below 2^53, where floats are exact"
-    return rounded, wrong, "not a whole number; `factor` makes parts of a unit whole"
+        return Cast(rounded, wrong, "not a whole number below 2^53, where floats are exact", 1)
+    return Cast(rounded, wrong, "not a whole number; `factor` makes parts of a unit whole")
 
 
 def _numeric_marks(missing: list[str]) -> list[float]:
@@ -159,14 +165,14 @@ def _flags(raw: pd.Series, table: Table) -> Cast:
 
 
 def _text(raw: pd.Series, spec: Column, table: Table) -> Cast:
-    wrong, why = np.zeros(len(raw), dtype=bool), f"not one of {spec.values}"
+    wrong, why, rank = np.zeros(len(raw), dtype=bool), f"not one of {spec.values}", 0
     if pd.api.types.is_float_dtype(raw.dtype):
         raw, wrong = _float_text(raw)
-        why = "a number too large to be exact" if wrong.any() else why
+        why, rank = ("a number too large to be exact", 1) if wrong.any() else (why, 0)
     values = tidy(raw, table.missing)
     if spec.values is not None:
         wrong = wrong | (values.notna() & ~values.isin(spec.values)).to_numpy()
-    return Cast(values, wrong, why)
+    return Cast(values, wrong, why, rank)
 
 
 def _float_text(raw: pd.Series) -> tuple[pd.Series, np.ndarray]:

@@ -19,16 +19,69 @@ _EARLIEST_EPOCH: Final = pd.Timestamp("1971-01-01", tz="UTC")
 _AT_ONCE: Final = 1 << 20           # cells that are parsed together
 
 
+class Offsets(NamedTuple):
+    """How the instants of one file carry a zone: whether some do, whether some do not, and the offsets as written.
+
+    `strange` is True if a cell has an offset that is not the one of the stated zone at that time.
+    """
+
+    some: bool = False
+    none: bool = False
+    written: frozenset[str] = frozenset()
+    strange: bool = False
+
+    def joined(self, other: "Offsets") -> "Offsets":
+        """Of both parts of the file."""
+        return Offsets(self.some or other.some, self.none or other.none, self.written | other.written,
+                       self.strange or other.strange)
+
+    def mixed(self, zone: str) -> list[str]:
+        """Several offsets are in order only as the zone's own clock changes; else a line for the problem."""
+        several = len({offset.upper() for offset in self.written}) > 1
+        return [f"offsets {sorted(self.written)} that are not those of zone {zone}"] if several and self.strange else []
+
+
+class InstantFacts(NamedTuple):
+    """What a column of instants says as a whole: the offsets of each file, and the last instant."""
+
+    offsets: dict[str, Offsets]
+    last: pd.Timestamp | None
+
+    def joined(self, other: "InstantFacts") -> "InstantFacts":
+        """Of both parts of the column."""
+        files = dict.fromkeys([*self.offsets, *other.offsets])
+        last = max((time for time in (self.last, other.last) if time is not None), default=None)
+        return InstantFacts({file: self.offsets.get(file, Offsets()).joined(other.offsets.get(file, Offsets()))
+                             for file in files}, last)
+
+    def problems(self, spec: Column, table: Table, zone: str) -> list[str]:
+        """Why the column cannot be trusted, one line each."""
+        zone, files = spec.zone or table.zone or zone, self.offsets.values()
+        strange = sorted({line for file in files for line in file.mixed(zone)})
+        if any(file.some for file in files) and any(file.none for file in files):
+            strange.append("instants with and without a zone offset")
+        lines = [f"time zones are mixed: {line}; one of them is wrong, and only you can know which" for line in strange]
+        if spec.format in cells.EPOCHS and self.last is not None and self.last < _EARLIEST_EPOCH:
+            lines.append(f"all instants lie before 1971 (last {self.last:%Y-%m-%d %H:%M}); is {spec.format} the "
+                         f"right format?")
+        return lines
+
+
 class _Parsed(NamedTuple):
-    """UTC values, wrong cells, the kinds of offset met, and what may help."""
+    """UTC values, wrong cells, the offsets met, and what may help."""
 
     values: pd.Series
     wrong: np.ndarray
-    offsets: list[str]
+    offsets: Offsets
     hint: str = ""
 
 
-def cast_instants(pieces: Sequence[pd.Series], spec: Column, table: Table, zone: str) -> tuple[Cast, list[str]]:
+_WITH: Final = Offsets(some=True)
+
+
+def cast_instants(
+    pieces: Sequence[pd.Series], spec: Column, table: Table, zone: str, files: Sequence[str] = ()
+) -> tuple[Cast, InstantFacts]:
     """Instants in UTC, to the microsecond, of all files of a table.
 
     Cells that carry an offset, `Z` or `UTC` are taken by it, the others as wall time of `zone`. A table
@@ -43,18 +96,20 @@ def cast_instants(pieces: Sequence[pd.Series], spec: Column, table: Table, zone:
     spec, table, zone
         The column, its table (missing-value marks), and the zone of cells without an offset where
         neither of them names one.
+    files
+        Name of the file of each piece; its number where it is absent.
 
     Returns
     -------
-    The cast, over all pieces in order, and what is wrong with the column as a whole.
+    The cast, over all pieces in order, and what shows whether the column as a whole can be trusted.
 
     Examples
     --------
     >>> import oilcan.contract as c
     >>> table = c.Table(grain="row", files=["a.csv"], columns={})
     >>> when = c.Column(type="instant", unit="UTC", description="reading")
-    >>> done, problems = cast_instants([pd.Series(["2024-06-01 12:00", "noon"])], when, table, "Europe/Berlin")
-    >>> done.values[0].isoformat(), done.wrong.tolist(), problems
+    >>> done, facts = cast_instants([pd.Series(["2024-06-01 12:00", "noon"])], when, table, "Europe/Berlin")
+    >>> done.values[0].isoformat(), done.wrong.tolist(), facts.problems(when, table, "Europe/Berlin")
     ('2024-06-01T10:00:00+00:00', [False, True], [])
     """
     zone = spec.zone or table.zone or zone
@@ -62,23 +117,23 @@ def cast_instants(pieces: Sequence[pd.Series], spec: Column, table: Table, zone:
     values = (pd.concat([piece.values for piece in parsed], ignore_index=True) if len(parsed) > 1
               else parsed[0].values.reset_index(drop=True))
     wrong = np.concatenate([piece.wrong for piece in parsed])
-    offsets = sorted({offset for piece in parsed for offset in piece.offsets})
-    problems = _mixed(offsets)
-    if spec.format in cells.EPOCHS and values.notna().any() and values.max() < _EARLIEST_EPOCH:
-        problems.append(f"all instants lie before 1971 (last {values.max():%Y-%m-%d %H:%M}); is {spec.format} the "
-                        f"right format?")
+    last = values.max()
+    facts = InstantFacts({}, None if pd.isna(last) else last)
+    for file, piece in zip(files or map(str, range(len(parsed))), parsed, strict=True):
+        facts.offsets[file] = facts.offsets.get(file, Offsets()).joined(piece.offsets)
     if spec.shift is not None:
         values = values + pd.Timedelta(hours=spec.shift.ticks)
     twice = "" if zone == "UTC" else ", or one that a clock change repeats"
     is_foreign = bool(re.search("%[bB]", spec.format or "")) and not (spec.locale or table.locale)
     why = "no such instant" + (f" of format {spec.format!r}" if spec.format else "") + f" in zone {zone}{twice}" \
         + ("; names of months in another language need `locale`" if is_foreign else "")
-    return Cast(values, wrong, why + next((piece.hint for piece in parsed if piece.hint), "")), problems
+    hint = next((piece.hint for piece in parsed if piece.hint), "")
+    return Cast(values, wrong, why + hint, int(bool(hint))), facts
 
 
 def _parse(raw: pd.Series, spec: Column, table: Table, zone: str) -> _Parsed:
     if isinstance(raw.dtype, pd.DatetimeTZDtype):
-        return _Parsed(raw.dt.tz_convert("UTC").dt.as_unit("us"), np.zeros(len(raw), dtype=bool), ["with offset"])
+        return _Parsed(raw.dt.tz_convert("UTC").dt.as_unit("us"), np.zeros(len(raw), dtype=bool), _WITH)
     if pd.api.types.is_datetime64_dtype(raw.dtype):
         return _wall(raw, raw.notna(), zone)
     if spec.format in cells.EPOCHS:
@@ -103,7 +158,7 @@ def _epoch(raw: pd.Series, unit: str, table: Table) -> _Parsed:
     else:
         numbers, wrong = parse_numbers(tidy(raw, table.missing))
     values = cells.from_epoch(numbers, unit)
-    return _Parsed(values, wrong | (numbers.notna() & values.isna()).to_numpy(), ["with offset"])
+    return _Parsed(values, wrong | (numbers.notna() & values.isna()).to_numpy(), _WITH)
 
 
 def _parse_text(text: pd.Series, spec: Column, zone: str, later: np.ndarray | None) -> _Parsed:
@@ -144,32 +199,39 @@ def _literal_offset(text: pd.Series, form: str, literal: re.Match[str], later: n
     walls = _later(pd.to_datetime(text, format=form, errors="coerce"), later)
     shifted = walls.dt.strftime("%Y-%m-%dT%H:%M:%S.%f") + behind
     values = pd.to_datetime(shifted, format="%Y-%m-%dT%H:%M:%S.%f%z", errors="coerce", utc=True).dt.as_unit("us")
-    return _Parsed(values, (text.notna() & values.isna()).to_numpy(), ["with offset"])
+    return _Parsed(values, (text.notna() & values.isna()).to_numpy(), _WITH)
 
 
 def _wall(wall: pd.Series, present: pd.Series, zone: str) -> _Parsed:
     values = wall.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC").dt.as_unit("us")
-    return _Parsed(values, (present & values.isna()).to_numpy(), ["without offset"] if present.any() else [])
+    return _Parsed(values, (present & values.isna()).to_numpy(), Offsets(none=bool(present.any())))
 
 
 def _with_offset(text: pd.Series, carries: pd.Series, present: pd.Series, spec: Column, zone: str) -> _Parsed:
     values = pd.to_datetime(text.where(carries), format=spec.format or "ISO8601", errors="coerce", utc=True)
     values = values.dt.as_unit("us")
-    kinds = ["with offset"]
     endings = text.where(carries).str.extract(f"({_OFFSET})", expand=False)
-    if endings.dropna().str.upper().nunique() > 1:  # several offsets are in order only as the zone's own clock changes
+    written = frozenset(endings.dropna().unique())
+    local = values.dt.tz_convert(zone).dt.tz_localize(None)
+    if len({ending.upper() for ending in written}) > 1:
         wall = pd.to_datetime(text.where(carries).str.replace(_OFFSET, "", regex=True).str.strip(),
                               format=(spec.format or "ISO8601").replace("%z", "").strip(), errors="coerce")
-        local = values.dt.tz_convert(zone).dt.tz_localize(None)
-        strange = (values.notna() & (local != wall)).any()
-        kinds += [f"offsets {sorted(endings.dropna().unique())} that are not those of zone {zone}"] if strange else []
-    if (text.notna() & ~carries).any():
-        kinds.append("without offset")
-    return _Parsed(values, (present & values.isna()).to_numpy(), kinds)
+    else:                                           # another part of the file may have another one
+        wall = values.dt.tz_localize(None) + _offset(next(iter(written)))
+    offsets = Offsets(some=True, none=bool((text.notna() & ~carries).any()), written=written,
+                      strange=bool((values.notna() & (local != wall)).any()))
+    return _Parsed(values, (present & values.isna()).to_numpy(), offsets)
 
 
-def _mixed(kinds: Sequence[str]) -> list[str]:
-    strange = [kind for kind in kinds if kind not in {"with offset", "without offset"}]
-    if {"with offset", "without offset"} <= set(kinds):
-        strange.append("instants with and without a zone offset")
-    return [f"time zones are mixed: {kind}; one of them is wrong, and only you can know which" for kind in strange]
+def _offset(written: str) -> pd.Timedelta:
+    """An offset such as `Z`, `+0100` or `-03:30` as a span.
+
+    Examples
+    --------
+    >>> _offset("-03:30").total_seconds() / 3600
+    -3.5
+    """
+    if written in {"z", "Z"}:
+        return pd.Timedelta(0)
+    span = pd.Timedelta(hours=int(written[1:3]), minutes=int(written[-2:]))
+    return -span if written[0] == "-" else span

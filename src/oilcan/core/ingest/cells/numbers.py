@@ -1,6 +1,6 @@
 """Text of numbers -> floats, by one grammar for every cell of a file."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -38,6 +38,34 @@ def parse_numbers(text: pd.Series, decimal: str = ".", thousands: str | None = N
     return pd.Series(values, index=text.index), (~valid & ~absent).to_numpy()
 
 
+class Grouping(NamedTuple):
+    """Cells with and without a decimal mark, and whether each could have that mark before its thousands."""
+
+    marked: int = 0
+    plain: int = 0
+    fits: bool = True
+
+    def joined(self, other: "Grouping") -> "Grouping":
+        """Of both parts of a column."""
+        return Grouping(self.marked + other.marked, self.plain + other.plain, self.fits and other.fits)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the mark may separate thousands: there are enough cells of both kinds, and all of them fit."""
+        return self.marked >= _FEWEST and self.plain > 0 and self.fits
+
+
+DOUBTFUL: Final = Grouping(marked=_FEWEST, plain=1)
+
+
+def grouping(text: pd.Series, decimal: str = ".") -> Grouping:
+    """How the decimal mark stands in the cells of a column."""
+    present = text.dropna()
+    marked = int(present.str.contains(decimal, regex=False).sum())
+    fits = fits_groups(present.iloc[:1000], decimal) and fits_groups(present, decimal)
+    return Grouping(marked, len(present) - marked, fits)
+
+
 def looks_grouped(text: pd.Series, decimal: str = ".") -> bool:
     """Whether the decimal mark of a column may be a thousands mark.
 
@@ -51,11 +79,7 @@ def looks_grouped(text: pd.Series, decimal: str = ".") -> bool:
     >>> looks_grouped(pd.Series(["5.038", "4.981"] * 20, dtype="str"))
     False
     """
-    present = text.dropna()
-    marked = present.str.contains(decimal, regex=False)
-    if int(marked.sum()) < _FEWEST or bool(marked.all()):
-        return False
-    return fits_groups(present, decimal)
+    return grouping(text, decimal).is_doubtful
 
 
 def fits_groups(cells: pd.Series, decimal: str = ".") -> bool:
@@ -73,15 +97,17 @@ def fits_groups(cells: pd.Series, decimal: str = ".") -> bool:
 
 def may_be_grouped(values: np.ndarray) -> bool:
     """Whether numbers that were read already could have been written so: cheap, and never a proof."""
-    for part in (values[:10_000], values):
-        present = part[~np.isnan(part)]
-        thousandth = present * 1000
-        if (np.abs(present) >= 1000).any() or (np.abs(thousandth - np.round(thousandth)) > 1e-6).any():
-            return False
-        is_whole = present % 1 == 0
-        if ((np.abs(present) < 1) & ~is_whole).any():
-            return False
-    return bool((~is_whole).sum() >= _FEWEST and is_whole.any())
+    return value_grouping(values[:10_000]).fits and value_grouping(values).is_doubtful
+
+
+def value_grouping(values: np.ndarray) -> Grouping:
+    """What `grouping` may find in the text of numbers that were read already; `fits` is False if it cannot."""
+    present = values[~np.isnan(values)]
+    thousandth, is_whole = present * 1000, present % 1 == 0
+    if (np.abs(present) >= 1000).any() or (np.abs(thousandth - np.round(thousandth)) > 1e-6).any() \
+            or ((np.abs(present) < 1) & ~is_whole).any():
+        return Grouping(fits=False)
+    return Grouping(int((~is_whole).sum()), int(is_whole.sum()))
 
 
 def thousands_hint(wrong: pd.Series, decimal: str) -> str:

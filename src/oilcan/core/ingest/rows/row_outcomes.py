@@ -1,6 +1,6 @@
 """What became of every raw row of a table: kept, excluded, refused, or an identical duplicate."""
 
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -8,6 +8,19 @@ Kind = Literal["excluded", "refused", "identical"]
 KEPT: Final = 0
 IDENTICAL_DUPLICATE: Final = "duplicate, identical"
 CONFLICTING_DUPLICATE: Final = "duplicate key, other content"
+
+
+class Verdict(NamedTuple):
+    """A verdict that rows were given.
+
+    `at` is the number of the decision that gave it first. `rank` says how much the wording of the reason knows of its
+    rows; `accounts` uses both to join the parts of a table.
+    """
+
+    kind: Kind
+    reason: str
+    at: int
+    rank: int = 0
 
 
 class RowVerdicts:
@@ -29,15 +42,19 @@ class RowVerdicts:
 
     def __init__(self, rows: int) -> None:
         self._code = np.zeros(rows, dtype=np.int32)
-        self._verdicts: list[tuple[Kind, str]] = []
+        self._verdicts: list[Verdict] = []
+        self._decisions = 0
 
-    def decide(self, where: object, kind: Kind, reason: str) -> None:
+    def decide(self, where: object, kind: Kind, reason: str, rank: int = 0) -> None:
         """Give the rows under the mask `where` a verdict, if they have none yet."""
+        self._decisions += 1
         mask = np.asarray(where, dtype=bool) & (self._code == KEPT)
         if mask.any():
-            if (kind, reason) not in self._verdicts:
-                self._verdicts.append((kind, reason))
-            self._code[mask] = self._verdicts.index((kind, reason)) + 1
+            known = [verdict[:2] for verdict in self._verdicts]
+            if (kind, reason) not in known:
+                known.append((kind, reason))
+                self._verdicts.append(Verdict(kind, reason, self._decisions, rank))
+            self._code[mask] = known.index((kind, reason)) + 1
 
     @property
     def kept(self) -> np.ndarray:
@@ -46,22 +63,18 @@ class RowVerdicts:
 
     def positions(self, kind: Kind) -> np.ndarray:
         """Positions of the rows with a verdict of this kind, in order."""
-        codes = [at + 1 for at, verdict in enumerate(self._verdicts) if verdict[0] == kind]
+        codes = [at + 1 for at, verdict in enumerate(self._verdicts) if verdict.kind == kind]
         return np.flatnonzero(np.isin(self._code, codes))
 
     def reason_at(self, position: int) -> str:
         """Reason of the verdict on one row."""
-        return self._verdicts[self._code[position] - 1][1]
+        return self._verdicts[self._code[position] - 1].reason
+
+    def counts(self) -> dict[Verdict, int]:
+        """Verdict -> number of rows, in the order in which they were given first."""
+        rows = np.bincount(self._code, minlength=len(self._verdicts) + 1)
+        return {verdict: int(rows[at + 1]) for at, verdict in enumerate(self._verdicts)}
 
     def reasons(self, kind: Kind) -> dict[str, int]:
         """Reason -> number of rows, for verdicts of one kind."""
-        counts = np.bincount(self._code, minlength=len(self._verdicts) + 1)
-        return {reason: int(counts[at + 1]) for at, (k, reason) in enumerate(self._verdicts) if k == kind}
-
-    def first(self, reason: str) -> int:
-        """Position of the first row refused for this reason."""
-        return int(np.argmax(self._code == self._verdicts.index(("refused", reason)) + 1))
-
-    def count(self, kind: Kind) -> int:
-        """Number of rows with a verdict of this kind."""
-        return sum(self.reasons(kind).values())
+        return {verdict.reason: rows for verdict, rows in self.counts().items() if verdict.kind == kind}
