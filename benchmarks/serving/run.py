@@ -1,6 +1,7 @@
 """What `make bench-serving` measures of the service.
 
-It needs `make` and `make install-serve` before; its part mqtt needs `make install-gateway` and Mosquitto, too.
+It needs `make` and `make install-serve` before; its part mqtt needs `make install-gateway` and Mosquitto, too;
+its part replicas needs PostgreSQL and `make install-test`.
 
     python benchmarks/serving/run.py                            # all parts, and docs/benchmarks-serving.md
     python benchmarks/serving/run.py latency ingest             # some parts, printed only
@@ -16,10 +17,11 @@ from pathlib import Path
 
 import parts
 from by_mqtt import mqtt
+from replicas import replicas
 from servers import ROOT
 
 PARTS = {"latency": parts.latency, "rivals": parts.rivals, "ingest": parts.ingest, "health": parts.health,
-         "mqtt": mqtt, "online": parts.online,
+         "mqtt": mqtt, "replicas": replicas, "online": parts.online,
          "start": parts.start, "soak": parts.soak}
 
 

@@ -11,6 +11,7 @@ from oilcan.ground.errors import StoreReplaced, StoreUnavailable
 from oilcan.io.stores import open_store
 from oilcan.io.stores.column_layout import Layout
 from oilcan.io.stores.log_entries import Admission, Cursor, ReadingsBatch
+from oilcan.io.stores.tables.state_table import PolicyRow
 from oilcan.io.stores.values import Readings, Record
 
 NOW = 1_800_000_000_000_000
@@ -162,6 +163,20 @@ def test_a_text_has_one_number_at_every_replica_also_after_a_write_that_failed(o
     for store in (first, second):
         numbers = store.readings("a").values[:, 0]
         assert store.texts.decode("voltage", numbers) == ["calm", "wild", "calm"]
+
+
+def test_a_replica_that_is_behind_does_not_undo_what_another_saved(opened, store_url):
+    store = opened(store_url)
+    for at in range(3):
+        store.append(batch("a", at), NOW)
+    early, late = (entry.cursor for entry in store.changes(Cursor()).entries[::2])
+    newer, older = (PolicyRow(looked, 0, False, None, None, 0) for looked in (2, 0))
+    store.snapshots.save("engine", {"a": b"newer"}, late, NOW, {"bundle": {"a": newer}})
+    store.snapshots.save("engine", {"a": b"older"}, early, NOW, {"bundle": {"a": older}})
+    assert store.snapshots.load("engine")["a"].state == b"newer"
+    assert store.snapshots.policy("bundle") == {"a": newer}
+    store.snapshots.save("engine", {"a": b"the same again"}, late, NOW)
+    assert store.snapshots.load("engine")["a"].state == b"the same again"
 
 
 def broken(*_arguments):

@@ -16,8 +16,9 @@ ELSEWHERE = {"claim", "use_layout", "append", "add_records", "put_machines", "re
              "probe", "snapshots.forget", "bundles.lineage", "bundles.enter", "audit.add", "audit.entries",
              "notices.newest", "notices.about", "texts.decode", "texts.number", "forecasts_by_bundle",
              *(name for name in methods() if name.startswith(("keys.", "people.")))}
-STORY = [("machines", 0), ("hour", 0), ("hour", 1), ("hour", 2), ("maintenance", [(1, 1)]), ("save", None), ("hour", 3),
-         ("telemetry", [(0, 1, 3), (0, 4, 3), (2, 9, 1)]), ("errors", [(0, 3), (3, 2)]), ("follow", None),
+STORY = [("machines", 0), ("hour", 0), ("hour", 1), ("hour", 2), ("maintenance", [(1, 1)]), ("save", None),
+         ("machines", 1), ("hour", 3), ("telemetry", [(0, 1, 3), (0, 4, 3), (2, 9, 1)]),
+         ("errors", [(0, 3), (3, 2)]), ("follow", None),
          ("watch", None), ("hour", 5), ("watch", None), ("watch", None), ("alert", 1), ("alert", 2), ("retain", None),
          *(("hour", at) for at in range(6, 16)), ("save", None), ("hour", 17), ("hour", 20),
          *[("tell", None)] * 4]

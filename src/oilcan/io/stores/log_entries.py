@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -131,6 +132,8 @@ class Entry:
         What is new of them; readings with the store's numbers for texts.
     received_at
         Microseconds UTC.
+    forecasts
+        First id of those set apart for its forecasts; 0 if there are none.
     """
 
     cursor: Cursor
@@ -139,6 +142,22 @@ class Entry:
     records: Sequence[Record]
     readings: Readings
     received_at: int
+    forecasts: int = 0
+
+    @cached_property
+    def reported(self) -> list[str]:
+        """Machines of its readings and records, in the order of their names."""
+        return sorted({*self.readings.machine_ids, *(record.machine_id for record in self.records)})
+
+    def forecast_ids(self, *, of_challenger: bool = False) -> dict[str, int]:
+        """Id of the forecast of each machine with readings or records: the same for whoever reads the entry.
+
+        Machines that are described alone have none: which entry described a machine is known until the next one does.
+        """
+        if not self.forecasts:
+            return {}
+        start = self.forecasts + of_challenger * len(self.reported)
+        return {name: at for at, name in enumerate(self.reported, start=start)}
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,11 @@ class Store(RecordsPart, ForecastsPart, AlarmsPart, RefusedPart, RetentionPart):
         """Whether the store answers, as its last calls found it."""
         return self.database.health
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may serve from it, too."""
+        return self.database.is_shared
+
     def probe(self) -> None:
         """Write something that changes nothing, to see whether the store can write again."""
         self.database.write(lambda tx: tx.run("UPDATE counters SET value = value WHERE name = 'forecasts'"))

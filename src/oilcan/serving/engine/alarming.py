@@ -80,13 +80,10 @@ class Alarming:
         features
             What the forecasts were made from, shape (n, n_features).
         """
-        if self.policy is None:
+        due = np.flatnonzero(self.is_due(slots, times))
+        if self.policy is None or not len(due):
             return None
         looked = _grown(self._looked, len(self._board), NO_TIME)
-        due = np.flatnonzero(times // self.stride > np.where(looked[slots] == NO_TIME, NO_TIME,
-                                                             looked[slots] // self.stride))
-        if not len(due):
-            return None
         slots, times, p = slots[due], times[due], columns[self._column][due]
         state = self._state.copy()
         state.grow(max(len(self._board), len(state.run)))
@@ -103,6 +100,13 @@ class Alarming:
                              [shown_reason(reason) for reason in why], int(ids[due[at]]), crews[at])
                     for at, why in zip(opened.tolist(), reasons, strict=True)]
         return Judged(state, looked, changes, slots[opened], slots[closed])
+
+    def is_due(self, slots: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """At which machines the policy will look, bool, shape (n,): at the first reading of each in each stride."""
+        if self.policy is None:
+            return np.zeros(len(slots), dtype=bool)
+        looked = _grown(self._looked, len(self._board), NO_TIME)[slots]
+        return times // self.stride > np.where(looked == NO_TIME, NO_TIME, looked // self.stride)
 
     def accept(self, judged: Judged) -> None:
         """Let a decision count; it only assigns, so it cannot fail halfway."""

@@ -22,6 +22,8 @@ class ForecastBoard:
         In order of the slots.
     time
         Whole units of the newest reading that a forecast was made for; `NO_TIME` before the first.
+    newest
+        The same of the newest reading of all, with a forecast or without one yet.
     forecast
         Id of the forecast; 0 before the first.
     alarm
@@ -38,8 +40,8 @@ class ForecastBoard:
         self.lock = threading.RLock()
         self.machine_ids: list[str] = []
         self.slot: dict[str, int] = {}
-        self._plain = {"time": NO_TIME, "forecast": 0, "alarm": 0, "received": 0}
-        self.time, self.forecast, self.alarm, self.received = (np.zeros(0, np.int64) for _ in self._plain)
+        self._plain = {"time": NO_TIME, "newest": NO_TIME, "forecast": 0, "alarm": 0, "received": 0}
+        self.time, self.newest, self.forecast, self.alarm, self.received = (np.zeros(0, np.int64) for _ in self._plain)
         self.whole = np.zeros(0, dtype=bool)
         self.values = {name: np.zeros(0) for name in columns}
         self.static: list[dict[str, Any]] = []

@@ -21,7 +21,7 @@ class ForecastIds:
         self._log = log
         self.logged: Mapping[str, Forecast] = {}
 
-    def of(self, names: Sequence[str], times: np.ndarray, headline: str, values: np.ndarray
+    def of(self, names: Sequence[str], times: np.ndarray, headline: str, values: np.ndarray, given: Mapping[str, int]
            ) -> tuple[np.ndarray, np.ndarray]:
         """Ids of forecasts, and which of them are new: those that the log does not have from before a start.
 
@@ -29,8 +29,11 @@ class ForecastIds:
         ----------
         times, values
             Of each machine: its newest reading, and the forecast's column `headline`. Shape (n,).
+        given
+            Ids that the entry of the store's log brought for its machines; others are reserved.
         """
-        ids, is_new = np.zeros(len(names), dtype=np.int64), np.ones(len(names), dtype=bool)
+        ids = np.array([given.get(name, 0) for name in names], dtype=np.int64)
+        is_new = np.ones(len(names), dtype=bool)
         for at, name in enumerate(names) if self.logged else ():
             logged = self.logged.get(name)
             if logged is None or times[at] > logged.time:
@@ -40,6 +43,8 @@ class ForecastIds:
                     continue            # what the machine sent after it changed its forecast
                 ids[at] = logged.id
             is_new[at] = False
-        reserved = self._log.reserve(int(is_new.sum()))
-        ids[is_new] = np.arange(reserved.start, reserved.stop)
+        without = is_new & (ids == 0)
+        if without.any():
+            reserved = self._log.reserve(int(without.sum()))
+            ids[without] = np.arange(reserved.start, reserved.stop)
         return ids, is_new

@@ -5,7 +5,7 @@ to the next and is the only way by which anything reaches features, board and al
 goes on from its cursor. See docs/decisions/0035-the-log-is-the-one-source.md.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -50,6 +50,9 @@ class Engine:
         A challenger that forecasts the same readings, and answers for a share of the machines or for none.
     board
         The newest forecast of every machine.
+    put_off
+        Machine -> id of its newest forecast, which the replica that took the reading in makes and logs. It is made here
+        as well when somebody asks for it.
     cursor
         The last entry of the log that features, board and policy have.
     in_doubt
@@ -67,7 +70,8 @@ class Engine:
         self.in_doubt: str | None = "the service is starting"
         self._unsaved: dict[str, None] = {}
         self._unpublished: set[str] = set()         # machines of an entry that was taken in, but not yet forecast
-        self._late = LateReadings()
+        self._late, self.put_off = LateReadings(), dict[str, int]()
+        self._mine: set[int] = set()                # entries that this process wrote, until they are taken in
         self._ids, self._judged = ForecastIds(log), JudgedCursor(store, clock)
 
     def start(self) -> None:
@@ -79,13 +83,18 @@ class Engine:
         self.cursor, met = follow(self.active, self._store, cursor, until=judged)
         self.shadow.track = begun_again(self.shadow.track, self.active, self._store, self.cursor)
         self._use(self.active, use_saved=True)
-        self._catch_up()
+        self._catch_up(all_mine=True)
         self._ids.logged = {}
         self._forecast_missing()
         self._write_alarms()
         # they are in no snapshot yet, and the next save moves the point to replay from
         self._unsaved.update(dict.fromkeys(sorted(met | doubtful)))
         self.in_doubt = None
+
+    def wrote(self, write: Write) -> None:
+        """Know that this process wrote an entry, and so makes its forecasts; from any thread."""
+        if write.entry is not None:
+            self._mine.add(write.entry.cursor.number)
 
     def take(self, writes: Sequence[Write]) -> None:
         """Be up to date with some writes: their entries are in features, board and policy, and their alarms stored.
@@ -154,6 +163,7 @@ class Engine:
 
     def complete(self, names: Sequence[str]) -> None:
         """Make all forecasts of machines that have only the headline on the board."""
+        self.renew(names)
         board = self.board
         names = [name for name in names
                  if not board.whole[board.slot[name]] and board.time[board.slot[name]] != NO_TIME]
@@ -161,6 +171,22 @@ class Engine:
             columns = track.served.score(track.matrix(some))
             with board.lock:
                 board.fill(np.array([board.slot[name] for name in some]), columns)
+
+    def renew(self, names: Iterable[str] | None = None) -> None:
+        """Make the forecasts of machines that were put off, of all where no names are given."""
+        board = self.board
+        given = dict(self.put_off) if names is None else {
+            name: self.put_off[name] for name in names if name in self.put_off}
+        if not given:
+            return
+        made = self._made(sorted(given, key=board.slot.__getitem__), given, is_judged=False)
+        with board.lock:
+            for each in made:
+                each.show(board)
+            for name in given:
+                del self.put_off[name]
+        for each in made:
+            self._log.put(each.rows())      # the log has them already if the other replica lives
 
     def take_unsaved(self) -> list[str]:
         """Machines that changed since this was asked before."""
@@ -194,6 +220,7 @@ class Engine:
             self.board.clear(track.served.columns)
             self.board.meet({each.machine_id: each.static for each in machines})
             newest = track.newest(self.board.machine_ids)
+            self.board.newest[:len(newest)], self.put_off = newest, {}
             self.board.recall({name: each for name, each in logged.items()
                                if newest[self.board.slot[name]] == each.time})
             for each, memory in memories:
@@ -210,17 +237,24 @@ class Engine:
         self._forecast_missing()
         self._unsaved.update(dict.fromkeys(self.board.machine_ids))
 
-    def _catch_up(self) -> None:
+    def _catch_up(self, *, all_mine: bool = False) -> None:
         """Fold what the log has after the cursor."""
         more = True
         while more:
             page = self._store.changes(self.cursor)
             for entry in page.entries:
-                self._fold(entry)
+                self._fold(entry, is_mine=all_mine or not self._store.is_shared or entry.cursor.number in self._mine)
             more = page.more
 
-    def _fold(self, entry: Entry) -> None:
-        """Take in the entry after the cursor. It shows nowhere before `_publish`, and can be repeated until then."""
+    def _fold(self, entry: Entry, *, is_mine: bool = True) -> None:
+        """Take in the entry after the cursor. It shows nowhere before `_publish`, and can be repeated until then.
+
+        Parameters
+        ----------
+        is_mine
+            Whether all its forecasts are made here. Of another replica's entry those are that the alarm policy looks
+            at; the others are put off.
+        """
         names = machines_of(entry)
         again, self._unpublished = self._unpublished, self._unpublished | names
         with self.board.lock:
@@ -231,34 +265,57 @@ class Engine:
         read = {entry.readings.machine_ids[at] for at in np.flatnonzero(changed(status)).tolist()}
         touched = sorted(read | again | {record.machine_id for record in entry.records} | entry.machines.keys())
         self._unsaved.update(dict.fromkeys(touched))
-        self._publish(touched, entry, read)
+        self._publish(touched, entry, read, is_mine=is_mine)
 
-    def _publish(self, names: Sequence[str], entry: Entry | None = None, read: Iterable[str] = ()) -> None:
+    def _publish(self, names: Sequence[str], entry: Entry | None = None, read: Iterable[str] = (), *,
+                 is_mine: bool = True) -> None:
         """Forecast machines and let board and policy have it, together with the cursor, all at once."""
         board = self.board
-        newest = dict(zip(names, self.active.newest(names).tolist(), strict=True))
-        names = sorted((name for name in names if newest[name] != NO_TIME), key=board.slot.__getitem__)
-        made = [NewForecasts.of(track, some, np.array([newest[name] for name in some], dtype=np.int64), board,
-                                self._ids, self._alarming_of(track), is_whole=len(names) <= _WHOLE,
-                                is_judged=entry is not None)
-                for track, some in self._by_track(names)]
-        challenged = [self.shadow.forecast(each.names, each.times, each.matrix, each.columns, self.active)
-                      for each in made if each.track is self.active]
+        newest = self.active.newest(names)
+        known = sorted((name for name, time in zip(names, newest.tolist(), strict=True) if time != NO_TIME),
+                       key=board.slot.__getitem__)
+        given = {} if entry is None else entry.forecast_ids()
+        made = self._made(known if is_mine else self._due(known), given, is_judged=entry is not None)
+        of_challenger = {} if entry is None or self.shadow.track is None else entry.forecast_ids(of_challenger=True)
+        challenged = [self.shadow.forecast(each.names, each.times, each.matrix, each.columns, self.active,
+                                           of_challenger)
+                      for each in made if each.track is self.active and is_mine]
         with board.lock:
             for each in made:
                 each.show(board)
+            board.newest[[board.slot[name] for name in names]] = newest
+            for name in known:
+                self.put_off.pop(name, None)
+            if not is_mine:
+                self.put_off.update((name, given.get(name, 0)) for name in known)
             if entry is not None:
                 self.board.meet(entry.machines)
                 board.received[[board.slot[name] for name in read]] = entry.received_at
                 self.cursor, self._unpublished = entry.cursor, set()
+                self._mine.discard(entry.cursor.number)
         if entry is not None:
             self._feed(entry)
         for each in made:
-            self._log.put(each.rows())
-            self._metrics.forecasts.labels("active").inc(int(each.is_new.sum()))
+            self._log.put(each.rows() if is_mine else each.rows_of_alarms())
+            self._metrics.forecasts.labels("active").inc(int(each.is_new.sum()) if is_mine else 0)
         for rows in challenged:
             self.shadow.log(rows)
         self._metrics.machines.set(len(board))
+
+    def _made(self, names: Sequence[str], given: Mapping[str, int], *, is_judged: bool) -> list[NewForecasts]:
+        """New forecasts of machines, in order of their slots, by the track that answers for each."""
+        return [NewForecasts.of(track, some, track.newest(some), self.board, self._ids, self._alarming_of(track), given,
+                                is_whole=len(names) <= _WHOLE, is_judged=is_judged)
+                for track, some in self._by_track(names)]
+
+    def _due(self, names: Sequence[str]) -> list[str]:
+        """Machines at which the alarm policy looks at their newest reading."""
+        due: set[str] = set()
+        for track, some in self._by_track(names):
+            slots = np.array([self.board.slot[name] for name in some], dtype=np.int64)
+            is_due = self._alarming_of(track).is_due(slots, track.newest(some))
+            due.update(some[at] for at in np.flatnonzero(is_due).tolist())
+        return [name for name in names if name in due]
 
     def _by_track(self, names: Sequence[str]) -> list[tuple[BundleTrack, list[str]]]:
         """Machines by the track that answers for them, in their order; tracks without any are left out."""

@@ -1,6 +1,6 @@
 """New forecasts of some machines from one bundle, with what its alarm policy makes of them; nothing shows yet."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,13 +41,15 @@ class NewForecasts:
 
     @classmethod
     def of(cls, track: BundleTrack, names: Sequence[str], times: np.ndarray, board: ForecastBoard, numbers: ForecastIds,
-           alarming: Alarming, *, is_whole: bool, is_judged: bool) -> "NewForecasts":
+           alarming: Alarming, given: Mapping[str, int], *, is_whole: bool, is_judged: bool) -> "NewForecasts":
         """Forecast machines at their newest readings.
 
         Parameters
         ----------
         names
             In order of their slots.
+        given
+            Ids that the entry of the log brought.
         is_whole
             Whether all columns are forecast, or those of the headline alone.
         is_judged
@@ -57,7 +59,7 @@ class NewForecasts:
         slots = np.array([board.slot[name] for name in names], dtype=np.int64)
         matrix = track.matrix(names)
         columns = served.score(matrix, None if is_whole else served.headline_names)
-        ids, is_new = numbers.of(names, times, served.headline_column, columns[served.headline_column])
+        ids, is_new = numbers.of(names, times, served.headline_column, columns[served.headline_column], given)
         judged = alarming.judge(slots, times, columns, matrix, ids) if is_judged else None
         return cls(track, names, slots, times, ids, is_new, matrix, columns, alarming, judged)
 
@@ -66,6 +68,12 @@ class NewForecasts:
         board.publish(self.slots, self.times, self.ids, self.columns)
         if self.judged is not None:
             self.alarming.accept(self.judged)
+
+    def rows_of_alarms(self) -> ForecastRows:
+        """Those of them that alarms rest on."""
+        opened = np.zeros(0, dtype=np.int64) if self.judged is None else self.judged.opened
+        return ForecastRows.of(self.track.served, "active", self.columns, self.names, self.times, self.ids
+                               ).only(self.is_new & np.isin(self.slots, opened))
 
     def rows(self) -> ForecastRows:
         """Those that the store's log does not have yet."""

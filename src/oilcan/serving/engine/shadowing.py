@@ -5,7 +5,7 @@ names; see docs/decisions/0130-a-canary-answers-for-some-machines.md.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -56,21 +56,23 @@ class Shadow:
             take_in(self.track, entry)
 
     def forecast(self, names: Sequence[str], times: np.ndarray, matrix: np.ndarray, answered: dict[str, np.ndarray],
-                 active: BundleTrack) -> tuple[ForecastRows, np.ndarray, np.ndarray] | None:
+                 active: BundleTrack, given: Mapping[str, int]) -> tuple[ForecastRows, np.ndarray, np.ndarray] | None:
         """What it forecasts of machines, with its headline and the active bundle's; nothing is logged yet.
 
         Parameters
         ----------
         times, matrix, answered
             Of the active bundle's forecasts: times, features and columns.
+        given
+            Ids that the entry of the log brought for it.
         """
         if self.track is None or not names:
             return None
         served = self.track.served
         own = matrix if self.track.features is active.features else self.track.matrix(names)
         columns = served.score(own, (served.headline.name,))
-        reserved = self._log.reserve(len(names))
-        rows = ForecastRows.of(served, "shadow", columns, names, times, np.arange(reserved.start, reserved.stop))
+        ids = [given[name] for name in names] if given.keys() >= set(names) else self._log.reserve(len(names))
+        rows = ForecastRows.of(served, "shadow", columns, names, times, np.array(ids, dtype=np.int64))
         mine, other = answered[active.served.headline_column], columns[served.headline_column]
         return rows, np.abs(other - mine), active.served.would_alarm(mine) != served.would_alarm(other)
 

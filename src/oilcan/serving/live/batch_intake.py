@@ -43,6 +43,7 @@ class BatchIntake:
                                               self._admission())
         else:
             write = self._store.write_machines(contents, now, Admission(self._settings.max_machines))
+        self._engine.wrote(write)
         for job, outcome in zip(jobs, write.outcomes, strict=True):
             job.written = write, outcome
             if len(outcome.is_stranger) and (outcome.is_stranger.all() if kind == "readings"
@@ -52,6 +53,8 @@ class BatchIntake:
     def apply(self, jobs: list[Job]) -> None:
         """Let the engine be up to date with the requests, and answer them with the new risks."""
         self._engine.take([job.written[0] for job in jobs])
+        if self._engine.put_off:        # another replica wrote of the same machines meanwhile
+            self._engine.renew(dict.fromkeys(name for job in jobs for name in _machines_of(job)))
         answers: dict[str, Callable[[Any, Write, Outcome], Row]] = {
             "readings": self._readings, "records": self._records, "machines": self._machines}
         for job in jobs:
@@ -103,8 +106,7 @@ class BatchIntake:
                      refused, aside, batch.n_refused + len(strangers))
 
     def _unknown(self, job: Job, outcome: Outcome) -> Refusal:
-        names = [record.machine_id for record in job.content.records] if job.kind == "records" else (
-            job.content.machine_ids if job.kind == "readings" else list(job.content))
+        names = _machines_of(job)
         first = min(names[at] for at in np.flatnonzero(outcome.is_stranger).tolist())
         return Refusal(422, "machine_id", found=f"the unknown machine {first!r}", wanted=self._wanted(),
                        do="Raise OILCAN_MAX_MACHINES, or allow unknown machines, if it is one of yours.")
@@ -113,6 +115,13 @@ class BatchIntake:
         if self._settings.known_machines_only:
             return "a machine that the store knows"
         return f"at most {self._settings.max_machines:,} machines in all"
+
+
+def _machines_of(job: Job) -> list[str]:
+    """Machine of each of its rows."""
+    if job.kind == "records":
+        return [record.machine_id for record in job.content.records]
+    return list(job.content.machine_ids if job.kind == "readings" else job.content)
 
 
 def _readings_of(batch: Batch) -> ReadingsBatch:

@@ -112,6 +112,8 @@ class LiveService:
 
     async def fleet(self, *, filters: dict[str, str], alarm: bool | None, page: int, size: int) -> Row:
         """One page of the fleet, the riskiest machine first."""
+        if self.engine.put_off:         # the order of the fleet wants all risks
+            await self.on_engine(self.engine.renew)
         order = await self.on_reader(lambda: self.views.order(filters=filters, alarm=alarm))
         names = [self.engine.board.machine_ids[slot] for slot in order[(page - 1) * size : page * size].tolist()]
         await self._complete(names)
@@ -141,7 +143,7 @@ class LiveService:
         """The present in whole units: of the clock, or the newest reading of all where a replay sets the time."""
         if self.settings.clock == "wall" and self.moments.kind == "instant":
             return wall_clock()
-        return int(self.engine.board.time.max(initial=0))
+        return int(self.engine.board.newest.max(initial=0))
 
     def close(self, wait_s: float = 10.0) -> None:
         """Finish what waits and save everything, as far as the store answers."""
@@ -155,7 +157,7 @@ class LiveService:
         self._readers.shutdown(wait=False, cancel_futures=True)
 
     async def _complete(self, names: list[str]) -> None:
-        if not self.views.is_whole(names):
+        if not self.views.is_whole(names) or any(name in self.engine.put_off for name in names):
             await self.on_engine(lambda: self.engine.complete(names))
 
     async def _through(self, kind: str, body: bytes, read: Callable[[], Any]) -> Row:

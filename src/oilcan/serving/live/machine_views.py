@@ -144,7 +144,7 @@ class Views:
 
     def _age(self, slot: int) -> float | None:
         """Seconds since the newest reading, by the clock of the service; None where cycles are counted."""
-        time = int(self._engine.board.time[slot])
+        time = int(self._engine.board.newest[slot])
         return None if self._moments.kind != "instant" or time == NO_TIME else (self._now() - time) / 1e6
 
 

@@ -164,4 +164,4 @@ class Swap:
 
 def _begun(live: LiveService, share: float) -> Canary:
     newest = live.store.alarms(limit=1)
-    return Canary(share, newest[0].id if newest else 0, int(live.engine.board.time.max(initial=0)))
+    return Canary(share, newest[0].id if newest else 0, int(live.engine.board.newest.max(initial=0)))

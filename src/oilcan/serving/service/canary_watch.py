@@ -31,7 +31,7 @@ class CanaryWatch:
         """Machines with a forecast: those of the canary, and the others."""
         board, shadow = self._live.engine.board, self._live.engine.shadow
         with board.lock:
-            names = [name for name, slot in board.slot.items() if board.time[slot] != NO_TIME]
+            names = [name for name, slot in board.slot.items() if board.newest[slot] != NO_TIME]
         mine = sum(shadow.answers_for(name) for name in names)
         return mine, len(names) - mine
 

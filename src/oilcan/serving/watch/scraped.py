@@ -75,7 +75,7 @@ class Scraped(Collector):
         live, board = self._live, self._live.engine.board
         with board.lock:
             n = len(board)
-            times, received, alarm = board.time[:n].copy(), board.received[:n].copy(), board.alarm[:n].copy()
+            times, received, alarm = board.newest[:n].copy(), board.received[:n].copy(), board.alarm[:n].copy()
             values = board.values.get(live.engine.active.served.headline_column)
             p = None if values is None else values[:n].copy()
         known = times != NO_TIME

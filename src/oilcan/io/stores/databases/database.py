@@ -81,10 +81,13 @@ class Database(Protocol):
         The address without a password, for messages.
     health
         Whether it answers.
+    is_shared
+        Whether several processes may serve from it.
     """
 
     name: str
     health: Health
+    is_shared: bool
 
     def read(self, work: Callable[[Transaction], T]) -> T:
         """Do some reading of one consistent state."""

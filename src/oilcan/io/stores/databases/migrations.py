@@ -150,7 +150,12 @@ CREATE TABLE notices (
 CREATE INDEX notices_of_delivery ON notices (delivery);
 """
 
-MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH)
+# each entry brings the ids of its forecasts, so that every replica gives the same ones; 0 in entries of before
+_NINTH: Final = """
+ALTER TABLE log ADD COLUMN forecasts {big} NOT NULL DEFAULT 0;
+"""
+
+MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH, _NINTH)
 _PAGE: Final = 10_000           # readings of one entry of the log, where they were stored before there was one
 
 _LEDGER: Final = "CREATE TABLE IF NOT EXISTS migrations (number {big} PRIMARY KEY, applied_at {big} NOT NULL)"

@@ -72,6 +72,8 @@ class PostgresDatabase:
         If the server cannot be reached, or does not let us in.
     """
 
+    is_shared = True
+
     def __init__(self, url: str) -> None:
         try:
             parts = conninfo_to_dict(url)

@@ -69,6 +69,8 @@ class SqliteDatabase:
         If the file cannot be opened, is not a store, or was written by a newer Oilcan.
     """
 
+    is_shared = False
+
     def __init__(self, path: Path) -> None:
         self.name = f"sqlite:///{path}"
         self._path, self.health = path, Health()

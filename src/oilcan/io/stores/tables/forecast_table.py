@@ -10,6 +10,7 @@ import numpy as np
 from oilcan.io.stores.databases.database import Row, Transaction
 from oilcan.io.stores.databases.text_limits import clamped
 from oilcan.io.stores.databases.time_buckets import FORECASTS_WIDTH, newest_of_each, newest_rows
+from oilcan.io.stores.tables.log_table import reserved_ids
 from oilcan.io.stores.tables.machine_slots import MachinesPart
 
 ROLES: Final = ("active", "shadow", "asked")       # of the readings; of a challenger; of a stateless question
@@ -64,9 +65,7 @@ class ForecastsPart(MachinesPart):
 
     def forecast_ids(self, n: int) -> range:
         """Ids that nobody else gets; reserve many at once and hand them out without asking the store."""
-        sql = "UPDATE counters SET value = value + ? WHERE name = 'forecasts' RETURNING value"
-        last = self.database.write(lambda tx: tx.rows(sql, (n,)))[0][0]
-        return range(last - n + 1, last + 1)
+        return self.database.write(lambda tx: reserved_ids(tx, n))
 
     def log_forecasts(self, batch: Forecasts, now: int) -> None:
         """Add forecasts to the log; durable when it returns. One that is there (by id) is left as it is."""

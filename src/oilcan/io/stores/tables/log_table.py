@@ -7,7 +7,7 @@ entry says up to which `seq` readings and records belong to it. See docs/decisio
 import itertools
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -53,10 +53,12 @@ class Writing:
         if not (self.machines or self.records or len(self.readings)):
             return Write(outcomes, None, self.before)
         cursor = Cursor(self.number, secrets.randbits(62))
-        self.tx.run("INSERT INTO log (number, token, written_at, readings, records) SELECT ?, ?, ?, "
-                    "(SELECT coalesce(max(seq), 0) FROM readings), (SELECT coalesce(max(seq), 0) FROM records)",
-                    (*cursor, self.now))
-        return Write(outcomes, Entry(cursor, self.before, self.machines, self.records, self.readings, self.now), cursor)
+        entry = Entry(cursor, self.before, self.machines, self.records, self.readings, self.now)
+        ids = reserved_ids(self.tx, 2 * len(entry.reported))      # of the bundle in service, and of its challenger
+        self.tx.run("INSERT INTO log (number, token, written_at, readings, records, forecasts) SELECT ?, ?, ?, "
+                    "(SELECT coalesce(max(seq), 0) FROM readings), (SELECT coalesce(max(seq), 0) FROM records), ?",
+                    (*cursor, self.now, ids.start))
+        return Write(outcomes, replace(entry, forecasts=ids.start), cursor)
 
 
 class LogPart(MachinesPart):
@@ -117,6 +119,12 @@ class LogPart(MachinesPart):
         self.publish(writing.met)
         self.texts.learn(writing.numbered)
         return write
+
+
+def reserved_ids(tx: Transaction, n: int) -> range:
+    """Ids of forecasts that nobody else gets."""
+    last = tx.rows("UPDATE counters SET value = value + ? WHERE name = 'forecasts' RETURNING value", (n,))[0][0]
+    return range(last - n + 1, last + 1)
 
 
 def last_entry(tx: Transaction) -> Cursor:

@@ -125,12 +125,12 @@ class RecordsPart(ReadingsPart):
         def work(tx: Transaction) -> Changes:
             check_cursor(tx, cursor, self.database.name)
             reading, record = ends_at(tx, cursor.number)
-            columns = "number, token, written_at, readings, records"
+            columns = "number, token, written_at, readings, records, forecasts"
             page = tx.rows(f"SELECT {columns} FROM log WHERE number > ? AND readings <= ? AND records <= ? "  # noqa: S608
                            "ORDER BY number LIMIT ?", (cursor.number, reading + limit, record + limit, limit))
             page = page or tx.rows(f"SELECT {columns} FROM log WHERE number > ? ORDER BY number LIMIT 1",  # noqa: S608
                                    (cursor.number,))
-            upto = page[-1] if page else (cursor.number, cursor.token, 0, reading, record)
+            upto = page[-1] if page else (cursor.number, cursor.token, 0, reading, record, 0)
             readings = self.decoded(tx, tx.rows(_READINGS, (reading, upto[3])))
             records = self._as_records(tx, tx.rows(_RECORDS, (record, upto[4])))
             machines = tx.rows(_CHANGED, (cursor.number, upto[0]))
@@ -167,9 +167,9 @@ def _entries(page: Sequence[Row], cursor: Cursor, readings: StoredReadings, reco
     rows = where_in([row[3] for row in page], readings.seqs)
     notes = where_in([row[4] for row in page], np.array([record.seq for record in records], dtype=np.int64))
     entries = []
-    for (number, token, written_at, *_), of_readings, of_records in zip(page, rows, notes, strict=True):
+    for (number, token, written_at, *_, forecasts), of_readings, of_records in zip(page, rows, notes, strict=True):
         mine = Readings(readings.machine_ids[of_readings], readings.times[of_readings], readings.values[of_readings])
         entries.append(Entry(Cursor(number, token), cursor, changed.get(number, {}), records[of_records], mine,
-                             written_at))
+                             written_at, forecasts))
         cursor = entries[-1].cursor
     return entries

@@ -75,7 +75,9 @@ class Snapshots:
 
     def save(self, engine: str, states: Mapping[str, bytes], upto: Cursor, now: int,
              policies: Mapping[str, Mapping[str, PolicyRow]] | None = None) -> None:
-        """Keep states of machines that include every entry up to a cursor; older ones are replaced.
+        """Keep states of machines that include every entry up to a cursor, in the place of older ones.
+
+        A replica that is behind the others saves late: what is newer than its own state stays.
 
         Parameters
         ----------
@@ -86,10 +88,11 @@ class Snapshots:
 
         def work(tx: Transaction) -> None:
             readings, records = ends_at(tx, upto.number)
-            _put(tx, "snapshots", ("engine", "machine"), ("state", "upto", "readings", "records", "saved_at"), sorted(
-                (engine, numbers[name], state, upto.number, readings, records, now) for name, state in states.items()))
+            _put(tx, "snapshots", ("engine", "machine"), ("state", "upto", "readings", "records", "saved_at"), "upto",
+                 sorted((engine, numbers[name], state, upto.number, readings, records, now)
+                        for name, state in states.items()))
             for bundle, rows in (policies or {}).items():
-                _put(tx, "policy_states", ("bundle", "machine"), _POLICY, sorted(
+                _put(tx, "policy_states", ("bundle", "machine"), _POLICY, "looked", sorted(
                     (bundle, numbers[name], row.looked, row.run, int(row.is_on), row.last, row.held, row.held_back)
                     for name, row in rows.items()))
 
@@ -117,8 +120,9 @@ class Snapshots:
         return self._db.write(lambda tx: tx.run("DELETE FROM snapshots WHERE engine = ?", (engine,)))
 
 
-def _put(tx: Transaction, table: str, key: Sequence[str], columns: Sequence[str],
+def _put(tx: Transaction, table: str, key: Sequence[str], columns: Sequence[str], age: str,
          rows: Sequence[Sequence[Any]]) -> None:
-    """Insert rows, or replace what is there under their key."""
+    """Insert rows, or replace what is there under their key unless it is newer by the column `age`."""
     tx.insert(f"{table} ({', '.join((*key, *columns))})", rows, f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET "
-              + ", ".join(f"{name} = excluded.{name}" for name in columns))
+              + ", ".join(f"{name} = excluded.{name}" for name in columns)
+              + f" WHERE {table}.{age} <= excluded.{age}")
