@@ -22,14 +22,14 @@ from servers import ROOT
 sys.path.insert(0, str(ROOT))
 from tests.service.conftest import PostgresServer
 
-_COPIES = 10            # of the demo fleet, the machines of each with names of their own
-_HOURS = 168            # that are there before the clock starts
+_COPIES = 5             # of the demo fleet, the machines of each with names of their own
+_HOURS = 24             # that are there before the clock starts
 _CUES = 2               # senders, each with half of the machines
 
 
 def replicas(folder: Path, effort: Effort) -> str:
     """Both take turns; each sender has one replica, as behind a proxy that keeps a sender at one."""
-    hours = 48 if effort.quick else 336
+    hours = 30 if effort.quick else 168
     rounds: dict[int, list[tuple[float, ...]]] = {1: [], 2: []}
     jobs = fleet_hours(_HOURS + hours)
     for at in range(2 if effort.quick else 3):
