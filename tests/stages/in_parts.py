@@ -17,7 +17,7 @@ def assert_same_in_parts(whole: Examined, contract: Contract, folder: Path) -> N
     frames: dict[str, list[pd.DataFrame]] = {}
     with tempfile.TemporaryDirectory() as scratch, mock.patch.multiple(raw_parts, ROWS_AT_ONCE=1, MOST_IN_MEMORY=0), \
             raw_parts.opened(contract, folder, folder / "live", Path(scratch) / "parts", hash_key=b"") as (raw, parts):
-        assert (parts is None) == raw_parts.needs_whole(contract, "telemetry")
+        assert (parts is None) == bool(raw_parts.whole_words(contract, "telemetry"))
         apart = examine(raw, contract, parts=parts, take=lambda name, rows: frames.setdefault(name, []).append(rows))
     assert (apart.counts, apart.breaches, apart.warnings) == (whole.counts, whole.breaches, whole.warnings)
     pd.testing.assert_frame_equal(apart.rejected, whole.rejected)

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ from tests.stages.running import run_stage
 
 from oilcan.core.ingest import machine_groups
 from oilcan.ground.errors import DataError
+from oilcan.io.raw_data import reading
 from oilcan.io.raw_data.in_parts import raw_parts
 from oilcan.io.stage import table_files
 
@@ -94,3 +96,21 @@ def test_the_key_of_hashes_comes_from_the_environment(fleet, tmp_path, monkeypat
     run_stage("ingest", *paths, params=fleet / "params.yaml")
     names = pd.read_parquet(tmp_path / "canonical/machines.parquet")["operator_name"]
     assert names.str.fullmatch("[0-9a-f]{64}").all()
+
+
+@pytest.mark.parametrize(("word", "scarce", "message"), [
+    ("    all_machines: [every]\n", {"available_memory": lambda: 1000},
+     r"about 7,6\d\d records of telemetry and truth must be read whole because of 'all_machines', .* GiB of mem"),
+    ("", {"shutil": SimpleNamespace(disk_usage=lambda _: SimpleNamespace(free=1000), rmtree=shutil.rmtree)},
+     r"about 7,6\d\d records of telemetry and truth are sorted here by machine, which takes .* GiB of disk"),
+])
+def test_what_does_not_fit_is_refused_before_it_is_read(fleet, tmp_path, monkeypatch, word, scarce, message):
+    text = (fleet / "demo_fleet.yaml").read_text(encoding="utf-8")
+    text = text.replace("    files: [telemetry.parquet]\n", f"    files: [telemetry.parquet]\n{word}")
+    (tmp_path / "demo_fleet.yaml").write_text(text, encoding="utf-8")
+    for name, value in {"MOST_IN_MEMORY": 0, **scarce}.items():
+        monkeypatch.setattr(raw_parts, name, value)
+    monkeypatch.setattr(reading, "read_raw", lambda *_: pytest.fail("it reads"))
+    with pytest.raises(DataError, match=message):
+        run_stage("ingest", tmp_path / "demo_fleet.yaml", fleet / "raw", fleet / "live", tmp_path / "out",
+                  params=fleet / "params.yaml")

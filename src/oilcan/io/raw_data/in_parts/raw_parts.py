@@ -24,6 +24,8 @@ from oilcan.contract.table_words import ROW_NUMBER, Label
 from oilcan.core.ingest.frames import RawPiece, RawTables
 from oilcan.core.ingest.tables import machine_names
 from oilcan.ground.columns import MACHINE
+from oilcan.ground.errors import DataError
+from oilcan.ground.processes import available_memory
 from oilcan.io.raw_data import later_months, reading
 from oilcan.io.raw_data.delimited import TEXT_TYPES
 from oilcan.io.raw_data.in_parts.parquet_pieces import ParquetPieces
@@ -32,6 +34,8 @@ from oilcan.io.raw_data.in_parts.text_pieces import TextPieces, can_be_cut
 MOST_IN_MEMORY: Final = 1 << 22     # records of telemetry and truth; more of them are sorted into parts
 ROWS_AT_ONCE: Final = 1 << 19       # records of a part
 _BYTES_OF_A_ROW: Final = 64         # of text, to guess the number of its records
+_BYTES_OF_A_CELL: Final = 32        # in memory at the peak; 24 (Parquet) and 32 (text) were measured
+_BYTES_ON_DISK: Final = 16
 _MOST_PARTS: Final = 500            # files that are open together
 _LARGE: Final = ("telemetry", "truth")
 _ROW: Final = "row"
@@ -55,12 +59,22 @@ def opened(
     Yields
     ------
     What `ingest` takes: tables in memory, and parts; None if everything is in memory, because it is small or the
-    contract has a word that needs the whole table (`needs_whole`).
+    contract has a word that needs the whole table (`whole_words`).
+
+    Raises
+    ------
+    DataError
+        If the memory or the disk that this takes is not there, before anything is read.
     """
-    names: list[str] = [name for name in _LARGE if name in contract.tables and not needs_whole(contract, name)]
-    if "telemetry" not in names or _rows(contract, names, folder, live) <= MOST_IN_MEMORY:
+    large: list[str] = [name for name in _LARGE if name in contract.tables]
+    names = [name for name in large if not whole_words(contract, name)]
+    rows = {name: _rows(contract, name, folder, live) for name in large}
+    if "telemetry" not in names or sum(rows.values()) <= MOST_IN_MEMORY:
+        _check_memory(contract, {name: number for name, number in rows.items() if sum(rows.values()) > MOST_IN_MEMORY})
         yield reading.read_raw(contract, folder, live), None
         return
+    _check_memory(contract, {name: number for name, number in rows.items() if name not in names})
+    _check_disk(contract, {name: rows[name] for name in names}, scratch.parent)
     files: dict[str, _Files] = {name: _Files(contract.tables[name], hash_key) for name in names}  # type: ignore[index]  # names of tables
     tables = reading.read_raw(contract, folder, live, {name: each.read for name, each in files.items()})
     for name, each in files.items():
@@ -71,28 +85,54 @@ def opened(
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def needs_whole(contract: Contract, name: str) -> bool:
-    """Whether a table is read whole: joins, tags, Excel, ends of lives and texts that `can_be_cut` does not cut."""
+def whole_words(contract: Contract, name: str) -> list[str]:
+    """Words of the contract because of which a table is read whole."""
     table = contract.tables[name]  # type: ignore[index]  # a name of its tables
     machine = table.columns[MACHINE].source
     by_row = ROW_NUMBER in machine if isinstance(machine, list) else machine == ROW_NUMBER
-    whole = bool(table.join or table.pivot or table.all_machines) or by_row or contract.failures.source == "end_of_life"
-    return whole or not (table.format == "parquet" or can_be_cut(table))
+    words = {"join": table.join, "pivot": table.pivot, "all_machines": table.all_machines, "from: row_number": by_row,
+             "failures: {from: end_of_life}": contract.failures.source == "end_of_life",
+             "format, separator, comment or encoding": not (table.format == "parquet" or can_be_cut(table))}
+    return [word for word, is_there in words.items() if is_there]
 
 
-def _rows(contract: Contract, names: list[str], folder: Path, live: Path) -> int:
-    """About how many records the files hold; files that cannot be read count nothing here."""
-    rows = 0
-    for name in names:
-        table = contract.tables[name]  # type: ignore[index]  # names of tables
-        patterns = [*table.files, *table.test_files, later_months.collected_file(name)]
-        for path in {path for place in (folder, *later_months.month_parts(live)) for pattern in patterns
-                     for path in place.glob(pattern) if path.is_file()}:
-            try:
-                rows += pyarrow.parquet.read_metadata(path).num_rows
-            except (pyarrow.ArrowException, OSError):
-                rows += path.stat().st_size // _BYTES_OF_A_ROW
+def _rows(contract: Contract, name: str, folder: Path, live: Path) -> int:
+    """About how many records the files of a table hold; files that cannot be read are judged when they are read."""
+    rows, table = 0, contract.tables[name]  # type: ignore[index]  # a name of its tables
+    patterns = [*table.files, *table.test_files, later_months.collected_file(name)]
+    for path in {path for place in (folder, *later_months.month_parts(live)) for pattern in patterns
+                 for path in place.glob(pattern) if path.is_file()}:
+        try:
+            rows += pyarrow.parquet.read_metadata(path).num_rows
+        except (pyarrow.ArrowException, OSError):
+            rows += path.stat().st_size // _BYTES_OF_A_ROW
     return rows
+
+
+def _check_memory(contract: Contract, rows: Mapping[str, int]) -> None:
+    """Refuse tables that are read whole and do not fit into the memory that is free."""
+    need, free = _cells(contract, rows) * _BYTES_OF_A_CELL, available_memory()
+    if rows and free is not None and need > free:
+        words = sorted({word for name in rows for word in whole_words(contract, name)})
+        raise DataError(
+            f"datasets/{contract.name}.yaml: about {sum(rows.values()):,} records of {' and '.join(rows)} must be read "
+            f"whole because of {', '.join(map(repr, words))}, which takes {need / 2**30:.1f} GiB of memory (found "
+            f"{free / 2**30:.1f} GiB free). Write the files so that they need none of these words, and they are read "
+            f"in parts; or take a host with more memory.")
+
+
+def _check_disk(contract: Contract, rows: Mapping[str, int], folder: Path) -> None:
+    """Refuse tables whose parts do not fit on the disk."""
+    need, free = _cells(contract, rows) * _BYTES_ON_DISK, shutil.disk_usage(folder).free
+    if need > free:
+        raise DataError(
+            f"{folder.parent}: about {sum(rows.values()):,} records of {' and '.join(rows)} are sorted here by "
+            f"machine, which takes {need / 2**30:.1f} GiB of disk (found {free / 2**30:.1f} GiB free). Make room.")
+
+
+def _cells(contract: Contract, rows: Mapping[str, int]) -> int:
+    return sum(number * len(table.columns) for name, table in contract.tables.items()
+               if (number := rows.get(name)) is not None)
 
 
 @dataclass

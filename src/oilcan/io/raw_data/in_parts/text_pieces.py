@@ -26,7 +26,7 @@ from oilcan.io.raw_data import delimited, records
 from oilcan.io.raw_data.framing import without_frame
 from oilcan.io.raw_data.wanted import number_labels
 
-BLOCK: Final = 1 << 24
+BLOCK: Final = 1 << 22
 _TAIL: Final = 1 << 20
 _MOST_AT_ONCE: Final = 1 << 30      # bytes of a file that is read whole to say what is wrong with it
 
