@@ -92,8 +92,12 @@ class Engine:
         self.in_doubt = None
 
     def wrote(self, write: Write) -> None:
-        """Know that this process wrote an entry, and so makes its forecasts; from any thread."""
-        if write.entry is not None:
+        """Know that this process wrote an entry, and so makes its forecasts; from any thread.
+
+        An entry that was taken in between its commit and this call was put off, and is made when the sender's answer
+        asks for it.
+        """
+        if write.entry is not None and write.entry.cursor.number > self.cursor.number:
             self._mine.add(write.entry.cursor.number)
 
     def take(self, writes: Sequence[Write]) -> None:
