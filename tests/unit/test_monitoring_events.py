@@ -12,6 +12,7 @@ from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import COMPONENT, MACHINE, MODE, TIME
 from oilcan.monitoring.statistics.cells import Cells, Signals
 from oilcan.monitoring.statistics.counts_by_window import FleetEvents, event_counts, learn_hazards
+from oilcan.monitoring.statistics.event_bursts import Places
 from oilcan.monitoring.statistics.event_statistics import EventCounts, Rate, chances, event_findings, learn_rates
 from oilcan.monitoring.statistics.forecast_history import ForecastRows
 from oilcan.monitoring.statistics.work_ages import WorkHazard, ages
@@ -111,6 +112,32 @@ def test_a_rate_that_wanders_with_the_season_is_less_certain_than_its_count() ->
     assert rates["failures"].wander == pytest.approx(0.35, abs=0.12)
     assert rates["alarms"].wander == 0.15
     assert chances(50, 8.0, rates["failures"])[0] > 10 * chances(50, 8.0, rates["alarms"])[0]
+
+
+def _faults(seed: int, more: float) -> EventCounts:
+    """Lines of one code in two years: each fault repeats it on its machine for three weeks, about twenty times."""
+    rng, weeks, windows, machines = np.random.default_rng(seed), 2 * LEARNED, [], []
+    for number in range(weeks):
+        for _ in range(rng.poisson(0.6 * (more if number >= LEARNED + 8 else 1.0))):
+            lines = int(rng.geometric(0.05))
+            windows += (number + rng.integers(0, 3, lines)).clip(0, weeks - 1).tolist()
+            machines += [int(rng.integers(MACHINES))] * lines
+    at = np.array(windows)
+    return EventCounts({"errors: E1": np.bincount(at, minlength=weeks) * 1.0},
+                       {"errors: E1": np.full(weeks, 7.0 * MACHINES)},
+                       {"errors: E1": Places(at, np.array(machines), MACHINES)})
+
+
+def test_a_fault_that_repeats_its_code_is_one_event_and_more_faults_are_more() -> None:
+    def is_alert(counts: EventCounts) -> bool:
+        rates = learn_rates(counts.last(LEARNED, LEARNED), span=8, least_wander=RULES.least_wander)
+        return any(event_findings(counts.last(end, 8), rates, RULES, budget=0.25, per_year=AXIS.per_year)[0]
+                   for end in range(LEARNED + 8, 2 * LEARNED + 1, 4))
+
+    usual = [_faults(seed, 1.0) for seed in range(20)]
+    assert sum(is_alert(counts) for counts in usual) <= 2
+    assert sum(is_alert(EventCounts(counts.count, counts.exposure)) for counts in usual) >= 4   # each line an event
+    assert all(is_alert(_faults(seed, 10.0)) for seed in range(4))
 
 
 @pytest.mark.parametrize("k", [0, 5, 12])

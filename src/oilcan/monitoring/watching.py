@@ -4,7 +4,7 @@ The same function judges windows of stored tables and of the live service: both 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -216,8 +216,7 @@ class WindowJudge:
         """Events of consecutive windows; windows before the first cell are unknown."""
         counts = event_counts(self.axis, windows, seen.events, seen.cells, seen.forecasts, self._hazards)
         early = np.array([self.axis.first_slot(int(window)) < seen.cells.first_slot for window in windows])
-        return EventCounts({kind: np.where(early, np.nan, values) for kind, values in counts.count.items()},
-                           counts.exposure)
+        return replace(counts, count={kind: np.where(early, np.nan, values) for kind, values in counts.count.items()})
 
     def _excused(self, seen: FleetObservation, window: int) -> set[str]:
         failures = seen.events.failures

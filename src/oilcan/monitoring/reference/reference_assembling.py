@@ -134,8 +134,8 @@ def reference_counts(everything: Material, accepted: Accepted, axis: WindowAxis,
     covered = np.unique(axis.window_of(axis.slot_of(exact(accepted.forecasts.frame[TIME]))))
     is_there = np.isin(numbers, covered)
     of_forecasts = ("alarms", "announced failures", "forecast failures")
-    return EventCounts({kind: np.where(is_there, values, np.nan) if kind.startswith(of_forecasts) else values
-                        for kind, values in counts.count.items()}, counts.exposure)
+    return replace(counts, count={kind: np.where(is_there, values, np.nan) if kind.startswith(of_forecasts) else values
+                                  for kind, values in counts.count.items()})
 
 
 def promise_facts(promise: Mapping[str, float] | None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import pandas as pd
 from oilcan.core.timeline.groups import exact, units_per_tick
 from oilcan.ground.columns import CODE, COMPONENT, MACHINE, MODE, TIME, ticks
 from oilcan.monitoring.statistics.cells import Cells
+from oilcan.monitoring.statistics.event_bursts import Places
 from oilcan.monitoring.statistics.event_statistics import EventCounts, planned_work
 from oilcan.monitoring.statistics.forecast_history import ForecastRows
 from oilcan.monitoring.statistics.work_ages import WorkHazard, ages
@@ -49,22 +50,25 @@ def event_counts(axis: WindowAxis, windows: np.ndarray, events: FleetEvents, cel
         Component -> hazard of planned work; work on others is counted against machine-slots.
     """
     count: dict[str, np.ndarray] = {}
+    places: dict[str, Places] = {}
     for table, column in _KINDS.items():
         frame: pd.DataFrame = getattr(events, table)
         label = table
         if table == "maintenance":
             frame, label = frame[is_planned(events, axis)], "planned work"
-        at = _place(axis, windows, frame)
-        count[label] = _by_window(at, len(windows))
-        for kind in sorted(frame[column].dropna().astype(str).unique()) if len(frame) else ():
-            count[f"{label}: {kind}"] = _by_window(at[(frame[column].astype(str) == kind).to_numpy()], len(windows))
+        at, kinds = _place(axis, windows, frame), frame[column].astype(str)
+        everything = Places(at, pd.factorize(frame[MACHINE])[0], len(cells.machines))
+        for kind in (None, *sorted(kinds[frame[column].notna()].unique())):
+            name = label if kind is None else f"{label}: {kind}"
+            places[name] = everything.of(np.ones(len(at), dtype=bool) if kind is None else (kinds == kind).to_numpy())
+            count[name] = _by_window(places[name].window, len(windows))
     slots = np.array([machine_slots(cells, axis, int(window)) for window in windows])
     exposure = {kind: slots.astype(float) for kind in count}
     _add_due(axis, windows, events, cells, hazards, count, exposure)
     if forecasts is not None:
-        _add_alarms(axis, windows, forecasts, cells, count, exposure)
+        places["alarms"] = _add_alarms(axis, windows, forecasts, cells, count, exposure)
         _add_expected(axis, windows, forecasts, events.failures, count, exposure)
-    return EventCounts(count, exposure)
+    return EventCounts(count, exposure, places)
 
 
 def learn_hazards(axis: WindowAxis, events: FleetEvents, cells: Cells) -> dict[str, WorkHazard]:
@@ -157,12 +161,18 @@ def unknown_codes(axis: WindowAxis, window: int, events: FleetEvents, known: Map
 
 
 def _add_alarms(axis: WindowAxis, windows: np.ndarray, rows: ForecastRows, cells: Cells, count: dict[str, np.ndarray],
-                exposure: dict[str, np.ndarray]) -> None:
-    """Alarms, without those under operating conditions that the reference does not know; and announced failures."""
+                exposure: dict[str, np.ndarray]) -> Places:
+    """Alarms, without those under operating conditions that the reference does not know; and announced failures.
+
+    Returns
+    -------
+    Where the alarms are.
+    """
     at, size = _place(axis, windows, rows.frame), len(windows)
     is_aside = _under_unknown_conditions(axis, rows, cells)
     row_slots = axis.slot / units_per_tick(rows.frame[TIME]) / max(rows.laid_out.step, 1e-9)
-    count["alarms"] = _by_window(at[rows.onset & ~is_aside], size)
+    alarms = Places(at, rows.laid_out.code, len(rows.laid_out.machines)).of(rows.onset & ~is_aside)
+    count["alarms"] = _by_window(alarms.window, size)
     exposure["alarms"] = _by_window(at[~is_aside], size) / max(row_slots, 1e-9)
     per_tick = units_per_tick(rows.frame[TIME])
     of_failure = axis.window_of(axis.slot_of(np.round(rows.laid_out.failure_ticks * per_tick).astype(np.int64)))
@@ -170,6 +180,7 @@ def _add_alarms(axis: WindowAxis, windows: np.ndarray, rows: ForecastRows, cells
     place = of_failure - windows[0]
     count["announced failures"] = _by_window(place[hits], size)
     exposure["announced failures"] = _by_window(place, size)
+    return alarms
 
 
 def _under_unknown_conditions(axis: WindowAxis, rows: ForecastRows, cells: Cells) -> np.ndarray:

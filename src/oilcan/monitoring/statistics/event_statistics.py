@@ -2,22 +2,26 @@
 
 Two rates are compared without assuming that the reference is exact: of k events now and K then, with exposures e and
 E, k is binomial with share e / (e + E) if nothing changed (Przyborowski and Wilenski, Homogeneity of results in
-testing samples from Poisson series, Biometrika 31, 1940). Two things make a rate less certain than its count says, and
-both are learned from the reference:
+testing samples from Poisson series, Biometrika 31, 1940). Three things make a rate less certain than its count says,
+and all are learned from the reference:
 
-- *dispersion*: events that come in clusters. Counts are divided by it.
+- *dispersion*: events that come in clusters, of whatever machines. Counts are divided by it.
+- *burst*: events of one machine that come together. Counts are divided by it instead where it is larger. What the
+  reference shows and what the windows show that are judged count by their events: a fault may repeat its code far more
+  often than any fault of the reference.
 - *wander*: the rate itself goes up and down with season, load and the age of the fleet. A rate that wanders by a third
   is known no better than from nine events, however many were counted (gamma-Poisson mixture).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 from scipy.special import betainc
 
 from oilcan.monitoring.alerts.window_findings import Finding, Unknown
+from oilcan.monitoring.statistics.event_bursts import Places
 from oilcan.params.operating.monitoring import EventRules
 
 HEADLINES: Final = ("failures", "planned work", "forecast failures", "alarms", "announced failures")
@@ -39,12 +43,15 @@ class Rate:
         Variance of the counts of a window over their mean, at least 1.
     wander
         Coefficient of variation of the rate itself from one longest span to the next.
+    burst
+        Variance of the counts of a machine in a longest span over their mean, at least 1.
     """
 
     count: float
     exposure: float
     dispersion: float = 1.0
     wander: float = 0.0
+    burst: float = 1.0
 
     def as_json(self) -> dict[str, float]:
         """Plain values."""
@@ -64,10 +71,13 @@ class EventCounts:
     ----------
     count, exposure
         Kind -> by window, shape (w,); NaN where the window cannot be known yet.
+    places
+        Kind -> where its events are, for kinds that may come in bursts.
     """
 
     count: Mapping[str, np.ndarray]
     exposure: Mapping[str, np.ndarray]
+    places: Mapping[str, Places] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Number of windows."""
@@ -76,8 +86,10 @@ class EventCounts:
     def last(self, end: int, size: int) -> "EventCounts":
         """The windows before a position, at most `size` of them."""
         kept = slice(max(0, end - size), end)
-        return EventCounts(*({kind: values[kept] for kind, values in of_kind.items()}
-                             for of_kind in (self.count, self.exposure)))
+        count, exposure = ({kind: values[kept] for kind, values in of_kind.items()}
+                           for of_kind in (self.count, self.exposure))
+        return EventCounts(count, exposure,
+                           {kind: places.between(kept.start, end) for kind, places in self.places.items()})
 
 
 def learn_rates(counts: EventCounts, *, span: int, least_wander: float) -> dict[str, Rate]:
@@ -91,17 +103,19 @@ def learn_rates(counts: EventCounts, *, span: int, least_wander: float) -> dict[
         Assumed at least: one reference has few stretches to learn it from.
     """
     known = {kind: _known(values, counts.exposure[kind]) for kind, values in counts.count.items()}
+    bursts = {kind: _known_burst(counts, kind, span) for kind in known}
     dispersions = {kind: _dispersion(*pair) for kind, pair in known.items()}
+    clusters = {kind: max(bursts[kind], dispersions[kind]) for kind in known}
     out = {}
     for kind, (count, exposure) in known.items():
         family = [other for other in known if _family(other) == _family(kind)]
-        wander = max(least_wander, *(_wander([(*known[name], dispersions[name]) for name in names], span)
+        wander = max(least_wander, *(_wander([(*known[name], clusters[name]) for name in names], span)
                                      for names in ([kind], family)))
         seen, against = count.sum(), exposure.sum()
         if _family(kind) == "forecast failures" != kind:
             seen, against = _with_alike(seen, against, *(values.sum() for values in known[_family(kind)]))
         out[kind] = Rate(round(float(seen), 6), round(float(against), 6), dispersions[kind],
-                         round(min(wander, _MOST_WANDER), 6))
+                         round(min(wander, _MOST_WANDER), 6), bursts[kind])
     return out
 
 
@@ -136,6 +150,14 @@ def _dispersion(count: np.ndarray, exposure: np.ndarray) -> float:
     expected = exposure * count.sum() / exposure.sum()
     value = float(np.mean((count - expected) ** 2 / expected)) * len(count) / (len(count) - 1)
     return round(float(np.clip(value, *_DISPERSION)), 6)
+
+
+def _known_burst(counts: EventCounts, kind: str, span: int) -> float:
+    """Burst of a kind in the windows in which it can be known: those of alarms begin with the first forecast."""
+    if kind not in counts.places:
+        return 1.0
+    first = int((~np.isnan(counts.count[kind])).argmax())
+    return counts.places[kind].between(first, len(counts)).burst(len(counts) - first, span)
 
 
 def _wander(kinds: Sequence[tuple[np.ndarray, np.ndarray, float]], span: int) -> float:
@@ -222,13 +244,23 @@ def _compare(counts: EventCounts, kind: str, rate: Rate, span: int, alpha: float
         return Unknown(kind, f"{k:.0f} seen and {expected:.1f} expected in {int(known.sum())} of {span} windows, fewer "
                              f"than {fewest}: not enough data" if max(k, expected) < fewest else
                        f"known in {int(known.sum())} of {span} windows: not enough data")
-    high, low = chances(k, e, rate)
+    high, low = chances(k, e, _with_bursts(rate, counts, kind, span))
     chance = min(high, low)
     if chance >= alpha:
         return None
     return Finding("events", "rate", kind, "alert", k, round(expected, 3), "events",
                    detail={"span": span, "chance": chance, "direction": "more" if high < low else "fewer",
                            "exposure": e})
+
+
+def _with_bursts(rate: Rate, counts: EventCounts, kind: str, span: int) -> Rate:
+    """The rate as if each burst were one event, the bursts of the last windows among them."""
+    if kind not in counts.places:
+        return rate
+    last = counts.places[kind].between(len(counts) - span, len(counts))
+    seen = len(last.window)
+    burst = (rate.count * rate.burst + seen * last.burst(span, span)) / max(rate.count + seen, 1.0)
+    return replace(rate, dispersion=max(rate.dispersion, burst))
 
 
 def planned_work(work: Sequence[tuple[str, int]], failures: Sequence[tuple[str, int]], *, within: int) -> list[bool]:
