@@ -28,7 +28,7 @@ HEADLINES: Final = ("failures", "planned work", "forecast failures", "alarms", "
 _LOOKS: Final = 3.0                     # looks at overlapping spans that count as one new look
 _DISPERSION: Final = (1.0, 12.0)        # less than chance is not believed, more is hardly a rate
 _MOST_WANDER: Final = 1.0
-_ALIKE: Final = 8.0                     # failures of any kind that say as much of how well one kind is forecast
+_ALIKE: Final = 24.0                   # failures of any kind that say as much of how well one kind is forecast
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,8 @@ def _with_alike(seen: float, expected: float, of_all: float, expected_of_all: fl
 
     Examples
     --------
-    >>> _with_alike(3.0, 2.0, 20.0, 20.0)
-    (11.0, 10.0)
+    >>> _with_alike(3.0, 2.0, 40.0, 40.0)
+    (27.0, 26.0)
     """
     if of_all <= 0 or expected_of_all <= 0:
         return seen, expected
