@@ -2,8 +2,10 @@
 
 import json
 import os
+import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import httpx
 import pandas as pd
 import pytest
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 from tests.service.broker import GROUP, Broker, EdgeNode, publish_all, publisher
 from tests.service.conftest import HOURS, OILCAN, Server
 from tests.service.test_kill import stored
@@ -29,6 +32,11 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
     broker.start()
     yield broker
     broker.kill()
+
+
+@pytest.fixture
+def prometheus() -> None:
+    """Tests that run promtool; named in conftest.PROGRAMS."""
 
 
 def rules_of(broker: Broker, url: str, folder: Path, columns: list[str], **changed: object) -> dict:
@@ -54,11 +62,14 @@ class GatewayProcess:
         self.file, self._log = folder / "gateway.yaml", folder / "gateway.log"
         self.file.write_text(yaml.safe_dump(rules), encoding="utf-8")
         self.folder = Path(rules["folder"])
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
 
     def start(self) -> None:
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen([OILCAN, "gateway", str(self.file)], env=dict(os.environ), stdout=log,
-                                            stderr=log, stdin=subprocess.DEVNULL)
+            words = [OILCAN, "gateway", str(self.file), "--metrics-port", str(self.port)]
+            self.process = subprocess.Popen(words, env=dict(os.environ), stdout=log, stderr=log,
+                                            stdin=subprocess.DEVNULL)
 
     def kill(self) -> None:
         self.process.kill()
@@ -70,6 +81,15 @@ class GatewayProcess:
 
     def log(self) -> str:
         return self._log.read_text(encoding="utf-8")
+
+    def metrics(self) -> dict[tuple[str, ...], float]:
+        """What Prometheus gets, after promtool found nothing to say about it."""
+        text = httpx.get(f"http://127.0.0.1:{self.port}/metrics").raise_for_status().text
+        checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True,
+                                 check=False)
+        assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+        return {(sample.name, *sample.labels.values()): sample.value
+                for family in text_string_to_metric_families(text) for sample in family.samples}
 
     def kept_aside(self) -> list[dict]:
         file = self.folder / "kept_aside.jsonl"
@@ -114,6 +134,7 @@ def rows_in(server: Server) -> int:
     return len(stored(server.store, "readings"))
 
 
+@pytest.mark.usefixtures("prometheus")
 def test_whatever_is_killed_the_store_is_that_of_the_same_readings_by_http(broker, serve, fleet, tmp_path):
     columns = [name for name in fleet if name not in {"machine_id", "time"}]
     server = serve(clock="data")
@@ -141,6 +162,13 @@ def test_whatever_is_killed_the_store_is_that_of_the_same_readings_by_http(broke
         client.subscribe(f"spBv1.0/{GROUP}/NCMD/line1")
         plant.send(slice(45, HOURS))
         wait_until(lambda: rows_in(server) == len(fleet), f"{rows_in(server)} of {len(fleet)}\n{gateway.log()}", 30)
+    wait_until(lambda: gateway.metrics()["oilcan_gateway_waiting_readings",] == 0, "readings wait for nothing")
+    seen = gateway.metrics()
+    assert seen["oilcan_gateway_connected", "mqtt"] == 1
+    assert 0 < seen["oilcan_gateway_readings_total", "accepted"] <= len(fleet)
+    assert seen["oilcan_gateway_readings_total", "refused"] == seen["oilcan_gateway_kept_aside_total",
+                                                                    "refused_by_service"]
+    assert 0 <= time.time() - seen["oilcan_gateway_service_answered_timestamp_seconds",] < 600
     assert gateway.stop() == 0, gateway.log()
     assert plant.node.rebirths == 0
     assert {entry["origin"] for entry in gateway.kept_aside()} == {"rows/M1", *(f"rows/nobody{n}" for n in range(151))}

@@ -23,6 +23,7 @@ from tests.service.test_gateway import GatewayProcess, by_http, forecasts, readi
 from tests.service.test_kill import stored
 from tests.waiting import wait_until
 
+from oilcan.gateway.gateway_metrics import GatewayCollector
 from oilcan.gateway.running import Gateway
 from oilcan.ground.errors import DataError, OilcanError
 from oilcan.ground.section import section
@@ -191,6 +192,11 @@ def test_values_that_cannot_be_used_are_kept_aside_with_their_reason(plant, serv
         plant.write("text", times[0], {PAIR[0]: "much"})
         wait_until(lambda: len(numbers_of(service, "bad")) == 5 and len(reasons(tmp_path)) >= 6,
                    f"{numbers_of(service, 'bad')} {reasons(tmp_path)}")
+        shown = {sample.name: sample.value for family in GatewayCollector(one.gateway).collect()
+                 for sample in family.samples if sample.labels in ({}, {"source": "opcua"}, {"why": "unusable_value"})}
+        assert shown["oilcan_gateway_connected"] == 1
+        assert shown["oilcan_gateway_kept_aside_total"] >= 6
+        assert shown["oilcan_gateway_spool_readings"] >= 0
     assert re.search(r"\b[5-9] bad values", one.gateway.summary())
     assert [sorted(numbers) for numbers in numbers_of(service, "bad")] == [[1, 50], [50], [50], [50], [4, 50]]
     assert reasons(tmp_path) == {

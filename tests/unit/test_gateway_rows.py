@@ -1,11 +1,13 @@
 """Readings on their way through the gateway: from JSON, joined, settled."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from oilcan import cli
+from oilcan.gateway.kept_aside import MOST_ALIKE, WHILE_S, KeptAside
 from oilcan.gateway.mqtt.json_topics import JsonReader
 from oilcan.gateway.row_queue import Message, Row, RowQueue
 from oilcan.gateway.source_times import Instants
@@ -105,3 +107,19 @@ def test_the_same_value_again_joins_and_another_value_goes_its_own_way():
     put(queue, Message("b"), load=3)
     assert [row.values for row in queue.take(9, 0)] == [{"load": 3}]
     assert len(queue) == 2
+
+
+def test_a_sensor_that_stays_bad_does_not_fill_the_disk(tmp_path):
+    now = [0.0]
+    aside = KeptAside(tmp_path / "kept_aside.jsonl", clock=lambda: now[0])
+    for second in range(0, int(2.5 * WHILE_S), 10):
+        now[0] = float(second)
+        aside.values([("ns=2;s=M1", "status: found BadSensorFailure, wanted Good", {"value": second})])
+    aside.values([("ns=2;s=M2", "status: found BadSensorFailure, wanted Good", {"value": 0})])
+    aside.finish()
+    lines = [json.loads(line) for line in (tmp_path / "kept_aside.jsonl").read_text(encoding="utf-8").splitlines()]
+    of_one = [line for line in lines if line["origin"] == "ns=2;s=M1"]
+    assert len(of_one) == 3 * MOST_ALIKE + 1
+    listed = sum("reading" in line for line in of_one)
+    assert listed + sum(line.get("not_listed", 0) for line in of_one) == 900
+    assert aside.why == {"unusable_value": 901}

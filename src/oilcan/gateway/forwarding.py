@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections import Counter
 from typing import Any, Final
 
@@ -27,10 +28,13 @@ class Forwarder:
     counts
         Rows by what became of them: `accepted`, `duplicates`, `conflicts`, `too_late` as the service counts them,
         `refused` by it, and `set_aside`, values that are outside the contract's range.
+    answered
+        When the service took something last, in seconds since 1970; None if it did not yet.
     """
 
     def __init__(self, api: Api, aside: KeptAside, stop: threading.Event) -> None:
         self._api, self._aside, self._stop, self._back_off = api, aside, stop, BackOff()
+        self.answered: float | None = None
         self.counts: Counter[str] = Counter()
 
     def check(self, columns: set[str]) -> None:
@@ -100,6 +104,7 @@ class Forwarder:
                     raise Stopped from None
             else:
                 self._back_off.reset()
+                self.answered = time.time()
                 return answer
 
 

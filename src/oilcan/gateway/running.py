@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from oilcan.gateway.forwarding import Forwarder, Stopped
 from oilcan.gateway.kept_aside import KeptAside
@@ -22,6 +22,17 @@ from oilcan.params.operating.opcua import OpcuaRules
 
 _LOG: Final = logging.getLogger("oilcan")
 _REPORT_S: Final = 60.0
+
+
+class Source(Protocol):
+    """What takes readings from one broker or server."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it has a connection now."""
+
+    def run(self, stop: threading.Event, /) -> None:
+        """Take until `stop` is set."""
 
 
 class Gateway:
@@ -41,6 +52,8 @@ class Gateway:
         window = rules.mqtt.window if rules.mqtt is not None else 0
         self._queue = RowQueue(max(window, 2 * rules.batch.rows), seconds(rules.join.wait), time.monotonic)
         self._counted: list[Counter[str]] = []
+        self._forwarder: Forwarder | None = None
+        self.sources: dict[str, Source] = {}
         self._instants = Instants(None if rules.join.grid is None else seconds(rules.join.grid))
         self._reported = time.monotonic()
 
@@ -48,6 +61,16 @@ class Gateway:
     def waiting(self) -> int:
         """Readings that are on their way to the service."""
         return len(self._queue)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Readings and values by what became of them."""
+        return sum(self._counted, Counter())
+
+    @property
+    def answered(self) -> float | None:
+        """When the service took something last, in seconds since 1970."""
+        return None if self._forwarder is None else self._forwarder.answered
 
     def run(self) -> None:
         """Take and forward until `stop` is set; alone on the folder, where two would take each other's messages.
@@ -66,20 +89,21 @@ class Gateway:
         rules = self._rules
         with contextlib.closing(Api(rules.service.url, self._environment.get("OILCAN_KEY"), tries=1,
                                     sleep=lambda _seconds: None)) as api:
-            self._forwarder = Forwarder(api, self.aside, self._stop)
-            self._counted.append(self._forwarder.counts)
+            self._forwarder = forwarder = Forwarder(api, self.aside, self._stop)
+            self._counted.append(forwarder.counts)
             with contextlib.suppress(Stopped), self._sources():     # they take while the service is away
-                self._forwarder.check(rules.columns)
+                forwarder.check(rules.columns)
                 while not self._stop.is_set():
-                    self._forward()
+                    self._forward(forwarder)
+        self.aside.finish()
         _LOG.info("gateway: ends; %s", self.summary())
         if self._ended:
             raise self._ended[0]
 
-    def _forward(self) -> None:
+    def _forward(self, forwarder: Forwarder) -> None:
         rows = self._queue.take(self._rules.batch.rows, seconds(self._rules.batch.wait))
         if rows:
-            self._forwarder.forward(rows)
+            forwarder.forward(rows)
             self._queue.settle(rows)
         if time.monotonic() - self._reported > _REPORT_S:
             self._reported = time.monotonic()
@@ -87,8 +111,9 @@ class Gateway:
 
     @contextlib.contextmanager
     def _sources(self) -> Iterator[None]:
-        threads = [threading.Thread(target=self._guarded, args=(name, run), name=name)
-                   for name, run in self._made().items()]
+        self.sources = self._made()
+        threads = [threading.Thread(target=self._guarded, args=(name, source.run), name=name)
+                   for name, source in self.sources.items()]
         for thread in threads:
             thread.start()
         try:
@@ -98,15 +123,15 @@ class Gateway:
             for thread in threads:
                 thread.join()
 
-    def _made(self) -> dict[str, Callable[[threading.Event], None]]:
-        made = dict[str, Callable[[threading.Event], None]]()
+    def _made(self) -> dict[str, Source]:
+        made = dict[str, Source]()
         if self._rules.mqtt is not None:
             made["mqtt"] = self._mqtt(self._rules.mqtt)
         if self._rules.opcua is not None:
             made["opcua"] = self._opcua(self._rules.opcua)
         return made
 
-    def _mqtt(self, mqtt: MqttRules) -> Callable[[threading.Event], None]:
+    def _mqtt(self, mqtt: MqttRules) -> Source:
         with from_extra("gateway.yaml: mqtt", "gateway"):
             from oilcan.gateway.mqtt.mqtt_readers import MqttReaders
             from oilcan.gateway.mqtt.mqtt_source import MqttSource
@@ -115,9 +140,9 @@ class Gateway:
         readers = partial(MqttReaders, mqtt, self._rules.machines, self._instants,
                           BirthFiles(self._rules.folder / "births"))
         password = self._password("OILCAN_MQTT_PASSWORD", "mqtt", mqtt.user)
-        return MqttSource(mqtt, password, self._queue, self.aside, readers).run
+        return MqttSource(mqtt, password, self._queue, self.aside, readers)
 
-    def _opcua(self, opcua: OpcuaRules) -> Callable[[threading.Event], None]:
+    def _opcua(self, opcua: OpcuaRules) -> Source:
         with from_extra("gateway.yaml: opcua", "opcua"):
             from oilcan.gateway.opcua.opcua_source import OpcuaSource
 
@@ -125,7 +150,7 @@ class Gateway:
         source = OpcuaSource(opcua, self._environment, self._queue, self.aside, self._instants,
                              self._rules.folder / "spool.db")
         self._counted.append(source.counts)
-        return source.run
+        return source
 
     def _password(self, name: str, source: str, user: str | None) -> str | None:
         password = self._environment.get(name)
@@ -148,4 +173,4 @@ class Gateway:
     def summary(self) -> str:
         """What became of readings so far, in one line."""
         counted = ", ".join(f"{count:,} {name}" for counts in self._counted for name, count in sorted(counts.items()))
-        return f"{counted or 'no readings yet'}; {self.aside.count:,} lines kept aside, {len(self._queue):,} waiting"
+        return f"{counted or 'no readings yet'}; {self.aside.count:,} kept aside, {len(self._queue):,} waiting"

@@ -71,6 +71,11 @@ class MqttSource:
         self.messages = self.repeated = 0
         self._client = self._made(password)
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the broker is connected."""
+        return self._is_up
+
     def _made(self, password: str | None) -> paho.Client:
         client = paho.Client(CallbackAPIVersion.VERSION2, client_id=self._rules.client_id, protocol=paho.MQTTv5,
                              manual_ack=True)

@@ -60,6 +60,12 @@ class OpcuaSource:
         self._faulty: dict[str, int | None] = {}    # node -> time of the last value kept aside: history has it again
         self._is_checked = False
         self.counts: Counter[str] = Counter()
+        self.is_connected = False
+        self._shown: Spool | None = None
+
+    def spooled(self) -> tuple[int, float]:
+        """Readings in the spool, and seconds since it was empty last or the gateway began; from any thread."""
+        return (0, 0.0) if self._shown is None else (len(self._shown), self._shown.filled_s())
 
     def run(self, stop: threading.Event) -> None:
         """Read until `stop` is set; what is not stored by then stays in the spool."""
@@ -68,7 +74,7 @@ class OpcuaSource:
 
     async def _run(self, stop: threading.Event) -> None:
         self._loop, self._woken = asyncio.get_running_loop(), asyncio.Event()
-        self._spool = Spool(self._spool_file)
+        self._spool = self._shown = Spool(self._spool_file)
         self._woken.set()
         self._queue.on_settled.append(self._wake)
         feeding = asyncio.create_task(self._feed())
@@ -107,6 +113,7 @@ class OpcuaSource:
         """One session, from the connection to its end."""
         try:
             async with opened(self._rules, list(self._mapped), self._environment) as session:
+                self.is_connected = True
                 self._over: asyncio.Future[None] = self._loop.create_future()
                 self._heard, self._is_waiting = time.monotonic(), False
                 beginning = asyncio.create_task(self._begin(session))
@@ -116,6 +123,7 @@ class OpcuaSource:
                     if beginning.done():
                         await self._watch(stop, session, beginning.result(), feeding)
                 finally:
+                    self.is_connected = False
                     beginning.cancel()
         except FAILURES as err:
             wait_s = self._back_off.next_s()

@@ -6,6 +6,7 @@ it. So a kill at any moment leaves a reading either here, or at the server.
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -44,6 +45,7 @@ class Spool:
 
     def __init__(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
+        self._empty = time.monotonic()
         self._connection = sqlite3.connect(file, isolation_level=None)
         try:
             self._connection.execute("PRAGMA journal_mode = WAL")
@@ -60,6 +62,10 @@ class Spool:
             raise IntegrityError(f"{file}: is no spool (found {err}, wanted one of version {_VERSION}). Move it away; "
                                  f"the gateway then reads what it can from the server's history.") from err
 
+    def filled_s(self) -> float:
+        """Seconds since it was empty last, or was opened; 0 if it is empty."""
+        return time.monotonic() - self._empty if self._count else 0.0
+
     def __len__(self) -> int:
         """Readings in it."""
         return self._count
@@ -73,6 +79,8 @@ class Spool:
             self._connection.executemany(
                 "INSERT OR REPLACE INTO last VALUES (?, ?, ?)",
                 [(value.node, value.microseconds, json.dumps(value.content)) for value in values])
+        if not self._count:
+            self._empty = time.monotonic()
         self._count += len(rows)
 
     def after(self, last: int, most: int) -> list[tuple[int, Row]]:
