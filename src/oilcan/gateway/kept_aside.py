@@ -49,22 +49,22 @@ class KeptAside:
     def message(self, origin: str, payload: bytes, reason: str) -> None:
         """Keep a message that cannot be read, byte for byte."""
         encoded = base64.b64encode(payload).decode("ascii")
-        self._append([{"origin": origin, "reason": reason, "payload_base64": encoded}])
         self.why["unreadable_message"] += 1
+        self._append([{"origin": origin, "reason": reason, "payload_base64": encoded}])
 
     def rows(self, rows: Sequence[tuple[Row, str]]) -> None:
         """Keep readings that the service refuses, each with its reason."""
+        self.why["refused_by_service"] += len(rows)
         self._append([{"origin": row.messages[0].origin, "reason": reason,
                        "reading": {"machine_id": row.machine, "time": row.time} | row.values} for row, reason in rows])
-        self.why["refused_by_service"] += len(rows)
 
     def values(self, values: Sequence[tuple[str, str, dict[str, Any]]]) -> None:
         """Keep values that cannot be used: each its origin, the reason, and what came."""
         entries = [{"origin": origin, "reason": reason, "reading": reading} | counted
                    for origin, reason, reading in values if (counted := self._line(origin, reason)) is not None]
+        self.why["unusable_value"] += len(values)
         if entries:
             self._append(entries)
-        self.why["unusable_value"] += len(values)
 
     def finish(self) -> None:
         """Write how many values were counted without a line."""
