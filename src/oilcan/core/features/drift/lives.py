@@ -16,7 +16,7 @@ from oilcan.core.features.drift.drift_learning import (
 from oilcan.core.features.drift.drift_model import DriftModel, DriftSums, posterior
 from oilcan.core.features.drift.life_sums import life_sums
 
-GAIN: Final = 0.05          # share of the error that the drift must take off what the health index says
+GAIN: Final = 0.1           # share of the error that the drift must take off what the health index says
 BINS: Final = 20            # of the health index, in the forecast that the drift must beat
 SHORTEST: Final = 5         # readings that a life needs to teach anything
 
