@@ -54,3 +54,11 @@ def test_a_new_folder_is_drafted_under_a_new_name_and_old_drafts_go(tmp_path: Pa
     with files.fresh_folder(tmp_path / "out") as draft:
         assert draft.name != ".out.0123abcd.tmp"
     assert sorted(path.name for path in tmp_path.iterdir()) == [".out.json.tmp", "out"]
+
+
+def test_what_a_killed_writer_left_in_a_draft_is_not_in_the_folder(tmp_path: Path) -> None:
+    with files.fresh_folder(tmp_path / "out") as draft:
+        (draft / "part").mkdir()
+        (draft / "part/.part-0002.parquet.4570-69bcdb2f.tmp").write_bytes(b"half")
+        (draft / "part/part-0002.parquet").write_bytes(b"whole")
+    assert [path.name for path in (tmp_path / "out").rglob("*") if path.is_file()] == ["part-0002.parquet"]

@@ -7,6 +7,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,8 @@ def fresh_file(path: Path) -> Iterator[Path]:
 def fresh_folder(path: Path) -> Iterator[Path]:
     """A temporary folder that is renamed to `path` only when the block ends without error.
 
-    Its name is new each time: a worker of a cluster may still write into that of a run that was killed.
+    Its name is new each time: a worker of a cluster may still write into that of a run that was killed. A worker that
+    was killed itself leaves its temporary file, which goes before the folder is renamed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}.tmp"):
@@ -64,8 +66,10 @@ def fresh_folder(path: Path) -> Iterator[Path]:
     draft.mkdir()
     try:
         yield draft
-        for file in draft.rglob("*"):
-            if file.is_file():
+        for file in [found for found in draft.rglob("*") if found.is_file()]:
+            if fnmatch(file.name, ".*.tmp"):
+                file.unlink(missing_ok=True)
+            else:
                 _sync(file)
         shutil.rmtree(path, ignore_errors=True)
         draft.replace(path)
