@@ -110,6 +110,7 @@ def law(examples: int):
 @law(FEW)
 @given(schedule=SCHEDULE)
 @example(schedule=[("telemetry", [(0, 0, 0), (0, 1, 1)]), ("telemetry", [(0, 7, 1)]), ("telemetry", [(0, 10, 0)])])
+@example(schedule=[("hour", 0), ("machines", 0), ("hour", 1), ("kill", None)])      # ids in another order than times
 def test_after_random_faults_all_is_as_without_them(served, schedule):
     tried("", served, schedule)
 

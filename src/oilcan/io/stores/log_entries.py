@@ -134,6 +134,9 @@ class Entry:
         Microseconds UTC.
     forecasts
         First id of those set apart for its forecasts; 0 if there are none.
+    is_written_here
+        Whether this process wrote it, and so knows all machines that it described. Of an entry that is read later those
+        are missing which a later entry described again.
     """
 
     cursor: Cursor
@@ -143,21 +146,35 @@ class Entry:
     readings: Readings
     received_at: int
     forecasts: int = 0
+    is_written_here: bool = False
 
     @cached_property
     def reported(self) -> list[str]:
         """Machines of its readings and records, in the order of their names."""
         return sorted({*self.readings.machine_ids, *(record.machine_id for record in self.records)})
 
+    @cached_property
+    def described(self) -> list[str]:
+        """Machines that it describes and says nothing else about, in the order of their names."""
+        return sorted(self.machines.keys() - set(self.reported))
+
+    @property
+    def n_forecasts(self) -> int:
+        """How many ids its forecasts may need: of the bundle in service, and of its challenger."""
+        return 2 * (len(self.reported) + len(self.described))
+
     def forecast_ids(self, *, of_challenger: bool = False) -> dict[str, int]:
         """Id of the forecast of each machine with readings or records: the same for whoever reads the entry.
 
-        Machines that are described alone have none: which entry described a machine is known until the next one does.
+        Machines that are described alone have one for the process that wrote the entry; others reserve one.
         """
         if not self.forecasts:
             return {}
-        start = self.forecasts + of_challenger * len(self.reported)
-        return {name: at for at, name in enumerate(self.reported, start=start)}
+        start, more = self.forecasts, self.forecasts + 2 * len(self.reported)
+        ids = dict(zip(self.reported, range(start + of_challenger * len(self.reported), more), strict=False))
+        if self.is_written_here:
+            ids |= {name: at for at, name in enumerate(self.described, more + of_challenger * len(self.described))}
+        return ids
 
 
 @dataclass(frozen=True)

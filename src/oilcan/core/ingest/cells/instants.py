@@ -232,6 +232,6 @@ def _offset(written: str) -> pd.Timedelta:
     -3.5
     """
     if written in {"z", "Z"}:
-        return pd.Timedelta(0)
-    span = pd.Timedelta(hours=int(written[1:3]), minutes=int(written[-2:]))
+        return pd.Timedelta(0, unit="us")
+    span = pd.Timedelta(hours=int(written[1:3]), minutes=int(written[-2:])).as_unit("us")   # the years 1 and 9999 fit
     return -span if written[0] == "-" else span

@@ -58,6 +58,8 @@ class Forecast:
 
 _COLUMNS: Final = "id, machine, time, made_at, role, bundle, contract_version, columns, numbers"
 _JOIN: Final = "JOIN models USING (model)"
+# forecasts of one write have one time of making; a forecast that is made again after a start may have a later id
+_NEWEST: Final = "made_at DESC, time DESC, id DESC"
 
 
 class ForecastsPart(MachinesPart):
@@ -101,8 +103,7 @@ class ForecastsPart(MachinesPart):
         conditions = {"role = ?": role, "time >= ?": clamped(since), "time < ?": clamped(until)}
         number = self.known([machine_id]).get(machine_id, 0)
         return self._forecasts(lambda tx: newest_rows(
-            tx, "forecasts", _COLUMNS, number, conditions=conditions, order="made_at DESC, id DESC", limit=limit,
-            join=_JOIN)[::-1])
+            tx, "forecasts", _COLUMNS, number, conditions=conditions, order=_NEWEST, limit=limit, join=_JOIN)[::-1])
 
     def first_forecasts(self, since: int, *, role: str = "active", step: int = 1) -> list[Forecasts]:
         """The first time of each machine in each `step` units of time from `since` on, with its last forecast.
@@ -111,7 +112,7 @@ class ForecastsPart(MachinesPart):
         """
         columns = "id, machine, time, bundle, contract_version, columns, numbers"
         sql = (f"WITH last AS (SELECT {columns}, row_number() OVER (PARTITION BY machine, time "  # noqa: S608 - our own words
-               f"ORDER BY made_at DESC, id DESC) AS place FROM forecasts {_JOIN} WHERE role = ? AND time >= ? "
+               f"ORDER BY {_NEWEST}) AS place FROM forecasts {_JOIN} WHERE role = ? AND time >= ? "
                "AND machine IS NOT NULL), first AS (SELECT last.*, row_number() OVER (PARTITION BY machine, time / ? "
                f"ORDER BY time) AS at FROM last WHERE place = 1) SELECT {columns} FROM first WHERE at = 1 "
                "ORDER BY machine, time")
@@ -127,7 +128,7 @@ class ForecastsPart(MachinesPart):
     def newest_forecasts(self, role: str = "active") -> list[Forecast]:
         """The last forecast made of every machine that has one."""
         sql = (f"SELECT {_COLUMNS} FROM forecasts {_JOIN} WHERE bucket = ? AND machine = ? AND made_at = ? "  # noqa: S608
-               "AND role = ? ORDER BY id DESC LIMIT 1")
+               f"AND role = ? ORDER BY {_NEWEST} LIMIT 1")
 
         def rows(tx: Transaction) -> list[Row]:
             newest = newest_of_each(tx, "forecasts", "made_at", "role = ?", role)

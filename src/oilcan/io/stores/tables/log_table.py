@@ -54,11 +54,11 @@ class Writing:
             return Write(outcomes, None, self.before)
         cursor = Cursor(self.number, secrets.randbits(62))
         entry = Entry(cursor, self.before, self.machines, self.records, self.readings, self.now)
-        ids = reserved_ids(self.tx, 2 * len(entry.reported))      # of the bundle in service, and of its challenger
+        ids = reserved_ids(self.tx, entry.n_forecasts)
         self.tx.run("INSERT INTO log (number, token, written_at, readings, records, forecasts) SELECT ?, ?, ?, "
                     "(SELECT coalesce(max(seq), 0) FROM readings), (SELECT coalesce(max(seq), 0) FROM records), ?",
                     (*cursor, self.now, ids.start))
-        return Write(outcomes, replace(entry, forecasts=ids.start), cursor)
+        return Write(outcomes, replace(entry, forecasts=ids.start, is_written_here=True), cursor)
 
 
 class LogPart(MachinesPart):
