@@ -27,7 +27,7 @@ def test_an_experiment_changes_the_metrics_and_is_listed(small_repo):
 
 
 def test_a_queued_experiment_runs_and_is_listed(small_repo):
-    small_repo.run("dvc", "exp", "run", "--queue", "-n", "queued", "-S", "train.model=random_forest")
+    small_repo.run("dvc", "exp", "run", "--queue", "-n", "queued", "-S", "evaluate.bootstrap=21")
     small_repo.run("dvc", "queue", "start", "-j", "1")
     small_repo.run("dvc", "queue", "logs", "-f", "queued", check=False)
     status = small_repo.run("dvc", "queue", "status").stdout
