@@ -190,8 +190,7 @@ def test_workers_of_another_installation_get_no_work(plant: Plant, cluster: Clus
 
 
 def test_nobody_at_the_address_and_a_scheduler_that_dies_are_one_message(plant: Plant, tmp_path: Path) -> None:
-    dying, empty = Cluster(tmp_path), "tcp://127.0.0.1:1"
-    refused = plant.featurize("nobody", backend="dask", address=empty)
+    dying = Cluster(tmp_path)
     try:
         alone = plant.finish(plant.featurize("alone", backend="dask", address=dying.address))
         assert alone.startswith(f"error: compute.address: the scheduler at {dying.address} has no worker (waited 5 s")
@@ -203,6 +202,6 @@ def test_nobody_at_the_address_and_a_scheduler_that_dies_are_one_message(plant: 
     message = plant.finish(run)
     assert message.startswith("error: compute.address: the cluster lost a piece of work (")
     assert len(message.splitlines()) == 1
-    nobody = plant.finish(refused)
-    assert nobody.startswith(f"error: compute.address: no Dask scheduler answers at {empty} (waited 5 s). ")
+    nobody = plant.finish(plant.featurize("nobody", backend="dask", address=dying.address))
+    assert nobody.startswith(f"error: compute.address: no Dask scheduler answers at {dying.address} (waited 5 s). ")
     assert not {"alone", "lost", "nobody"} & {path.name for path in plant.folder.iterdir()}
