@@ -51,8 +51,10 @@ def replicas(folder: Path, effort: Effort) -> str:
 def measured(folder: Path, jobs: list[list[dict[str, str]]], count: int, hours: int) -> tuple[float, ...]:
     """Readings per second, microseconds of processor time of replicas and server, forecasts per 1,000 readings."""
     with postgres() as server, contextlib.ExitStack() as stack:
-        group = [stack.enter_context(servers.ours(place, ROOT / "models/bundle", store=server.url()))
-                 for place in (folder / str(at) for at in range(count)) if place.mkdir() is None]
+        group = []
+        for place in (folder / str(at) for at in range(count)):
+            place.mkdir()
+            group.append(stack.enter_context(servers.ours(place, ROOT / "models/bundle", store=server.url())))
         send_all(group, [job[:-hours] for job in jobs])
         time.sleep(20)              # the monitoring has read its libraries and judged, the log of forecasts is written
         before = spent(group, server), logged(server.url())

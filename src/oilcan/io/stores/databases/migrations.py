@@ -150,7 +150,7 @@ CREATE TABLE notices (
 CREATE INDEX notices_of_delivery ON notices (delivery);
 """
 
-# each entry brings the ids of its forecasts, so that every replica gives the same ones; 0 in entries of before
+# each entry brings the ids of its forecasts, so that every replica gives the same ones; 0 in older entries
 _NINTH: Final = """
 ALTER TABLE log ADD COLUMN forecasts {big} NOT NULL DEFAULT 0;
 """
