@@ -16,7 +16,7 @@ from oilcan.params.stages.train import BoostingParams, ForestParams, OutlookPara
 from oilcan.training.ensembles.ensemble import Ensemble
 from oilcan.training.ensembles.known_ensembles import ENSEMBLES
 from oilcan.training.recipe import Recipe
-from oilcan.training.targets import Thinning
+from oilcan.training.thinning import Thinning
 from oilcan.training.training_data import PartRows, TrainingData
 
 ROOT = Path(__file__).parents[1]

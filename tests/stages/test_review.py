@@ -59,3 +59,13 @@ def test_cards_have_no_empty_cell(small_repo):
         assert not [row for row in rows if any(not cell.strip() for cell in row.strip("|").split("|"))
                     and row != "| | |"], page
         assert "nan" not in text.lower().split()
+
+
+def test_the_model_card_says_which_rows_the_trees_learned_from(small_repo):
+    learned = json.loads((small_repo.path / "models/model.json").read_text(encoding="utf-8"))["learned_from"]
+    card = (small_repo.path / "reports/model_card.md").read_text(encoding="utf-8")
+    [row] = [line for line in card.splitlines() if line.startswith("| learned from |")]
+    for name, groups in learned.items():
+        assert f"{name}: " in row
+        for group in groups.values():
+            assert f"{group['kept']:,} of {group['of']:,}" in row

@@ -33,6 +33,9 @@ def test_it_leaves_model_description_and_metrics(tmp_path, capsys):
         "failure", "failure__bearing", "failure__seal", "rul"]
     assert description["thresholds"] == read_model(Path(paths["model"])).served.thresholds()
     assert description["trained_on"]["first"] == "2024-01-01T00:00:00+00:00"
+    learned = description["learned_from"]
+    assert list(learned) == ["failure", "failure__bearing", "failure__seal", "rul"]
+    assert all(1 <= group["kept"] <= group["of"] for groups in learned.values() for group in groups.values())
     assert metrics["targets"]["rul"]["interval"]["coverage_90"] > 0.7
     assert capsys.readouterr().out.startswith("train: rows 1,152, features 6, forecasts 4")
 
@@ -48,6 +51,17 @@ def test_outputs_are_byte_identical_for_any_number_of_jobs_and_backend(tmp_path,
         run(paths)
         held.append([content_of(Path(paths[name])) for name in OUTPUTS])
     assert held[0] == held[1]
+
+
+def test_the_description_counts_the_rows_that_the_trees_learned_from(tmp_path):
+    paths = write(tmp_path, fleet(), max_rows=200, negatives_per_positive=0.0, refit=False)
+    run(paths)
+    learned, metrics = (json.loads(Path(paths[name]).read_text()) for name in OUTPUTS[1:])
+    of_failure, of_life = (learned["learned_from"][name] for name in ("failure", "rul"))
+    reported = metrics["targets"]["failure"]["train"]
+    assert of_failure["positives"]["of"] == reported["positives"]
+    assert of_failure["positives"]["kept"] + of_failure["others"]["kept"] == reported["n_fitted"] == 200
+    assert 100 < of_life["rows"]["kept"] <= 200 < of_life["rows"]["of"] == metrics["targets"]["rul"]["train"]["n"]
 
 
 def test_independent_rows_have_no_training_interval(tmp_path):

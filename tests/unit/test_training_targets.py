@@ -1,10 +1,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.training_frames import COMPUTE, contract, fleet, train_params, training_data
 
 from oilcan.training.fit import train
-from oilcan.training.targets import RowSelection, Target, Thinning, choose_rows
+from oilcan.training.targets import Target
+from oilcan.training.thinning import RowSelection, Thinning, choose_rows
 
 FAILURE = Target("failure", "failure_within")
 
@@ -65,9 +68,44 @@ def test_balanced_classes_weigh_the_same():
     assert chosen.weight[positive].sum() == pytest.approx(chosen.weight[~positive].sum())
 
 
-def test_more_rows_than_wanted_are_thinned_evenly():
-    chosen = _chosen(np.arange(100.0), Target("rul", "rul"), boosted=True, max_rows=30).at
-    assert chosen.tolist() == list(range(0, 100, 4))
+@pytest.mark.parametrize(("negatives", "positives", "kept"), [
+    (90, 5, (25, 5)),               # all of the rare class fit, with five others for each
+    (5, 90, (5, 25)),
+    (900, 100, (23, 7)),            # they do not: three others for each
+    (60, 40, (18, 12)),             # nearly as many: both in their own shares
+])
+def test_above_the_limit_the_rare_class_is_kept_first(negatives, positives, kept):
+    values = np.repeat([0.0, 1.0], [negatives, positives])
+    for target in (FAILURE, Target("bad", "label")):
+        chosen = _chosen(values, target, boosted=True, negatives_per_positive=0.0, max_rows=30)
+        assert tuple(np.bincount(values[chosen.at].astype(int))) == kept
+        assert chosen.shift == pytest.approx(np.log(kept[0] / negatives) - np.log(kept[1] / positives))
+
+
+@settings(deadline=None)
+@given(st.integers(1, 400), st.integers(1, 400), st.sampled_from([0.0, 1.0, 3.0, 20.0]), st.integers(0, 200),
+       st.sampled_from(["failure_within", "label"]))
+def test_the_correction_restores_the_share_of_positives(negatives, positives, per_positive, limit, kind):
+    values = np.random.default_rng(0).permutation(np.repeat([0.0, 1.0], [negatives, positives]))
+    target = Target("x", kind)
+    forest, boosted = (_chosen(values, target, boosted=boosted, negatives_per_positive=per_positive, max_rows=limit)
+                       for boosted in (False, True))
+    np.testing.assert_array_equal(forest.at, boosted.at)
+    assert len(np.unique(forest.at)) == len(forest.at) <= (limit or len(values))
+    n_negative, n_positive = (int((values[forest.at] == each).sum()) for each in (0, 1))
+    if not n_negative or not n_positive:
+        return
+    odds = positives / negatives
+    weight = np.ones(len(forest.at)) if forest.weight is None else forest.weight
+    is_positive = values[forest.at] == 1
+    assert weight[is_positive].sum() / weight[~is_positive].sum() == pytest.approx(odds)
+    assert np.log(n_positive / n_negative) + boosted.shift == pytest.approx(np.log(odds), abs=1e-9)
+
+
+@pytest.mark.parametrize(("rows", "limit", "step"), [(100, 30, 4), (61, 60, 2), (60, 60, 1), (60, 0, 1), (1, 60, 1)])
+def test_of_a_number_every_kth_row_is_kept(rows, limit, step):
+    chosen = _chosen(np.arange(float(rows)), Target("rul", "rul"), boosted=True, max_rows=limit).at
+    assert chosen.tolist() == list(range(0, rows, step))
 
 
 def test_a_capped_target_is_capped():

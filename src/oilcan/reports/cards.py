@@ -48,9 +48,25 @@ def _facts(contract: Contract, model: Mapping[str, Any]) -> dict[str, str]:
         "calibration asked for": model["calibration"],
         "alarm threshold on the probability": thresholds or "none: no event is forecast",
         "trained on": f"{number(trained['rows'])} rows{machines}{span}",
+        "learned from": "; ".join(f"{name}: {_learned(groups)}" for name, groups in model["learned_from"].items()),
         "features": f"{len(model['features'])}, plan {model['plan_hash'][:12]}",
         "libraries": ", ".join(f"{name} {version}" for name, version in sorted(libraries.items())),
     }
+
+
+def _learned(groups: Mapping[str, Mapping[str, int]]) -> str:
+    """How many rows of each group the trees saw; where some were left out, how that is corrected.
+
+    Examples
+    --------
+    >>> _learned({"positives": {"kept": 20, "of": 20}, "others": {"kept": 400, "of": 9000}})
+    '20 of 20 positives and 400 of 9,000 others (weighted to the true rate)'
+    >>> _learned({"rows": {"kept": 50, "of": 50}})
+    '50 of 50 rows'
+    """
+    said = " and ".join(f"{number(group['kept'])} of {number(group['of'])} {name}" for name, group in groups.items())
+    is_thinned = len(groups) > 1 and any(group["kept"] < group["of"] for group in groups.values())
+    return f"{said} (weighted to the true rate)" if is_thinned else said
 
 
 def _words(task: Task) -> str:

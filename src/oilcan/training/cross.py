@@ -15,7 +15,7 @@ from oilcan.params.stages.train import ModelFamily
 from oilcan.training.growing import grow
 from oilcan.training.recipe import Recipe
 from oilcan.training.sample import Sample
-from oilcan.training.targets import choose_rows
+from oilcan.training.thinning import choose_rows
 
 FOLDS: Final = 5
 _MOST_ROWS: Final = 20_000      # on which families are compared

@@ -6,7 +6,7 @@ from oilcan.core.model.trees import TreeModel
 from oilcan.training.ensembles.ensemble import Learning, LearningRows
 from oilcan.training.recipe import Recipe
 from oilcan.training.sample import Sample
-from oilcan.training.targets import RowSelection, choose_rows
+from oilcan.training.thinning import RowSelection, choose_rows
 
 
 def grow(sample: Sample, recipe: Recipe, *, jobs: int) -> tuple[TreeModel, int]:

@@ -20,7 +20,8 @@ from oilcan.training.finish import FinishedForecast, rounded
 from oilcan.training.growing import grow_chosen
 from oilcan.training.recipe import Recipe
 from oilcan.training.sample import Matrix, Sample, machine_codes
-from oilcan.training.targets import RowSelection, Target, Thinning, choose_rows
+from oilcan.training.targets import Target
+from oilcan.training.thinning import RowSelection, Thinning, choose_rows
 from oilcan.training.training_data import PartRows, TrainingData
 
 _FEWEST: Final = 10             # an interval with fewer failing rows is not learned

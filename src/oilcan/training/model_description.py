@@ -13,6 +13,8 @@ from oilcan.ground.columns import MACHINE, TIME
 from oilcan.params.stages.train import TrainParams
 from oilcan.training.fit import Training
 from oilcan.training.recipe import Recipe
+from oilcan.training.targets import targets_of
+from oilcan.training.thinning import Thinning, choose_rows
 from oilcan.training.training_data import TrainingData
 
 
@@ -36,9 +38,23 @@ def describe(contract: Contract, training: Training, data: TrainingData, params:
         "thresholds": training.trained.served.thresholds(),
         "policies": {name: policy.as_json() for name, policy in training.trained.served.policies().items()},
         "trained_on": {"rows": len(rows), "machines": int(rows[MACHINE].nunique()), **_span(rows, contract)},
+        "learned_from": _learned_from(contract, data, params),
         "libraries": {"scikit-learn": sklearn.__version__, "treelite": treelite.__version__,
                       "numpy": np.__version__, "pandas": pd.__version__},
     }
+
+
+def _learned_from(contract: Contract, data: TrainingData, params: TrainParams) -> dict[str, dict[str, Any]]:
+    """Target -> rows with a known outcome, and how many of them its trees learned from; events by class."""
+    targets, _ = targets_of(contract, data.train.rows, data.validation.rows, params.min_mode_failures)
+    learned = {}
+    for target in targets:
+        values = target.values(data.rows if params.refit and not target.is_number else data.train.rows)
+        chosen = choose_rows(values, target, Thinning.of(params), boosted=True, seed=params.seed).at
+        groups = {"rows": ~np.isnan(values)} if target.is_number else {"positives": values == 1, "others": values == 0}
+        learned[target.name] = {name: {"kept": int(inside[chosen].sum()), "of": int(inside.sum())}
+                                for name, inside in groups.items()}
+    return learned
 
 
 def _forecast(forecast: Forecast, recipe: Recipe) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from oilcan.ground.errors import ParamsError, bullet_list
 from oilcan.params.stages.train import ModelChoice, ModelFamily, OutlookParams, TrainParams
 from oilcan.training.ensembles.ensemble import Ensemble
 from oilcan.training.ensembles.known_ensembles import COMMITTEE, ENSEMBLES
-from oilcan.training.targets import Target, Thinning
+from oilcan.training.targets import Target
+from oilcan.training.thinning import Thinning
 
 
 @dataclass(frozen=True)

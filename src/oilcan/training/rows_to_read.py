@@ -1,6 +1,6 @@
 """Which rows does training look at? Told from labels alone, so that the features of no other row are read.
 
-Training learns from a sample by rule (`targets.choose_rows`: positives, thinned negatives, at most `train.max_rows` a
+Training learns from a sample by rule (`thinning.choose_rows`: positives, thinned negatives, at most `train.max_rows` a
 forecast). Memory therefore depends on that limit and on the number of forecasts, and no longer on the fleet.
 """
 
@@ -13,7 +13,8 @@ from oilcan.contract import Contract
 from oilcan.params.stages.train import TrainParams
 from oilcan.training.hazard_training import AtRisk, Horizons, Waits, horizons_of
 from oilcan.training.recipe import choice_of
-from oilcan.training.targets import Target, Thinning, choose_rows, targets_of
+from oilcan.training.targets import Target, targets_of
+from oilcan.training.thinning import Thinning, choose_rows
 from oilcan.training.training_data import TrainingData
 
 _GAP_ROWS: Final = 10_000       # training rows on which the overfit gap is measured

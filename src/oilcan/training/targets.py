@@ -1,7 +1,7 @@
 """What is learned, from which rows, and with which weight?"""
 
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -11,7 +11,6 @@ from oilcan.contract import Contract
 from oilcan.core.model.fitted import forecast_name
 from oilcan.ground.columns import MACHINE, TARGET
 from oilcan.ground.errors import DataError, bullet_list
-from oilcan.params.stages.train import TrainParams
 
 
 @dataclass(frozen=True)
@@ -136,96 +135,3 @@ def count_events(rows: pd.DataFrame, target: Target) -> int:
     follows = np.zeros(len(rows), dtype=bool)
     follows[1:] = positive[:-1] & (machine[1:] == machine[:-1])
     return int((positive & ~follows).sum())
-
-
-@dataclass(frozen=True)
-class Thinning:
-    """Which rows are left out; see the keys of the same name in section `train` of params.yaml."""
-
-    negatives_per_positive: float
-    min_rows: int
-    max_rows: int
-    class_weight: Literal["none", "balanced"]
-
-    @classmethod
-    def of(cls, params: TrainParams) -> "Thinning":
-        """As `train` has it."""
-        return cls(params.negatives_per_positive, params.min_rows, params.max_rows, params.class_weight)
-
-    def of_hazards(self, negatives_per_positive: float) -> "Thinning":
-        """For the hazards of the same task, which take no class weights."""
-        return replace(self, negatives_per_positive=negatives_per_positive, class_weight="none")
-
-
-@dataclass(frozen=True)
-class RowSelection:
-    """Rows to learn from, and the correction for the rows that were left out.
-
-    Attributes
-    ----------
-    at
-        Positions in order, shape (m,).
-    weight
-        Shape (m,), mean 1; None where all rows count the same.
-    shift
-        To be added to the log-odds that the model learns.
-    """
-
-    at: np.ndarray
-    weight: np.ndarray | None
-    shift: float = 0.0
-
-
-def choose_rows(values: np.ndarray, target: Target, thinning: Thinning, *, boosted: bool, seed: int) -> RowSelection:
-    """The rows to learn from.
-
-    If a task in time has more than `negatives_per_positive` negatives for each positive, and more than `min_rows` rows,
-    the negatives to keep are drawn at random, because neighbouring rows of a machine are nearly the same. Independent
-    rows are all kept. The correction keeps probabilities right. Forests give each kept negative a weight. Boosting
-    shifts its log-odds by log(share of negatives kept) (prior correction: King and Zeng, *Logistic regression in rare
-    events data*, 2001), because scikit-learn takes six times as long to bin weighted rows. Above `max_rows`, every
-    k-th row is kept. `balanced` gives both classes the same total weight; calibration undoes the effect.
-
-    Parameters
-    ----------
-    values
-        Target of each row, NaN where unknown, shape (n,).
-    boosted
-        Whether the rows are for boosting.
-    seed
-        Base of the seed of the target.
-
-    Examples
-    --------
-    >>> thinning = Thinning(negatives_per_positive=2.0, min_rows=0, max_rows=0, class_weight="none")
-    >>> values = np.array([1.0, 0.0, 0.0, 0.0, 0.0, np.nan])
-    >>> chosen = choose_rows(values, Target("x", "failure_within"), thinning, boosted=True, seed=0)
-    >>> len(chosen.at), round(chosen.shift, 3)      # one positive, two negatives; log(2 / 4)
-    (3, -0.693)
-    """
-    at = np.flatnonzero(~np.isnan(values))
-    share = 1.0
-    if target.kind == "failure_within" and thinning.negatives_per_positive > 0:
-        at, share = _thin_negatives(at, values, thinning, target.seed(seed))
-    if thinning.max_rows and len(at) > thinning.max_rows:
-        at = at[:: -(-len(at) // thinning.max_rows)]
-    negative = values[at] == 0
-    if not target.is_number and thinning.class_weight == "balanced":
-        return RowSelection(at, np.where(negative, len(at) / max(2 * negative.sum(), 1),
-                                   len(at) / max(2 * (~negative).sum(), 1)))
-    if share == 1.0:
-        return RowSelection(at, None)
-    if boosted:
-        return RowSelection(at, None, float(np.log(share)))
-    weight = np.where(negative, 1 / share, 1.0)
-    return RowSelection(at, weight / weight.mean())
-
-
-def _thin_negatives(at: np.ndarray, values: np.ndarray, thinning: Thinning, seed: int) -> tuple[np.ndarray, float]:
-    """Positions of the rows to keep, and the share of negatives among all that is kept."""
-    negative, positive = at[values[at] == 0], at[values[at] == 1]
-    wanted = max(int(np.ceil(thinning.negatives_per_positive * len(positive))), thinning.min_rows - len(positive))
-    if wanted >= len(negative):
-        return at, 1.0
-    drawn = np.random.default_rng(seed).choice(negative, wanted, replace=False)
-    return np.sort(np.concatenate([positive, drawn])), wanted / len(negative)

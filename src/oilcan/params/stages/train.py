@@ -58,7 +58,7 @@ class TrainParams(Section):
     calibration: Literal["none", "sigmoid", "isotonic"]          # of probabilities, on validation rows
     negatives_per_positive: float = pydantic.Field(ge=0)         # 0 keeps all rows; else thin and reweight
     min_rows: int = pydantic.Field(ge=0)                         # thinning of negatives leaves at least so many rows
-    max_rows: int = pydantic.Field(ge=0)                         # 0 keeps all; else every k-th row of each machine
+    max_rows: int = pydantic.Field(ge=0)                         # 0 keeps all; else rare rows first, then others
     class_weight: Literal["none", "balanced"]  # balanced gives both classes the same weight
     min_mode_failures: int = pydantic.Field(ge=1)                # a rarer failure mode gets no forecast of its own
     refit: bool                                                  # in the end, learn events from validation rows too

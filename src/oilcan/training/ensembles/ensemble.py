@@ -56,7 +56,7 @@ class Learning:
     seed
         Of all random draws.
     shift
-        To be added to the log-odds that a boosted classifier learned; see `targets.choose_rows`.
+        To be added to the log-odds that a boosted classifier learned; see `thinning.choose_rows`.
     jobs
         Threads; the trees do not depend on it.
     """
