@@ -1,11 +1,13 @@
 """What each feature family and each modelling choice is worth: one at a time is taken away.
 
     python benchmarks/ablation.py [DATASET...]
+    python benchmarks/ablation.py cmapss_fd001 --only health drift      # printed, docs/results.md stays
 
 Judged on the validation part alone, so that nothing here looks at a test part. Within noise (a validation part
 holds few machines) a family that seems to hurt is not thereby useless elsewhere.
 """
 
+import argparse
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -43,25 +45,39 @@ JUDGED: Final = {"demo_fleet": "failure", "cmapss_fd001": "rul", "cmapss_fd002":
                  "azure_pdm_daily": "failure"}
 
 
-def main(names: list[str]) -> None:
+def main() -> None:
     """Run the data sets named and write their tables to docs/results.md."""
-    for name in names:
-        write(f"Ablation on {name}", f"{INTRO}\n\n{table(name)}")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("datasets", nargs="*", default=[*JUDGED], help="default: all that have a task to judge")
+    parser.add_argument("--only", nargs="+", default=[], help="the changes whose words contain one of these")
+    args = parser.parse_args()
+    for name in args.datasets:
+        found = table(name, args.only)
+        if args.only:
+            print(f"{name}\n{found}", flush=True)
+        else:
+            write(f"Ablation on {name}", f"{INTRO}\n\n{found}")
 
 
-def table(dataset: str) -> str:
+def table(dataset: str, only: list[str]) -> str:
     """One data set: the figures as configured, and with one thing changed."""
     task = f"targets.{JUDGED[dataset]}"
     with checkout(dataset) as here:
         families = here.param("featurize.families")
         without = {f"without {family}": {"featurize.families": [each for each in families if each != family]}
                    for family in families}
-        common = without | FEATURES | CHOICES
+        common = some(without | FEATURES | CHOICES, only)
         if JUDGED[dataset] == "rul":
-            return compared(here, f"{task}.validation.rmse", "RMSE, validation [cycles]", common | OF_LIFE)
+            return compared(here, f"{task}.validation.rmse", "RMSE, validation [cycles]", common | some(OF_LIFE, only))
         return "\n".join([
-            compared(here, f"{task}.validation.pr_auc", "average precision, validation", common | OF_EVENTS),
-            compared(here, f"{task}.calibration.brier_after", "Brier score, validation", CALIBRATION)])
+            compared(here, f"{task}.validation.pr_auc", "average precision, validation",
+                     common | some(OF_EVENTS, only)),
+            compared(here, f"{task}.calibration.brier_after", "Brier score, validation", some(CALIBRATION, only))])
+
+
+def some(variants: dict[str, dict[str, Any]], only: list[str]) -> dict[str, dict[str, Any]]:
+    """Those whose words contain one of these; all without any."""
+    return {name: changes for name, changes in variants.items() if not only or any(words in name for words in only)}
 
 
 def compared(here: Checkout, dotted: str, words: str, variants: dict[str, dict[str, Any]]) -> str:
@@ -90,4 +106,4 @@ def measure(here: Checkout, changes: dict[str, Any], dotted: str) -> float | Non
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or [*JUDGED])
+    main()

@@ -1,7 +1,7 @@
 """Which configuration for C-MAPSS? Cross-validation by engine, on training engines alone.
 
     python benchmarks/select_rul.py                 # a few configurations, both subsets; about ten minutes
-    python benchmarks/select_rul.py --folds 10 --only committed
+    python benchmarks/select_rul.py --folds 10 --only committed "other subset"
 
 Everything learned (regimes, health index, choice of features, trees) is learned anew in each fold, by the
 project's own functions. A row of a held-out engine counts by the density of the lengths over which test engines
@@ -14,6 +14,7 @@ the other half of the engines, where the failure is nearer than the cap.
 import argparse
 import sys
 import time
+from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -58,6 +59,7 @@ class Variant:
     boosting: dict[str, Any] = field(default_factory=dict)
     windows: str = WINDOWS
     even: bool = False              # readings of all regimes count the same in the health index
+    sister: bool = False            # training engines of the other subset teach too: plan and trees
 
 
 def variants(params: Params) -> list[Variant]:
@@ -75,6 +77,7 @@ def variants(params: Params) -> list[Variant]:
         Variant("one bag", boosting={"bags": 1}),
         Variant("24 leaves", boosting={"max_leaf_nodes": 24}),
         Variant("500 iterations at 0.03", boosting={"iterations": 500, "learning_rate": 0.03}),
+        Variant("lives of the other subset as well", sister=True),
     ]
 
 
@@ -109,6 +112,18 @@ class Lives:
         self.machine = self.rows[MACHINE].to_numpy()
         self.weight = cut_weights(self.rows[TIME].to_numpy(), self.rows.groupby(MACHINE)[TIME].max().to_numpy(), cuts)
 
+    def with_sister(self, sister: "Lives") -> "Lives":
+        """The same, and behind them the lives of another subset, which count nothing."""
+        out = copy(self)
+        def named(table: pd.DataFrame) -> pd.DataFrame:
+            return table.assign(**{MACHINE: "sister " + table[MACHINE]})
+
+        out.rows, out.telemetry = (pd.concat([ours, named(theirs)], ignore_index=True) for ours, theirs in (
+            (self.rows, sister.rows), (self.telemetry, sister.telemetry)))
+        out.fleet = {name: pd.concat([table, named(sister.fleet[name])], ignore_index=True)
+                     for name, table in self.fleet.items()}
+        return out
+
     def matrix(self, contract: Contract, params: Params, variant: Variant, held_out: np.ndarray,
                ) -> tuple[np.ndarray, list[str]]:
         """Features of all rows by a plan learned on the engines not held out."""
@@ -124,17 +139,18 @@ class Lives:
         return matrix[:, [plan.names.index(name) for name in kept]], kept
 
     def forecasts(self, contract: Contract, params: Params, variant: Variant, folds: int) -> tuple[Target, np.ndarray]:
-        """Remaining life of every row, by trees that have not seen its engine."""
+        """Remaining life of every row of our own engines, by trees that have not seen its engine."""
         boosting = params.train.life_boosting.model_copy(update=variant.boosting)
         train = params.train.model_copy(update={"life_boosting": boosting})
         target = targets_of(contract, self.rows, self.rows, 1)[0][0]
         said = np.empty(len(self.rows))
-        for learned, held_out in machine_folds(self.machine, folds):
+        for _, held in machine_folds(self.machine, folds):
+            held_out = np.append(held, np.zeros(len(said) - len(held), dtype=bool))
             matrix, names = self.matrix(contract, params, variant, held_out)
             recipe = recipe_of(target, train, "hist_gradient_boosting", names)
-            trees, _ = grow(Sample.of(target, self.rows, matrix).take(learned), recipe, jobs=1)
+            trees, _ = grow(Sample.of(target, self.rows, matrix).take(~held_out), recipe, jobs=1)
             said[held_out] = np.clip(trees.predict(matrix[held_out]), 0, target.cap)
-        return target, said
+        return target, said[:len(self.machine)]
 
     def scores(self, target: Target, said: np.ndarray) -> list[float]:
         """RMSE, PHM08 per 100 engines, coverage, coverage below the cap, mean width."""
@@ -164,26 +180,34 @@ class Lives:
         return float(gap(sums.sum(axis=1))), float(gap(sums[:, drawn].sum(axis=2)).std())
 
 
+def lives_of(subset: str) -> Lives:
+    """Training engines of a subset, prepared by the pipeline."""
+    with checkout(subset) as here:
+        here.choose({})
+        here.repro("prepare")
+        return Lives(here.folder / "data/prepared")
+
+
 def main() -> None:
     """Print one line per configuration and subset."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--only", help="the configuration whose words contain this")
+    parser.add_argument("--only", nargs="+", default=[""], help="the configurations whose words contain one of these")
+    parser.add_argument("--subsets", nargs="+", choices=SUBSETS, default=SUBSETS)
     args = parser.parse_args()
     params = whole_params.read_all_params(ROOT / "params.yaml")
-    chosen = [variant for variant in variants(params) if (args.only or "") in variant.words]
+    chosen = [variant for variant in variants(params) if any(words in variant.words for words in args.only)]
     print("| subset | configuration | RMSE | difference | PHM08 | coverage % | below % | width | s |")
     print("|---|---|---|---|---|---|---|---|---|", flush=True)
-    for subset in SUBSETS:
-        with checkout(subset) as here:
-            here.choose({})
-            here.repro("prepare")
-            lives = Lives(here.folder / "data/prepared")
+    prepared = {subset: lives_of(subset) for subset in SUBSETS}
+    for subset in args.subsets:
+        lives, (sister,) = prepared[subset], [other for name, other in prepared.items() if name != subset]
         first = np.empty(0)
         for variant in chosen:
             text = (ROOT / f"datasets/{subset}.yaml").read_text(encoding="utf-8").replace(WINDOWS, variant.windows)
             started = time.monotonic()
-            target, forecast = lives.forecasts(parse_contract(text, subset), params, variant, args.folds)
+            taught = lives.with_sister(sister) if variant.sister else lives
+            target, forecast = taught.forecasts(parse_contract(text, subset), params, variant, args.folds)
             first = forecast if variant is chosen[0] else first
             error, *others = lives.scores(target, forecast)
             print(f"| {subset} | {variant.words} | {error:.2f} | {{:+.2f}} +- {{:.2f}} | ".format(

@@ -10,7 +10,7 @@ and remaining life r on a grid the likelihood of the readings so far is that of 
 direction. It needs only sums over the readings that are updated one reading at a time (`DriftSums`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -89,6 +89,10 @@ class DriftSums:
     def of(self, at: np.ndarray | slice) -> "DriftSums":
         """Of some lives."""
         return DriftSums(self.count[at], self.level[at], self.near[at], self.near_square[at], self.near_level[at])
+
+    def rotated(self, rotation: np.ndarray) -> "DriftSums":
+        """Of the states in other axes, x rotation; shape of `rotation` (k, k)."""
+        return replace(self, level=self.level @ rotation, near_level=self.near_level @ rotation)
 
     def aged(self, gap: np.ndarray, time_constants: Vector | np.ndarray) -> "DriftSums":
         """The same readings, some ticks later; shape of `gap` (m,)."""

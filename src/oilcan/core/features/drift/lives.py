@@ -19,6 +19,8 @@ from oilcan.core.features.drift.life_sums import life_sums
 GAIN: Final = 0.1           # share of the error that the drift must take off what the health index says
 BINS: Final = 20            # of the health index, in the forecast that the drift must beat
 SHORTEST: Final = 5         # readings that a life needs to teach anything
+FEWEST_OF_FOLD: Final = FEWEST // 4     # of the lives that ended, those in a fold of `pays`; about half are there
+JUDGED: Final = 5000        # readings of each fold, evenly spread, by which `pays` judges: neighbours say the same
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,11 @@ class LifeReadings:
                                                       list(self.__dataclass_fields__)[1:]))
 
 
-def learn_drift(readings: LifeReadings, cap: float | None) -> tuple[DriftModel, np.ndarray] | None:
+def learn_drift(readings: LifeReadings, cap: float | None, *, fewest: int = FEWEST
+                ) -> tuple[DriftModel, np.ndarray] | None:
     """The drift model and the rotation of the states that it wants; None with too few lives that ended."""
     last, life, is_ended = _ends(readings)
-    if is_ended.sum() < FEWEST:
+    if is_ended.sum() < fewest:
         return None
 
     def sums(of: LifeReadings, taus: np.ndarray) -> DriftSums:
@@ -73,12 +76,11 @@ def learn_drift(readings: LifeReadings, cap: float | None) -> tuple[DriftModel, 
         return found.aged(life[is_ended] - of.age[last[is_ended]], taus)
 
     taus = first_grid(life[is_ended])
-    model = learn_population(sums(readings, taus), life[is_ended], taus, cap=cap)
-    rotation = margin_first(model, sums(readings, taus), life[is_ended])
-    turned = readings.rotated(rotation)
-    model = learn_population(sums(turned, taus), life[is_ended], taus, cap=cap)
+    first = sums(readings, taus)
+    rotation = margin_first(learn_population(first, life[is_ended], taus, cap=cap), first, life[is_ended])
+    model = learn_population(first.rotated(rotation), life[is_ended], taus, cap=cap)
     taus = next_grid(model)
-    model = learn_population(sums(turned, taus), life[is_ended], taus, cap=cap, begin=model)
+    model = learn_population(sums(readings, taus).rotated(rotation), life[is_ended], taus, cap=cap, begin=model)
     return with_unfinished(model, life[is_ended], readings.age[last[~is_ended]]), rotation
 
 
@@ -97,13 +99,14 @@ def pays(readings: LifeReadings, index: np.ndarray, cap: float | None) -> bool:
     errors = []
     for fold in (0, 1):
         held = readings.machine % 2 == fold
-        learned = learn_drift(readings.only(~held), cap)
+        learned = learn_drift(readings.only(~held), cap, fewest=FEWEST_OF_FOLD)
         judged = held & ~np.isnan(target) & ~np.isnan(index)
         known = ~held & ~np.isnan(target) & ~np.isnan(index)
         if learned is None or not judged.any() or not known.any():
             return False
         model, rotation = learned
         mine = readings.only(held).rotated(rotation)
+        judged = _evenly(judged, JUDGED)
         wanted = np.flatnonzero(judged[held])
         sums = life_sums(mine.states, mine.precision, mine.ticks, mine.begins, np.array(model.time_constants), wanted)
         drift = posterior(model, mine.age[wanted], sums)[:, 0]
@@ -116,6 +119,14 @@ def pays(readings: LifeReadings, index: np.ndarray, cap: float | None) -> bool:
         errors.append([((drift - target[judged])[usable] ** 2).mean(), ((plain - target[judged])[usable] ** 2).mean()])
     ours, theirs = np.sqrt(np.mean(errors, axis=0))
     return bool(ours < (1 - GAIN) * theirs)
+
+
+def _evenly(chosen: np.ndarray, most: int) -> np.ndarray:
+    """At most so many of the chosen readings, evenly spread over them, shape (n,)."""
+    at = np.flatnonzero(chosen)
+    out = np.zeros(len(chosen), dtype=bool)
+    out[at[np.linspace(0, len(at) - 1, min(most, len(at))).astype(int)]] = True
+    return out
 
 
 def _ends(readings: LifeReadings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
