@@ -45,15 +45,11 @@ JUDGED: Final = {"demo_fleet": "failure", "cmapss_fd001": "rul", "cmapss_fd002":
                  "azure_pdm_daily": "failure"}
 
 
-def main() -> None:
-    """Run the data sets named and write their tables to docs/results.md."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("datasets", nargs="*", default=[*JUDGED], help="default: all that have a task to judge")
-    parser.add_argument("--only", nargs="+", default=[], help="the changes whose words contain one of these")
-    args = parser.parse_args()
-    for name in args.datasets:
-        found = table(name, args.only)
-        if args.only:
+def main(datasets: list[str], only: list[str]) -> None:
+    """Run the data sets named and write their tables to docs/results.md; print them where some changes are chosen."""
+    for name in datasets:
+        found = table(name, only)
+        if only:
             print(f"{name}\n{found}", flush=True)
         else:
             write(f"Ablation on {name}", f"{INTRO}\n\n{found}")
@@ -106,4 +102,8 @@ def measure(here: Checkout, changes: dict[str, Any], dotted: str) -> float | Non
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("datasets", nargs="*", default=[*JUDGED], help="default: all that have a task to judge")
+    parser.add_argument("--only", nargs="+", default=[], help="the changes whose words contain one of these")
+    args = parser.parse_args()
+    main(args.datasets, args.only)

@@ -28,6 +28,7 @@ def _turbofan(rmse: str, score: str, *, stars: tuple[str, str], plain: tuple[str
         ("test.coverage_90", "coverage of the 90 % interval", "0.87 to 0.93", ""),
         ("test.coverage_90_below_cap", "the same of lives below the cap", "0.87 to 0.93", ""),
         ("seconds", "features and fit [s]", "at most 60", ""),
+        ("processor_seconds", "the same, processor time of both cores [s]", "", "on a busy machine the one to read"),
     ]
 
 
