@@ -37,8 +37,8 @@ class RetentionPart(MachinesPart):
         old, stale = now - readings_for, now - forecasts_for
         counts = {
             "snapshots": self._change(_RETIRED, old, old),
-            "readings": self._trim("readings", "1 = 1", old),
-            "records": self._trim("records", "record_table = 'errors'", old),
+            "readings": self._readings(old),
+            "records": self._trim("records", "records", "record_table = 'errors'", old),
             "log": self._change(_ENTRIES, old),
             "alarms": self.database.write(lambda tx: _drop_alarms(tx, stale)),
             "forecasts": 0,
@@ -48,11 +48,18 @@ class RetentionPart(MachinesPart):
         self.database.reclaim()
         return counts
 
-    def _trim(self, table: str, which: str, old: int) -> int:
-        """Walk a table from its oldest row and remove what may go, until rows are younger than asked."""
-        # not the newest row: SQLite gives a number again when the row of the greatest one is gone
+    def _readings(self, old: int) -> int:
+        removed, rest = self.database.drop_readings(old, _COVERED.format(table="{table}", kind="readings"))
+        return removed + sum(self._trim(table, "readings", "1 = 1", old) for table in rest)
+
+    def _trim(self, table: str, kind: str, which: str, old: int) -> int:
+        """Walk a table from its oldest row and remove what may go, until rows are younger than asked.
+
+        `kind` is the table, or of which one it is a part.
+        """
+        # not the newest row of all: SQLite gives a number again when the row of the greatest one is gone
         gone = (f"DELETE FROM {table} WHERE seq >= ? AND seq < ? AND received_at < ? AND {which} AND {_COVERED} "  # noqa: S608
-                f"AND seq < (SELECT max(seq) FROM {table})").format(table=table)
+                f"AND seq < (SELECT max(seq) FROM {kind})").format(table=table, kind=kind)
         window = f"SELECT count(*) FROM {table} WHERE seq >= ? AND seq < ? AND received_at < ?"  # noqa: S608
         first = f"SELECT min(seq) FROM {table} WHERE seq >= ?"  # noqa: S608
         removed, low = 0, 0
@@ -73,7 +80,7 @@ class RetentionPart(MachinesPart):
 
 # one snapshot per engine and machine: as many that have the row as there are engines
 _COVERED: Final = """
-(SELECT count(*) FROM snapshots WHERE snapshots.machine = {table}.machine AND snapshots.{table} >= {table}.seq)
+(SELECT count(*) FROM snapshots WHERE snapshots.machine = {table}.machine AND snapshots.{kind} >= {table}.seq)
  >= (SELECT CASE WHEN count(DISTINCT engine) = 0 THEN 1
  ELSE count(DISTINCT engine) END FROM snapshots)"""
 

@@ -83,11 +83,14 @@ class Database(Protocol):
         Whether it answers.
     is_shared
         Whether several processes may serve from it.
+    last_seq
+        SQL: at least the greatest `seq` of the readings, and less than any that is given later.
     """
 
     name: str
     health: Health
     is_shared: bool
+    last_seq: str
 
     def read(self, work: Callable[[Transaction], T]) -> T:
         """Do some reading of one consistent state."""
@@ -117,6 +120,17 @@ class Database(Protocol):
             Bucket, machine and time of each row, distinct and sorted; int64, shape (n, 3).
         values
             Little-endian float64, shape (n, number of columns), C order.
+        """
+
+    def drop_readings(self, old: int, covered: str) -> tuple[int, list[str]]:
+        """Drop tables of readings that may go as a whole; rows dropped, and the tables whose old rows go one by one.
+
+        Parameters
+        ----------
+        old
+            Readings received from then on stay; microseconds UTC.
+        covered
+            SQL that says whether every engine has the rows of `{table}`; others stay.
         """
 
     def reclaim(self) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from oilcan.ground.errors import StoreError
 from oilcan.io.stores.databases.database import Transaction
+from oilcan.io.stores.databases.readings_by_month import partition
 
 WORDS: Final = {
     "sqlite": {
@@ -155,7 +156,10 @@ _NINTH: Final = """
 ALTER TABLE log ADD COLUMN forecasts {big} NOT NULL DEFAULT 0;
 """
 
-MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH, _NINTH)
+# PostgreSQL makes readings a table of months in `partition`; SQLite keeps its one table
+_TENTH: Final = " "
+
+MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH, _NINTH, _TENTH)
 _PAGE: Final = 10_000           # readings of one entry of the log, where they were stored before there was one
 
 _LEDGER: Final = "CREATE TABLE IF NOT EXISTS migrations (number {big} PRIMARY KEY, applied_at {big} NOT NULL)"
@@ -194,6 +198,8 @@ def migrate(tx: Transaction, dialect: str, where: str, now: int) -> int:
         if step is _FOURTH:
             fill_log(tx, now=now)
             _number_texts(tx)
+        if step is _TENTH and dialect == "postgresql":
+            partition(tx, now)
         tx.run("INSERT INTO migrations (number, applied_at) VALUES (?, ?)", (number, now))
     return len(MIGRATIONS) - done
 

@@ -7,6 +7,7 @@ default is otherwise.
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +20,8 @@ from oilcan.io.stores.databases.array_codec import bigints, byteas
 from oilcan.io.stores.databases.database import Health, Pool, Row, T, Transaction, marks
 from oilcan.io.stores.databases.deadlines import Deadlines
 from oilcan.io.stores.databases.migrations import migrate
+from oilcan.io.stores.databases.months import Months, drop_as_seen
+from oilcan.io.stores.databases.readings_by_month import OTHER, Part, may_go
 
 _CONNECTIONS: Final = 8
 _LIMIT_S: Final = 20.0                  # of a transaction; then its connection is cut
@@ -32,12 +35,13 @@ SELECT set_config('search_path', 'oilcan', false), set_config('statement_timeout
        set_config('synchronous_commit', CASE current_setting('synchronous_commit')
                                         WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)
 """
+_READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _INSERT: Final = ("INSERT INTO readings (bucket, machine, time, layout, received_at, numbers) SELECT b, m, t, ?, ?, n "
                   "FROM unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::bytea[]) AS new (b, m, t, n) "
                   "ON CONFLICT DO NOTHING")
 _MINE: Final = ("SELECT bucket, machine, time FROM readings JOIN unnest(?::bigint[], ?::bigint[], ?::bigint[]) AS "
                 "sent (b, m, t) ON (bucket, machine, time) = (b, m, t) "
-                "WHERE seq > ?")
+                "WHERE bucket BETWEEN ? AND ? AND seq > ?")     # without bounds every month is looked into
 
 
 class PostgresTransaction:
@@ -73,6 +77,7 @@ class PostgresDatabase:
     """
 
     is_shared = True
+    last_seq = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM readings_numbers"     # looks into no month
 
     def __init__(self, url: str) -> None:
         try:
@@ -83,11 +88,12 @@ class PostgresDatabase:
         self.name = f"postgresql://{parts.get('host', '')}/{parts.get('dbname', '')}"
         self._url, self._deadlines, self.health = url, Deadlines(), Health()
         self._pool: Pool[psycopg.Connection[Row]] = Pool(self._connect, psycopg.Connection.close, _CONNECTIONS)
+        self._months = Months()
         self._repeated("BEGIN", self._begin, _STEPS_S)
 
     def read(self, work: Callable[[Transaction], T]) -> T:
         """Do some reading of one consistent state."""
-        return self._repeated("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", work)
+        return self._repeated(_READ, work)
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """Do some writing; durable when this returns. Run again if it collides with another transaction."""
@@ -105,12 +111,28 @@ class PostgresDatabase:
     def insert_readings(self, tx: Transaction, keys: np.ndarray, values: np.ndarray, layout: int,
                         received_at: int) -> np.ndarray:
         """Insert rows whose key is not there yet; bool, shape (n,): was it inserted?"""
+        self._months.see_to(tx, keys[:, 0], received_at)
         columns = [bigints(column) for column in keys.T]
-        newest = tx.rows("SELECT coalesce(max(seq), 0) FROM readings")[0][0]   # nobody else adds any: `lock_log`
+        newest = tx.rows(self.last_seq)[0][0]     # nobody else adds any: `lock_log`
         if tx.run(_INSERT, (layout, received_at, *columns, byteas(values))) == len(keys):
             return np.ones(len(keys), dtype=bool)
-        mine = set(tx.rows(_MINE, (*columns, newest)))
+        mine = set(tx.rows(_MINE, (*columns, *map(int, keys[[0, -1], 0]), newest)))
         return np.fromiter((tuple(key) in mine for key in keys.tolist()), dtype=bool, count=len(keys))
+
+    def drop_readings(self, old: int, covered: str) -> tuple[int, list[str]]:
+        """Drop months that may go as a whole; one that a late row keeps is trimmed row by row a month later."""
+        removed, rest = 0, [OTHER]
+        for part in self.read(lambda tx: self._months.ended(tx, old)):
+            is_old, n, newest = self._repeated(_READ, partial(may_go, part=part, old=old, covered=covered), _STEPS_S)
+            if is_old and self.write(partial(self._drop, part=part, newest=newest)):
+                removed += n
+            elif self._months.is_long_over(part, old):
+                rest.append(part.name)
+        return removed, rest
+
+    def _drop(self, tx: Transaction, part: Part, newest: int) -> bool:
+        self.lock_log(tx)
+        return drop_as_seen(tx, part, newest)
 
     def reclaim(self) -> None:
         """The server's own autovacuum does it."""

@@ -70,6 +70,7 @@ class SqliteDatabase:
     """
 
     is_shared = False
+    last_seq = "SELECT coalesce(max(seq), 0) FROM readings"
 
     def __init__(self, path: Path) -> None:
         self.name = f"sqlite:///{path}"
@@ -136,7 +137,7 @@ class SqliteDatabase:
     def insert_readings(self, tx: Transaction, keys: np.ndarray, values: np.ndarray, layout: int,
                         received_at: int) -> np.ndarray:
         """Insert rows whose key is not there yet; bool, shape (n,): was it inserted?"""
-        newest = tx.rows("SELECT coalesce(max(seq), 0) FROM readings")[0][0]
+        newest = tx.rows(self.last_seq)[0][0]
         columns = *keys.T.tolist(), itertools.repeat(layout), itertools.repeat(received_at), _packed(values)
         # two of the columns have no end
         inserted = tx.insert(_COLUMNS, zip(*columns, strict=False), "ON CONFLICT DO NOTHING")
@@ -145,6 +146,10 @@ class SqliteDatabase:
         find = "SELECT seq FROM readings WHERE bucket = ? AND machine = ? AND time = ?"
         seqs = [tx.rows(find, key)[0][0] for key in keys.tolist()]
         return np.asarray(seqs, dtype=np.int64) > newest
+
+    def drop_readings(self, old: int, covered: str) -> tuple[int, list[str]]:
+        """Nothing to do: readings are one table."""
+        return 0, ["readings"]
 
     def reclaim(self) -> None:
         """Give free pages at the end of the file back, a few at a time so that writers wait briefly."""

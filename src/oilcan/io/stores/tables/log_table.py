@@ -28,6 +28,8 @@ class Writing:
     ----------
     before
         The entry before the one that this write may add.
+    last_seq
+        As in `Database`.
     met, numbered
         Machines and texts that it looked up or gave numbers to; remembered once it is committed.
     machines, records, readings
@@ -37,6 +39,7 @@ class Writing:
     tx: Transaction
     before: Cursor
     now: int
+    last_seq: str
     met: dict[str, int] = field(default_factory=dict)
     numbered: dict[tuple[str, str], int] = field(default_factory=dict)
     machines: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -56,7 +59,7 @@ class Writing:
         entry = Entry(cursor, self.before, self.machines, self.records, self.readings, self.now)
         ids = reserved_ids(self.tx, entry.n_forecasts)
         self.tx.run("INSERT INTO log (number, token, written_at, readings, records, forecasts) SELECT ?, ?, ?, "
-                    "(SELECT coalesce(max(seq), 0) FROM readings), (SELECT coalesce(max(seq), 0) FROM records), ?",
+                    f"({self.last_seq}), (SELECT coalesce(max(seq), 0) FROM records), ?",  # noqa: S608 - our own words
                     (*cursor, self.now, ids.start))
         return Write(outcomes, replace(entry, forecasts=ids.start, is_written_here=True), cursor)
 
@@ -112,7 +115,7 @@ class LogPart(MachinesPart):
         """Do some writing as one transaction and one entry of the log."""
         def run(tx: Transaction) -> tuple[Writing, Write]:
             self.database.lock_log(tx)
-            writing = Writing(tx, last_entry(tx), now)
+            writing = Writing(tx, last_entry(tx), now, self.database.last_seq)
             return writing, writing.end(work(writing))
 
         writing, write = self.database.write(run)

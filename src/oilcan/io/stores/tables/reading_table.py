@@ -194,9 +194,11 @@ class ReadingsPart(LogPart):
         for at in range(0, len(keys), _PAGE):
             page = keys[at : at + _PAGE].ravel().tolist()
             marks = ", ".join(["(?, ?, ?)"] * (len(page) // 3))
+            # bounds: of the months of PostgreSQL only those that matter are looked into
             sql = (f"WITH sent (b, m, t) AS (VALUES {marks}) SELECT b, m, t, layout, numbers "  # noqa: S608 - marks only
-                   "FROM sent JOIN readings ON bucket = b AND machine = m AND time = t")
-            found |= {row[:3]: row[3:] for row in tx.rows(sql, page)}
+                   "FROM sent JOIN readings ON bucket = b AND machine = m AND time = t WHERE bucket BETWEEN ? AND ?")
+            bounds = min(page[::3]), max(page[::3])
+            found |= {row[:3]: row[3:] for row in tx.rows(sql, (*page, *bounds))}
         written, blobs = zip(*(found[tuple(key)] for key in keys.tolist()), strict=True)
         return row_layouts.decode(tx, blobs, np.array(written, dtype=np.int64), number, len(layout.columns))
 
