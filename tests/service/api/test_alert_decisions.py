@@ -160,7 +160,7 @@ def test_oilcan_decide_writes_and_reads_the_same_records(start, fleet, bundle_fo
     since = client.service.watch.known.report.windows[0].window
     axis = client.service.watch.known.report.axis
     rules = tmp_path / "monitoring.yaml"
-    rules.write_text(json.dumps(client.service.watch.rules.model_dump(mode="json")))
+    rules.write_text(json.dumps(client.service.watch.known.rules.model_dump(mode="json")))
     url = client.service.settings.store
     client.stop()
     code = main(["decide", "--bundle", str(bundle_folder), "--rules", str(rules), "--material", str(tmp_path / "none"),

@@ -19,6 +19,7 @@ from oilcan.io.stores.log_entries import Cursor, ReadingsBatch, RecordsBatch
 from oilcan.io.stores.tables.audit_table import Audit
 from oilcan.io.stores.tables.bundle_table import Bundles
 from oilcan.io.stores.tables.decision_table import Decisions
+from oilcan.io.stores.tables.duty_table import Duties
 from oilcan.io.stores.tables.key_table import Keys
 from oilcan.io.stores.tables.notice_table import Notices
 from oilcan.io.stores.tables.people_table import People
@@ -33,7 +34,8 @@ from oilcan.serving.service.remembered_models import Models, Place
 from oilcan.serving.service.service import Service
 
 ROOMS = {"": Store, "snapshots": Snapshots, "keys": Keys, "settings": Settings, "bundles": Bundles, "audit": Audit,
-         "decisions": Decisions, "texts": Texts, "people": People, "notices": Notices}
+         "decisions": Decisions, "texts": Texts, "people": People, "notices": Notices,
+         "duties": Duties}
 # before: the call does nothing; after: it does all, and nobody gets an answer; disk full, read-only, cut: in the middle
 FAULTS = ("before", "after", "disk full", "read-only", "cut", "hang")
 

@@ -6,6 +6,7 @@ from oilcan.io.stores.tables.alarm_table import AlarmsPart
 from oilcan.io.stores.tables.audit_table import Audit
 from oilcan.io.stores.tables.bundle_table import Bundles
 from oilcan.io.stores.tables.decision_table import Decisions
+from oilcan.io.stores.tables.duty_table import Duties
 from oilcan.io.stores.tables.forecast_table import ForecastsPart
 from oilcan.io.stores.tables.key_table import Keys
 from oilcan.io.stores.tables.notice_table import Notices
@@ -20,7 +21,7 @@ class Store(RecordsPart, ForecastsPart, AlarmsPart, RefusedPart, RetentionPart):
 
     Attributes
     ----------
-    snapshots, keys, settings, bundles, audit, people, decisions, notices
+    snapshots, keys, settings, bundles, audit, people, decisions, notices, duties
         The smaller rooms of the store.
     """
 
@@ -34,6 +35,7 @@ class Store(RecordsPart, ForecastsPart, AlarmsPart, RefusedPart, RetentionPart):
         self.people = People(database)
         self.decisions = Decisions(database)
         self.notices = Notices(database)
+        self.duties = Duties(database)
 
     @property
     def health(self) -> Health:

@@ -26,6 +26,7 @@ from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.ground.settings import ServiceSettings
 from oilcan.serving.ground.watched_threads import WatchedThread
 from oilcan.serving.live.batch_intake import BatchIntake
+from oilcan.serving.live.duty import Duty
 from oilcan.serving.live.machine_views import Views
 from oilcan.serving.live.snapshot_saving import Saver
 from oilcan.serving.live.write_pipeline import Busy, Pipeline
@@ -47,6 +48,8 @@ class LiveService:
 
     Parameters
     ----------
+    duty
+        Whether this process saves and tidies up.
     feed
         Gets every entry of the log after the engine has taken it in; it must not wait.
     canary
@@ -54,11 +57,12 @@ class LiveService:
     """
 
     def __init__(self, settings: ServiceSettings, served: LoadedBundle, store: Store, log: ForecastLog,
-                 metrics: Metrics, feed: Callable[[Entry], None],
+                 metrics: Metrics, feed: Callable[[Entry], None], duty: Duty,
                  canary: tuple[LoadedBundle, float] | None = None) -> None:
         contract = served.bundle.contract
         store.claim()
         self.settings, self.store, self.moments = settings, store, InstantFormat.of(contract.time)
+        self._duty = duty
         self.columns = stored_columns(contract)
         store.use_layout(layout_of(contract, list(self.columns)), wall_clock())
         track = BundleTrack(served, list(self.columns), store.texts)
@@ -75,7 +79,7 @@ class LiveService:
         self.saver = Saver(store, mark=lambda: call(self._mark).result(), clock=wall_clock,
                            dump=lambda track, names: call(lambda: self.engine.dump(track, names)).result(),
                            done=lambda upto: call(lambda: self.engine.saved(upto)).result(),
-                           every_s=settings.snapshot_every_s, also=self._tidy)
+                           every_s=settings.snapshot_every_s, is_due=lambda: duty.holds, also=self._tidy)
         self.restored = self.pipeline.call(self._restore)
         self.saver.start()
 
@@ -148,7 +152,7 @@ class LiveService:
     def close(self, wait_s: float = 10.0) -> None:
         """Finish what waits and save everything, as far as the store answers."""
         self.saver.rounds.stop(wait_s)
-        if self.is_ready and self.store.health.trouble is None:
+        if self.is_ready and self._duty.holds and self.store.health.trouble is None:
             try:
                 self.saver.save()
             except StoreError as err:
@@ -182,6 +186,6 @@ class LiveService:
 
     def _tidy(self) -> None:
         give_back()
-        if self.settings.retention_days:
+        if self.settings.retention_days and self._duty.holds:
             kept = round(self.settings.retention_days * _DAY)
             self.store.retain(wall_clock(), readings_for=kept, forecasts_for=kept)

@@ -13,7 +13,7 @@ _AT_ONCE: Final = 50            # machines dumped between two groups of work
 
 
 class Saver:
-    """Saves every so often, and when asked to.
+    """Saves every so often where that is this process's duty, and when asked to.
 
     Parameters
     ----------
@@ -23,17 +23,19 @@ class Saver:
         States of a few machines of a track, and by bundle what the alarm policy remembers of them.
     done
         Called with the mark once everything was saved.
+    is_due
+        Whether to save every so often; if another process does, machines that changed wait until this one has to.
     also
         What else is to be done every so often, also when saving fails.
     """
 
     def __init__(self, store: Store, *, mark: Callable[[], tuple[BundleTrack, list[str], Cursor]],
                  dump: Callable[[BundleTrack, Sequence[str]], tuple[dict[str, bytes], dict[str, dict[str, PolicyRow]]]],
-                 done: Callable[[Cursor], None], clock: Callable[[], int], every_s: float,
+                 done: Callable[[Cursor], None], clock: Callable[[], int], every_s: float, is_due: Callable[[], bool],
                  also: Callable[[], None]) -> None:
         self._store, self._mark, self._dump, self._done, self._clock = store, mark, dump, done, clock
         self._unsaved: list[str] = []           # of a round that failed
-        self.rounds = PeriodicWork("saver", every_s, self.save, also)
+        self.rounds = PeriodicWork("saver", every_s, lambda: is_due() and self.save(), also)
 
     def start(self) -> None:
         """Begin to save every so often."""

@@ -42,8 +42,5 @@ class CanaryWatch:
 
     def _alerts(self, canary: Canary) -> list[str]:
         """Alerts of windows that ended after the canary began."""
-        report = self._watch.known.report
-        if report is None:
-            return []
-        return [each.diagnosis.what for each in report.open
-                if report.axis.start(each.alert.opened + 1) > canary.since_time]
+        found = self._watch.known.found
+        return [] if found is None else [each.what for each in found.alerts if each.seen_at > canary.since_time]

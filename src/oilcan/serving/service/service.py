@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 from oilcan.ground.errors import ParamsError
@@ -17,6 +17,7 @@ from oilcan.serving.ground.refusal import Refusal
 from oilcan.serving.ground.service_metrics import Metrics
 from oilcan.serving.ground.settings import ServiceSettings
 from oilcan.serving.ground.watched_threads import WatchedThread
+from oilcan.serving.live.duty import Duty
 from oilcan.serving.live.live_service import LiveService, wall_clock
 from oilcan.serving.model.loaded_bundle import LoadedBundle
 from oilcan.serving.notices.notifier import Notifier
@@ -55,10 +56,11 @@ class Service:
         self.log = ForecastLog(store, wall_clock, self.metrics.forecasts.labels("lost").inc)
         self.predictor = Predictor(lambda: self.served, self.log, self.metrics, wall_clock, settings.max_rows)
         timed = served.bundle.contract.time.kind != "none"
-        self.watch = LiveWatch(store, self._in_service, settings.monitoring, wall_clock)
+        self.duty = Duty(store, self._can_watch)
+        self.watch = LiveWatch(store, self._in_service, settings.monitoring, wall_clock, self.duty)
         canary, models = canary_of(models, settings.signers)
         self.live = LiveService(settings, served, store, self.log, self.metrics, self.watch.queue.put,
-                                canary) if timed else None
+                                self.duty, canary) if timed else None
         self.notifier = self._notifier()
         if self.live is not None:
             self.metrics.registry.register(Scraped(self.watch, self.live, self.waiting_for, self.notifier))
@@ -80,7 +82,7 @@ class Service:
         self.ring.start()
         self._follower.start()
         if self.live is not None:       # once the state is there: the monitoring imports much, and may not delay that
-            self.live.restored.add_done_callback(lambda _restored: self.watch.start())
+            self.live.restored.add_done_callback(self._begin_to_watch)
         if self.notifier is not None:
             self.notifier.start()
 
@@ -88,7 +90,7 @@ class Service:
     def threads(self) -> list[WatchedThread]:
         """Threads that must live as long as the service."""
         return [self.log.thread, self._follower.thread, self.ring.thread,
-                *([] if self.live is None else [self.watch.thread, *self.live.threads]),
+                *([] if self.live is None else [self.watch.thread, self.duty.thread, *self.live.threads]),
                 *([] if self.notifier is None else [self.notifier.thread])]
 
     def remember(self, served: LoadedBundle) -> None:
@@ -160,9 +162,17 @@ class Service:
             self.notifier.stop(wait_s)
         if self.live is not None:
             self.live.close(wait_s)
+        self.duty.stop(wait_s)
         self.log.stop(wait_s)
         self.store.close()
         self._askers.shutdown(wait=False, cancel_futures=True)
+
+    def _can_watch(self) -> bool:
+        return not self.watch.is_stale
+
+    def _begin_to_watch(self, _restored: Future[None]) -> None:
+        self.duty.start()
+        self.watch.start()
 
     def _in_service(self) -> tuple[LoadedBundle, LoadedBundle | None]:
         shadow = self.live.engine.shadow.track if self.live is not None else None

@@ -29,16 +29,16 @@ def decide_for(group: AlertGroup, watch: LiveWatch, store: Store, by: str, now: 
     from oilcan.operations.watching import deciding
 
     last = store.decisions.last_action()
+    rules = None
     try:
         known = watch.judge_now()
-        report, why = known.report, known.why
+        report, why, rules = known.report, known.why, known.rules
     except StoreError:
         raise
     except Exception as err:            # an error of the monitoring must not be taken for calm
         _LOG.exception("monitoring: no verdict for a decision")
         report, why = None, f"the monitoring failed: {type(err).__name__}"
     cause = group.cause
-    rules = watch.rules
     if rules is None or report is None:
         unread = NewDecision(by, "cannot_tell", (why,), cause, {"asked_by": _asked(group)})
         return store.decisions.add(unread, now, again_us=_AGAIN_US)
@@ -57,12 +57,12 @@ def shown_decision(decision: StoredDecision) -> dict[str, Any]:
 def shown_watch(watch: LiveWatch) -> dict[str, Any]:
     """The verdict in words, and the open alerts with their diagnosis."""
     known = watch.known
-    if known.report is None or watch.is_stale:
+    if known.found is None or watch.is_stale:
         why = "the monitoring has stopped" if watch.is_stale else known.why
         return {"state": "unknown", "verdict": f"It is not known whether something has changed: {why}.", "alerts": []}
-    return {"state": known.report.state, "verdict": known.report.verdict, "alerts": [
-        {"severity": each.alert.severity, "rule": each.alert.finding.rule, "subject": each.alert.finding.subject,
-         "text": each.diagnosis.sentence} for each in known.report.open]}
+    return {"state": known.found.state, "verdict": known.found.verdict, "alerts": [
+        {"severity": each.severity, "rule": each.rule, "subject": each.subject, "text": each.text}
+        for each in known.found.alerts]}
 
 
 def _asked(group: AlertGroup) -> list[str]:

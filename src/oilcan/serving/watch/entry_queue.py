@@ -24,6 +24,12 @@ class EntryQueue:
             self._entries.append(entry)
             self._waiting += len(entry.readings)
 
+    def clear(self) -> None:
+        """Let go of all that wait."""
+        with self._lock:
+            self._entries.clear()
+            self._waiting = 0
+
     def take(self, cursor: Cursor) -> list[Entry] | None:
         """The entries after a cursor; None if there is a gap, and the store has to be asked."""
         with self._lock:

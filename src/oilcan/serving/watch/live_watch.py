@@ -7,8 +7,7 @@ takes a small share of a processor: after a verdict it waits many times the proc
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,15 +15,14 @@ from oilcan.ground.errors import OilcanError, StoreError, StoreUnavailable
 from oilcan.io.stores import Store
 from oilcan.io.stores.tables.decision_table import StoredDecision
 from oilcan.serving.ground.watched_threads import WatchedThread
+from oilcan.serving.live.duty import Duty
 from oilcan.serving.model.loaded_bundle import LoadedBundle
 from oilcan.serving.watch.entry_queue import EntryQueue
-from oilcan.serving.watch.watch_metrics import Samples, unknown
+from oilcan.serving.watch.known import Known, found_in, known_from
+from oilcan.serving.watch.watch_metrics import unknown
 
 if TYPE_CHECKING:
-    from oilcan.monitoring.watch_report import WatchReport
-    from oilcan.params.operating.monitoring import MonitoringParams
     from oilcan.serving.watch.live_counts import LiveCounts, Verdict
-    from oilcan.serving.watch.machine_faults import MachineFault
 
 _LOG: Final = logging.getLogger("oilcan")
 _PAUSES: Final = 100                    # times a verdict's processor time that pass before the next
@@ -32,33 +30,15 @@ _STALE_S: Final = 600.0                 # without a round, the monitoring itself
 _HOUR_S: Final = 3600.0
 
 
-@dataclass(frozen=True)
-class Known:
-    """What was published last; replaced as a whole.
-
-    Attributes
-    ----------
-    samples
-        Of the metrics.
-    report
-        None if nothing could be judged; `why` says the reason.
-    faults
-        Machine -> sensors that its forecast cannot rest on.
-    """
-
-    samples: Samples
-    report: "WatchReport | None" = None
-    faults: "Mapping[str, tuple[MachineFault, ...]]" = field(default_factory=dict)
-    why: str = "the monitoring has judged nothing yet"
-
-
 class LiveWatch:
-    """Watches the bundle in service.
+    """Watches the bundle in service. Of several replicas one does; the others publish what it says.
 
     Parameters
     ----------
     in_service
         The bundle that answers, and a challenger or None.
+    duty
+        Whether this process counts and judges.
     rules
         File with the rules; None takes those of the bundle's reference.
     clock
@@ -66,8 +46,8 @@ class LiveWatch:
     """
 
     def __init__(self, store: Store, in_service: Callable[[], tuple[LoadedBundle, LoadedBundle | None]],
-                 rules: Path | None, clock: Callable[[], int], *, every_s: float = 1.0) -> None:
-        self._store, self._in_service, self._rules = store, in_service, rules
+                 rules: Path | None, clock: Callable[[], int], duty: Duty, *, every_s: float = 1.0) -> None:
+        self._store, self._in_service, self._rules, self._duty = store, in_service, rules, duty
         self._clock, self._every_s = clock, every_s
         self.queue = EntryQueue()
         self.known = Known(unknown("monitoring"))
@@ -92,20 +72,22 @@ class LiveWatch:
     def counted_upto(self) -> int:
         """Number of the last entry of the log that is counted; 0 before the first."""
         counts = self._counts
+        if counts is None and not self._duty.holds:
+            return self.known.upto
         return counts.cursor.number if counts is not None and counts.cursor is not None else 0
+
+    @property
+    def is_on_duty(self) -> bool:
+        """Whether this process counts and judges, for itself or for all."""
+        return self._duty.holds
 
     @property
     def is_stale(self) -> bool:
         """Whether no round has ended for so long that what is published cannot be believed."""
         return time.monotonic() - self._latest > _STALE_S
 
-    @property
-    def rules(self) -> "MonitoringParams | None":
-        """The rules that it judges by; None while it judges nothing."""
-        return None if self._counts is None else self._counts.watch.rules
-
     def judge_now(self) -> Known:
-        """What is known when all that is in the log now has been judged.
+        """What is known when all that is in the log now has been judged, here, by whichever replica is asked.
 
         Raises
         ------
@@ -128,14 +110,31 @@ class LiveWatch:
             return False
         try:
             with self._lock:
-                self._look()
+                if self._duty.holds:
+                    self._look()
+                else:
+                    self._listen()
         except Exception as err:
             self.errors += 1
             self._next, self._judged_upto = 0.0, -1         # judged again as soon as that is possible
             self._counts = None if not isinstance(err, StoreUnavailable) else self._counts
             self.known = Known(unknown("store" if isinstance(err, StoreError) else "monitoring"), why=str(err))
+            if not isinstance(err, StoreError):
+                self._duty.say(self.known.as_text)
+            self._duty.hear_again()
             raise
         return True
+
+    def _listen(self) -> None:
+        """One round of a replica that does not monitor: publish what the one that does has said."""
+        self._counts, self.behind = None, 0
+        self._next, self._judged_upto = 0.0, -1
+        self.queue.clear()
+        self.decision = next(iter(self._store.decisions.newest(1)), None)
+        words = self._duty.heard()
+        if words is not None:
+            self.known = known_from(words)
+        self._latest = time.monotonic()
 
     def _look(self) -> None:
         """One round: count what is new, and judge if it is time."""
@@ -164,12 +163,12 @@ class LiveWatch:
         self._counts, self._judged_upto = None, -1
         reference = bundle.watch_reference
         if reference is None:
-            self.known = Known(unknown("reference"), why="the bundle holds no reference to watch by")
+            self._publish(Known(unknown("reference"), why="the bundle holds no reference to watch by"))
             return None
         try:
             rules = rules_of(reference, self._rules)
         except OilcanError as err:
-            self.known = Known(unknown("reference"), why=str(err))
+            self._publish(Known(unknown("reference"), why=str(err)))
             return None
         self._counts = LiveCounts(Monitor(bundle, reference, rules, None), self._store)
         self._counts.rebuild()
@@ -200,6 +199,12 @@ class LiveWatch:
             verdict.counted.counts.cells, counts.watch.reference, counts.watch.axis,
             verdict.report.windows[-1] if verdict.report else None)
         why = "" if verdict.report is not None else "there is no whole window with readings yet"
-        self.known = Known(samples, verdict.report, faults, why)
+        self._publish(Known(samples, found_in(verdict.report), faults, why, verdict.upto.number, verdict.report,
+                            counts.watch.rules))
         self._judged_upto = verdict.upto.number
         self._next = time.monotonic() + min(_HOUR_S, _PAUSES * (time.thread_time() - began))
+
+    def _publish(self, known: Known) -> None:
+        if known.report is not None or known != self.known:      # not the same error every second
+            self.known = known
+            self._duty.say(known.as_text)

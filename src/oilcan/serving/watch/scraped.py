@@ -60,6 +60,7 @@ class Scraped(Collector):
         live = self._live
         out: dict[str, dict[tuple[str, ...], float]] = {
             "oilcan_ready": {(): float(not self._waiting_for())},
+            "oilcan_on_duty": {(): float(self._watch.is_on_duty)},
             "oilcan_store_up": {(): float(live.store.health.trouble is None)}}
         reference = live.engine.active.served.bundle.watch_reference
         if reference is not None and live.moments.kind == "instant":

@@ -51,6 +51,8 @@ _ROLE: Final = "`active`, `shadow`"
 
 TABLE: Final = (
     Shown("oilcan_ready", "Service", "gauge", "1 if /readyz says ready, else 0."),
+    Shown("oilcan_on_duty", "Service", "gauge", "1 if this replica monitors, saves and tidies up for all on its store, "
+          "else 0; 1 for a service alone."),
     Shown("oilcan_store_up", "Service", "gauge", "1 if the last call of the store was answered, else 0."),
     Shown("oilcan_store_disk_free_bytes", "Service", "gauge", "Free space where the SQLite store lies; absent for "
           "PostgreSQL."),

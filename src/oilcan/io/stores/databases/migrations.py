@@ -156,8 +156,11 @@ _NINTH: Final = """
 ALTER TABLE log ADD COLUMN forecasts {big} NOT NULL DEFAULT 0;
 """
 
-# PostgreSQL makes readings a table of months in `partition`; SQLite keeps its one table
-_TENTH: Final = " "
+# what one replica does for all; PostgreSQL makes readings a table of months in `partition`, SQLite keeps its one
+_TENTH: Final = """
+CREATE TABLE duties (
+    duty TEXT PRIMARY KEY, holder TEXT NOT NULL, beat {big} NOT NULL, said {big} NOT NULL, words TEXT NOT NULL);
+"""
 
 MIGRATIONS: Final = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH, _NINTH, _TENTH)
 _PAGE: Final = 10_000           # readings of one entry of the log, where they were stored before there was one
