@@ -18,7 +18,8 @@ from oilcan.io.stores.log_entries import Cursor
 from oilcan.io.stores.values import Readings
 
 DAY = 86_400_000_000
-DAILY = Layout("press_line", 2, "instant", ("voltage",), ("V",), DAY // 16)     # a bucket is a day, so no month shares one
+# a bucket is a day, so no two months share one
+DAILY = Layout("press_line", 2, "instant", ("voltage",), ("V",), DAY // 16)
 CYCLES = Layout("press_line", 2, "cycle", ("voltage",), ("V",), 1)
 
 
@@ -44,7 +45,7 @@ def rows_of(postgres):
         with psycopg.connect(postgres.url()) as connection:
             names = connection.execute("SELECT inhrelid::regclass::text FROM pg_inherits "
                                        "WHERE inhparent = 'oilcan.readings'::regclass ORDER BY 1").fetchall()
-            return {name.removeprefix("oilcan."): connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
+            return {name.removeprefix("oilcan."): connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]  # noqa: S608
                     for name, in names}
 
     return count
@@ -180,7 +181,8 @@ def old(url, monkeypatch):
     return url
 
 
-def test_a_store_without_months_gets_them_and_keeps_every_row(old, opened, rows_of):
+@pytest.mark.usefixtures("old")
+def test_a_store_without_months_gets_them_and_keeps_every_row(opened, rows_of):
     store = opened(now="2026-02-11")
     page = store.changes(Cursor())
     assert (len(page.readings), page.readings.seqs.tolist()) == (145, list(range(1, 146)))
@@ -193,7 +195,8 @@ def test_a_store_without_months_gets_them_and_keeps_every_row(old, opened, rows_
     assert rows_of()["readings_before"] == 140
 
 
-def test_rows_from_before_there_were_months_leave_one_by_one_and_the_table_at_last(old, opened, rows_of):
+@pytest.mark.usefixtures("old")
+def test_rows_from_before_there_were_months_leave_one_by_one_and_the_table_at_last(opened, rows_of):
     store, now = opened(), instant("2027-03-01")
     store.append(readings("2027-02-20", 1, "a"), instant("2027-02-20"))
     cursor = store.changes(Cursor()).entries[0].cursor

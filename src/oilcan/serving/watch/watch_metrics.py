@@ -76,8 +76,9 @@ TABLE: Final = (
           "judged; absent where machines count cycles."),
     Shown("oilcan_monitoring_judged_timestamp_seconds", "Verdict", "gauge", "Moment of the latest verdict."),
     Shown("oilcan_monitoring_behind_entries", "Verdict", "gauge", "Entries of the store's log that are not counted "
-          "yet."),
-    Shown("oilcan_monitoring_cells_bytes", "Verdict", "gauge", "Memory of the counts by machine, day and column."),
+          "yet; 0 where another replica monitors."),
+    Shown("oilcan_monitoring_cells_bytes", "Verdict", "gauge", "Memory of the counts by machine, day and column, of "
+          "the replica that monitors."),
     Shown("oilcan_monitoring_errors_total", "Verdict", "counter", "Rounds of the monitoring that failed."),
     Shown("oilcan_monitoring_seconds_total", "Verdict", "counter", "Processor time that the monitoring has taken."),
 

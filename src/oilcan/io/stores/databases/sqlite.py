@@ -147,7 +147,7 @@ class SqliteDatabase:
         seqs = [tx.rows(find, key)[0][0] for key in keys.tolist()]
         return np.asarray(seqs, dtype=np.int64) > newest
 
-    def drop_readings(self, old: int, covered: str) -> tuple[int, list[str]]:
+    def drop_readings(self, old: int, covered: str) -> tuple[int, list[str]]:  # noqa: ARG002 - as in `Database`
         """Nothing to do: readings are one table."""
         return 0, ["readings"]
 

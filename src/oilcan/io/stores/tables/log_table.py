@@ -58,8 +58,8 @@ class Writing:
         cursor = Cursor(self.number, secrets.randbits(62))
         entry = Entry(cursor, self.before, self.machines, self.records, self.readings, self.now)
         ids = reserved_ids(self.tx, entry.n_forecasts)
-        self.tx.run("INSERT INTO log (number, token, written_at, readings, records, forecasts) SELECT ?, ?, ?, "
-                    f"({self.last_seq}), (SELECT coalesce(max(seq), 0) FROM records), ?",  # noqa: S608 - our own words
+        self.tx.run("INSERT INTO log (number, token, written_at, readings, records, forecasts) SELECT ?, ?, ?, "  # noqa: S608
+                    f"({self.last_seq}), (SELECT coalesce(max(seq), 0) FROM records), ?",
                     (*cursor, self.now, ids.start))
         return Write(outcomes, replace(entry, forecasts=ids.start, is_written_here=True), cursor)
 
