@@ -19,11 +19,10 @@ from oilcan.io.stores.log_entries import Cursor, ReadingsBatch, RecordsBatch
 from oilcan.io.stores.tables.audit_table import Audit
 from oilcan.io.stores.tables.bundle_table import Bundles
 from oilcan.io.stores.tables.decision_table import Decisions
-from oilcan.io.stores.tables.duty_table import Duties
 from oilcan.io.stores.tables.key_table import Keys
 from oilcan.io.stores.tables.notice_table import Notices
 from oilcan.io.stores.tables.people_table import People
-from oilcan.io.stores.tables.state_table import Settings, Snapshots
+from oilcan.io.stores.tables.state_table import Duties, Settings, Snapshots
 from oilcan.io.stores.tables.text_table import Texts
 from oilcan.serving.bodies.instants_json import NO_TIME
 from oilcan.serving.engine.following import follow

@@ -6,14 +6,13 @@ from oilcan.io.stores.tables.alarm_table import AlarmsPart
 from oilcan.io.stores.tables.audit_table import Audit
 from oilcan.io.stores.tables.bundle_table import Bundles
 from oilcan.io.stores.tables.decision_table import Decisions
-from oilcan.io.stores.tables.duty_table import Duties
 from oilcan.io.stores.tables.forecast_table import ForecastsPart
 from oilcan.io.stores.tables.key_table import Keys
 from oilcan.io.stores.tables.notice_table import Notices
 from oilcan.io.stores.tables.people_table import People
 from oilcan.io.stores.tables.record_table import RecordsPart
 from oilcan.io.stores.tables.refused_table import RefusedPart
-from oilcan.io.stores.tables.state_table import Settings, Snapshots
+from oilcan.io.stores.tables.state_table import Duties, Settings, Snapshots
 
 
 class Store(RecordsPart, ForecastsPart, AlarmsPart, RefusedPart, RetentionPart):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from oilcan.io.stores import Store
-from oilcan.io.stores.tables.duty_table import Holding
+from oilcan.io.stores.tables.state_table import Holding
 from oilcan.serving.ground.periodic import PeriodicWork
 
 _BEAT_S: Final = 1.0
