@@ -14,7 +14,7 @@ from oilcan.io.stage import files, stage, stage_inputs, table_files
 from oilcan.params.stages.explore import ExploreParams
 from oilcan.reports import exploration_page
 
-_TABLES = ("rows", "errors", "maintenance", "failures", "machines")
+_TABLES = ("errors", "maintenance", "failures", "machines")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -23,10 +23,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     p = stage_inputs.read_params(ExploreParams, args.params, "explore")
     contract = stage_inputs.read_contract(args.contract)
     tables = table_files.read_tables(args.prepared, _TABLES)
-    readings = table_files.read_partitions(args.prepared / "telemetry")
+    rows = table_files.read_table(args.prepared / "rows.parquet", fleet_findings.row_columns(contract))
+    there = table_files.count_rows(table_files.partitions(args.prepared / "telemetry"))
+    chosen = fleet_record.machines_read(tables["machines"], there, most=p.max_readings)
+    readings = table_files.read_partitions(args.prepared / "telemetry", machines=chosen)
 
-    fleet = fleet_record.record(contract, readings, tables, tables["rows"], most=p.max_readings)
-    found = fleet_findings.explore(fleet, tables["rows"], seed=p.seed)
+    fleet = fleet_record.record(contract, readings, tables, rows, chosen)
+    found = fleet_findings.explore(fleet, rows, seed=p.seed)
 
     files.write_json(key_figures.headlines(found), args.metrics)
     files.write_json(key_figures.detail(found), args.detail)

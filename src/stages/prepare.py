@@ -30,8 +30,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     with files.fresh_folder(args.out) as out:
         cleaned = clean_partitions(readings, quarantine, contract, p, compute, out / "telemetry", truth)
-        prepared = partitions.prepare_rows(cleaned, tables, stated, contract, seed=p.seed)
-        table_files.write_tables({**tables, "rows": prepared.rows, "judged_failures": prepared.judged_failures}, out)
+        with table_files.table_in_pieces(out / "rows.parquet") as take:
+            prepared = partitions.prepare_rows(cleaned, tables, stated, contract, seed=p.seed, take=take)
+        table_files.write_tables({**tables, "judged_failures": prepared.judged_failures}, out)
         files.write_json(prepared.summary, out / "prepare.json")
     stage.report("prepare", **prepared.headline)
 

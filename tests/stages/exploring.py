@@ -27,7 +27,7 @@ def explored(name: str, folder: Path, change=lambda text: text) -> Exploration:
         targets = {f"target_{task}": tables["telemetry"][spec.column].astype(float)
                    for task, spec in contract.tasks.items()}
         rows = pd.DataFrame({"machine_id": tables["telemetry"]["machine_id"], "part": "train", **targets})
-    return explore(record(contract, readings, tables, rows, most=1_500_000), rows, seed=1)
+    return explore(record(contract, readings, tables, rows, None), rows, seed=1)
 
 
 def sample(name: str, folder: Path) -> Path:

@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 from tests.canonical_frames import FLEET, ROWS, events, failures, fleet_contract, machine_table, telemetry
 
-from oilcan.core.prepare.forecast_rows import check_parts, label_rows, part_counts, part_rows, pick_rows
+from oilcan.core.prepare.forecast_rows import label_rows, part_rows, pick_rows, plan_parts
+from oilcan.core.prepare.part_counts import PartCounts
 from oilcan.ground.errors import DataError
 
 
@@ -12,8 +13,16 @@ def labelled(failed, text=FLEET, rows=None):
     readings = telemetry() if rows is None else rows
     machines = machine_table(readings)
     picked = readings.iloc[pick_rows(readings, contract)].reset_index(drop=True).assign(partition=0)
-    kept, left_out, plan = part_rows(picked, machines, failed, contract, seed=1)
+    plan = plan_parts([picked], machines, failed, contract, seed=1)
+    kept, left_out = part_rows(picked, failed, contract, plan)
     return label_rows(kept, machines, failed, contract, plan), left_out, contract
+
+
+def counted(*pieces, contract):
+    counts = PartCounts(contract)
+    for rows in pieces:
+        counts.add(rows)
+    return counts
 
 
 def test_a_row_is_picked_every_stride_and_the_next_one_after_a_missing_row():
@@ -45,7 +54,7 @@ def test_a_remaining_life_that_ends_after_the_next_cut_is_unknown_to_training():
     assert ends.dropna().max() <= first_validation
     assert train["target_rul"].isna().sum() > 0
     assert (train["bound_rul"] <= (first_validation - train["time"]) / pd.Timedelta(hours=1)).all()
-    check_parts(rows, contract)
+    counted(rows, contract=contract).check()
 
 
 def test_next_failure_is_endless_where_none_was_seen():
@@ -57,13 +66,13 @@ def test_a_part_with_one_class_only_is_refused_with_counts_and_remedy():
     rows, _, contract = labelled(failures()[lambda table: table["time"].dt.day < 12])
     message = r"(?s)test: one class only for task 'failure' \(found 0 positive and \d+ negative rows.*Move split"
     with pytest.raises(DataError, match=message):
-        check_parts(rows, contract)
+        counted(rows, contract=contract).check()
 
 
 def test_an_empty_part_is_refused():
     rows, _, contract = labelled(failures())
     with pytest.raises(DataError, match="validation: no rows"):
-        check_parts(rows[rows["part"] != "validation"], contract)
+        counted(rows[rows["part"] != "validation"], contract=contract).check()
 
 
 def test_independent_rows_keep_the_share_of_the_label_in_every_part():
@@ -73,7 +82,7 @@ def test_independent_rows_keep_the_share_of_the_label_in_every_part():
     table, _, contract = labelled(none, ROWS, rows)
     assert table.groupby("part")["target_broke"].agg(["size", "sum"]).to_numpy().tolist() == [
         [200, 20.0], [600, 60.0], [200, 20.0]]
-    assert part_counts(table, contract)["test"]["positive_target_broke"] == 20
+    assert counted(table, contract=contract).as_json()["test"]["positive_target_broke"] == 20
 
 
 def test_an_unknown_label_is_censored_and_not_negative():
@@ -81,3 +90,12 @@ def test_an_unknown_label_is_censored_and_not_negative():
     rows["broke"] = pd.array([None, True, False, False] * 25, "boolean")
     table, _, _ = labelled(events([], "mode").drop(columns="time"), ROWS, rows)
     assert table["target_broke"].isna().sum() == 25
+
+
+def test_partitions_of_machines_are_counted_and_judged_as_the_whole_fleet():
+    rows, _, contract = labelled(failures())
+    by_machine = [piece for _, piece in rows.groupby("machine_id")]
+    whole, parts = counted(rows, contract=contract), counted(*by_machine, contract=contract)
+    assert len(by_machine) > 1
+    assert parts.as_json() == whole.as_json()
+    assert parts.ends == whole.ends

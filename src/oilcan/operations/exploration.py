@@ -7,7 +7,7 @@ from pathlib import Path
 from oilcan.core.draft.recommended_words import write_recommended
 from oilcan.core.draft.unfinished import parse_unfinished
 from oilcan.core.exploration.fleet_findings import Exploration, explore
-from oilcan.core.exploration.fleet_record import record
+from oilcan.core.exploration.fleet_record import machines_read, record
 from oilcan.core.ingest import ingest
 from oilcan.core.prepare.partitions import clean_readings
 from oilcan.ground.time_units import in_unit
@@ -43,7 +43,8 @@ def explore_data_set(root: Path, name: str, out: Path, *, say: Callable[[str], N
     canonical = ingest(reading.read_raw(contract, raw), contract, hash_key=hash_key)
     telemetry, _ = clean_readings(canonical.tables["telemetry"], contract, fill_periods=params.prepare.fill_gap_periods)
     say(f"{len(telemetry):,} readings of {telemetry['machine_id'].nunique():,} machines: exploring")
-    fleet = record(contract, telemetry, canonical.tables, None, most=params.explore.max_readings)
+    chosen = machines_read(canonical.tables["machines"], len(telemetry), most=params.explore.max_readings)
+    fleet = record(contract, telemetry, canonical.tables, None, chosen)
     found = explore(fleet, None, seed=params.explore.seed, still_open=still_open)
     files.write_text(page(found, vega_bundle()), out)
     return found

@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from oilcan.contract import Contract
 from oilcan.core.exploration import leak_suspects, pitfalls, row_differences
 from oilcan.core.exploration.fleet_record import FleetRecord
 from oilcan.core.exploration.holdings import holdings, kind_columns, time_lines
@@ -28,7 +29,7 @@ from oilcan.core.exploration.warnings.recommendation import Recommendation, reco
 from oilcan.core.exploration.warnings.warning_signs import ModeSigns, announceable, mode_signs
 from oilcan.core.features.signals.regimes import Clusters
 from oilcan.core.judging.life_tables import median_life
-from oilcan.ground.columns import MACHINE, MODE, PART, TIME
+from oilcan.ground.columns import MACHINE, MODE, PART, TARGET, TIME
 
 MODES: Final = 12  # failure modes looked at one by one, those with most failures
 
@@ -73,6 +74,13 @@ class Exploration:
     labels: dict[str, dict[str, Any]] = field(default_factory=dict)
     kinds: list[KindRates] = field(default_factory=list)
     patterns: list[FailurePattern] = field(default_factory=list)
+
+
+def row_columns(contract: Contract) -> list[str]:
+    """The columns of rows.parquet that `explore` and `record` look at: key, part, and labels of independent rows."""
+    if contract.time.kind != "none":
+        return [MACHINE, TIME, PART]
+    return [MACHINE, PART, *(f"{TARGET}{name}" for name, task in contract.tasks.items() if task.kind == "label")]
 
 
 def explore(
@@ -194,7 +202,7 @@ def _labels(fleet: FleetRecord, rows: pd.DataFrame | None) -> dict[str, dict[str
     """Per label of independent rows: its share, telling columns, and derived columns to add; training rows only."""
     found: dict[str, dict[str, Any]] = {}
     for name, task in fleet.contract.tasks.items():
-        target = f"target_{name}"
+        target = f"{TARGET}{name}"
         if rows is None or task.kind != "label" or target not in rows:
             continue
         training = rows.loc[rows[PART] == "train"].set_index(MACHINE)[target].dropna()

@@ -123,7 +123,7 @@ def machines_read(machines: pd.DataFrame, readings: int, *, most: int) -> pd.Ser
 
 def record(
     contract: Contract, readings: pd.DataFrame, tables: Mapping[str, pd.DataFrame], rows: pd.DataFrame | None,
-    *, most: int,
+    chosen: pd.Series | None,
 ) -> FleetRecord:  # fmt: skip
     """The record to explore.
 
@@ -136,8 +136,8 @@ def record(
     rows
         Forecast rows with their part: failures are used up to the last training row of each machine. Without rows
         (no split yet) all failures are used.
-    most
-        About so many readings are explored; of more, whole machines are taken evenly.
+    chosen
+        Machines whose readings are explored, from `machines_read`; None for all.
     """
     machines = tables["machines"]
     timed = TIME in readings
@@ -154,7 +154,6 @@ def record(
         if contract.failures.source in {"end_of_life", "flag"}:  # the failure is the instant after the last row
             known = known + 2 * (contract.time.period.ticks if contract.time.period else 1.0)
         failures = failures[ticks(failures[TIME]) <= known].reset_index(drop=True)
-    chosen = machines_read(machines, len(readings), most=most)
     if chosen is not None:
         readings = readings[readings[MACHINE].isin(chosen)]
     order = readings if _is_sorted(readings) else readings.sort_values(

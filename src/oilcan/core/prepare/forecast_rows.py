@@ -1,9 +1,9 @@
 """The rows at which forecasts are made, with their targets and parts.
 
-Combines labels and splits: rows every stride, targets as each part may know them, and a check that each part has
-enough outcomes for its tasks.
+Combines labels and splits: rows every stride, and targets as each part may know them.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -16,7 +16,6 @@ from oilcan.core.prepare.prompted_repairs import PromptedRepairs
 from oilcan.core.prepare.splits import PARTS, SplitPlan, plan_split
 from oilcan.core.timeline.groups import exact, first_rows, units_per_tick
 from oilcan.ground.columns import GROUP, MACHINE, MODE, PART, PARTITION, TARGET, TIME
-from oilcan.ground.errors import DataError, bullet_list
 
 _RANK_STEPS: Final = 3          # ranks of a number are rounded to thirds: strata of 1/6, 1/3, 1/3, 1/6 of the rows
 _TRUE: Final = "p_true"          # known in simulations
@@ -58,23 +57,39 @@ def least_gap(contract: Contract) -> float:
     return max(contract.longest_look_ahead(), contract.split.gap.ticks if contract.split.gap else 0.0)
 
 
-def part_rows(
-    rows: pd.DataFrame, machines: pd.DataFrame, failures: pd.DataFrame, contract: Contract, *, seed: int
-) -> tuple[pd.DataFrame, dict[str, int], SplitPlan]:
-    """Rows with their part; counts of those left out, by reason; the plan.
+def plan_parts(
+    rows: Sequence[pd.DataFrame], machines: pd.DataFrame, failures: pd.DataFrame, contract: Contract, *, seed: int
+) -> SplitPlan:
+    """How the rows of the whole fleet are parted.
 
     Parameters
     ----------
     rows
-        Picked rows of the whole fleet: partition, machine_id, time, label columns.
+        Picked rows of every partition: partition, machine_id, time, label columns.
     """
     strata = pd.Series(machines[MACHINE].isin(failures[MACHINE]).to_numpy(), index=pd.Index(machines[MACHINE]))
     if contract.time.kind == "none":
-        strata = _strata(rows.set_index(MACHINE)[str(contract.headline()[1].column)])
-    groups = rows.set_index(MACHINE)[contract.telemetry_columns("group")[0]] if contract.split.by == "group" else None
+        strata = _strata(_by_machine(rows, str(contract.headline()[1].column)))
+    groups = _by_machine(rows, contract.telemetry_columns("group")[0]) if contract.split.by == "group" else None
     period = contract.time.period.ticks if contract.time.period else 1.0
-    plan = plan_split(contract.split, machines, strata=strata, gap=least_gap(contract), seed=seed, period=period,
+    return plan_split(contract.split, machines, strata=strata, gap=least_gap(contract), seed=seed, period=period,
                       groups=groups)
+
+
+def _by_machine(rows: Sequence[pd.DataFrame], column: str) -> pd.Series:
+    return pd.concat([part[[MACHINE, column]] for part in rows], ignore_index=True).set_index(MACHINE)[column]
+
+
+def part_rows(
+    rows: pd.DataFrame, failures: pd.DataFrame, contract: Contract, plan: SplitPlan
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Rows with their part, and counts of those left out, by reason.
+
+    Parameters
+    ----------
+    rows
+        All picked rows of some machines.
+    """
     parts = plan.assign(rows)
     if contract.time.kind != "none":
         is_end = Outlook.of(rows, failures, exact(rows[TIME])).is_failure()
@@ -82,7 +97,7 @@ def part_rows(
     is_kept = np.isin(parts, PARTS)
     reasons, counts = np.unique(parts[~is_kept].astype(str), return_counts=True)
     left_out = dict(zip(reasons.tolist(), counts.tolist(), strict=True))
-    return rows.assign(part=parts)[is_kept].reset_index(drop=True), left_out, plan
+    return rows.assign(part=parts)[is_kept].reset_index(drop=True), left_out
 
 
 def _strata(label: pd.Series) -> pd.Series:
@@ -161,57 +176,3 @@ def add_truth(rows: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     """
     known = truth[[MACHINE, TIME, "p_failure"]].rename(columns={"p_failure": _TRUE})
     return rows.merge(known, on=[MACHINE, TIME], how="left")
-
-
-def check_parts(rows: pd.DataFrame, contract: Contract) -> None:
-    """Refuse parts that cannot carry a task: no rows, one class only, no life that ended.
-
-    Raises
-    ------
-    DataError
-        All such parts at once, with counts and what to change.
-    """
-    faults = []
-    for part in PARTS:
-        of_part = rows[rows[PART] == part]
-        if of_part.empty:
-            faults.append(f"{part}: no rows. {_remedy(contract, part)}")
-            continue
-        for name, task in contract.tasks.items():
-            target = of_part[f"{TARGET}{name}"].dropna()
-            if task.kind == "rul" and target.empty:
-                faults.append(f"{part}: no life that ended for task {name!r} (found 0 of {len(of_part):,} rows with a "
-                              f"known remaining life). {_remedy(contract, part)}")
-            elif task.kind in STATED and target.nunique() < 2:
-                faults.append(f"{part}: one {task.kind} only for task {name!r} (found {target.nunique()} different "
-                              f"values in {len(target):,} rows with a known outcome). {_remedy(contract, part)}")
-            elif task.kind not in {"rul", *STATED} and target.nunique() < 2:
-                hits = int(target.sum())
-                faults.append(f"{part}: one class only for task {name!r} (found {hits:,} positive and "
-                              f"{len(target) - hits:,} negative rows, {len(of_part) - len(target):,} censored; wanted "
-                              f"both). {_remedy(contract, part)}")
-    if faults:
-        raise DataError(bullet_list("split: parts cannot carry the tasks", faults))
-
-
-def _remedy(contract: Contract, part: str) -> str:
-    if contract.split.by == "time":
-        return "Move split.validation or split.test in the contract so that failures fall into this part."
-    if part == "test" and contract.split.by == "given":
-        return "Check tables.telemetry.test_files and failures.test_rul_files in the contract."
-    return (f"Raise split.{part if part != 'train' else 'validation'} in the contract (lower it for train), "
-            f"or change prepare.seed in params.yaml.")
-
-
-def part_counts(rows: pd.DataFrame, contract: Contract) -> dict[str, dict[str, int]]:
-    """Rows, machines and known, positive and censored targets of each part, for `prepare.json`."""
-    counts: dict[str, dict[str, int]] = {}
-    for part in PARTS:
-        of_part = rows[rows[PART] == part]
-        counts[part] = {"rows": len(of_part), "machines": int(of_part[MACHINE].nunique())}
-        for column in (name for name in of_part if str(name).startswith(TARGET)):
-            task = column.removeprefix(TARGET).partition("__")[0]
-            counts[part][f"censored_{column}"] = int(of_part[column].isna().sum())
-            if contract.tasks[task].kind in {"failure_within", "label"} or "__" in column.removeprefix(TARGET):
-                counts[part][f"positive_{column}"] = int((of_part[column] == 1).sum())
-    return counts

@@ -1,6 +1,7 @@
 """Canonical tables -> prepared tables: one partition of machines, then the rows of the fleet."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -11,9 +12,10 @@ from oilcan.core.prepare import forecast_rows as row_tables
 from oilcan.core.prepare.cleaning import hold_last, remove_quarantined
 from oilcan.core.prepare.derived import add_derived
 from oilcan.core.prepare.outcomes import stated_in_telemetry
+from oilcan.core.prepare.part_counts import PartCounts
 from oilcan.core.prepare.prompted_repairs import settle
 from oilcan.core.prepare.splits import PARTS, SplitPlan
-from oilcan.ground.columns import ALARMS, KEY, PART, PARTITION, TIME
+from oilcan.ground.columns import ALARMS, KEY, PARTITION, TIME
 from oilcan.ground.time_units import MICROSECONDS_PER_HOUR
 
 TABLES: Final = ("errors", "maintenance", "failures", "machines", ALARMS)
@@ -41,14 +43,13 @@ class Prepared:
 
     def without_telemetry(self) -> "Prepared":
         """The same without its readings: small enough to send from worker to parent."""
-        return replace(self, telemetry=self.telemetry.iloc[:0])
+        return replace(self, telemetry=pd.DataFrame())          # not a slice, which would keep all readings
 
 
 @dataclass(frozen=True)
 class PreparedRows:
-    """Rows of the fleet with part and targets; failures to judge by; their summary; the line the stage reports."""
+    """Failures to judge the rows of the fleet by; their summary; the line the stage reports."""
 
-    rows: pd.DataFrame
     judged_failures: pd.DataFrame
     summary: dict[str, Any]
     headline: dict[str, Any]
@@ -112,8 +113,14 @@ def prepare_rows(
     contract: Contract,
     *,
     seed: int,
+    take: Callable[[pd.DataFrame], None],
 ) -> PreparedRows:
     """Part and label the rows of all partitions, or refuse if a part cannot carry a task.
+
+    Parameters
+    ----------
+    take
+        Gets the rows with part and targets, one partition after the other, so that memory does not hold those of all.
 
     Raises
     ------
@@ -123,24 +130,30 @@ def prepare_rows(
     machines, failures = tables["machines"], tables["failures"]
     prompted = settle(tables["maintenance"], tables[ALARMS], contract.longest_look_ahead())
     judged = prompted.judged_failures(failures)
-    picked = pd.concat([part.rows for part in parts], ignore_index=True)
-    kept, left_out, plan = row_tables.part_rows(picked, machines, failures, contract, seed=seed)
-    rows = row_tables.label_rows(kept, machines, judged, contract, plan, labels, prompted)
-    row_tables.check_parts(rows, contract)
+    plan = row_tables.plan_parts([part.rows for part in parts], machines, failures, contract, seed=seed)
+    counts, left_out = PartCounts(contract), Counter[str]()
+    for part in parts:
+        kept, others = row_tables.part_rows(part.rows, failures, contract, plan)
+        rows = row_tables.label_rows(kept, machines, judged, contract, plan, labels, prompted)
+        counts.add(rows)
+        left_out.update(others)
+        take(rows)
+    counts.check()
     readings = {
         "telemetry_rows": sum(part.telemetry_rows for part in parts),
         "readings_removed": sum(part.readings_removed for part in parts),
         "readings_held": sum(part.readings_held for part in parts),
     }
     summary = readings | {
-        "rows_picked": len(picked),
-        "rows_left_out": left_out,
+        "rows_picked": sum(len(part.rows) for part in parts),
+        "rows_left_out": dict(sorted(left_out.items())),
         "prompted_repairs": prompted.counts,
-        "parts": row_tables.part_counts(rows, contract),
+        "parts": counts.as_json(),
         "split": _describe(plan, machines, contract),
     }
-    headline = {"rows_in": readings["telemetry_rows"], "rows_out": len(rows)}
-    return PreparedRows(rows, judged, summary, headline | {part: int((rows[PART] == part).sum()) for part in PARTS})
+    of_part = {part: counts.counts[part]["rows"] for part in PARTS}
+    headline = {"rows_in": readings["telemetry_rows"], "rows_out": sum(of_part.values())} | of_part
+    return PreparedRows(judged, summary, headline)
 
 
 def _describe(plan: SplitPlan, machines: pd.DataFrame, contract: Contract) -> dict[str, Any]:

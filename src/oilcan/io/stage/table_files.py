@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 import pyarrow
@@ -11,6 +12,8 @@ import pyarrow.parquet as pq
 from oilcan.ground.columns import MACHINE
 from oilcan.ground.errors import DataError
 from oilcan.io.stage.files import fresh_file
+
+_ROW_GROUP: Final = 1 << 20     # rows; what pyarrow makes of a table that is written at once
 
 
 def read_table(path: Path, columns: list[str] | None = None, filters: list[tuple[str, str, str]] | None = None,
@@ -53,9 +56,16 @@ def read_tables(folder: Path, names: Iterable[str]) -> dict[str, pd.DataFrame]:
     return {name: read_table(folder / f"{name}.parquet") for name in names}
 
 
-def read_partitions(folder: Path, columns: list[str] | None = None) -> pd.DataFrame:
-    """A partitioned table as one, index 0..n-1; DataError as `partitions` and `read_table`."""
-    return pd.concat([read_table(part, columns) for part in partitions(folder)], ignore_index=True)
+def read_partitions(folder: Path, columns: list[str] | None = None, machines: pd.Series | None = None) -> pd.DataFrame:
+    """A partitioned table as one, index 0..n-1, or its rows of some machines; errors of `partitions`, `read_table`."""
+    tables = (read_table(part, columns) for part in partitions(folder))
+    return pd.concat([table if machines is None else table[table[MACHINE].isin(machines)] for table in tables],
+                     ignore_index=True)
+
+
+def count_rows(parts: Iterable[Path]) -> int:
+    """Rows of some tables together, by what their files say of themselves."""
+    return sum(pq.read_metadata(part).num_rows for part in parts)
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
@@ -84,6 +94,27 @@ def growing_table(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
             writers[0].write_table(arrow)
 
         yield append
+
+
+@contextmanager
+def table_in_pieces(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """A Parquet table that takes rows piece by piece, and has the bytes that `write_table` gives all rows at once.
+
+    About a row group of rows is held in memory. All pieces have the types of the first.
+    """
+    waiting: list[pd.DataFrame] = []
+    with growing_table(path) as write:
+
+        def take(piece: pd.DataFrame) -> None:
+            waiting.append(piece)
+            while sum(map(len, waiting)) > _ROW_GROUP:
+                rows = pd.concat(waiting, ignore_index=True)
+                waiting[:] = [rows.iloc[_ROW_GROUP:].copy()]        # a view would keep the whole
+                write(rows.iloc[:_ROW_GROUP])
+
+        yield take
+        if waiting:
+            write(pd.concat(waiting, ignore_index=True))
 
 
 def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:

@@ -104,27 +104,29 @@ def make_model(settings: ReplaySettings, fleet: ReplayedFleet, made: pd.Timestam
     known = made - pd.Timedelta(days=settings.replay.labels_late_days)
     contract, tables = rolled(settings, known), known_before(fleet.tables, known)
     cleaned = before(fleet, known)
-    prepared = prepare_rows([cleaned], tables, tables.get("labels"), contract, seed=settings.params.prepare.seed)
-    plan, matrix = _features(settings, contract, fleet, cleaned.telemetry, prepared.rows, tables, compute)
-    at = np.flatnonzero(_among(fleet.prepared.rows, prepared.rows))
+    labelled: list[pd.DataFrame] = []
+    prepared = prepare_rows([cleaned], tables, tables.get("labels"), contract, seed=settings.params.prepare.seed,
+                            take=labelled.append)
+    rows = pd.concat(labelled, ignore_index=True)
+    plan, matrix = _features(settings, contract, fleet, cleaned.telemetry, rows, tables, compute)
+    at = np.flatnonzero(_among(fleet.prepared.rows, rows))
     learnt = matrix[at]
-    parts = {name: PartRows(prepared.rows[is_part].reset_index(drop=True), learnt[is_part])
-             for name in _USED if (is_part := (prepared.rows[PART] == name).to_numpy()) is not None}
+    parts = {name: PartRows(rows[is_part].reset_index(drop=True), learnt[is_part])
+             for name in _USED if (is_part := (rows[PART] == name).to_numpy()) is not None}
     sample = TrainingData(**parts, features=tuple(plan.names), plan_hash=plan.hash, failures=prepared.judged_failures,
                           machines=tables["machines"])
     training = fit.train(contract, sample, settings.params.train, compute)
     trained = training.trained
-    predictions = _predictions(contract, prepared.rows, learnt, trained)
+    predictions = _predictions(contract, rows, learnt, trained)
     policies = trained.served.policies()
-    judged = _evaluated(settings, contract, prepared, tables, cleaned.telemetry, predictions, policies)
+    judged = _evaluated(settings, contract, rows, prepared, tables, cleaned.telemetry, predictions, policies)
     drift = DriftReference.learn(tuple(plan.names), parts["validation"].matrix,
                                  scorer.columns_by_batch(trained.judged, parts["validation"].matrix))
-    reference = _reference(settings, contract, plan, tables, prepared.rows, predictions, policies,
-                           judged.get("promise"))
+    reference = _reference(settings, contract, plan, tables, rows, predictions, policies, judged.get("promise"))
     bundle = Bundle("", {}, trained.served, contract, plan, drift, Normals.learn(plan, parts["validation"].matrix),
                     check.check_rows(trained.served, parts["validation"].rows, parts["validation"].matrix,
                                      settings.params.package.check_rows),
-                    settings.params.prepare.fill_gap_periods, LearnedRows.of(prepared.rows), reference)
+                    settings.params.prepare.fill_gap_periods, LearnedRows.of(rows), reference)
     forecasts = _forecasts(fleet.prepared.rows, matrix, trained, made)
     return ReplayModel(
         int(exact(pd.Series([made]))[0]), contract, plan, bundle.learned, forecasts, predictions, policies, reference,
@@ -184,10 +186,11 @@ def _predictions(contract: Contract, rows: pd.DataFrame, matrix: np.ndarray, tra
     return scorer.beside_rows(contract, judged, scorer.held_out(trained, judged, matrix[is_judged]))
 
 
-def _evaluated(settings: ReplaySettings, contract: Contract, prepared: PreparedRows, tables: dict[str, pd.DataFrame],
-               telemetry: pd.DataFrame, predictions: pd.DataFrame, policies: dict[str, AlarmPolicy]) -> dict[str, Any]:
+def _evaluated(settings: ReplaySettings, contract: Contract, rows: pd.DataFrame, prepared: PreparedRows,
+               tables: dict[str, pd.DataFrame], telemetry: pd.DataFrame, predictions: pd.DataFrame,
+               policies: dict[str, AlarmPolicy]) -> dict[str, Any]:
     wanted = wanted_readings(contract)
-    happened = Fleet(contract=contract, rows=prepared.rows, readings=telemetry[wanted], errors=tables["errors"],
+    happened = Fleet(contract=contract, rows=rows, readings=telemetry[wanted], errors=tables["errors"],
                      maintenance=tables["maintenance"], failures=prepared.judged_failures, machines=tables["machines"])
     forecasts = Forecasts(predictions, {name: policy.as_json() for name, policy in policies.items()})
     return figures.evaluate(happened, forecasts, {}, settings.params.evaluate).metrics
