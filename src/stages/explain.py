@@ -24,7 +24,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     fitted = model_folder.read_model(args.model).judged
     plan = feature_rows.read_plan(args.features)
     fitted.check_features(tuple(plan.names), plan.hash, str(args.features))
-    rows, features = feature_rows.read_rows(args.prepared, args.features, plan, "validation")
+    rows = feature_rows.read_part(args.prepared, "validation")
+    wanted = importance.rows_to_read(contract, fitted, rows, p)
+    features = feature_rows.read_picked(args.prepared, args.features, plan, "validation", wanted)
 
     losses = importance.importance(contract, plan, fitted, rows, features, p, jobs=compute.jobs)
 

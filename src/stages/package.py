@@ -7,12 +7,12 @@ Writes  models/bundle, proven on its own check rows before it takes that name
 
 from collections.abc import Sequence
 
-from oilcan.core.bundle.drift_reference import DriftReference
-from oilcan.core.bundle.learned_rows import LearnedRows
+from oilcan.core.bundle.drift_reference import DriftReference, some_rows
+from oilcan.core.bundle.learned_rows import LEARNED, LearnedRows
 from oilcan.core.bundle.normals import Normals
 from oilcan.io.batches import feature_rows
 from oilcan.io.bundle import bundle_folder, model_folder
-from oilcan.io.stage import digests, files, stage, stage_inputs, table_files
+from oilcan.io.stage import digests, files, stage, stage_inputs
 from oilcan.params.stages.package import PackageParams
 from oilcan.params.stages.prepare import PrepareParams
 from oilcan.scoring import check, lineage, scorer
@@ -30,11 +30,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     fitted = trained.served
     plan = feature_rows.read_plan(args.features)
     fitted.check_features(tuple(plan.names), plan.hash, str(args.features))
-    rows, features = feature_rows.read_rows(args.prepared, args.features, plan, "validation")
+    rows = feature_rows.read_part(args.prepared, "validation")
+    some = some_rows(len(rows))
+    rows, features = rows[some], feature_rows.read_matrix(args.prepared, args.features, plan, ["validation"], some)
 
     drift = DriftReference.learn(fitted.features, features, scorer.columns_by_batch(trained.judged, features))
     normals = Normals.learn(plan, features)
-    learned = LearnedRows.of(table_files.read_table(args.prepared / "rows.parquet"))
+    learned = LearnedRows.of(feature_rows.read_part(args.prepared, *LEARNED, keys_only=True))
     checks = check.check_rows(fitted, rows, features, p.check_rows)
     md5 = {name: digests.dvc_md5(getattr(args, name)) for name in (*inputs, "reference")}
     facts = lineage.facts(contract, digests.sha256(args.contract), description, md5)

@@ -24,13 +24,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     plan = feature_rows.read_plan(args.features)
     trained = model_folder.read_model(args.model)
     trained.served.check_features(tuple(plan.names), plan.hash, str(args.features))
-    rows = table_files.read_table(args.prepared / "rows.parquet")
 
-    table = forecast_partitions(TrainedFleet(contract, args.model, args.features, plan, rows), trained, p, compute)
+    fleet = TrainedFleet(contract, args.model, args.prepared, args.features, plan)
+    tables = forecast_partitions(fleet, trained, p, compute)
 
     with files.fresh_folder(args.out) as draft:
-        table_files.write_table(table, draft / "predictions.parquet")
-    stage.report("predict", rows=len(table), forecasts=len(trained.served.forecasts))
+        rows = table_files.write_pieces(tables, draft / "predictions.parquet")
+    stage.report("predict", rows=rows, forecasts=len(trained.served.forecasts))
 
 
 if __name__ == "__main__":

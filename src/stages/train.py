@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from oilcan.io.batches import feature_rows
 from oilcan.io.bundle import model_folder
-from oilcan.io.stage import files, stage, stage_inputs, table_files
+from oilcan.io.stage import files, stage, stage_inputs
 from oilcan.operations.partitioned import rows_for_training
 from oilcan.params.compute import ComputeParams
 from oilcan.params.stages.train import TrainParams
@@ -23,8 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     compute = stage_inputs.read_params(ComputeParams, args.params, "compute")
     contract = stage_inputs.read_contract(args.contract)
     plan = feature_rows.read_plan(args.features)
-    tables = table_files.read_tables(args.prepared, ("rows", "judged_failures", "machines"))
-    sample = rows_for_training.read_training_data(contract, plan, args.features, tables, p)
+    sample = rows_for_training.read_training_data(contract, plan, args.prepared, args.features, p)
 
     training = fit.train(contract, sample, p, compute)
 

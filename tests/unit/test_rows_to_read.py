@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from tests.training_frames import COMPUTE, OUTLOOK, contract, fleet, plan, train_params, training_data, write
 
-from oilcan.io.stage import table_files
+from oilcan.core.model.picked_rows import PickedRows
 from oilcan.operations.partitioned.rows_for_training import read_training_data
 from oilcan.training import rows_to_read
 from oilcan.training.fit import train
-from oilcan.training.sample import PickedRows
 
 
 @pytest.mark.parametrize("refit", [True, False])
@@ -21,8 +20,7 @@ def test_training_reads_a_part_of_the_rows_and_gives_the_same_bytes(
     frames = fleet()
     params = train_params(refit=refit, outlook=OUTLOOK, negatives_per_positive=2.0, max_rows=300)
     paths = write(tmp_path, frames)
-    tables = table_files.read_tables(Path(paths["prepared"]), ("rows", "judged_failures", "machines"))
-    read = read_training_data(contract(), plan(6), Path(paths["features"]), tables, params)
+    read = read_training_data(contract(), plan(6), Path(paths["prepared"]), Path(paths["features"]), params)
     whole = training_data(frames)
     assert isinstance(read.train.matrix, PickedRows)
     assert len(read.train.matrix.read) < len(whole.train.matrix)
@@ -40,6 +38,6 @@ def test_a_row_whose_features_were_not_read_is_never_taken_for_another() -> None
 
 def test_every_row_is_read_where_families_are_compared(tmp_path: Path) -> None:
     paths = write(tmp_path, frames := fleet())
-    tables = table_files.read_tables(Path(paths["prepared"]), ("rows", "judged_failures", "machines"))
-    read = read_training_data(contract(), plan(6), Path(paths["features"]), tables, train_params(model="auto"))
+    folders = Path(paths["prepared"]), Path(paths["features"])
+    read = read_training_data(contract(), plan(6), *folders, train_params(model="auto"))
     assert np.array_equal(read.train.matrix, training_data(frames).train.matrix, equal_nan=True)

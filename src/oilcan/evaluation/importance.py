@@ -18,6 +18,7 @@ from oilcan.contract import Contract
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.judging import row_metrics
 from oilcan.core.model.fitted import EventForecast, Fitted, Forecast, LifeForecast, NumberForecast, OutlookForecast
+from oilcan.core.model.picked_rows import PickedRows
 from oilcan.core.model.trees import TreeModel
 from oilcan.core.reasons.leaf_paths import leaf_paths
 from oilcan.ground.columns import TARGET
@@ -66,14 +67,23 @@ class ForecastSample:
         return (np.array(found) - whole) * (1.0 if self.metric == "rmse" else -1.0)
 
 
-def importance(contract: Contract, plan: FeaturePlan, fitted: Fitted, rows: pd.DataFrame, matrix: np.ndarray,
+def rows_to_read(contract: Contract, fitted: Fitted, rows: pd.DataFrame, params: ExplainParams) -> np.ndarray:
+    """Which rows of the validation part `importance` takes features of, shape (n,), bool."""
+    wanted = np.zeros(len(rows), dtype=bool)
+    for forecast in fitted.forecasts:
+        if not isinstance(forecast, OutlookForecast) and _is_explained(contract, forecast):
+            wanted[_positions(forecast, rows, params)] = True
+    return wanted
+
+
+def importance(contract: Contract, plan: FeaturePlan, fitted: Fitted, rows: pd.DataFrame, matrix: PickedRows,
                params: ExplainParams, *, jobs: int = 1) -> dict[str, Any]:
     """Loss by sensor and by feature, of each task's forecast as a whole.
 
     Parameters
     ----------
     rows, matrix
-        The validation part: as in rows.parquet, and its features, shape (n, n_features).
+        The validation part: as in rows.parquet, and the features of `rows_to_read`, shape (n, n_features).
 
     Returns
     -------
@@ -95,14 +105,22 @@ def _is_explained(contract: Contract, forecast: Forecast) -> bool:
     return getattr(forecast, "mode", None) is None or contract.tasks[forecast.task].kind == "class"
 
 
-def _sample(contract: Contract, forecast: EventForecast | LifeForecast | NumberForecast, rows: pd.DataFrame,
-            matrix: np.ndarray, params: ExplainParams, jobs: int) -> ForecastSample:
-    target = rows[f"{TARGET}{forecast.name}"].to_numpy(dtype=np.float64)
-    at = np.flatnonzero(~np.isnan(target))
+def _target(forecast: EventForecast | LifeForecast | NumberForecast, rows: pd.DataFrame) -> np.ndarray:
+    return rows[f"{TARGET}{forecast.name}"].to_numpy(dtype=np.float64)
+
+
+def _positions(forecast: EventForecast | LifeForecast | NumberForecast, rows: pd.DataFrame, params: ExplainParams
+               ) -> np.ndarray:
+    at = np.flatnonzero(~np.isnan(_target(forecast, rows)))
     most = params.rows // (_LIFE_SHARE if not isinstance(forecast, EventForecast) else 1)
-    at = at[:: max(1, -(-len(at) // most))]                     # every k-th row: all machines, all times
+    return at[:: max(1, -(-len(at) // most))]                   # every k-th row: all machines, all times
+
+
+def _sample(contract: Contract, forecast: EventForecast | LifeForecast | NumberForecast, rows: pd.DataFrame,
+            matrix: PickedRows, params: ExplainParams, jobs: int) -> ForecastSample:
+    target, at = _target(forecast, rows), _positions(forecast, rows, params)
     cap = contract.tasks[forecast.task].cap
-    return ForecastSample(forecast, matrix[at].copy(), np.minimum(target[at], cap.ticks if cap else np.inf), jobs)
+    return ForecastSample(forecast, matrix[at], np.minimum(target[at], cap.ticks if cap else np.inf), jobs)
 
 
 def _explained(contract: Contract, plan: FeaturePlan, sample: ForecastSample, params: ExplainParams) -> dict[str, Any]:

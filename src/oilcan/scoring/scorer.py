@@ -1,7 +1,7 @@
 """Forecasts of a fitted model for rows of features."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -88,23 +88,19 @@ def held_out(
     return pd.concat(parts).sort_index()
 
 
-def forecast_table(
+def forecast_tables(
     contract: Contract, trained: "Trained", partitions: "Iterable[tuple[pd.DataFrame, np.ndarray]]", *,
     rows_per_batch: int, jobs: int,
-) -> "pd.DataFrame":
+) -> "Iterator[pd.DataFrame]":
     """`held_out` beside its rows, for partitions of machines one after the other: only one is in memory.
 
     Parameters
     ----------
     partitions
-        Rows of `HELD_OUT` as in rows.parquet, and their features; at least one.
+        Rows of `HELD_OUT` as in rows.parquet, and their features.
     """
-    import pandas as pd
-
-    return pd.concat([
-        beside_rows(contract, rows, held_out(trained, rows, matrix, rows_per_batch=rows_per_batch, jobs=jobs))
-        for rows, matrix in partitions
-    ], ignore_index=True)  # fmt: skip
+    for rows, matrix in partitions:
+        yield beside_rows(contract, rows, held_out(trained, rows, matrix, rows_per_batch=rows_per_batch, jobs=jobs))
 
 
 def beside_rows(contract: Contract, rows: "pd.DataFrame", forecasts: "pd.DataFrame") -> "pd.DataFrame":

@@ -4,6 +4,7 @@ Training learns from a sample by rule (`thinning.choose_rows`: positives, thinne
 forecast). Memory therefore depends on that limit and on the number of forecasts, and no longer on the fleet.
 """
 
+import hashlib
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from oilcan.training.targets import Target, targets_of
 from oilcan.training.thinning import Thinning, choose_rows
 from oilcan.training.training_data import TrainingData
 
+_TIMES_MAX_ROWS: Final = 20
 _GAP_ROWS: Final = 10_000       # training rows on which the overfit gap is measured
 
 
@@ -46,6 +48,25 @@ def rows_to_read(contract: Contract, data: TrainingData, params: TrainParams) ->
         for each in horizons_of(contract, data, params.outlook):
             _mark(used, _of_outlook(each, rows, params))
     return used
+
+
+def machines_to_learn_from(contract: Contract, rows: pd.Series, params: TrainParams) -> pd.Index | None:
+    """Machines whose rows training sees at all: None for all, or of a large fleet so many as are rows enough.
+
+    Labels and validation features of all rows would grow with the fleet. Twenty times `train.max_rows` of both parts
+    are far more than a forecast learns from. Machines are drawn by a hash of their names, with all of their rows, so
+    positives stay as frequent as they are. A budget of alarms is one of the whole fleet: with it nothing is left out.
+
+    Parameters
+    ----------
+    rows
+        Rows of both parts by machine.
+    """
+    most = _TIMES_MAX_ROWS * params.max_rows
+    if not params.max_rows or rows.sum() <= most or contract.alarms is not None:
+        return None
+    order = sorted(rows.index, key=lambda name: hashlib.sha256(f"{params.seed}:{name}".encode()).digest())
+    return pd.Index(order[: max(1, int((rows.loc[order].cumsum() <= most).sum()))])
 
 
 def gap_rows(is_seen: np.ndarray) -> np.ndarray:

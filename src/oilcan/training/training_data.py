@@ -6,9 +6,10 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from oilcan.core.model.picked_rows import PickedRows
 from oilcan.core.model.trees import TreeModel
 from oilcan.ground.columns import owner
-from oilcan.training.sample import PickedRows, Stacked
+from oilcan.training.sample import Stacked
 
 ENOUGH: Final = 100     # machines whose 90 % quantile has a standard error of about 3 %
 

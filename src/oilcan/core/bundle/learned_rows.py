@@ -14,7 +14,7 @@ from oilcan.ground.columns import MACHINE, PART, TIME
 if TYPE_CHECKING:
     import pandas as pd
 
-_USED: Final = ("train", "validation")      # thresholds and calibration are chosen on the validation part
+LEARNED: Final = ("train", "validation")      # thresholds and calibration are chosen on the validation part
 _ALWAYS: Final = np.iinfo(np.int64).max     # where rows have no time, the machine is the row
 
 
@@ -44,7 +44,7 @@ class LearnedRows:
         >>> LearnedRows.of(rows).cover(rows).tolist()
         [True, False, True]
         """
-        used = rows[rows[PART].isin(_USED)]
+        used = rows[rows[PART].isin(LEARNED)]
         names, code = np.unique(used[MACHINE].to_numpy(str), return_inverse=True)
         last = np.full(len(names), np.iinfo(np.int64).min)
         np.maximum.at(last, code, _times(used))

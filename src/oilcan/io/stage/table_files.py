@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 import pyarrow
@@ -13,10 +13,11 @@ from oilcan.ground.columns import MACHINE
 from oilcan.ground.errors import DataError
 from oilcan.io.stage.files import fresh_file
 
+_PIECE: Final = 1 << 17         # rows
 _ROW_GROUP: Final = 1 << 20     # rows; what pyarrow makes of a table that is written at once
 
 
-def read_table(path: Path, columns: list[str] | None = None, filters: list[tuple[str, str, str]] | None = None,
+def read_table(path: Path, columns: list[str] | None = None, filters: list[tuple[str, str, Any]] | None = None,
                ) -> pd.DataFrame:
     """A Parquet table written by a stage, or the rows of it that `filters` lets through.
 
@@ -38,12 +39,31 @@ def read_table(path: Path, columns: list[str] | None = None, filters: list[tuple
         raise DataError(f"{path}: not readable as Parquet ({reason}). Delete it and run `dvc repro`.") from err
 
 
+def read_pieces(path: Path, columns: list[str] | None = None) -> Iterator[pd.DataFrame]:
+    """A table some rows after the other, index 0..n-1 each, so that it is never whole in memory; no piece is empty.
+
+    Raises
+    ------
+    DataError
+        As `read_table`.
+    """
+    read_table(path, columns, filters=[(MACHINE, "==", "")])           # its complaints, without its rows
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(_PIECE, columns=columns):
+            yield pyarrow.Table.from_batches([batch]).to_pandas()
+
+
 def read_machines(path: Path, first: str, last: str) -> pd.DataFrame:
     """Rows of the machines from `first` to `last`, of a table that is sorted by machine; DataError as `read_table`.
 
     Row groups of other machines are not read.
     """
     return read_table(path, filters=[(MACHINE, ">=", first), (MACHINE, "<=", last)])
+
+
+def has_column(path: Path, name: str) -> bool:
+    """Whether a readable table has a column."""
+    return not _absent(path, [name])
 
 
 def _absent(path: Path, columns: list[str] | None) -> list[str]:
@@ -115,6 +135,12 @@ def table_in_pieces(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
         yield take
         if waiting:
             write(pd.concat(waiting, ignore_index=True))
+
+
+def write_pieces(pieces: Iterable[pd.DataFrame], path: Path) -> int:
+    """Write rows as `table_in_pieces` does; how many there were."""
+    with table_in_pieces(path) as take:
+        return sum(len(piece) for piece in pieces if take(piece) is None)
 
 
 def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:

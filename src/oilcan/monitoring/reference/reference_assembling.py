@@ -96,8 +96,8 @@ def assemble(contract: Contract, plan: FeaturePlan, accepted: Accepted, rules: M
         known_kinds(contract, accepted.machines, learned.machines), learned.centre, learned.raw_centre,
         group_levels(learned.centre, np.array(group_of), len(groups)), learned.scale, learned.raw_scale, learned.edges,
         learned.shares, learned.support, np.zeros(learned.centre.shape), np.full(learned.centre.shape, np.nan), {})
-    cells = _joined([second_pass(part, contract, plan, reference, learned, axis, span)
-                     for part in accepted.partitions()], learned.machines)
+    cells = _joined((second_pass(part, contract, plan, reference, learned, axis, span)
+                     for part in accepted.partitions()), learned.machines)
     return _with_facts(reference, cells, accepted, axis, rules)
 
 
@@ -181,13 +181,14 @@ def _stored(learned: Levels) -> Levels:
                                                    "shares", "support")))
 
 
-def _joined(parts: list[Cells], machines: tuple[str, ...]) -> Cells:
-    """Cells of disjoint machines in one, in the order of the machines of the reference."""
-    parts = [part for part in parts if part.slots]
-    first = min(part.first_slot for part in parts)
-    end = max(part.first_slot + part.slots for part in parts)
-    out = Cells(parts[0].columns, parts[0].bins, list(machines))
-    out.cover(first, end)
+def _joined(parts: Iterable[Cells], machines: tuple[str, ...]) -> Cells:
+    """Cells of disjoint machines in one, in the order of the machines of the reference; each part is dropped at once."""
+    out: Cells | None = None
     for part in parts:
-        out.place(part)
+        if part.slots:
+            out = out or Cells(part.columns, part.bins, list(machines))
+            out.cover(part.first_slot, part.first_slot + part.slots)
+            out.place(part)
+    if out is None:
+        raise ValueError("no reading lies in the span of the reference")
     return out

@@ -1,5 +1,6 @@
 """Forecasts of a whole fleet: by threads of this process, or by the workers of a cluster, one partition at a time."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pandas as pd
 from oilcan.contract import Contract
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.model.fitted import Trained
-from oilcan.ground.columns import PART, PARTITION
+from oilcan.ground.columns import PART
 from oilcan.io.batches import feature_rows
 from oilcan.io.bundle import model_folder
 from oilcan.params.compute import ComputeParams
@@ -23,28 +24,27 @@ class TrainedFleet:
 
     Attributes
     ----------
-    model, features
-        Folders models/model and data/features; the plan is that of the features.
-    rows
-        As in rows.parquet.
+    model, prepared, features
+        Folders models/model, data/prepared and data/features; the plan is that of the features.
     """
 
     contract: Contract
     model: Path
+    prepared: Path
     features: Path
     plan: FeaturePlan
-    rows: pd.DataFrame
 
-    def table(self, trained: Trained, rows_per_batch: int, jobs: int) -> pd.DataFrame:
-        """`scorer.forecast_table` of the held-out rows."""
-        wanted = self.rows[PART].isin(scorer.HELD_OUT).to_numpy()
-        partitions = feature_rows.by_partition(self.features, self.plan, self.rows, wanted)
-        return scorer.forecast_table(self.contract, trained, partitions, rows_per_batch=rows_per_batch, jobs=jobs)
+    def tables(self, trained: Trained, partitions: Iterable[pd.DataFrame], rows_per_batch: int, jobs: int
+               ) -> Iterator[pd.DataFrame]:
+        """`scorer.forecast_tables` of the held-out rows of some partitions."""
+        wanted = feature_rows.by_partition(self.features, self.plan, partitions,
+                                           feature_rows.of_parts(*scorer.HELD_OUT))
+        return scorer.forecast_tables(self.contract, trained, wanted, rows_per_batch=rows_per_batch, jobs=jobs)
 
 
 def forecast_partitions(fleet: TrainedFleet, trained: Trained, params: PredictParams, compute: ComputeParams
-                        ) -> pd.DataFrame:
-    """`scorer.forecast_table` of the held-out rows of the fleet; the bytes do not depend on `compute`.
+                        ) -> Iterator[pd.DataFrame]:
+    """`scorer.forecast_tables` of the held-out rows of the fleet; the bytes do not depend on `compute`.
 
     Parameters
     ----------
@@ -56,18 +56,16 @@ def forecast_partitions(fleet: TrainedFleet, trained: Trained, params: PredictPa
     IntegrityError
         If a feature table does not hold exactly the prepared rows.
     """
+    partitions = feature_rows.partitions(fleet.prepared)
     if compute.backend != "dask":
-        return fleet.table(trained, params.rows_per_batch, compute.jobs)
-    held_out = fleet.rows[fleet.rows[PART].isin(scorer.HELD_OUT)][PARTITION].unique()
-    tables = compute.side_by_side(compute.jobs)(
-        joblib.delayed(_forecast)(fleet.contract, fleet.model, fleet.features, fleet.plan,
-                                  rows.reset_index(drop=True), params.rows_per_batch)
-        for number, rows in fleet.rows.groupby(PARTITION, sort=True) if number in held_out)
-    return pd.concat(tables, ignore_index=True)
+        yield from fleet.tables(trained, partitions, params.rows_per_batch, compute.jobs)
+        return
+    for tables in compute.side_by_side(compute.jobs)(
+            joblib.delayed(_forecast)(fleet, rows, params.rows_per_batch)
+            for rows in partitions if rows[PART].isin(scorer.HELD_OUT).any()):
+        yield from tables
 
 
-def _forecast(contract: Contract, model: Path, features: Path, plan: FeaturePlan, rows: pd.DataFrame,
-              rows_per_batch: int) -> pd.DataFrame:
+def _forecast(fleet: TrainedFleet, rows: pd.DataFrame, rows_per_batch: int) -> list[pd.DataFrame]:
     """Runs in a worker, which reads the model itself: it is larger than the rows of a partition."""
-    fleet = TrainedFleet(contract, model, features, plan, rows)
-    return fleet.table(model_folder.read_model(model), rows_per_batch, 1)
+    return list(fleet.tables(model_folder.read_model(fleet.model), [rows], rows_per_batch, 1))

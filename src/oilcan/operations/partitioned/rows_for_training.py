@@ -1,31 +1,27 @@
 """Training data of a fleet: labels of all rows, and features of those alone that training looks at."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from oilcan.contract import Contract
 from oilcan.core.features.plan import FeaturePlan
-from oilcan.ground.columns import PART
+from oilcan.core.model.picked_rows import PickedRows
 from oilcan.io.batches import feature_rows
+from oilcan.io.stage import table_files
 from oilcan.params.stages.train import TrainParams
-from oilcan.training.rows_to_read import rows_to_read
-from oilcan.training.sample import PickedRows
+from oilcan.training.rows_to_read import machines_to_learn_from, rows_to_read
 from oilcan.training.training_data import PartRows, PickedPart, TrainingData
 
 
-def read_training_data(contract: Contract, plan: FeaturePlan, features: Path, tables: Mapping[str, pd.DataFrame],
-                       params: TrainParams) -> TrainingData:
-    """Training and validation part.
+def read_training_data(contract: Contract, plan: FeaturePlan, prepared: Path, features: Path, params: TrainParams
+                       ) -> TrainingData:
+    """Training and validation part; of a large fleet those of some machines (`machines_to_learn_from`).
 
     Parameters
     ----------
-    features
-        Folder data/features.
-    tables
-        rows, judged_failures and machines of data/prepared.
+    prepared, features
+        Folders data/prepared and data/features.
 
     Raises
     ------
@@ -34,18 +30,19 @@ def read_training_data(contract: Contract, plan: FeaturePlan, features: Path, ta
     DataError
         If a part has no known rows of a task, or only one class.
     """
-    rows = tables["rows"]
-    is_train, is_validation = ((rows[PART] == part).to_numpy() for part in ("train", "validation"))
-    train, validation = (rows[mask].reset_index(drop=True) for mask in (is_train, is_validation))
+    tables = table_files.read_tables(prepared, ("judged_failures", "machines"))
+    machines = machines_to_learn_from(contract, feature_rows.count_by_machine(prepared, "train", "validation"), params)
+    (train, of_train), (validation, of_validation) = (feature_rows.read_machines(prepared, part, machines)
+                                                      for part in ("train", "validation"))
     names = tuple(plan.names)
     nothing = np.empty((0, len(names)), dtype=np.float32)
     labels = TrainingData(PartRows(train, nothing), PartRows(validation, nothing), names, plan.hash,
                           tables["judged_failures"], tables["machines"])
     used = rows_to_read(contract, labels, params)
-    wanted = np.zeros(len(rows), dtype=bool)
-    wanted[np.flatnonzero(is_train)[used]] = True
-    read = feature_rows.read_matrix(features, plan, rows, wanted)
+    wanted = of_train.copy()
+    wanted[of_train] = used
+    read = feature_rows.read_matrix(prepared, features, plan, ["train"], wanted)
     learned = (PartRows(train, read) if used.all()
                else PickedPart(train, PickedRows(np.flatnonzero(used), read, len(used))))
-    seen = PartRows(validation, feature_rows.read_matrix(features, plan, rows, is_validation))
+    seen = PartRows(validation, feature_rows.read_matrix(prepared, features, plan, ["validation"], of_validation))
     return TrainingData(learned, seen, names, plan.hash, tables["judged_failures"], tables["machines"])

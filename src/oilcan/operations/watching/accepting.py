@@ -64,9 +64,12 @@ def _forecasts(contract: Contract, prepared: Path, features: Path, judged: Fitte
     if task.kind != "failure_within" or policy is None:
         return None
     plan = feature_rows.read_plan(features)
-    rows, matrix = feature_rows.read_rows(prepared, features, plan, "validation")
-    forecasts = score(judged, matrix, rows_per_batch=rows_per_batch)
-    frame = pd.concat([rows[[name for name in KEY if name in rows]], forecasts], axis=1)
+    partitions = feature_rows.by_partition(features, plan, feature_rows.partitions(prepared, keys_only=True),
+                                           feature_rows.of_parts("validation"))
+    frame = pd.concat([
+        pd.concat([rows[[name for name in KEY if name in rows]],
+                   score(judged, matrix, rows_per_batch=rows_per_batch)], axis=1)
+        for rows, matrix in partitions], ignore_index=True)
     order = np.lexsort((exact(frame[TIME]), frame[MACHINE].to_numpy(dtype=str)))
     frame = frame.iloc[order].reset_index(drop=True)
     return ForecastRows.of(contract, policy, frame, failures, until=until,
