@@ -8,11 +8,12 @@ Writes  metrics/evaluate.json, metrics/detail/evaluate.json, metrics/detail/slic
 from collections.abc import Sequence
 
 from oilcan.evaluation import figures, headlines
-from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts, wanted_readings
+from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts, forecast_at, need, wanted_readings
+from oilcan.io.batches import feature_rows
 from oilcan.io.stage import files, stage, stage_inputs, table_files
 from oilcan.params.stages.evaluate import EvaluateParams
 
-_TABLES = ("rows", "errors", "maintenance", "judged_failures", "machines")
+_TABLES = ("errors", "maintenance", "judged_failures", "machines")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -21,10 +22,13 @@ def main(argv: Sequence[str] | None = None) -> None:
                        "slices", "plots", argv=argv)
     p = stage_inputs.read_params(EvaluateParams, args.params, "evaluate")
     contract = stage_inputs.read_contract(args.contract)
-    readings = table_files.read_partitions(args.prepared / "telemetry", wanted_readings(contract))
-    tables = table_files.read_tables(args.prepared, _TABLES)
-    fleet = Fleet(contract=contract, readings=readings, failures=tables.pop("judged_failures"), **tables)
+    need(*table_files.shape(args.predictions / "predictions.parquet")).check()
     predictions = table_files.read_table(args.predictions / "predictions.parquet")
+    readings = table_files.read_partitions(args.prepared / "telemetry", wanted_readings(contract),
+                                           forecast_at(predictions))
+    rows = feature_rows.read_keys(args.prepared, "train", "validation", tasks=contract.tasks)
+    tables = table_files.read_tables(args.prepared, _TABLES)
+    fleet = Fleet(contract=contract, rows=rows, readings=readings, failures=tables.pop("judged_failures"), **tables)
     forecasts = Forecasts(predictions, files.read_json(args.model).get("policies", {}))
 
     judged = figures.evaluate(fleet, forecasts, files.read_json(args.explained), p)

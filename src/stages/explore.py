@@ -24,9 +24,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     contract = stage_inputs.read_contract(args.contract)
     tables = table_files.read_tables(args.prepared, _TABLES)
     rows = table_files.read_table(args.prepared / "rows.parquet", fleet_findings.row_columns(contract))
-    there = table_files.count_rows(table_files.partitions(args.prepared / "telemetry"))
+    there = sum(table_files.shape(part)[0] for part in table_files.partitions(args.prepared / "telemetry"))
     chosen = fleet_record.machines_read(tables["machines"], there, most=p.max_readings)
-    readings = table_files.read_partitions(args.prepared / "telemetry", machines=chosen)
+    readings = table_files.read_partitions(args.prepared / "telemetry", keep=fleet_record.of_machines(chosen))
 
     fleet = fleet_record.record(contract, readings, tables, rows, chosen)
     found = fleet_findings.explore(fleet, rows, seed=p.seed)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from oilcan.core.features.arrays import FLEET_TABLES
 from oilcan.core.features.learning import row_columns
+from oilcan.io.batches import feature_rows
 from oilcan.io.stage import files, stage, stage_inputs, table_files
 from oilcan.operations.partitioned.feature_partitions import PreparedFleet, write_features
 from oilcan.params.compute import ComputeParams
@@ -22,14 +23,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     compute = stage_inputs.read_params(ComputeParams, args.params, "compute")
     p = stage_inputs.read_params(FeaturizeParams, args.params, "featurize")
     contract = stage_inputs.read_contract(args.contract)
-    rows = table_files.read_table(args.prepared / "rows.parquet", row_columns(contract, p))
+    rows = feature_rows.partitions(args.prepared, row_columns(contract, p))
     tables = table_files.read_tables(args.prepared, FLEET_TABLES)
-    fleet = PreparedFleet(table_files.partitions(args.prepared / "telemetry"), rows, tables)
+    fleet = PreparedFleet.of(table_files.partitions(args.prepared / "telemetry"), rows, tables)
 
     with files.fresh_folder(args.out) as out:
         plan, dropped = write_features(contract, fleet, p, compute, out)
         files.write_json(plan.to_json(), out / "plan.json")
-    stage.report("featurize", rows=len(rows), features=len(plan.names), dropped=dropped)
+    stage.report("featurize", rows=len(fleet), features=len(plan.names), dropped=dropped)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     drift = DriftReference.learn(fitted.features, features, scorer.columns_by_batch(trained.judged, features))
     normals = Normals.learn(plan, features)
-    learned = LearnedRows.of(feature_rows.read_part(args.prepared, *LEARNED, keys_only=True))
+    learned = LearnedRows.of(feature_rows.read_keys(args.prepared, *LEARNED))
     checks = check.check_rows(fitted, rows, features, p.check_rows)
     md5 = {name: digests.dvc_md5(getattr(args, name)) for name in (*inputs, "reference")}
     facts = lineage.facts(contract, digests.sha256(args.contract), description, md5)

@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     compute = stage_inputs.read_params(ComputeParams, args.params, "compute")
     contract = stage_inputs.read_contract(args.contract)
     plan = feature_rows.read_plan(args.features)
-    sample = rows_for_training.read_training_data(contract, plan, args.prepared, args.features, p)
+    sample = rows_for_training.read_training_data(contract, plan, args.prepared, args.features, p, compute)
 
     training = fit.train(contract, sample, p, compute)
 

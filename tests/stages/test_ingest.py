@@ -10,6 +10,7 @@ import pytest
 from tests.stages.running import run_stage
 
 from oilcan.core.ingest import machine_groups
+from oilcan.ground import needs
 from oilcan.ground.errors import DataError
 from oilcan.io.raw_data import reading
 from oilcan.io.raw_data.in_parts import raw_parts
@@ -101,15 +102,16 @@ def test_the_key_of_hashes_comes_from_the_environment(fleet, tmp_path, monkeypat
 @pytest.mark.parametrize(("word", "scarce", "message"), [
     ("    all_machines: [every]\n", {"available_memory": lambda: 1000},
      r"about 7,6\d\d records of telemetry and truth must be read whole because of 'all_machines', .* GiB of mem"),
-    ("", {"shutil": SimpleNamespace(disk_usage=lambda _: SimpleNamespace(free=1000), rmtree=shutil.rmtree)},
+    ("", {"shutil": SimpleNamespace(disk_usage=lambda _: SimpleNamespace(free=1000))},
      r"about 7,6\d\d records of telemetry and truth are sorted here by machine, which takes .* GiB of disk"),
 ])
 def test_what_does_not_fit_is_refused_before_it_is_read(fleet, tmp_path, monkeypatch, word, scarce, message):
     text = (fleet / "demo_fleet.yaml").read_text(encoding="utf-8")
     text = text.replace("    files: [telemetry.parquet]\n", f"    files: [telemetry.parquet]\n{word}")
     (tmp_path / "demo_fleet.yaml").write_text(text, encoding="utf-8")
-    for name, value in {"MOST_IN_MEMORY": 0, **scarce}.items():
-        monkeypatch.setattr(raw_parts, name, value)
+    monkeypatch.setattr(raw_parts, "MOST_IN_MEMORY", 0)
+    for name, value in scarce.items():
+        monkeypatch.setattr(needs, name, value)
     monkeypatch.setattr(reading, "read_raw", lambda *_: pytest.fail("it reads"))
     with pytest.raises(DataError, match=message):
         run_stage("ingest", tmp_path / "demo_fleet.yaml", fleet / "raw", fleet / "live", tmp_path / "out",

@@ -20,7 +20,7 @@ def test_training_reads_a_part_of_the_rows_and_gives_the_same_bytes(
     frames = fleet()
     params = train_params(refit=refit, outlook=OUTLOOK, negatives_per_positive=2.0, max_rows=300)
     paths = write(tmp_path, frames)
-    read = read_training_data(contract(), plan(6), Path(paths["prepared"]), Path(paths["features"]), params)
+    read = read_training_data(contract(), plan(6), Path(paths["prepared"]), Path(paths["features"]), params, COMPUTE)
     whole = training_data(frames)
     assert isinstance(read.train.matrix, PickedRows)
     assert len(read.train.matrix.read) < len(whole.train.matrix)
@@ -39,5 +39,5 @@ def test_a_row_whose_features_were_not_read_is_never_taken_for_another() -> None
 def test_every_row_is_read_where_families_are_compared(tmp_path: Path) -> None:
     paths = write(tmp_path, frames := fleet())
     folders = Path(paths["prepared"]), Path(paths["features"])
-    read = read_training_data(contract(), plan(6), *folders, train_params(model="auto"))
+    read = read_training_data(contract(), plan(6), *folders, train_params(model="auto"), COMPUTE)
     assert np.array_equal(read.train.matrix, training_data(frames).train.matrix, equal_nan=True)

@@ -1,8 +1,8 @@
 """Input of an evaluation: what happened to the fleet, and its forecasts."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,9 @@ from oilcan.core.model.fitted import NUMBER
 from oilcan.ground import columns
 from oilcan.ground.columns import MACHINE, PART, TIME
 from oilcan.ground.errors import DataError
+from oilcan.ground.needs import GIB, Need
+
+_BYTES_OF_A_CELL: Final = 32        # of a forecast: its part, the columns that are judged, alarms by threshold
 
 
 @dataclass(frozen=True)
@@ -22,9 +25,9 @@ class Fleet:
     Attributes
     ----------
     rows
-        Key, part and outcomes of the rows of all parts.
+        Key, part and targets of the rows of the training and validation part.
     readings
-        machine_id, time and the columns of `wanted_readings`; empty without them.
+        machine_id, time and the columns of `wanted_readings`; empty without them. Those at forecasts are enough.
     """
 
     contract: Contract
@@ -65,6 +68,14 @@ class Fleet:
         headline = self.contract.headline()[0]
         names = [name for name, task in self.contract.tasks.items() if task.kind in kinds]
         return sorted(names, key=lambda name: name != headline)
+
+
+def need(forecasts: int, columns: int) -> Need:
+    """What an evaluation takes, told from the number of forecasts and the columns of predictions.parquet."""
+    return Need(
+        "evaluate", f"judging {forecasts:,} forecasts of {columns} columns",
+        "Take a host with more memory, or make a validation or test part of the contract's `split` shorter.",
+        memory=0.35 * GIB + forecasts * columns * _BYTES_OF_A_CELL)
 
 
 @dataclass(frozen=True)
@@ -117,6 +128,13 @@ def wanted_readings(contract: Contract) -> list[str]:
         wanted += [name for name in contract.slices if name not in wanted]
     key = [MACHINE] if contract.time.kind == "none" else [MACHINE, TIME]
     return [*key, *wanted] if wanted else []
+
+
+def forecast_at(predictions: pd.DataFrame) -> Callable[[pd.DataFrame], np.ndarray]:
+    """A test of readings: whether any forecast was made at the time of each; where rows have none, of its machine."""
+    by = TIME if TIME in predictions else MACHINE
+    known = pd.Index(predictions[by].unique())
+    return lambda readings: readings[by].isin(known).to_numpy(dtype=bool)
 
 
 def identity(frame: pd.DataFrame) -> list[str]:

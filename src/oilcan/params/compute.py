@@ -5,6 +5,7 @@ from typing import Final, Literal
 import joblib
 import pydantic
 
+from oilcan.ground.dask_cluster import LOCAL
 from oilcan.ground.processes import side_by_side
 from oilcan.ground.section import Section
 
@@ -17,6 +18,11 @@ class ComputeParams(Section):
     backend: Literal["loky", "threading", "dask"]                # of joblib: processes, threads or a Dask cluster
     address: str = pydantic.Field(default="local", pattern=_ADDRESS)        # of a Dask scheduler; local starts one here
     jobs: int = pydantic.Field(ge=1)                             # workers; the results do not depend on it
+
+    @property
+    def on_this_host(self) -> int:
+        """Workers that share the memory of this host; those of a cluster do not."""
+        return 0 if self.backend == "dask" and self.address != LOCAL else self.jobs
 
     def workers(self, pieces: int) -> int:
         """Workers for light pieces of work: starting one costs as much as about thirty pieces.

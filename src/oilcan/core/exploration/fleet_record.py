@@ -1,6 +1,6 @@
 """The tables of one fleet for exploration, with the instant up to which each machine's labels may be used."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -119,6 +119,12 @@ def machines_read(machines: pd.DataFrame, readings: int, *, most: int) -> pd.Ser
         return None
     ids = machines[MACHINE].sort_values(ignore_index=True)
     return ids.iloc[np.unique(np.linspace(0, len(ids) - 1, max(1, len(ids) * most // readings)).astype(int))]
+
+
+def of_machines(chosen: pd.Series | None) -> Callable[[pd.DataFrame], np.ndarray]:
+    """A test of readings: whether each is of a chosen machine; of None all are."""
+    return lambda readings: (np.ones(len(readings), dtype=bool) if chosen is None
+                             else readings[MACHINE].isin(chosen).to_numpy(dtype=bool))
 
 
 def record(

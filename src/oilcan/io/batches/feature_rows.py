@@ -9,7 +9,7 @@ import pandas as pd
 
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.model.picked_rows import PickedRows
-from oilcan.ground.columns import KEY, MACHINE, PART, PARTITION, TIME
+from oilcan.ground.columns import GROUP, KEY, MACHINE, PART, PARTITION, TARGET
 from oilcan.ground.errors import IntegrityError
 from oilcan.io.stage import files, table_files
 
@@ -21,16 +21,21 @@ def read_plan(features: Path) -> FeaturePlan:
     return FeaturePlan.from_json(files.read_json(features / "plan.json"))
 
 
-def read_part(prepared: Path, *parts: str, keys_only: bool = False) -> pd.DataFrame:
-    """Rows of some parts (`train`, `validation`, `test`) as in rows.parquet, index 0..n-1; all columns, or the key."""
-    where = prepared / "rows.parquet"
-    return table_files.read_table(where, _keys(where) if keys_only else None, filters=[(PART, "in", list(parts))])
+def read_part(prepared: Path, *parts: str) -> pd.DataFrame:
+    """Rows of some parts (`train`, `validation`, `test`) as in rows.parquet, index 0..n-1."""
+    return table_files.read_table(prepared / "rows.parquet", filters=[(PART, "in", list(parts))])
+
+
+def read_keys(prepared: Path, *parts: str, tasks: Iterable[str] = ()) -> pd.DataFrame:
+    """The same with key, part and group alone, and the targets of some tasks as a whole."""
+    return table_files.read_table(prepared / "rows.parquet", keys(prepared, tasks),
+                                  filters=[(PART, "in", list(parts))])
 
 
 def count_by_machine(prepared: Path, *parts: str) -> pd.Series:
     """Rows of some parts by machine, in order of the machines."""
     counts = [rows[rows[PART].isin(parts)][MACHINE].value_counts(sort=False)
-              for rows in partitions(prepared, keys_only=True)]
+              for rows in partitions(prepared, keys(prepared))]
     return pd.concat(counts).groupby(level=0, sort=True).sum()
 
 
@@ -45,9 +50,10 @@ def read_machines(prepared: Path, part: str, machines: pd.Index | None) -> tuple
     return pd.concat(kept, ignore_index=True), np.concatenate(taken)
 
 
-def _keys(where: Path) -> list[str]:
-    """Key, part and partition; independent rows have no time."""
-    return [name for name in (PARTITION, *KEY, PART) if name != TIME or table_files.has_column(where, TIME)]
+def keys(prepared: Path, tasks: Iterable[str] = ()) -> list[str]:
+    """Key, part and partition, as far as the rows have them: independent rows have no time, few have a group."""
+    wanted = (PARTITION, *KEY, GROUP, PART, *(f"{TARGET}{task}" for task in tasks))
+    return [name for name in table_files.columns(prepared / "rows.parquet") if name in wanted]
 
 
 def read_rows(prepared: Path, features: Path, plan: FeaturePlan, *parts: str) -> tuple[pd.DataFrame, np.ndarray]:
@@ -98,7 +104,7 @@ def read_matrix(prepared: Path, features: Path, plan: FeaturePlan, parts: Sequen
         seen += count
         return mask
 
-    for _, values in by_partition(features, plan, partitions(prepared, keys_only=True), pick):
+    for _, values in by_partition(features, plan, partitions(prepared, keys(prepared)), pick):
         matrix[at : at + len(values)] = values
         at += len(values)
     return matrix
@@ -109,10 +115,16 @@ def read_picked(prepared: Path, features: Path, plan: FeaturePlan, part: str, wa
     return PickedRows(np.flatnonzero(wanted), read_matrix(prepared, features, plan, [part], wanted), len(wanted))
 
 
-def partitions(prepared: Path, *, keys_only: bool = False) -> Iterator[pd.DataFrame]:
-    """All rows of each partition in turn, index 0..n-1, of which about one is in memory; all columns, or the key."""
+def partitions(prepared: Path, columns: list[str] | None = None) -> Iterator[pd.DataFrame]:
+    """All rows of each partition that has any, index 0..n-1, of which about one is in memory.
+
+    Parameters
+    ----------
+    columns
+        The partition and others; None for all.
+    """
     where, waiting = prepared / "rows.parquet", pd.DataFrame()
-    for piece in table_files.read_pieces(where, _keys(where) if keys_only else None):
+    for piece in table_files.read_pieces(where, columns):
         rows = pd.concat([waiting, piece], ignore_index=True) if len(waiting) else piece
         starts = np.flatnonzero(np.diff(rows[PARTITION].to_numpy(), prepend=-1))
         for start, end in pairwise(starts):

@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 import pyarrow
 import pyarrow.parquet as pq
@@ -47,7 +48,7 @@ def read_pieces(path: Path, columns: list[str] | None = None) -> Iterator[pd.Dat
     DataError
         As `read_table`.
     """
-    read_table(path, columns, filters=[(MACHINE, "==", "")])           # its complaints, without its rows
+    read_table(path, [])            # its complaints, without its rows
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(_PIECE, columns=columns):
             yield pyarrow.Table.from_batches([batch]).to_pandas()
@@ -61,9 +62,10 @@ def read_machines(path: Path, first: str, last: str) -> pd.DataFrame:
     return read_table(path, filters=[(MACHINE, ">=", first), (MACHINE, "<=", last)])
 
 
-def has_column(path: Path, name: str) -> bool:
-    """Whether a readable table has a column."""
-    return not _absent(path, [name])
+def columns(path: Path) -> list[str]:
+    """Columns of a table, in their order; DataError as `read_table`."""
+    read_table(path, [])
+    return list(pq.read_schema(path).names)
 
 
 def _absent(path: Path, columns: list[str] | None) -> list[str]:
@@ -76,16 +78,21 @@ def read_tables(folder: Path, names: Iterable[str]) -> dict[str, pd.DataFrame]:
     return {name: read_table(folder / f"{name}.parquet") for name in names}
 
 
-def read_partitions(folder: Path, columns: list[str] | None = None, machines: pd.Series | None = None) -> pd.DataFrame:
-    """A partitioned table as one, index 0..n-1, or its rows of some machines; errors of `partitions`, `read_table`."""
+def read_partitions(folder: Path, columns: list[str] | None = None,
+                    keep: Callable[[pd.DataFrame], np.ndarray] | None = None) -> pd.DataFrame:
+    """A partitioned table as one, index 0..n-1, or the rows that `keep` marks; DataError as `partitions`, `read_table`.
+
+    Rows that are not kept are dropped partition by partition.
+    """
     tables = (read_table(part, columns) for part in partitions(folder))
-    return pd.concat([table if machines is None else table[table[MACHINE].isin(machines)] for table in tables],
-                     ignore_index=True)
+    return pd.concat([table if keep is None else table[keep(table)] for table in tables], ignore_index=True)
 
 
-def count_rows(parts: Iterable[Path]) -> int:
-    """Rows of some tables together, by what their files say of themselves."""
-    return sum(pq.read_metadata(part).num_rows for part in parts)
+def shape(path: Path) -> tuple[int, int]:
+    """Rows and columns of a table, by what its file says of itself; DataError as `read_table`."""
+    read_table(path, [])
+    told = pq.read_metadata(path)
+    return int(told.num_rows), int(told.num_columns)
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

@@ -14,6 +14,7 @@ from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import MACHINE, TIME
 from oilcan.ground.errors import DataError
+from oilcan.ground.needs import GIB, Need
 from oilcan.monitoring.limits.limit_material import Material, kept_machines, whole_windows
 from oilcan.monitoring.reference.partition_passes import Span, first_pass, second_pass
 from oilcan.monitoring.reference.reference_building import (
@@ -36,6 +37,7 @@ from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.operating.monitoring import MonitoringParams
 
 _SAMPLE: Final = 100_000                # readings that bins and the range of conditions are learned from, about
+_BYTES_OF_A_CELL: Final = 320           # 104 of counts, and what is learned from them
 _ALL: Final = "all"
 MATERIAL_DIGEST: Final = "material_sha256"      # among the facts of a reference that was written with its material
 
@@ -79,7 +81,7 @@ def assemble(contract: Contract, plan: FeaturePlan, accepted: Accepted, rules: M
     Raises
     ------
     DataError
-        If the data count no time, or hold no reading.
+        If the data count no time, or hold no reading; or if the counts take more memory than is free.
     """
     if contract.time.kind == "none":
         raise DataError(f"datasets/{contract.name}.yaml: independent rows have no windows, so they cannot be watched.")
@@ -96,9 +98,18 @@ def assemble(contract: Contract, plan: FeaturePlan, accepted: Accepted, rules: M
         known_kinds(contract, accepted.machines, learned.machines), learned.centre, learned.raw_centre,
         group_levels(learned.centre, np.array(group_of), len(groups)), learned.scale, learned.raw_scale, learned.edges,
         learned.shares, learned.support, np.zeros(learned.centre.shape), np.full(learned.centre.shape, np.nan), {})
+    need(len(learned.machines), span.end - span.first, len(columns)).check()
     cells = _joined((second_pass(part, contract, plan, reference, learned, axis, span)
                      for part in accepted.partitions()), learned.machines)
     return _with_facts(reference, cells, accepted, axis, rules)
+
+
+def need(machines: int, slots: int, columns: int) -> Need:
+    """What the counts of a reference take, by machine, slot and column."""
+    return Need(
+        "reference", f"counting the readings of {machines:,} machines in {slots:,} slots and {columns} columns",
+        "Take a host with more memory, or split the fleet into data sets by site or kind of machine.",
+        memory=0.4 * GIB + machines * slots * columns * _BYTES_OF_A_CELL)
 
 
 def sealed(reference: WatchReference, material: Material) -> tuple[WatchReference, bytes]:
@@ -182,7 +193,7 @@ def _stored(learned: Levels) -> Levels:
 
 
 def _joined(parts: Iterable[Cells], machines: tuple[str, ...]) -> Cells:
-    """Cells of disjoint machines in one, in the order of the machines of the reference; each part is dropped at once."""
+    """Cells of disjoint machines in one, in the order of the machines of the reference; a part is dropped at once."""
     out: Cells | None = None
     for part in parts:
         if part.slots:

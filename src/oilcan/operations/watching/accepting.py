@@ -64,8 +64,8 @@ def _forecasts(contract: Contract, prepared: Path, features: Path, judged: Fitte
     if task.kind != "failure_within" or policy is None:
         return None
     plan = feature_rows.read_plan(features)
-    partitions = feature_rows.by_partition(features, plan, feature_rows.partitions(prepared, keys_only=True),
-                                           feature_rows.of_parts("validation"))
+    keys = feature_rows.partitions(prepared, feature_rows.keys(prepared))
+    partitions = feature_rows.by_partition(features, plan, keys, feature_rows.of_parts("validation"))
     frame = pd.concat([
         pd.concat([rows[[name for name in KEY if name in rows]],
                    score(judged, matrix, rows_per_batch=rows_per_batch)], axis=1)

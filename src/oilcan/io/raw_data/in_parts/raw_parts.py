@@ -24,8 +24,7 @@ from oilcan.contract.table_words import ROW_NUMBER, Label
 from oilcan.core.ingest.frames import RawPiece, RawTables
 from oilcan.core.ingest.tables import machine_names
 from oilcan.ground.columns import MACHINE
-from oilcan.ground.errors import DataError
-from oilcan.ground.processes import available_memory
+from oilcan.ground.needs import Need
 from oilcan.io.raw_data import later_months, reading
 from oilcan.io.raw_data.delimited import TEXT_TYPES
 from oilcan.io.raw_data.in_parts.parquet_pieces import ParquetPieces
@@ -111,23 +110,19 @@ def _rows(contract: Contract, name: str, folder: Path, live: Path) -> int:
 
 def _check_memory(contract: Contract, rows: Mapping[str, int]) -> None:
     """Refuse tables that are read whole and do not fit into the memory that is free."""
-    need, free = _cells(contract, rows) * _BYTES_OF_A_CELL, available_memory()
-    if rows and free is not None and need > free:
-        words = sorted({word for name in rows for word in whole_words(contract, name)})
-        raise DataError(
-            f"datasets/{contract.name}.yaml: about {sum(rows.values()):,} records of {' and '.join(rows)} must be read "
-            f"whole because of {', '.join(map(repr, words))}, which takes {need / 2**30:.1f} GiB of memory (found "
-            f"{free / 2**30:.1f} GiB free). Write the files so that they need none of these words, and they are read "
-            f"in parts; or take a host with more memory.")
+    words = sorted({word for name in rows for word in whole_words(contract, name)})
+    Need(f"datasets/{contract.name}.yaml",
+         f"about {sum(rows.values()):,} records of {' and '.join(rows)} must be read whole because of "
+         f"{', '.join(map(repr, words))}, which",
+         "Write the files so that they need none of these words, and they are read in parts; or take a host with more "
+         "memory.", memory=_cells(contract, rows) * _BYTES_OF_A_CELL).check()
 
 
 def _check_disk(contract: Contract, rows: Mapping[str, int], folder: Path) -> None:
     """Refuse tables whose parts do not fit on the disk."""
-    need, free = _cells(contract, rows) * _BYTES_ON_DISK, shutil.disk_usage(folder).free
-    if need > free:
-        raise DataError(
-            f"{folder.parent}: about {sum(rows.values()):,} records of {' and '.join(rows)} are sorted here by "
-            f"machine, which takes {need / 2**30:.1f} GiB of disk (found {free / 2**30:.1f} GiB free). Make room.")
+    Need(str(folder.parent),
+         f"about {sum(rows.values()):,} records of {' and '.join(rows)} are sorted here by machine, which",
+         "Make room.", disk=_cells(contract, rows) * _BYTES_ON_DISK).check(folder)
 
 
 def _cells(contract: Contract, rows: Mapping[str, int]) -> int:
