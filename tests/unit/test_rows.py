@@ -5,6 +5,7 @@ from tests.canonical_frames import FLEET, ROWS, events, failures, fleet_contract
 
 from oilcan.core.prepare.forecast_rows import label_rows, part_rows, pick_rows, plan_parts
 from oilcan.core.prepare.part_counts import PartCounts
+from oilcan.core.prepare.partitions import Prepared
 from oilcan.ground.errors import DataError
 
 
@@ -99,3 +100,10 @@ def test_partitions_of_machines_are_counted_and_judged_as_the_whole_fleet():
     assert len(by_machine) > 1
     assert parts.as_json() == whole.as_json()
     assert parts.ends == whole.ends
+
+
+def test_what_a_partition_contributes_holds_none_of_its_readings():
+    readings = telemetry()
+    kept = Prepared(readings, readings.iloc[:2], len(readings), 0, 0).without_telemetry()
+    assert kept.telemetry.size == 0
+    assert kept.telemetry.columns.empty         # an empty slice keeps the readings that it was cut from

@@ -3,13 +3,15 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from tests.training_frames import COMPUTE, OUTLOOK, contract, fleet, plan, train_params, training_data, write
+from tests.training_frames import COMPUTE, FLEET, OUTLOOK, contract, fleet, plan, train_params, training_data, write
 
 from oilcan.core.model.picked_rows import PickedRows
 from oilcan.operations.partitioned.rows_for_training import read_training_data
 from oilcan.training import rows_to_read
 from oilcan.training.fit import train
+from oilcan.training.rows_to_read import machines_to_learn_from
 
 
 @pytest.mark.parametrize("refit", [True, False])
@@ -41,3 +43,40 @@ def test_every_row_is_read_where_families_are_compared(tmp_path: Path) -> None:
     folders = Path(paths["prepared"]), Path(paths["features"])
     read = read_training_data(contract(), plan(6), *folders, train_params(model="auto"), COMPUTE)
     assert np.array_equal(read.train.matrix, training_data(frames).train.matrix, equal_nan=True)
+
+
+def test_of_a_large_fleet_whole_machines_are_drawn_until_there_are_rows_enough() -> None:
+    rows = pd.Series(100, index=[f"m{number:03d}" for number in range(90)])
+    chosen = machines_to_learn_from(contract(), rows, train_params(max_rows=50))
+    assert chosen is not None
+    assert rows.loc[chosen].sum() == 20 * 50
+    shuffled = machines_to_learn_from(contract(), rows.sample(frac=1, random_state=1), train_params(max_rows=50))
+    assert shuffled is not None
+    assert list(shuffled) == list(chosen)
+
+
+@pytest.mark.parametrize(("budget", "max_rows", "machines"), [
+    ("", 50, 10), ("", 0, 90), ("alarms: {per_week: 3}\n", 50, 90)])
+def test_no_machine_is_left_out_of_a_fleet_that_fits_or_shares_a_budget_of_alarms(
+    budget: str, max_rows: int, machines: int
+) -> None:
+    rows = pd.Series(100, index=[f"m{number:03d}" for number in range(machines)])
+    assert machines_to_learn_from(contract(FLEET + budget), rows, train_params(max_rows=max_rows)) is None
+
+
+def test_training_on_some_machines_sees_all_of_their_rows_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = fleet()
+    paths = write(tmp_path, frames)
+    params = train_params(max_rows=300)
+    monkeypatch.setattr(rows_to_read, "_TIMES_MAX_ROWS", 2)
+    read = read_training_data(contract(), plan(6), Path(paths["prepared"]), Path(paths["features"]), params, COMPUTE)
+    machines, whole = set(read.train.rows["machine_id"]), training_data(frames)
+    assert machines < set(whole.train.rows["machine_id"])
+    for mine, every in ((read.train, whole.train), (read.validation, whole.validation)):
+        is_taken = every.rows["machine_id"].isin(machines).to_numpy()
+        assert mine.rows.equals(every.rows[is_taken].reset_index(drop=True))
+        at = mine.matrix.at if isinstance(mine.matrix, PickedRows) else np.arange(len(mine.rows))
+        assert np.array_equal(mine.matrix[at], every.matrix[is_taken][at], equal_nan=True)
+    assert train(contract(), read, params, COMPUTE).trained.served.forecasts

@@ -134,7 +134,8 @@ def forecast_at(predictions: pd.DataFrame) -> Callable[[pd.DataFrame], np.ndarra
     """A test of readings: whether any forecast was made at the time of each; where rows have none, of its machine."""
     by = TIME if TIME in predictions else MACHINE
     known = pd.Index(predictions[by].unique())
-    return lambda readings: readings[by].isin(known).to_numpy(dtype=bool)
+    return lambda readings: (readings[by].isin(known).to_numpy(dtype=bool) if by in readings
+                             else np.zeros(len(readings), dtype=bool))      # no column is wanted, so no reading is
 
 
 def identity(frame: pd.DataFrame) -> list[str]:
