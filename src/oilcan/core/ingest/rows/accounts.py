@@ -59,6 +59,11 @@ class Account:
         return lines
 
     @property
+    def malformed(self) -> int:
+        """Records that could not be cut into cells; they come first in `rejected`, and no verdict counts them."""
+        return len(self.rejected) - sum(self._reasons("refused").values())
+
+    @property
     def warnings(self) -> list[str]:
         """What reads without fault and still looks wrong."""
         return [*thousands(self.spec, self.groupings), *self.ends]
@@ -70,11 +75,11 @@ class Account:
         table became; `copied_to_all_machines`, rows made of those about every machine; `joined`, the same
         counts for the records of each join.
         """
-        refused, malformed = self._reasons("refused"), len(self.rejected) - sum(self._reasons("refused").values())
-        for line in self.rejected[:malformed]:
+        refused = self._reasons("refused")
+        for line in self.rejected[:self.malformed]:
             refused[line.reason] = refused.get(line.reason, 0) + 1
         counts: dict[str, Any] = {
-            "read": self.records + malformed,
+            "read": self.records + self.malformed,
             "kept": self.records - sum(self.verdicts.values()),
             "excluded": self._reasons("excluded"),
             "refused": refused,
@@ -119,10 +124,9 @@ def join_parts(parts: Sequence[Account]) -> Account:
         verdicts[whole] = verdicts.get(whole, 0) + rows
     cut, refused = [], []
     for part in parts:
-        malformed = len(part.rejected) - sum(part._reasons("refused").values())
         reasons = {verdict.reason: wording[verdict.at] for verdict in part.verdicts}
-        cut += part.rejected[:malformed]
-        refused += [line._replace(reason=reasons[line.reason]) for line in part.rejected[malformed:]]
+        cut += part.rejected[:part.malformed]
+        refused += [line._replace(reason=reasons[line.reason]) for line in part.rejected[part.malformed:]]
     return replace(
         parts[0], records=sum(part.records for part in parts), verdicts=verdicts,
         rejected=cut + sorted(refused, key=lambda line: (line.number, line.row)),
