@@ -67,7 +67,7 @@ def need(labels: TrainingData, learned: int, params: TrainParams, compute: Compu
         Rows of the training part whose features are read.
     """
     rows, width = len(labels.train.rows) + len(labels.validation.rows), len(labels.features) * np.float32().itemsize
-    of_labels = rows * labels.train.rows.shape[1] * _BYTES_OF_A_LABEL * 3       # parts, both together, by forecast
+    of_labels = rows * labels.train.rows.shape[1] * _BYTES_OF_A_LABEL * 4       # parts, both together, by forecast
     of_features = (learned + len(labels.validation.rows)) * width * _COPIES
     of_worker = GIB / 4 + min(params.max_rows or learned, learned) * width * _OF_A_WORKER
     return Need(
