@@ -61,11 +61,14 @@ def forecast_partitions(fleet: TrainedFleet, trained: Trained, params: PredictPa
         yield from fleet.tables(trained, partitions, params.rows_per_batch, compute.jobs)
         return
     for tables in compute.side_by_side(compute.jobs)(
-            joblib.delayed(_forecast)(fleet, rows, params.rows_per_batch)
+            joblib.delayed(_forecast)(fleet.contract, fleet.model, fleet.prepared, fleet.features, fleet.plan, rows,
+                                      params.rows_per_batch)        # a worker needs each path as an argument
             for rows in partitions if rows[PART].isin(scorer.HELD_OUT).any()):
         yield from tables
 
 
-def _forecast(fleet: TrainedFleet, rows: pd.DataFrame, rows_per_batch: int) -> list[pd.DataFrame]:
+def _forecast(contract: Contract, model: Path, prepared: Path, features: Path, plan: FeaturePlan, rows: pd.DataFrame,
+              rows_per_batch: int) -> list[pd.DataFrame]:
     """Runs in a worker, which reads the model itself: it is larger than the rows of a partition."""
-    return list(fleet.tables(model_folder.read_model(fleet.model), [rows], rows_per_batch, 1))
+    fleet = TrainedFleet(contract, model, prepared, features, plan)
+    return list(fleet.tables(model_folder.read_model(model), [rows], rows_per_batch, 1))
