@@ -11,6 +11,7 @@ from oilcan.core.model.picked_rows import PickedRows
 from oilcan.operations.partitioned.rows_for_training import read_training_data
 from oilcan.training import rows_to_read
 from oilcan.training.fit import train
+from oilcan.training.model_description import describe
 from oilcan.training.rows_to_read import machines_to_learn_from
 
 
@@ -79,4 +80,6 @@ def test_training_on_some_machines_sees_all_of_their_rows_and_no_others(
         assert mine.rows.equals(every.rows[is_taken].reset_index(drop=True))
         at = mine.matrix.at if isinstance(mine.matrix, PickedRows) else np.arange(len(mine.rows))
         assert np.array_equal(mine.matrix[at], every.matrix[is_taken][at], equal_nan=True)
-    assert train(contract(), read, params, COMPUTE).trained.served.forecasts
+    training = train(contract(), read, params, COMPUTE)
+    told = describe(contract(), training, read, params)["trained_on"]
+    assert (told["machines"], told["machines_left_out"]) == (len(machines), 12 - len(machines))

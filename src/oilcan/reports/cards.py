@@ -38,6 +38,8 @@ def data_sheet(contract: Contract, data_quality: Mapping[str, Any]) -> str:
 
 def _facts(contract: Contract, model: Mapping[str, Any]) -> dict[str, str]:
     trained, libraries = model["trained_on"], model["libraries"]
+    missing = trained.get("machines_left_out", 0)
+    left_out = f"; {number(missing)} machines of a fleet too large for `train.max_rows` left out" if missing else ""
     span = f", {trained['first']} to {trained['last']}" if "first" in trained else ""
     machines = "" if contract.time.kind == "none" else f" of {number(trained['machines'])} machines"
     thresholds = ", ".join(f"{name}: {cell(cut)}" for name, cut in sorted(model["thresholds"].items()))
@@ -47,7 +49,7 @@ def _facts(contract: Contract, model: Mapping[str, Any]) -> dict[str, str]:
         "seed": str(model["seed"]),
         "calibration asked for": model["calibration"],
         "alarm threshold on the probability": thresholds or "none: no event is forecast",
-        "trained on": f"{number(trained['rows'])} rows{machines}{span}",
+        "trained on": f"{number(trained['rows'])} rows{machines}{span}{left_out}",
         "learned from": "; ".join(f"{name}: {_learned(groups)}" for name, groups in model["learned_from"].items()),
         "features": f"{len(model['features'])}, plan {model['plan_hash'][:12]}",
         "libraries": ", ".join(f"{name} {version}" for name, version in sorted(libraries.items())),

@@ -40,6 +40,7 @@ class TrainingData:
     plan_hash: str
     failures: pd.DataFrame
     machines: pd.DataFrame
+    left_out: int = 0               # machines of both parts that a large fleet's training does not see
 
     @property
     def rows(self) -> pd.DataFrame:

@@ -38,7 +38,8 @@ def read_training_data(contract: Contract, plan: FeaturePlan, prepared: Path, fe
         If a part has no known rows of a task, or only one class; or if training takes more memory than is free.
     """
     tables = table_files.read_tables(prepared, ("judged_failures", "machines"))
-    machines = machines_to_learn_from(contract, feature_rows.count_by_machine(prepared, "train", "validation"), params)
+    counts = feature_rows.count_by_machine(prepared, "train", "validation")
+    machines = machines_to_learn_from(contract, counts, params)
     (train, of_train), (validation, of_validation) = (feature_rows.read_machines(prepared, part, machines)
                                                       for part in ("train", "validation"))
     names = tuple(plan.names)
@@ -53,7 +54,8 @@ def read_training_data(contract: Contract, plan: FeaturePlan, prepared: Path, fe
     learned = (PartRows(train, read) if used.all()
                else PickedPart(train, PickedRows(np.flatnonzero(used), read, len(used))))
     seen = PartRows(validation, feature_rows.read_matrix(prepared, features, plan, ["validation"], of_validation))
-    return TrainingData(learned, seen, names, plan.hash, tables["judged_failures"], tables["machines"])
+    return TrainingData(learned, seen, names, plan.hash, tables["judged_failures"], tables["machines"],
+                        left_out=0 if machines is None else len(counts) - len(machines))
 
 
 def need(labels: TrainingData, learned: int, params: TrainParams, compute: ComputeParams) -> Need:

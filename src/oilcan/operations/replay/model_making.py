@@ -113,8 +113,8 @@ def make_model(settings: ReplaySettings, fleet: ReplayedFleet, made: pd.Timestam
     learnt = matrix[at]
     parts = {name: PartRows(rows[is_part].reset_index(drop=True), learnt[is_part])
              for name in _USED if (is_part := (rows[PART] == name).to_numpy()) is not None}
-    sample = TrainingData(**parts, features=tuple(plan.names), plan_hash=plan.hash, failures=prepared.judged_failures,
-                          machines=tables["machines"])
+    sample = TrainingData(parts["train"], parts["validation"], tuple(plan.names), plan.hash, prepared.judged_failures,
+                          tables["machines"])
     training = fit.train(contract, sample, settings.params.train, compute)
     trained = training.trained
     predictions = _predictions(contract, rows, learnt, trained)
