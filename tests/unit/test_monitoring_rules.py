@@ -10,8 +10,10 @@ from tests import monitoring_frames as frames
 from oilcan.core.bundle.watch_reference import WatchReference, packed, unpacked
 from oilcan.ground.columns import MACHINE, TIME
 from oilcan.ground.errors import IntegrityError, ParamsError
+from oilcan.monitoring.fleet_counts import FleetCounts, Judges
 from oilcan.monitoring.limits.limit_material import Material
 from oilcan.monitoring.watching import WindowVerdict
+from oilcan.monitoring.window_axis import WindowAxis
 
 SINCE = frames.MONDAY + pd.Timedelta(weeks=4)
 
@@ -136,6 +138,28 @@ def test_forgotten_slots_leave_the_later_ones_as_they_were(readings: pd.DataFram
     before = cells.total[:, 20:].copy()
     cells.keep_from(cells.first_slot + 20)
     np.testing.assert_array_equal(cells.total, before)
+
+
+def test_counted_day_by_day_or_at_once_is_the_same(readings: pd.DataFrame) -> None:
+    days = (readings[TIME] - frames.MONDAY) // pd.Timedelta(days=1)
+    readings = readings[(readings[MACHINE] != "m03") | (days > 9)]          # a machine that comes later
+    reference = frames.learned().reference
+    axis = WindowAxis.parse(reference.window)
+    judges = Judges(frames.contract(), frames.plan(), reference, axis)
+    whole, grown = FleetCounts(judges, 0), FleetCounts(judges, 0)
+    whole.take(readings, {})
+    for day in [*range(3, 35), 0, 2, 1]:                                    # and days that come late
+        grown.take(readings[days.loc[readings.index] == day], {})
+    for counts in (whole, grown):
+        counts.keep_from(axis.first_slot(frames.week(1)))
+    more = readings.assign(**{TIME: readings[TIME] + pd.Timedelta(weeks=5)})
+    for part in (more[days.loc[more.index] == day] for day in range(35)):
+        grown.take(part, {})
+    whole.take(more, {})
+    first, second = whole.settled(), grown.settled()
+    assert (first.machines, first.first_slot, first.slots) == (second.machines, second.first_slot, second.slots)
+    for name in ("readings", "aside", "missing", "outside", "n", "total", "raw_total", "low", "high", "histogram"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name), err_msg=name)
 
 
 def test_reference_and_material_come_back_as_they_were() -> None:

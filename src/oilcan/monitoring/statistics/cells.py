@@ -14,6 +14,7 @@ UNIT: Final = 65_536                    # fixed point of deviations: a sum of wh
 FARTHEST: Final = 100.0                 # reference standard deviations; what lies beyond counts as this
 RAW_FARTHEST: Final = 1e6
 _AT_ONCE: Final = 100_000               # numbers that are counted together: bounds the memory, and fits into a cache
+_SPARE: Final = 8                       # slots made with a new one: each growth copies all cells of a fleet
 _GROW: Final = ("readings", "aside", "missing", "outside", "n", "total", "raw_total", "low", "high", "histogram")
 
 
@@ -58,8 +59,8 @@ class Cells:
 
     def __post_init__(self) -> None:
         self._place = {name: at for at, name in enumerate(self.machines)}
-        for name in _GROW:
-            setattr(self, name, self._blank(name, len(self.machines), 0))
+        self._room = {name: self._blank(name, len(self.machines), 0) for name in _GROW}
+        self._show(0)
 
     @property
     def slots(self) -> int:
@@ -68,8 +69,8 @@ class Cells:
 
     @property
     def nbytes(self) -> int:
-        """Memory of all arrays."""
-        return sum(int(getattr(self, name).nbytes) for name in _GROW)
+        """Memory of all arrays, room for slots to come included."""
+        return sum(int(room.nbytes) for room in self._room.values())
 
     def codes(self, machine_ids: Sequence[str]) -> np.ndarray:
         """Positions of machines, shape (n,); unknown ones are entered at the end."""
@@ -103,29 +104,28 @@ class Cells:
         order = np.argsort(cell, kind="stable")
         sorted_cells = cell[order]
         start = np.flatnonzero(np.diff(sorted_cells, prepend=-1))
-        at = sorted_cells[start]
-        self._flat("readings")[at] += np.diff(start, append=len(cell))
-        self._flat("aside")[at] += np.add.reduceat(readings.is_aside[order], start, dtype=np.int64)
+        at = np.divmod(sorted_cells[start], self.slots)
+        self.readings[at] += np.diff(start, append=len(cell))
+        self.aside[at] += np.add.reduceat(readings.is_aside[order], start, dtype=np.int64)
         counted = readings.counted(order)
         for name in ("missing", "outside", "n", "total", "raw_total"):
-            self._flat(name)[at] += np.add.reduceat(getattr(counted, name), start, axis=0, dtype=np.int64)
-        low, high = self._flat("low"), self._flat("high")
-        low[at] = np.minimum(low[at], np.minimum.reduceat(counted.low, start, axis=0))
-        high[at] = np.maximum(high[at], np.maximum.reduceat(counted.high, start, axis=0))
+            getattr(self, name)[at] += np.add.reduceat(getattr(counted, name), start, axis=0, dtype=np.int64)
+        self.low[at] = np.minimum(self.low[at], np.minimum.reduceat(counted.low, start, axis=0))
+        self.high[at] = np.maximum(self.high[at], np.maximum.reduceat(counted.high, start, axis=0))
         group = np.repeat(np.arange(len(start)), np.diff(start, append=len(cell)))
-        bins = self.histogram.reshape(-1, self.columns, self.bins)
         for column in range(self.columns):
             judged = counted.n[:, column]
             place = group[judged] * self.bins + counted.bin(column)[judged]
             counts = np.bincount(place, minlength=len(start) * self.bins).reshape(len(start), self.bins)
-            bins[at, column] += counts.astype(bins.dtype)
+            self.histogram[(*at, column)] += counts.astype(self.histogram.dtype)
 
     def fill(self, first_slot: int, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over arrays that were kept, by name; others stay empty."""
         self._resize(len(self.machines), first_slot, next(iter(arrays.values())).shape[1])
         for name, values in arrays.items():
-            current = getattr(self, name)
-            setattr(self, name, np.ascontiguousarray(values, dtype=current.dtype).reshape(current.shape))
+            room = self._room[name]
+            self._room[name] = np.ascontiguousarray(values, dtype=room.dtype).reshape(room.shape)
+        self._show(self.slots)
 
     def cover(self, first_slot: int, end: int) -> None:
         """Make room for the slots from one up to but without another."""
@@ -162,24 +162,33 @@ class Cells:
         if slot > self.first_slot and self.slots:
             first = min(slot, self.first_slot + self.slots)
             for name in _GROW:
-                setattr(self, name, np.ascontiguousarray(getattr(self, name)[:, first - self.first_slot:]))
+                self._room[name] = np.ascontiguousarray(getattr(self, name)[:, first - self.first_slot:])
             self.first_slot = first
+            self._show(self._room["readings"].shape[1])
 
     def _cover(self, first: int, last: int) -> None:
         if not self.slots:
             self.first_slot = first
         begin = min(first, self.first_slot)
         end = max(last + 1, self.first_slot + self.slots)
-        if (begin, end) != (self.first_slot, self.first_slot + self.slots):
-            self._resize(len(self.machines), begin, end - begin)
+        if begin < self.first_slot or end - begin > self._room["readings"].shape[1]:
+            self._resize(len(self.machines), begin, end - begin, _SPARE if self.slots else 0)
+        elif end - begin > self.slots:
+            self._show(end - begin)
 
-    def _resize(self, machines: int, first_slot: int, slots: int) -> None:
+    def _resize(self, machines: int, first_slot: int, slots: int, spare: int = 0) -> None:
         shift = self.first_slot - first_slot
         for name in _GROW:
-            old, new = getattr(self, name), self._blank(name, machines, slots)
+            old, new = getattr(self, name), self._blank(name, machines, slots + spare)
             new[: old.shape[0], shift: shift + old.shape[1]] = old
-            setattr(self, name, new)
+            self._room[name] = new
         self.first_slot = first_slot
+        self._show(slots)
+
+    def _show(self, slots: int) -> None:
+        """Make so many slots of the room the arrays."""
+        for name, room in self._room.items():
+            setattr(self, name, room[:, :slots])
 
     def _blank(self, name: str, machines: int, slots: int) -> np.ndarray:
         if name in ("readings", "aside"):
@@ -189,10 +198,6 @@ class Cells:
         if name == "histogram":
             return np.zeros((machines, slots, self.columns, self.bins), dtype=np.uint32)
         return np.zeros((machines, slots, self.columns), dtype=np.int64)
-
-    def _flat(self, name: str) -> np.ndarray:
-        array = getattr(self, name)
-        return array.reshape(array.shape[0] * array.shape[1], *array.shape[2:])
 
 
 @dataclass(frozen=True)

@@ -47,16 +47,13 @@ def faults_now(cells: Cells, reference: WatchReference, axis: WindowAxis, last: 
     there = cells.readings[:, :, None] - cells.missing
     is_silent = (cells.readings[:, :, None] >= _FEWEST) & (there == 0)
     is_stuck = (there >= _FEWEST) & (cells.low == cells.high)
+    found = [*_of(is_silent, "silent", cells, reference, axis), *_of(is_stuck, "stuck", cells, reference, axis)]
+    if last is not None:
+        reporting = {cells.machines[at] for at in np.flatnonzero((cells.readings >= _FEWEST).any(axis=1)).tolist()}
+        found += [(name, fault) for name, fault in _units(last, reference, axis) if name in reporting]
     out: dict[str, tuple[MachineFault, ...]] = {}
-    units = list(_units(last, reference, axis)) if last is not None else []
-    for at, machine in enumerate(cells.machines):
-        days = np.flatnonzero(cells.readings[at] >= _FEWEST)
-        if len(days):
-            found = [*_of(is_silent[at], days, "silent", cells, reference, axis),
-                     *_of(is_stuck[at], days, "stuck", cells, reference, axis),
-                     *(fault for name, fault in units if name == machine)]
-            if found:
-                out[machine] = tuple(sorted(found, key=lambda each: (each.since, each.sensor)))
+    for name, fault in sorted(found, key=lambda each: (each[0], each[1].since, each[1].sensor)):
+        out[name] = (*out.get(name, ()), fault)
     return out
 
 
@@ -69,13 +66,18 @@ def _units(last: WindowVerdict, reference: WatchReference, axis: WindowAxis) -> 
             yield from ((name, fault) for name in finding.machines)
 
 
-def _of(is_bad: np.ndarray, days: np.ndarray, fault: Literal["silent", "stuck"], cells: Cells,
-        reference: WatchReference, axis: WindowAxis) -> Iterator[MachineFault]:
-    for at, column in enumerate(reference.columns):
+def _of(is_bad: np.ndarray, fault: Literal["silent", "stuck"], cells: Cells, reference: WatchReference,
+        axis: WindowAxis) -> Iterator[tuple[str, MachineFault]]:
+    """Machines and sensors whose newest days are all bad, where they are enough; all machines at once."""
+    counts = cells.readings >= _FEWEST
+    is_good = counts[:, :, None] & ~is_bad
+    after = np.where(is_good.any(axis=1), cells.slots - np.argmax(is_good[:, ::-1], axis=1), 0)     # (m, c)
+    passed = np.pad(np.cumsum(counts, axis=1), ((0, 0), (1, 0)))                                    # (m, t + 1)
+    in_a_row = passed[:, -1:] - np.take_along_axis(passed, after, axis=1)
+    for machine, at in np.argwhere(in_a_row >= _DAYS[fault]).tolist():
+        column = reference.columns[at]
         if column.kind == "computed" or (fault == "stuck" and column.rest_windows != 1):
             continue
-        good = np.flatnonzero(~is_bad[days, at])
-        run = days[good[-1] + 1:] if len(good) else days
-        if len(run) >= _DAYS[fault]:
-            since = (cells.first_slot + int(run[0])) * axis.slot
-            yield MachineFault(column.name, column.description, fault, since)
+        begin = after[machine, at]
+        since = (cells.first_slot + int(begin + np.argmax(counts[machine, begin:]))) * axis.slot
+        yield cells.machines[machine], MachineFault(column.name, column.description, fault, since)

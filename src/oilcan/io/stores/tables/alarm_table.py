@@ -207,10 +207,15 @@ class AlarmsPart(MachinesPart):
         def work(tx: Transaction) -> list[Alarm]:
             found = tx.rows(sql, parameters)
             names = self.names_of(tx, [row[1] for row in found])
+            said: dict[int, list[Comment]] = {}
+            if found:                           # one question: of many alarms a service asks for every verdict
+                ids = [row[0] for row in found]
+                for key, *comment in tx.rows("SELECT alarm, at, said_by, said FROM comments WHERE alarm >= ? AND "
+                                             "alarm <= ? ORDER BY id", (min(ids), max(ids))):
+                    said.setdefault(key, []).append(Comment(*comment))
             return [
                 Alarm(name, task, time, p, threshold, json.loads(reasons), forecast, crew, key, opened, seen, seen_by,
-                      closed, closed_time, tuple(Comment(*row) for row in tx.rows(
-                          "SELECT at, said_by, said FROM comments WHERE alarm = ? ORDER BY id", (key,))), *found_out)
+                      closed, closed_time, tuple(said.get(key, ())), *found_out)
                 for name, (key, _, task, time, opened, p, threshold, reasons, forecast, seen, seen_by, closed, crew,
                            closed_time, *found_out) in zip(names, found, strict=True)
             ]

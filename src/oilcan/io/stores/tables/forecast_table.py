@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -110,18 +110,20 @@ class ForecastsPart(MachinesPart):
 
         One value for each bundle and set of columns, in the order of machines and times.
         """
-        columns = "id, machine, time, bundle, contract_version, columns, numbers"
+        columns = "id, machine, time, model, numbers"       # not the words of the model, which are long, in each row
         sql = (f"WITH last AS (SELECT {columns}, row_number() OVER (PARTITION BY machine, time "  # noqa: S608 - our own words
-               f"ORDER BY {_NEWEST}) AS place FROM forecasts {_JOIN} WHERE role = ? AND time >= ? "
+               f"ORDER BY {_NEWEST}) AS place FROM forecasts WHERE role = ? AND time >= ? "
                "AND machine IS NOT NULL), first AS (SELECT last.*, row_number() OVER (PARTITION BY machine, time / ? "
                f"ORDER BY time) AS at FROM last WHERE place = 1) SELECT {columns} FROM first WHERE at = 1 "
                "ORDER BY machine, time")
 
         def work(tx: Transaction) -> list[Forecasts]:
-            same: dict[Row, list[Row]] = {}
-            for key, machine, time, *kind, blob in tx.rows(sql, (role, clamped(since), step)):
-                same.setdefault(tuple(kind), []).append((key, machine, time, blob))
-            return [self._as_batch(tx, role, kind, rows) for kind, rows in same.items()]
+            models = {model: kind for model, *kind in tx.rows(
+                "SELECT model, bundle, contract_version, columns FROM models")}
+            same: dict[int, list[Row]] = {}
+            for row in tx.rows(sql, (role, clamped(since), step)):
+                same.setdefault(row[3], []).append(row)
+            return [self._as_batch(tx, role, models[model], rows) for model, rows in same.items()]
 
         return self.database.read(work)
 
@@ -145,8 +147,8 @@ class ForecastsPart(MachinesPart):
 
         return self.database.read(work)
 
-    def _as_batch(self, tx: Transaction, role: str, kind: Row, rows: list[Row]) -> Forecasts:
-        ids, machines, times, blobs = zip(*rows, strict=True)
+    def _as_batch(self, tx: Transaction, role: str, kind: Sequence[Any], rows: list[Row]) -> Forecasts:
+        ids, machines, times, _, blobs = zip(*rows, strict=True)
         columns = tuple(json.loads(kind[2]))
         values = np.frombuffer(b"".join(map(bytes, blobs)), dtype="<f8").reshape(-1, len(columns))
         return Forecasts(kind[0], kind[1], role, columns, np.array(ids, dtype=np.int64), self.names_of(tx, machines),
