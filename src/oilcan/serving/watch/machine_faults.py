@@ -73,7 +73,7 @@ def _of(is_bad: np.ndarray, fault: Literal["silent", "stuck"], cells: Cells, ref
     is_good = counts[:, :, None] & ~is_bad
     after = np.where(is_good.any(axis=1), cells.slots - np.argmax(is_good[:, ::-1], axis=1), 0)     # (m, c)
     passed = np.pad(np.cumsum(counts, axis=1), ((0, 0), (1, 0)))                                    # (m, t + 1)
-    in_a_row = passed[:, -1:] - np.take_along_axis(passed, after, axis=1)
+    in_a_row: np.ndarray = passed[:, -1:] - np.take_along_axis(passed, after, axis=1)
     for machine, at in np.argwhere(in_a_row >= _DAYS[fault]).tolist():
         column = reference.columns[at]
         if column.kind == "computed" or (fault == "stuck" and column.rest_windows != 1):
