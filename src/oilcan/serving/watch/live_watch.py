@@ -129,7 +129,8 @@ class LiveWatch:
     def _listen(self) -> None:
         """One round of a replica that does not monitor: publish what the one that does has said."""
         self._counts, self.behind = None, 0
-        self._next, self._judged_upto = 0.0, -1
+        self._pace.hurry()
+        self._judged_upto = -1
         self.queue.clear()
         self.decision = next(iter(self._store.decisions.newest(1)), None)
         words = self._duty.heard()
