@@ -15,7 +15,7 @@ from oilcan.ground.columns import MACHINE, PART, TIME
 from oilcan.ground.errors import DataError
 from oilcan.ground.needs import GIB, Need
 
-_BYTES_OF_A_CELL: Final = 32        # of a forecast: its part, the columns that are judged, alarms by threshold
+_BYTES_OF_A_CELL: Final = 38        # of a forecast: its part, the columns that are judged, alarms by threshold
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def need(forecasts: int, columns: int) -> Need:
     return Need(
         "evaluate", f"judging {forecasts:,} forecasts of {columns} columns",
         "Take a host with more memory, or make a validation or test part of the contract's `split` shorter.",
-        memory=0.35 * GIB + forecasts * columns * _BYTES_OF_A_CELL)
+        memory=0.2 * GIB + forecasts * columns * _BYTES_OF_A_CELL)
 
 
 @dataclass(frozen=True)
