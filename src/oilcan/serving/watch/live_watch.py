@@ -1,7 +1,7 @@
 """The monitoring's thread: it follows the log, counts, judges now and then, and publishes what it knows.
 
 It begins after the service is ready and imports what it needs by itself, so that it delays no start and no answer. It
-takes a small share of a processor: `verdict_pace` says when the next verdict is due.
+takes a small share of a processor: after a verdict it waits many times the processor time that the verdict took.
 """
 
 import logging
@@ -19,14 +19,15 @@ from oilcan.serving.live.duty import Duty
 from oilcan.serving.model.loaded_bundle import LoadedBundle
 from oilcan.serving.watch.entry_queue import EntryQueue
 from oilcan.serving.watch.known import Known, found_in, known_from
-from oilcan.serving.watch.verdict_pace import VerdictPace
 from oilcan.serving.watch.watch_metrics import unknown
 
 if TYPE_CHECKING:
     from oilcan.serving.watch.live_counts import LiveCounts, Verdict
 
 _LOG: Final = logging.getLogger("oilcan")
+_PAUSES: Final = 100                    # times a verdict's processor time that pass before the next
 _STALE_S: Final = 600.0                 # without a round, the monitoring itself cannot be believed
+_HOUR_S: Final = 3600.0
 
 
 class LiveWatch:
@@ -53,7 +54,7 @@ class LiveWatch:
         self.errors, self.seconds, self.behind = 0, 0.0, 0
         self.decision: StoredDecision | None = None
         self._counts: LiveCounts | None = None
-        self._pace, self._latest, self._judged_upto = VerdictPace(), time.monotonic(), -1
+        self._next, self._latest, self._judged_upto = 0.0, time.monotonic(), -1
         self._stop = threading.Event()
         self._lock = threading.Lock()           # of the counts: a round, or somebody who asks for a verdict now
         self.thread = WatchedThread("monitoring", self._round)
@@ -94,8 +95,7 @@ class LiveWatch:
             If the store cannot answer.
         """
         with self._lock:
-            self._pace.hurry()
-            self._judged_upto = -1
+            self._next, self._judged_upto = 0.0, -1
             try:
                 self._look()
             except StoreUnavailable:
@@ -116,8 +116,7 @@ class LiveWatch:
                     self._listen()
         except Exception as err:
             self.errors += 1
-            self._pace.hurry()                  # judged again as soon as that is possible
-            self._judged_upto = -1
+            self._next, self._judged_upto = 0.0, -1         # judged again as soon as that is possible
             self._counts = None if not isinstance(err, StoreUnavailable) else self._counts
             self.known = Known(unknown("store" if isinstance(err, StoreError) else "monitoring"), why=str(err))
             if not isinstance(err, StoreError):
@@ -129,8 +128,7 @@ class LiveWatch:
     def _listen(self) -> None:
         """One round of a replica that does not monitor: publish what the one that does has said."""
         self._counts, self.behind = None, 0
-        self._pace.hurry()
-        self._judged_upto = -1
+        self._next, self._judged_upto = 0.0, -1
         self.queue.clear()
         self.decision = next(iter(self._store.decisions.newest(1)), None)
         words = self._duty.heard()
@@ -147,7 +145,8 @@ class LiveWatch:
             self._follow(counts)
             end = self._store.end()
             self.behind = max(0, end.number - (counts.cursor.number if counts.cursor else 0))
-            if counts.cursor is not None and counts.cursor.number != self._judged_upto and self._pace.is_due:
+            if time.monotonic() >= self._next and counts.cursor is not None and (
+                    counts.cursor.number != self._judged_upto):
                 self._judge(counts)
         self.seconds += time.thread_time() - began
         self._latest = time.monotonic()
@@ -203,7 +202,7 @@ class LiveWatch:
         self._publish(Known(samples, found_in(verdict.report), faults, why, verdict.upto.number, verdict.report,
                             counts.watch.rules))
         self._judged_upto = verdict.upto.number
-        self._pace.took(time.thread_time() - began)
+        self._next = time.monotonic() + min(_HOUR_S, _PAUSES * (time.thread_time() - began))
 
     def _publish(self, known: Known) -> None:
         if known.report is not None or known != self.known:      # not the same error every second
