@@ -8,6 +8,8 @@ from tests import monitoring_frames as frames
 
 from oilcan.core.bundle.watch_reference import BINS, WatchedColumn, WatchReference
 from oilcan.monitoring.alerts.window_findings import Finding
+from oilcan.monitoring.reference.fleet_cells import FleetCells
+from oilcan.monitoring.reference.partition_passes import Span
 from oilcan.monitoring.reference.reference_building import of_nature, quality_facts
 from oilcan.monitoring.statistics.cells import Cells, Signals
 from oilcan.monitoring.statistics.quality_statistics import quality_findings
@@ -60,8 +62,16 @@ def learned(values: np.ndarray, a_day: int) -> WatchReference:
     bare = WatchReference("toy", 1, "", {}, 0, 1, "week", (column,), (), tuple(cells.machines), (0,) * MACHINES,
                           ("all",), {}, centre, centre, centre[:1], np.ones(1), np.ones(1), np.zeros((1, BINS - 1)),
                           np.zeros((1, BINS)), np.zeros((0, 2)), none, none * np.nan, {})
-    reference = of_nature(bare, cells, AXIS, RULES)
-    return replace(reference, facts=quality_facts(cells, reference, AXIS))
+    counts = of_fleet(cells)
+    reference = of_nature(bare, counts, AXIS, RULES)
+    return replace(reference, facts=quality_facts(counts, reference, AXIS))
+
+
+def of_fleet(cells: Cells) -> FleetCells:
+    """All machines in one group."""
+    span = Span(cells.first_slot, cells.first_slot + cells.slots)
+    return FleetCells.of([cells], tuple(cells.machines), (0,) * len(cells.machines), 1, span, AXIS, most=MACHINES,
+                         seed=0)
 
 
 def findings(reference: WatchReference, values: np.ndarray, a_day: int) -> list[list[Finding]]:
@@ -125,5 +135,5 @@ def test_a_short_reference_does_not_know_how_long_whole_numbers_rest() -> None:
     values[:, ::2] = values[:, 1::2]                            # equal on two days in a row
     for end, is_judged in ((1, False), (LEARNED, True)):
         cells = counted(values, 1, slice(0, end))
-        reference = of_nature(learned(values, 1), cells, AXIS, RULES)
+        reference = of_nature(learned(values, 1), of_fleet(cells), AXIS, RULES)
         assert (reference.columns[0].rest_windows > 0) == is_judged

@@ -26,8 +26,8 @@ from oilcan.monitoring.limits.limit_material import (
     scales,
     tabled_limits,
     terms,
+    window_slots,
 )
-from oilcan.monitoring.reference.reference_building import window_slots
 from oilcan.monitoring.statistics.cells import Cells
 from oilcan.monitoring.statistics.counts_by_window import FleetEvents, event_counts, unknown_codes
 from oilcan.monitoring.statistics.event_statistics import EventCounts, Rate, event_findings

@@ -97,6 +97,18 @@ def whole_windows(cells: Cells, axis: WindowAxis) -> tuple[int, int]:
     return first, last
 
 
+def slots_of_windows(cells: Cells, axis: WindowAxis) -> list[slice]:
+    """Slots of each whole window in the cells, in order."""
+    first, last = whole_windows(cells, axis)
+    return [window_slots(cells, axis, window) for window in range(first, last + 1)]
+
+
+def window_slots(cells: Any, axis: WindowAxis, window: int) -> slice:
+    """Slots of a window in the cells."""
+    begin, end = axis.first_slot(window) - cells.first_slot, axis.first_slot(window + 1) - cells.first_slot
+    return slice(max(0, begin), max(0, end))
+
+
 def fewest_readings(cells: Cells, axis: WindowAxis, rules: MonitoringParams) -> int:
     """Readings of a machine in a window below which its mean says little; fewer where readings are rare by nature."""
     usual = cells.readings[cells.readings > 0]

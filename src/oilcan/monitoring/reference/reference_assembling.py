@@ -16,6 +16,7 @@ from oilcan.ground.columns import MACHINE, TIME
 from oilcan.ground.errors import DataError
 from oilcan.ground.needs import GIB, Need
 from oilcan.monitoring.limits.limit_material import Material, kept_machines, whole_windows
+from oilcan.monitoring.reference.fleet_cells import MOST_MACHINES, FleetCells
 from oilcan.monitoring.reference.partition_passes import Span, first_pass, second_pass
 from oilcan.monitoring.reference.reference_building import (
     limit_facts,
@@ -98,17 +99,18 @@ def assemble(contract: Contract, plan: FeaturePlan, accepted: Accepted, rules: M
         known_kinds(contract, accepted.machines, learned.machines), learned.centre, learned.raw_centre,
         group_levels(learned.centre, np.array(group_of), len(groups)), learned.scale, learned.raw_scale, learned.edges,
         learned.shares, learned.support, np.zeros(learned.centre.shape), np.full(learned.centre.shape, np.nan), {})
-    need(len(learned.machines), span.end - span.first, len(columns)).check()
-    cells = _joined((second_pass(part, contract, plan, reference, learned, axis, span)
-                     for part in accepted.partitions()), learned.machines)
-    return _with_facts(reference, cells, accepted, axis, rules)
+    need(min(len(learned.machines), MOST_MACHINES), span.end - span.first, len(columns)).check()
+    parts = (second_pass(part, contract, plan, reference, learned, axis, span) for part in accepted.partitions())
+    counts = FleetCells.of(parts, learned.machines, group_of, len(columns), span, axis, most=MOST_MACHINES,
+                          seed=rules.inputs.seed)
+    return _with_facts(reference, counts, accepted, axis, rules)
 
 
 def need(machines: int, slots: int, columns: int) -> Need:
     """What the counts of a reference take, by machine, slot and column."""
     return Need(
         "reference", f"counting the readings of {machines:,} machines in {slots:,} slots and {columns} columns",
-        "Take a host with more memory, or split the fleet into data sets by site or kind of machine.",
+        "Take a host with more memory, or let fewer columns of the contract be sensors and conditions.",
         memory=0.4 * GIB + machines * slots * columns * _BYTES_OF_A_CELL)
 
 
@@ -119,27 +121,28 @@ def sealed(reference: WatchReference, material: Material) -> tuple[WatchReferenc
     return replace(reference, facts=facts), content
 
 
-def _with_facts(reference: WatchReference, cells: Cells, accepted: Accepted, axis: WindowAxis, rules: MonitoringParams
-                ) -> tuple[WatchReference, Material]:
-    everything = Material(cells, np.array(reference.group_of), explained(cells, accepted.events, axis))
-    reference = of_nature(reference, cells, axis, rules)
-    hazards = learn_hazards(axis, accepted.events, cells)
-    counts = reference_counts(everything, accepted, axis, hazards)
-    facts = merged(quality_facts(cells, reference, axis), step_facts(everything, axis, rules),
-                   rate_facts(counts, hazards, rules), promise_facts(accepted.promise),
+def _with_facts(reference: WatchReference, counts: FleetCells, accepted: Accepted, axis: WindowAxis,
+                rules: MonitoringParams) -> tuple[WatchReference, Material]:
+    some = Material(counts.sample, np.array(reference.group_of)[counts.sampled],
+                    explained(counts.sample, accepted.events, axis))
+    reference = of_nature(reference, counts, axis, rules)
+    hazards = learn_hazards(axis, accepted.events, counts.whole)
+    happened = reference_counts(counts.whole, accepted, axis, hazards)
+    facts = merged(quality_facts(counts, reference, axis), step_facts(some, axis, rules),
+                   rate_facts(happened, hazards, rules), promise_facts(accepted.promise),
                    {"codes": known_codes(accepted.events), "rules": rules.model_dump(mode="json")})
     reference = replace(reference, facts=facts)
-    kept = kept_machines(reference.group_of, rules.calibration_machines, rules.inputs.seed)
-    material = Material(cells.chosen(kept), everything.group_of[kept], everything.is_explained[kept])
+    kept = kept_machines(some.group_of.tolist(), rules.calibration_machines, rules.inputs.seed)
+    material = Material(some.cells.chosen(kept), some.group_of[kept], some.is_explained[kept])
     return replace(reference, facts=merged(facts, limit_facts(material, reference, axis, rules))), material
 
 
-def reference_counts(everything: Material, accepted: Accepted, axis: WindowAxis, hazards: Mapping[str, WorkHazard]
+def reference_counts(cells: Cells, accepted: Accepted, axis: WindowAxis, hazards: Mapping[str, WorkHazard]
                      ) -> EventCounts:
     """Events of the whole windows of the reference; those of forecasts only where there were forecasts."""
-    first, last = whole_windows(everything.cells, axis)
+    first, last = whole_windows(cells, axis)
     numbers = np.arange(first, last + 1)
-    counts = event_counts(axis, numbers, accepted.events, everything.cells, accepted.forecasts, hazards)
+    counts = event_counts(axis, numbers, accepted.events, cells, accepted.forecasts, hazards)
     if accepted.forecasts is None or not len(numbers):
         return counts
     covered = np.unique(axis.window_of(axis.slot_of(exact(accepted.forecasts.frame[TIME]))))
@@ -190,16 +193,3 @@ def _stored(learned: Levels) -> Levels:
     return Levels(learned.machines, *(np.asarray(getattr(learned, name)).astype(np.float32).astype(np.float64)
                                       for name in ("centre", "raw_centre", "others", "scale", "raw_scale", "edges",
                                                    "shares", "support")))
-
-
-def _joined(parts: Iterable[Cells], machines: tuple[str, ...]) -> Cells:
-    """Cells of disjoint machines in one, in the order of the machines of the reference; a part is dropped at once."""
-    out: Cells | None = None
-    for part in parts:
-        if part.slots:
-            out = out or Cells(part.columns, part.bins, list(machines))
-            out.cover(part.first_slot, part.first_slot + part.slots)
-            out.place(part)
-    if out is None:
-        raise ValueError("no reading lies in the span of the reference")
-    return out

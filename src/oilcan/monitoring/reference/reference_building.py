@@ -14,61 +14,44 @@ from oilcan.monitoring.limits.limit_material import (
     fewest_in_slot,
     limits_as_json,
     machine_windows,
+    slots_of_windows,
     terms,
-    whole_windows,
 )
-from oilcan.monitoring.statistics.cells import Cells
+from oilcan.monitoring.reference.fleet_cells import FleetCells, stretches
 from oilcan.monitoring.statistics.event_statistics import EventCounts, learn_rates
 from oilcan.monitoring.statistics.input_statistics import usual_deviation
 from oilcan.monitoring.statistics.machine_steps import StepScale, slot_means
 from oilcan.monitoring.statistics.quality_statistics import QualityCounts, usual_shares
-from oilcan.monitoring.statistics.resting import rest_windows, stood_still
+from oilcan.monitoring.statistics.resting import rest_windows
 from oilcan.monitoring.statistics.unit_changes import learn_units
 from oilcan.monitoring.statistics.work_ages import WorkHazard
 from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.operating.monitoring import MonitoringParams
 
 _SIZES: Final = (2, 5, 10, 20, 30, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
-_FEWEST_STRETCHES: Final = 4           # that the level of a column is compared over
 _BEYOND: Final = 2.0                    # times the fleet of the reference, up to which limits are tabled
 
 
-def of_nature(reference: WatchReference, cells: Cells, axis: WindowAxis, rules: MonitoringParams) -> WatchReference:
+def of_nature(reference: WatchReference, counts: FleetCells, axis: WindowAxis, rules: MonitoringParams
+              ) -> WatchReference:
     """The reference with how its columns rest, and how they keep their level or pace."""
-    windows = _slots_of_windows(cells, axis)
-    rests = rest_windows(cells, windows, rules.slow_share)
-    # a reference of few windows is compared in shorter stretches, which differ more: so the rule is the more careful
-    stretches = windows if len(windows) >= _FEWEST_STRETCHES else _stretches(cells.slots, _FEWEST_STRETCHES)
-    units = learn_units(cells, stretches, reference.raw_scale)
+    cells = counts.sample
+    rests = rest_windows(cells, slots_of_windows(cells, axis), rules.slow_share)
+    units = learn_units(cells, stretches(cells, axis), reference.raw_scale)
     columns = tuple(replace(column, rest_windows=int(rests[at]), is_counter=bool(units.is_counter[at]),
                             unit_reach=float(units.reach[at]))
                     for at, column in enumerate(reference.columns))
-    pace = units.pace.astype(np.float32).astype(np.float64)         # as it will be read back
-    return replace(reference, columns=columns, still=stood_still(cells).astype(float), pace=pace)
+    pace = np.where(units.is_counter, counts.pace, np.nan).astype(np.float32).astype(np.float64)   # as it is read back
+    return replace(reference, columns=columns, still=counts.still.astype(float), pace=pace)
 
 
-def quality_facts(cells: Cells, reference: WatchReference, axis: WindowAxis) -> dict[str, Any]:
+def quality_facts(counts: FleetCells, reference: WatchReference, axis: WindowAxis) -> dict[str, Any]:
     """What the reference shows of faults of the recording, and how many machines fall silent in a window at most."""
-    counts = [QualityCounts.of(cells, slots, reference.raw_scale) for slots in _slots_of_windows(cells, axis)]
-    reads = np.stack([count.readings for count in counts]) if counts else np.zeros((0, 0))
+    windows = slots_of_windows(counts.sample, axis)
+    quality = [QualityCounts.of(counts.sample, slots, reference.raw_scale) for slots in windows]
+    reads = [counts.whole.readings[:, slots].sum(axis=1) for slots in windows]
     gone = [int(((after == 0) & (before > 0)).sum()) for before, after in itertools.pairwise(reads)]
-    return {"quality": usual_shares(counts, reference), "silent": max(gone, default=0), "windows": len(counts)}
-
-
-def _stretches(slots: int, count: int) -> list[slice]:
-    """Equal stretches of all slots, one after another."""
-    return [slice(at * slots // count, (at + 1) * slots // count) for at in range(count)]
-
-
-def _slots_of_windows(cells: Cells, axis: WindowAxis) -> list[slice]:
-    first, last = whole_windows(cells, axis)
-    return [window_slots(cells, axis, window) for window in range(first, last + 1)]
-
-
-def window_slots(cells: Any, axis: WindowAxis, window: int) -> slice:
-    """Slots of a window in the cells."""
-    begin, end = axis.first_slot(window) - cells.first_slot, axis.first_slot(window + 1) - cells.first_slot
-    return slice(max(0, begin), max(0, end))
+    return {"quality": usual_shares(quality, reference), "silent": max(gone, default=0), "windows": len(windows)}
 
 
 def step_facts(material: Material, axis: WindowAxis, rules: MonitoringParams) -> dict[str, Any]:

@@ -145,6 +145,12 @@ class Cells:
         out.fill(self.first_slot, {name: getattr(self, name)[machines] for name in _GROW})
         return out
 
+    def without_columns(self) -> "Cells":
+        """Readings and rows set aside alone."""
+        out = Cells(0, self.bins, list(self.machines))
+        out.fill(self.first_slot, {"readings": self.readings, "aside": self.aside})
+        return out
+
     def set_aside(self, which: np.ndarray) -> None:
         """Judge no reading of these slots, shape (m, t): they stay counted, and say nothing about the level."""
         self.n[which], self.total[which], self.histogram[which] = 0, 0, 0

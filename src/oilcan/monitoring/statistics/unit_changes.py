@@ -36,7 +36,7 @@ class UnitChange(NamedTuple):
 
 
 class UnitNature(NamedTuple):
-    """What the reference shows of each column, shape (c,) each; `pace` by machine, shape (m, c).
+    """What the reference shows of each column, shape (c,) each.
 
     Attributes
     ----------
@@ -44,13 +44,10 @@ class UnitNature(NamedTuple):
         Whether it hardly ever falls, so that its pace is compared and not its level.
     reach
         Powers of ten within which windows of one machine lie around its level or pace.
-    pace
-        Usual increase a slot; NaN where there is none.
     """
 
     is_counter: np.ndarray
     reach: np.ndarray
-    pace: np.ndarray
 
 
 def fitting(now: np.ndarray, usual: np.ndarray, *, is_far: np.ndarray, beyond: float) -> UnitChange | None:
@@ -115,6 +112,11 @@ def paces(cells: Cells, slots: slice) -> np.ndarray:
         return np.asarray(np.where(seen.any(axis=1) & (length > 0), (end - begin) / np.maximum(length, 1), np.nan))
 
 
+def usual_paces(cells: Cells, windows: Sequence[slice]) -> np.ndarray:
+    """Median pace of each machine over the windows, shape (m, c); NaN where there is none."""
+    return _middle(np.stack([paces(cells, slots) for slots in windows]))
+
+
 def learn_units(cells: Cells, windows: Sequence[slice], raw_scale: np.ndarray) -> UnitNature:
     """How the columns of the reference keep their level or pace.
 
@@ -130,7 +132,7 @@ def learn_units(cells: Cells, windows: Sequence[slice], raw_scale: np.ndarray) -
     usual = _others(level, np.stack([cells.readings[:, slots].sum(axis=1) for slots in windows])[:, :, None])
     now, usual = np.where(counter, pace, level), np.where(counter, usual_pace, usual)
     reach = np.array([_reach(now[..., at], usual[..., at]) for at in range(cells.columns)])
-    return UnitNature(counter, reach, np.where(counter, usual_pace, np.nan))
+    return UnitNature(counter, reach)
 
 
 def _reach(now: np.ndarray, usual: np.ndarray) -> float:

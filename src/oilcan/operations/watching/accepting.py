@@ -34,23 +34,33 @@ def accepted_data(contract: Contract, canonical: Path, prepared: Path, features:
     promise
         Of its alarms, as `evaluate` found it.
     """
-    rows = table_files.read_table(prepared / "rows.parquet", [MACHINE, TIME, PART])
-    used = rows[rows[PART].isin(_USED)]
-    ids, until = set(used[MACHINE]), int(exact(used[TIME]).max()) + 1
+    ids, until = _used(prepared)
     parts = table_files.partitions(canonical / "telemetry")
 
-    def partitions() -> Iterator[pd.DataFrame]:
+    def partitions(columns: list[str] | None = None) -> Iterator[pd.DataFrame]:
         for path in parts:
-            telemetry = table_files.read_table(path)
+            telemetry = table_files.read_table(path, columns)
             yield telemetry[telemetry[MACHINE].isin(ids) & (exact(telemetry[TIME]) < until)].reset_index(drop=True)
 
     machines = table_files.read_table(canonical / "machines.parquet")
     events = FleetEvents(*(_before(table_files.read_table(canonical / f"{name}.parquet"), ids, until)
                            for name in ("failures", "maintenance", "errors")))
-    lengths = [(len(part), int(exact(part[TIME]).min())) for part in partitions() if len(part)]
+    lengths = [(len(part), int(exact(part[TIME]).min())) for part in partitions([*KEY]) if len(part)]
     forecasts = _forecasts(contract, prepared, features, judged, events.failures, machines, until, rows_per_batch)
     return Accepted(partitions, sum(length for length, _ in lengths), machines, events, forecasts,
                     min(first for _, first in lengths), until, promise)
+
+
+def _used(prepared: Path) -> tuple[set[str], int]:
+    """Machines of the rows that are used, and the exact time after the last of them."""
+    ids: set[str] = set()
+    latest = []
+    for rows in feature_rows.partitions(prepared, feature_rows.keys(prepared)):
+        used = rows[rows[PART].isin(_USED)]
+        if len(used):
+            ids |= set(used[MACHINE])
+            latest.append(int(exact(used[TIME]).max()))
+    return ids, max(latest) + 1
 
 
 def _before(frame: pd.DataFrame, ids: set[str], until: int) -> pd.DataFrame:
