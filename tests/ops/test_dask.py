@@ -1,17 +1,22 @@
 """Stages on a Dask cluster of real processes: same bytes, whatever happens to a worker; no work for another version."""
 
+import copy
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import sysconfig
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import httpx
 import pandas as pd
 import pytest
 import yaml
+from tests.ops import remote_servers
+from tests.ops.environments import environment
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -20,9 +25,14 @@ PARTITIONS = 6
 
 
 class Cluster:
-    """A scheduler, and workers on loopback addresses of their own."""
+    """A scheduler, and workers on loopback addresses of their own.
 
-    def __init__(self, folder: Path) -> None:
+    python and environment are those of all its processes; workers do not see what is in the hidden folders.
+    """
+
+    def __init__(self, folder: Path, python: Path | str = sys.executable,
+                 environment: Mapping[str, str] | None = None, hidden: Sequence[Path] = ()) -> None:
+        self.python, self.environment, self.hidden = python, dict(environment or {}), hidden
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
@@ -44,10 +54,13 @@ class Cluster:
 
     def _start(self, kind: str, *words: str, **environment: str) -> subprocess.Popen[bytes]:
         host = words[2] if kind == "worker" else ""
+        command = [self.python, "-m", "dask", kind, *words, "--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
+        if kind == "worker" and self.hidden:
+            mounts = " && ".join(f"mount -t tmpfs none '{folder}'" for folder in self.hidden)
+            command = ["unshare", "--mount", "sh", "-c", f'{mounts} && exec "$0" "$@"', *command]
         with (self.folder / f"{kind}{host}.log").open("wb") as log:
-            return subprocess.Popen([sys.executable, "-m", "dask", kind, *words, "--no-dashboard",
-                                     "--dashboard-address", "127.0.0.1:0"], cwd=self.folder,
-                                    env=os.environ | environment, stdout=log, stderr=log)
+            return subprocess.Popen(command, cwd=self.folder, env=os.environ | self.environment | environment,
+                                    stdout=log, stderr=log)
 
     def close(self) -> None:
         for process in (*self.workers.values(), self.scheduler):
@@ -59,7 +72,7 @@ class Plant:
     """Prepared tables of twelve machines in six partitions, and stages that run in a process of their own."""
 
     def __init__(self, folder: Path, repo: Path) -> None:
-        self.folder, self.repo = folder, repo
+        self.folder, self.repo, self.python, self.environment = folder, repo, sys.executable, {}
         self.params = yaml.safe_load((repo / "params.yaml").read_text(encoding="utf-8"))
         self.prepared = shutil.copytree(repo / "data/prepared", folder / "prepared")
         (whole,) = sorted((self.prepared / "telemetry").iterdir())
@@ -76,8 +89,9 @@ class Plant:
         params = self.folder / f"{stage}.yaml"
         params.write_text(yaml.safe_dump(self.params | {"compute": {"backend": "loky", "jobs": 2} | compute}))
         return subprocess.Popen(
-            [sys.executable, "-P", ROOT / f"src/stages/{stage}.py", DATA_SET, *paths, "--params", params],
-            cwd=self.repo, env=os.environ | {"PYTHONPATH": str(ROOT / "src")}, stdout=subprocess.DEVNULL,
+            [self.python, "-P", ROOT / f"src/stages/{stage}.py", DATA_SET, *paths, "--params", params],
+            cwd=self.repo, env=os.environ | {"PYTHONPATH": str(ROOT / "src")} | self.environment,
+            stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, text=True)
 
     def featurize(self, out: str, **compute: object) -> subprocess.Popen[str]:
@@ -205,3 +219,44 @@ def test_nobody_at_the_address_and_a_scheduler_that_dies_are_one_message(plant: 
     nobody = plant.finish(plant.featurize("nobody", backend="dask", address=dying.address))
     assert nobody.startswith(f"error: compute.address: no Dask scheduler answers at {dying.address} (waited 5 s). ")
     assert not {"alone", "lost", "nobody"} & {path.name for path in plant.folder.iterdir()}
+
+
+def test_workers_that_share_no_folder_work_by_way_of_s3(plant: Plant, tmp_path: Path) -> None:
+    """Workers in which the folders of the host are empty; one of them is killed."""
+    python = environment("remotes") / "python"          # has S3; all else comes from the environment of the tests
+    paths = os.pathsep.join((str(ROOT / "src"), sysconfig.get_path("purelib")))
+    with remote_servers.s3(tmp_path) as remote:
+        secrets = {"PYTHONPATH": paths, "AWS_ACCESS_KEY_ID": remote.secrets["access_key_id"],
+                   "AWS_SECRET_ACCESS_KEY": remote.secrets["secret_access_key"],
+                   "AWS_ENDPOINT_URL": remote.settings["endpointurl"], "AWS_DEFAULT_REGION": "us-east-1"}
+        cluster = Cluster(tmp_path, python, secrets, (plant.folder, plant.repo))
+        apart = copy.copy(plant)
+        apart.python, apart.environment = python, secrets
+        compute = {"backend": "dask", "address": cluster.address, "storage": f"{remote.settings['url']}/pieces"}
+        try:
+            for host in ("127.0.0.2", "127.0.0.3"):
+                cluster.add_worker(host)
+            apart.environment = secrets | {"AWS_SECRET_ACCESS_KEY": remote.wrong["secret_access_key"]}
+            refused = plant.finish(apart.featurize("unknown", **compute))
+            assert refused.startswith(f"error: compute.storage: {compute['storage']} cannot be written (")
+            assert len(refused.splitlines()) == 1
+            assert not (plant.folder / "unknown").exists()
+            apart.environment = secrets
+            remote_servers.let_anybody_ask_s3(remote)
+            run = apart.featurize("s3", **compute)
+            wait_until(lambda: _stored(remote) > PARTITIONS, "no table was written", 120)     # after the readings
+            cluster.stop_worker("127.0.0.2")
+            forecasts = apart.predict("by-s3", **compute)
+            assert plant.finish(run) == plant.finish(forecasts) == ""
+            cluster.add_worker("127.0.0.2")             # with one worker alone, joblib works in this process
+            without = plant.finish(plant.featurize("alone", backend="dask", address=cluster.address))
+        finally:
+            cluster.close()
+    assert plant.contents("s3") == plant.contents("wanted")
+    assert plant.contents("by-s3") == plant.forecasts()
+    assert "does not exist" in without                  # the folders are hidden indeed
+
+
+def _stored(remote: remote_servers.Remote) -> int:
+    answer = httpx.get(f"{remote.settings['endpointurl']}/plant?list-type=2&prefix=oilcan/pieces", timeout=60)
+    return answer.text.count("<Key>")

@@ -29,7 +29,7 @@ def test_an_address_is_local_or_that_of_a_scheduler(address: str) -> None:
 def test_a_worker_of_another_installation_refuses_a_call() -> None:
     wanted = installed() | {"numpy": "1.0"}
     with pytest.raises(OilcanError, match=r"joined during the run .*numpy \S+ \(wanted 1\.0\)"):
-        dask_cluster._call(wanted, abs, (-1,), {})
+        dask_cluster._call(wanted, None, abs, (-1,), {})
 
 
 def test_calls_take_absolute_paths_and_draft_under_names_of_their_own(tmp_path: Path, monkeypatch) -> None:
@@ -42,7 +42,7 @@ def test_calls_take_absolute_paths_and_draft_under_names_of_their_own(tmp_path: 
             draft.write_text("x", encoding="utf-8")
         return path
 
-    sent = [dask_cluster._sent(*joblib.delayed(write)(Path("a.txt"))) for _ in range(2)]
+    sent = [dask_cluster._sent(None, *joblib.delayed(write)(Path("a.txt"))) for _ in range(2)]
     assert [call().value for call in sent] == [tmp_path / "a.txt"] * 2
     assert len(set(drafts)) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from oilcan.ground.errors import OilcanError, bullet_list, from_extra
 from oilcan.ground.installation import differences, installed
+from oilcan.ground.sent_files import SentPath, Storage, Written, desk, storage
 from oilcan.ground.writer import writer
 
 LOCAL: Final = "local"
@@ -24,22 +25,27 @@ _THREADS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class _Finished(NamedTuple):
-    """What a task returned, in a class of ours: joblib hands on a cancelled task's exception as if it were a result."""
+    """What a task returned, in a class of ours: joblib hands on a cancelled task's exception as if it were a result.
+
+    `written` is what it wrote, where files travel by a storage.
+    """
 
     value: Any
+    written: tuple[Written, ...] = ()
 
 
 class OnCluster(joblib.Parallel):
     """`joblib.Parallel` whose calls run on the workers of a cluster.
 
     Each call travels with its arguments. joblib would put large arguments on one worker and lose them with it.
-    Paths among the arguments become absolute: workers see the same files under the same names.
+    Paths among the arguments become absolute: workers see the same files under the same names. With a storage the
+    files themselves travel, so a call must name each file that it reads or writes by an argument.
     """
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, store: Storage | None) -> None:
         with joblib.parallel_config(backend="dask", client=client):
             super().__init__()
-        self.client = client
+        self.client, self.store = client, store
 
     def __call__(self, iterable: Iterable[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]]) -> Any:
         """Results of `joblib.delayed` calls, as `joblib.Parallel` gives them.
@@ -50,12 +56,12 @@ class OnCluster(joblib.Parallel):
             If the cluster loses a call, or a worker is another installation.
         """
         with _of_cluster(self.client):
-            results = super().__call__(joblib.delayed(_sent(*call))() for call in iterable)
-        values = _values(results, self.client)
+            results = super().__call__(joblib.delayed(_sent(self.store, *call))() for call in iterable)
+        values = _values(results, self.client, self.store)
         return list(values) if isinstance(results, list) else values
 
 
-def on_cluster(jobs: int, address: str) -> joblib.Parallel:
+def on_cluster(jobs: int, address: str, url: str | None) -> joblib.Parallel:
     """Workers for `joblib.delayed` calls.
 
     Parameters
@@ -64,15 +70,18 @@ def on_cluster(jobs: int, address: str) -> joblib.Parallel:
         Workers of an embedded cluster; another one has its own.
     address
         `local` for an embedded cluster, or the address of a scheduler.
+    url
+        Of the storage by which files travel; None where workers see the files of this host.
 
     Raises
     ------
     OilcanError
-        If Dask is not installed, no scheduler answers, it has no worker, or a worker is another installation.
+        If Dask is not installed, no scheduler answers, it has no worker, a worker is another installation, or the
+        storage cannot be used.
     """
     with from_extra("compute.backend", "dask"):
         client = _client(jobs if address == LOCAL else 0, address)
-    return OnCluster(client)
+    return OnCluster(client, None if url is None else storage(url))
 
 
 @functools.cache
@@ -130,18 +139,20 @@ def _breaches(answer: object) -> list[str]:
     return [f"cannot tell its version ({type(answer).__name__}: {answer}), so an older Oilcan or none"]
 
 
-def _sent(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], _Finished]:
+def _sent(store: Storage | None, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+          ) -> Callable[[], _Finished]:
     """A call without arguments of its own, so that joblib leaves nothing behind on one worker."""
-    return functools.partial(_call, installed(), function, tuple(map(_absolute, args)),
-                             {name: _absolute(value) for name, value in kwargs.items()})
+    def sent(value: Any) -> Any:
+        if not isinstance(value, Path):
+            return value
+        return value.absolute() if store is None else store.send(value)
+
+    return functools.partial(_call, installed(), store.url if store else None, function, tuple(map(sent, args)),
+                             {name: sent(value) for name, value in kwargs.items()})
 
 
-def _absolute(value: Any) -> Any:
-    return value.absolute() if isinstance(value, Path) else value
-
-
-def _call(wanted: dict[str, str], function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-          ) -> _Finished:
+def _call(wanted: dict[str, str], url: str | None, function: Callable[..., Any], args: tuple[Any, ...],
+          kwargs: dict[str, Any]) -> _Finished:
     """Runs in a worker. A worker may have joined since the check of all, so each call checks its own."""
     breaches = differences(installed(), wanted)
     if breaches:
@@ -150,16 +161,36 @@ def _call(wanted: dict[str, str], function: Callable[..., Any], args: tuple[Any,
     before = writer.set(f".{os.getpid()}-{uuid.uuid4().hex[:8]}")
     try:
         with joblib.parallel_config(backend="threading"), threadpool_limits(1):      # a worker is one core
-            return _Finished(function(*args, **kwargs))
+            if url is None:
+                return _Finished(function(*args, **kwargs))
+            return _with_copies(storage(url), function, args, kwargs)
     finally:
         writer.reset(before)
 
 
-def _values(results: Iterable[Any], client: Any) -> Iterator[Any]:
+def _with_copies(store: Storage, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+                 ) -> _Finished:
+    """Do a piece of work on copies of its files."""
+    paths = [value for value in (*args, *kwargs.values()) if isinstance(value, SentPath)]
+    copies = {sent: desk().bring(store, sent) for sent in paths}
+
+    def brought(value: Any) -> Any:
+        return copies[value] if isinstance(value, SentPath) else value
+
+    value = function(*map(brought, args), **{name: brought(each) for name, each in kwargs.items()})
+    written = [found for sent in copies if (found := desk().written(store, sent))]
+    desk().tidy_up()
+    return _Finished(value, tuple(written))
+
+
+def _values(results: Iterable[Any], client: Any, store: Storage | None) -> Iterator[Any]:
     with _of_cluster(client):
         for result in results:
             if not isinstance(result, _Finished):
                 raise _lost(result)
+            if store is not None:
+                for written in result.written:
+                    store.bring_home(written)
             yield result.value
 
 

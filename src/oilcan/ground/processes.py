@@ -38,15 +38,16 @@ def available_memory() -> int | None:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
 
 
-def side_by_side(jobs: int, backend: str, address: str = dask_cluster.LOCAL) -> joblib.Parallel:
+def side_by_side(jobs: int, backend: str, address: str = dask_cluster.LOCAL, storage: str | None = None
+                 ) -> joblib.Parallel:
     """Workers for `joblib.delayed` calls; those on this machine exit when their parent dies.
 
     Parameters
     ----------
     jobs, backend
         As in `joblib.Parallel`.
-    address
-        Of the cluster; for `dask` alone.
+    address, storage
+        Of the cluster, and where its files travel; for `dask` alone.
 
     Examples
     --------
@@ -54,7 +55,7 @@ def side_by_side(jobs: int, backend: str, address: str = dask_cluster.LOCAL) -> 
     [1, 2]
     """
     if backend == "dask":
-        return dask_cluster.on_cluster(jobs, address)
+        return dask_cluster.on_cluster(jobs, address, storage)
     return joblib.Parallel(n_jobs=jobs, backend=backend, initializer=_end_with, initargs=(os.getpid(),))
 
 

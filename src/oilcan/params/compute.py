@@ -11,12 +11,15 @@ from oilcan.ground.section import Section
 
 _ADDRESS: Final = r"^(local|(tcp|tls)://[^\s/]+:\d{1,5})$"
 
+_STORAGE: Final = r"^[a-z][a-z0-9+.-]*://[^\s]+[^\s/]$"
+
 
 class ComputeParams(Section):
     """Where the work runs."""
 
     backend: Literal["loky", "threading", "dask"]                # of joblib: processes, threads or a Dask cluster
     address: str = pydantic.Field(default="local", pattern=_ADDRESS)        # of a Dask scheduler; local starts one here
+    storage: str | None = pydantic.Field(default=None, pattern=_STORAGE)    # where files travel to Dask's workers
     jobs: int = pydantic.Field(ge=1)                             # workers; the results do not depend on it
 
     @property
@@ -38,4 +41,4 @@ class ComputeParams(Section):
         """So many workers of this machine, or those of the cluster, for `joblib.delayed` calls."""
         if (self.backend, self.address, workers) == ("dask", "local", 1):       # starting a cluster would cost more
             return side_by_side(1, "threading")
-        return side_by_side(workers, self.backend, self.address)
+        return side_by_side(workers, self.backend, self.address, self.storage)

@@ -77,7 +77,8 @@ def write_features(
     learned = run(joblib.delayed(_learn)(contract, path, rows, every) for path, rows in parts.items())
     plan = build_plan(contract, params, merge(learned), dict(fleet.tables))
     need(fleet, plan, compute).check(out)
-    screens = run(joblib.delayed(_write)(plan, path, rows, fleet.tables, out) for path, rows in parts.items())
+    screens = run(joblib.delayed(_write)(plan, path, rows, fleet.tables, out / path.name)
+                  for path, rows in parts.items())
     final = plan.select(useful(plan, screens)) if params.drop_constant else plan
     run(joblib.delayed(_keep_columns)(out / path.name, plan, final) for path in parts)
     return final, len(plan.names) - len(final.names)
@@ -105,7 +106,7 @@ def _write(
 ) -> Screen:
     """Write one feature table; returns a summary of its training rows, small enough to send to the parent."""
     table = feature_table(plan, Tables(telemetry=table_files.read_table(path), rows=rows, **tables))
-    table_files.write_table(table, out / path.name)
+    table_files.write_table(table, out)
     return Screen.of(table.loc[rows["part"] == "train", plan.names].to_numpy())
 
 

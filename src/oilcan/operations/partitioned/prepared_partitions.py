@@ -33,7 +33,7 @@ def clean_partitions(
     What each partition contributes to the rows of the fleet, without its readings.
     """
     return list(compute.side_by_side(compute.workers(len(readings)))(
-        joblib.delayed(_clean)(number, part, out, contract, quarantine, params, truth)
+        joblib.delayed(_clean)(number, part, out / part.name, contract, quarantine, params, truth)
         for number, part in enumerate(readings)
     ))
 
@@ -47,5 +47,5 @@ def _clean(
     cleaned = partitions.prepare_partition(
         telemetry, quarantine, contract, number=number, fill_periods=params.fill_gap_periods, truth=known
     )
-    table_files.write_table(cleaned.telemetry, out / part.name)
+    table_files.write_table(cleaned.telemetry, out)
     return cleaned.without_telemetry()
