@@ -204,10 +204,12 @@ def test_killed_at_any_step_the_next_run_goes_on(fleet, root, store, tmp_path):
 def test_collections_killed_at_random_moments(fleet, root, store, tmp_path):
     taken_in(fleet, store, "2024-01-29", "2024-02-02", "2024-03-01")
     url, draw, kills = f"sqlite:///{tmp_path / 'service.db'}", random.Random(20261128), 0
-    whole = root.with_name("whole")
-    shutil.copytree(root, whole)
+    whole, again = root.with_name("whole"), root.with_name("again")
     with Killer(os.environ | {"DVC_NO_ANALYTICS": "1"}) as killer:
-        took = killer.run("collect", {"root": str(whole), "store": url}).seconds
+        took = np.inf
+        for folder in (whole, again):               # the first run is slower than those that are killed
+            shutil.copytree(root, folder)
+            took = min(took, killer.run("collect", {"root": str(folder), "store": url}).seconds)
         wanted = contents(whole / "data/live")
         for number in range(10):
             here = root.with_name(f"killed-{number}")

@@ -16,7 +16,8 @@ from oilcan.io.stores.databases.database import Transaction
 from oilcan.io.stores.databases.migrations import fill_log
 from oilcan.io.stores.databases.sqlite import SqliteDatabase
 
-# parents before children; snapshots follow from the others, and the new file has its own list of migrations
+# parents before children; snapshots follow from the others, the new file has its own list of migrations, and duties
+# say who serves at this moment
 TABLES: Final = ("layouts", "machines", "texts", "readings", "records", "refused", "counters", "models", "bundles",
                  "forecasts", "alarms", "alarm_repeats", "comments", "deliveries", "notices", "policy_states",
                  "api_keys", "settings", "audit", "decisions", "log")

@@ -90,7 +90,8 @@ class Service:
     def threads(self) -> list[WatchedThread]:
         """Threads that must live as long as the service."""
         return [self.log.thread, self._follower.thread, self.ring.thread,
-                *([] if self.live is None else [self.watch.thread, self.duty.thread, *self.live.threads]),
+                *([] if self.live is None else [self.watch.thread, *self.live.threads]),
+                *([self.duty.thread] if self.live is not None and self.store.is_shared else []),
                 *([] if self.notifier is None else [self.notifier.thread])]
 
     def remember(self, served: LoadedBundle) -> None:

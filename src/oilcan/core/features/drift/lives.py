@@ -18,6 +18,7 @@ from oilcan.core.features.drift.life_sums import life_sums
 
 GAIN: Final = 0.1           # share of the error that the drift must take off what the health index says
 BINS: Final = 20            # of the health index, in the forecast that the drift must beat
+_ONE_SIDED: Final = 1.645   # standard errors
 SHORTEST: Final = 5         # readings that a life needs to teach anything
 FEWEST_OF_FOLD: Final = FEWEST // 4     # of the lives that ended, those in a fold of `pays`; about half are there
 JUDGED: Final = 5000        # readings of each fold, evenly spread, by which `pays` judges: neighbours say the same
@@ -88,7 +89,8 @@ def pays(readings: LifeReadings, index: np.ndarray, cap: float | None) -> bool:
     """Whether the drift forecasts the remaining life of machines not seen better than the health index does.
 
     Two folds by machine. The forecast to beat is the mean remaining life of learned readings with a similar
-    index; the posterior must take `GAIN` off its error.
+    index; the posterior must take `GAIN` off its error, and by more than chance over machines: a few lives alone show
+    such a gain now and then.
 
     Parameters
     ----------
@@ -96,7 +98,7 @@ def pays(readings: LifeReadings, index: np.ndarray, cap: float | None) -> bool:
         Averaged health index at the readings, shape (n,).
     """
     target = np.minimum(readings.left, np.inf if cap is None else cap)
-    errors = []
+    errors, beaten, machines = [], [], []
     for fold in (0, 1):
         held = readings.machine % 2 == fold
         learned = learn_drift(readings.only(~held), cap, fewest=FEWEST_OF_FOLD)
@@ -116,9 +118,27 @@ def pays(readings: LifeReadings, index: np.ndarray, cap: float | None) -> bool:
         mean = np.bincount(place, target[known], minlength=BINS) / np.maximum(count, 1)
         plain = mean[np.searchsorted(edges, index[judged])]
         usable = ~np.isnan(drift)
-        errors.append([((drift - target[judged])[usable] ** 2).mean(), ((plain - target[judged])[usable] ** 2).mean()])
+        ours, theirs = ((forecast - target[judged])[usable] ** 2 for forecast in (drift, plain))
+        errors.append([ours.mean(), theirs.mean()])
+        beaten.append((1 - GAIN) ** 2 * theirs - ours)
+        machines.append(readings.machine[judged][usable])
     ours, theirs = np.sqrt(np.mean(errors, axis=0))
-    return bool(ours < (1 - GAIN) * theirs)
+    return bool(ours < (1 - GAIN) * theirs) and _is_positive(np.concatenate(beaten), np.concatenate(machines))
+
+
+def _is_positive(values: np.ndarray, machine: np.ndarray) -> bool:
+    """Whether a mean is above 0 by more than its error over machines (one side, 95 %).
+
+    Examples
+    --------
+    >>> _is_positive(np.array([1.0, 1.0, 1.1, 0.9]), np.arange(4)), _is_positive(np.array([9.0, -1.0]), np.arange(2))
+    (True, False)
+    """
+    _, place = np.unique(machine, return_inverse=True)
+    count, total = np.bincount(place), np.bincount(place, values)
+    mean = values.mean()
+    error = np.sqrt(((total - count * mean) ** 2).sum() * len(count) / max(len(count) - 1, 1)) / len(values)
+    return bool(mean > _ONE_SIDED * error)
 
 
 def _evenly(chosen: np.ndarray, most: int) -> np.ndarray:
