@@ -38,7 +38,7 @@ from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.operating.monitoring import MonitoringParams
 
 _SAMPLE: Final = 100_000                # readings that bins and the range of conditions are learned from, about
-_BYTES_OF_A_CELL: Final = 540           # 104 of counts, and what is learned from them; measured
+_BYTES_OF_A_CELL: Final = 600           # 104 of counts, and what is learned from them; measured
 _ALL: Final = "all"
 MATERIAL_DIGEST: Final = "material_sha256"      # among the facts of a reference that was written with its material
 
