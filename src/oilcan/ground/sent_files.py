@@ -190,8 +190,7 @@ class Desk:
             if self._kept.get(file) != (digest, _look(file)):
                 file.parent.mkdir(parents=True, exist_ok=True)
                 store.get(digest, file)
-            self._kept.pop(file, None)
-            self._kept[file] = digest, _look(file)
+            self._keep(file, digest)
         return copy
 
     def written(self, store: Storage, sent: SentPath) -> Written | None:
@@ -201,8 +200,7 @@ class Desk:
             look = _look(file)
             if look is not None and file.is_file() and self._kept.get(file, ("", None))[1] != look:
                 digest = store.put(file)
-                self._kept.pop(file, None)
-                self._kept[file] = digest, look
+                self._keep(file, digest)
                 files.append(("" if file == copy else file.relative_to(copy).as_posix(), digest))
         return Written(sent.path, copy.is_dir(), tuple(files)) if files else None
 
@@ -218,6 +216,11 @@ class Desk:
 
     def _place(self, sent: SentPath) -> Path:
         return self._folder / Path(sent.path).relative_to(Path(sent.path).anchor)
+
+    def _keep(self, file: Path, digest: str) -> None:
+        """As the file used last."""
+        self._kept.pop(file, None)
+        self._kept[file] = digest, _look(file)
 
     def _forget(self, file: Path) -> None:
         self._kept.pop(file)

@@ -146,8 +146,12 @@ def table_in_pieces(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
 
 def write_pieces(pieces: Iterable[pd.DataFrame], path: Path) -> int:
     """Write rows as `table_in_pieces` does; how many there were."""
+    rows = 0
     with table_in_pieces(path) as take:
-        return sum(len(piece) for piece in pieces if take(piece) is None)
+        for piece in pieces:
+            take(piece)
+            rows += len(piece)
+    return rows
 
 
 def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:

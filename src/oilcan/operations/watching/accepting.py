@@ -8,6 +8,7 @@ import pandas as pd
 
 from oilcan.contract import Contract
 from oilcan.core.alarms import crews
+from oilcan.core.bundle.learned_rows import LEARNED
 from oilcan.core.model.fitted import Fitted
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import KEY, MACHINE, PART, TIME
@@ -17,8 +18,6 @@ from oilcan.monitoring.reference.reference_assembling import Accepted
 from oilcan.monitoring.statistics.counts_by_window import FleetEvents
 from oilcan.monitoring.statistics.forecast_history import ForecastRows
 from oilcan.scoring.scorer import score
-
-_USED = ("train", "validation")
 
 
 def accepted_data(contract: Contract, canonical: Path, prepared: Path, features: Path, judged: Fitted,
@@ -34,7 +33,7 @@ def accepted_data(contract: Contract, canonical: Path, prepared: Path, features:
     promise
         Of its alarms, as `evaluate` found it.
     """
-    ids, until = _used(prepared)
+    ids, until = _extent(prepared)
     parts = table_files.partitions(canonical / "telemetry")
 
     def partitions(columns: list[str] | None = None) -> Iterator[pd.DataFrame]:
@@ -51,12 +50,12 @@ def accepted_data(contract: Contract, canonical: Path, prepared: Path, features:
                     min(first for _, first in lengths), until, promise)
 
 
-def _used(prepared: Path) -> tuple[set[str], int]:
+def _extent(prepared: Path) -> tuple[set[str], int]:
     """Machines of the rows that are used, and the exact time after the last of them."""
     ids: set[str] = set()
     latest = []
     for rows in feature_rows.partitions(prepared, feature_rows.keys(prepared)):
-        used = rows[rows[PART].isin(_USED)]
+        used = rows[rows[PART].isin(LEARNED)]
         if len(used):
             ids |= set(used[MACHINE])
             latest.append(int(exact(used[TIME]).max()))
