@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -63,6 +63,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was left out."""
     if _LEFT_OUT in terminalreporter.config.stash:
         terminalreporter.section(terminalreporter.config.stash[_LEFT_OUT])
+
+
+@pytest.fixture(autouse=True)
+def _current_folder() -> Iterator[None]:
+    """A test begins and ends at the root: a fixture that outlives its test and stays elsewhere breaks the next one."""
+    assert Path.cwd() == ROOT
+    yield
+    assert Path.cwd() == ROOT
 
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
