@@ -12,7 +12,8 @@ from typing import Final
 import psutil
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
-_EVERY_S: Final = 0.1       # between two looks at the memory
+_EVERY_S: Final = 0.1       # between two looks at the memory; at least
+_REST: Final = 9            # times as long as a look takes: counting the pages of large processes is work of its own
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,9 @@ def run(command: list[str], folder: Path, log: Path) -> Cost:
         process = subprocess.Popen(command, cwd=folder, env=environment | {"PYTHONPATH": "src"}, stdout=out,
                                    stderr=subprocess.STDOUT)
         while process.poll() is None:
+            looked = time.perf_counter()
             peak = max(peak, _memory(psutil.Process(process.pid)))
-            time.sleep(_EVERY_S)
+            time.sleep(max(_EVERY_S, _REST * (time.perf_counter() - looked)))
     with contextlib.suppress(ChildProcessError):        # no more of them
         while os.wait():
             pass

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from oilcan.core.bundle.drift_reference import DriftReference, some_rows
 from oilcan.core.bundle.learned_rows import LEARNED, LearnedRows
 from oilcan.core.bundle.normals import Normals
+from oilcan.ground import hashing
 from oilcan.io.batches import feature_rows
 from oilcan.io.bundle import bundle_folder, model_folder
 from oilcan.io.stage import digests, files, stage, stage_inputs
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     learned = LearnedRows.of(feature_rows.read_keys(args.prepared, *LEARNED))
     checks = check.check_rows(fitted, rows, features, p.check_rows)
     md5 = {name: digests.dvc_md5(getattr(args, name)) for name in (*inputs, "reference")}
-    facts = lineage.facts(contract, digests.sha256(args.contract), description, md5)
+    facts = lineage.facts(contract, hashing.sha256(args.contract), description, md5)
     facts |= {"prepare": {"fill_gap_periods": prepare.fill_gap_periods}}
 
     watch = args.reference / bundle_folder.WATCH

@@ -22,10 +22,10 @@ from tests.unit.test_gate import GOOD, PARAMS, POLICY, QUALITY, TASKS, rival
 from oilcan.governance.compare import everywhere
 from oilcan.governance.gate import judge
 from oilcan.ground.errors import DataError, IntegrityError, OilcanError
+from oilcan.ground.hashing import sha256
 from oilcan.ground.section import section
 from oilcan.io.bundle.bundle_folder import MANIFEST, SEAL
 from oilcan.io.stage import files
-from oilcan.io.stage.digests import sha256
 from oilcan.operations.governing.lineage_of import ModelLineage, lineage_of
 from oilcan.operations.governing.server_check import check_server
 from oilcan.operations.tuning import search_space

@@ -13,9 +13,9 @@ from oilcan.contract import parse_contract
 from oilcan.core.bundle.learned_rows import LearnedRows
 from oilcan.governance.fair_comparison import fairness
 from oilcan.ground.errors import IntegrityError
+from oilcan.ground.hashing import sha256
 from oilcan.io.bundle import bundle_folder, champion
 from oilcan.io.stage import files
-from oilcan.io.stage.digests import sha256
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from tests import feature_frames as frames
 from oilcan.core.features.drift.drift_learning import FEWEST, with_unfinished
 from oilcan.core.features.drift.drift_model import DriftSums, posterior
 from oilcan.core.features.drift.life_sums import life_sums
-from oilcan.core.features.drift.lives import LifeReadings, learn_drift, pays
+from oilcan.core.features.drift.lives import LifeReadings, learn_drift, lives_that_ended, pays
 from oilcan.core.features.facts import Facts
 from oilcan.core.features.families.drift import STATISTICS, propose
 from oilcan.core.features.plan import FeaturePlan
@@ -67,8 +67,8 @@ def test_lives_that_have_not_ended_lengthen_the_lives_to_come() -> None:
 
 
 def test_too_few_lives_teach_nothing() -> None:
-    assert learn_drift(population(FEWEST - 1), cap=None) is None
-    assert learn_drift(population(FEWEST), cap=None) is not None
+    assert lives_that_ended(population(FEWEST - 1)) < FEWEST
+    assert lives_that_ended(population(FEWEST)) == FEWEST
 
 
 def test_it_pays_where_lives_follow_the_drift_and_not_where_the_index_says_as_much() -> None:

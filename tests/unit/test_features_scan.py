@@ -3,23 +3,23 @@
 import numpy as np
 import pytest
 
-from oilcan.core.features.scan import decayed_sums, running_moments
+from oilcan.core.features.scan import Moments, decayed_sums, running_moments
 
 
 def test_moments_of_segments_forwards_and_backwards() -> None:
     values = np.array([[1.0], [4.0], [7.0], [np.nan], [5.0]])
-    found = running_moments(values, np.arange(5.0), np.array([0, 3]), np.array([2, 3, 4]))
+    found = running_moments(values, np.arange(5.0), np.array([0, 3]), np.array([2, 3, 4]), kind=Moments)
     np.testing.assert_allclose(found.mean.ravel(), [4.0, 0.0, 5.0])
     np.testing.assert_array_equal(found.count.ravel(), [3, 0, 1])
     assert found.low[0, 0] == 1
     assert np.isnan(found.low[1, 0])
-    back = running_moments(values, np.arange(5.0), np.array([0, 3]), np.array([1]), backwards=True)
+    back = running_moments(values, np.arange(5.0), np.array([0, 3]), np.array([1]), backwards=True, kind=Moments)
     assert (back.mean[0, 0], back.square[0, 0], back.cross[0, 0]) == pytest.approx((5.5, 4.5, 1.5))
 
 
 def test_a_far_off_reading_outside_the_stretch_costs_no_digits() -> None:
     values = np.array([[1e12], *[[1e6 + 1e-3 * at] for at in range(50)]])
-    found = running_moments(values, np.arange(51.0), np.array([0]), np.array([1]), backwards=True)
+    found = running_moments(values, np.arange(51.0), np.array([0]), np.array([1]), backwards=True, kind=Moments)
     assert found.square[0, 0] / 50 == pytest.approx(np.var(values[1:]), rel=1e-7)
     assert found.cross[0, 0] / found.t_square[0, 0] == pytest.approx(1e-3, rel=1e-7)
 

@@ -22,6 +22,7 @@ from oilcan.core.model.picked_rows import PickedRows
 from oilcan.core.model.trees import TreeModel
 from oilcan.core.reasons.leaf_paths import leaf_paths
 from oilcan.ground.columns import TARGET
+from oilcan.ground.thinned import every_kth
 from oilcan.params.stages.explain import ExplainParams
 
 _LISTED: Final = 12             # features shuffled alone: the most influential ones
@@ -113,7 +114,7 @@ def _positions(forecast: EventForecast | LifeForecast | NumberForecast, rows: pd
                ) -> np.ndarray:
     at = np.flatnonzero(~np.isnan(_target(forecast, rows)))
     most = params.rows // (_LIFE_SHARE if not isinstance(forecast, EventForecast) else 1)
-    return at[:: max(1, -(-len(at) // most))]                   # every k-th row: all machines, all times
+    return every_kth(at, most)
 
 
 def _sample(contract: Contract, forecast: EventForecast | LifeForecast | NumberForecast, rows: pd.DataFrame,

@@ -7,7 +7,6 @@ there, and puts what it wrote into the store; the host brings that home.
 
 import atexit
 import functools
-import hashlib
 import shutil
 import tempfile
 import uuid
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from oilcan.ground.errors import OilcanError
+from oilcan.ground.hashing import sha256
 
 _MOST_BYTES: Final = 4 * 2**30          # of files that a worker keeps for its next pieces
 
@@ -90,7 +90,7 @@ class Storage:
 
     def put(self, file: Path) -> str:
         """Its digest; the content is sent unless the store has it."""
-        digest, size = _digest(file), file.stat().st_size
+        digest, size = sha256(file), file.stat().st_size
         if digest not in self._is_there:
             with self._told("written"):
                 if not self._has(digest, size):
@@ -110,7 +110,7 @@ class Storage:
         try:
             with self._told("read"):
                 self._files.get_file(self._key(digest), str(draft))
-            if _digest(draft) != digest:
+            if sha256(draft) != digest:
                 raise OilcanError(f"compute.storage: {self.url}/{digest} is not what was written there (another "
                                   "SHA-256). Delete it and run `dvc repro` again; find out who else writes there.")
             draft.replace(target)
@@ -242,8 +242,3 @@ def _look(file: Path) -> tuple[int, int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_ino, found.st_mtime_ns, found.st_size
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -6,6 +6,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from oilcan.ground.thinned import every_kth
+
 SUSPICIOUS_AUC: Final = 0.995
 _MAX_ROWS: Final = 20_000
 _MIN_CLASS: Final = 5           # fewer rows of a class can be separated by chance
@@ -46,7 +48,7 @@ def suspicious_features(matrix: np.ndarray, target: np.ndarray, features: tuple[
     ['leak']
     """
     known = np.flatnonzero(~np.isnan(target))
-    known = known[:: max(1, -(-len(known) // _MAX_ROWS))]
+    known = every_kth(known, _MAX_ROWS)
     positive = target[known] == 1
     n1, n0 = int(positive.sum()), int((~positive).sum())
     if min(n1, n0) < _MIN_CLASS:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from oilcan.contract import Contract
+from oilcan.ground.thinned import every_kth
 from oilcan.params.stages.train import TrainParams
 from oilcan.training.hazard_training import AtRisk, Horizons, Waits, horizons_of
 from oilcan.training.recipe import choice_of
@@ -78,7 +79,7 @@ def gap_rows(is_seen: np.ndarray) -> np.ndarray:
     [0, 2]
     """
     seen = np.flatnonzero(is_seen)
-    return seen[:: max(1, -(-len(seen) // _GAP_ROWS))]
+    return every_kth(seen, _GAP_ROWS)
 
 
 def _mark(used: np.ndarray, at: np.ndarray) -> None:

@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from oilcan.ground.thinned import every_kth
 from oilcan.params.stages.train import TrainParams
 from oilcan.training.targets import Target
 
@@ -83,7 +84,7 @@ def choose_rows(values: np.ndarray, target: Target, thinning: Thinning, *, boost
     """
     known = np.flatnonzero(~np.isnan(values))
     if target.is_number:
-        return RowSelection(_spread(known, thinning.max_rows), None)
+        return RowSelection(every_kth(known, thinning.max_rows) if thinning.max_rows else known, None)
     negative, positive = known[values[known] == 0], known[values[known] == 1]
     wanted = _wanted(len(negative), len(positive), thinning, in_time=target.kind == "failure_within")
     rng = np.random.default_rng(target.seed(seed))
@@ -117,8 +118,3 @@ def _wanted(n_negative: int, n_positive: int, thinning: Thinning, *, in_time: bo
 
 def _drawn(rows: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
     return rows if n >= len(rows) else rng.choice(rows, n, replace=False)
-
-
-def _spread(rows: np.ndarray, limit: int) -> np.ndarray:
-    """Every k-th row, so that at most `limit` are left; all for a limit of 0."""
-    return rows[:: -(-len(rows) // limit)] if limit and len(rows) else rows

@@ -20,10 +20,10 @@ from fastapi import FastAPI
 from oilcan.core.bundle.bundle import Bundle
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.prepare.cleaning import remove_quarantined
+from oilcan.ground.hashing import sha256
 from oilcan.io.bundle.bundle_folder import MANIFEST, SEAL, WATCH, load_bundle
 from oilcan.io.bundle.verdict_file import path_of, write_verdict
 from oilcan.io.stage import files
-from oilcan.io.stage.digests import sha256
 from oilcan.serving.ground.settings import read_settings
 from oilcan.serving.server import make_app
 

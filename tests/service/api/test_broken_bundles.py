@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from oilcan.ground.errors import IntegrityError
+from oilcan.ground.hashing import sha256
 from oilcan.io.bundle.bundle_folder import MANIFEST, SEAL, load_bundle
 from oilcan.io.stage import files
-from oilcan.io.stage.digests import sha256
 from oilcan.serving.model.loaded_bundle import LoadedBundle
 
 WRONG: dict[str, Callable[[bytes], bytes]] = {

@@ -21,9 +21,9 @@ from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import EVENT_KEYS
 from oilcan.ground.errors import IntegrityError, ParamsError, StoreUnavailable
+from oilcan.ground.hashing import sha256
 from oilcan.io.bundle.bundle_folder import MANIFEST, SEAL, WATCH
 from oilcan.io.stage import files
-from oilcan.io.stage.digests import sha256
 from oilcan.io.stores import Store, open_store
 from oilcan.io.stores.column_layout import layout_of
 from oilcan.io.stores.log_entries import Cursor

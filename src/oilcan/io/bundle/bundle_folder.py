@@ -24,9 +24,9 @@ from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.model.fitted import Fitted, OutlookForecast
 from oilcan.ground.errors import IntegrityError, bullet_list
+from oilcan.ground.hashing import sha256
 from oilcan.io.bundle.forecast_files import part_named, read_forecasts, write_forecasts
 from oilcan.io.stage import files
-from oilcan.io.stage.digests import sha256
 
 if TYPE_CHECKING:
     import pandas as pd

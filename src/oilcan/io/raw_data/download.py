@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from oilcan.ground.errors import DataError, IntegrityError, bullet_list
+from oilcan.ground.hashing import sha256 as sha256_of
 from oilcan.io.batches.progress import Progress
-from oilcan.io.stage.digests import sha256 as sha256_of
 from oilcan.version import VERSION
 
 _CHUNK: Final = 1 << 18

@@ -6,10 +6,10 @@ from urllib.parse import unquote, urlsplit
 
 from oilcan.contract import Contract, Download
 from oilcan.ground.errors import DataError, IntegrityError, bullet_list
+from oilcan.ground.hashing import sha256
 from oilcan.io.raw_data.download import Patience, download
 from oilcan.io.raw_data.raw_files import not_right, refuse_missing, survey
 from oilcan.io.raw_data.unpack import inside, unpack_gzip, unpack_zip
-from oilcan.io.stage.digests import sha256
 from oilcan.io.stage.files import fresh_file
 
 

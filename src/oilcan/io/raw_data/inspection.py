@@ -15,8 +15,8 @@ import pyarrow.parquet
 from oilcan.core.draft import SeenFile
 from oilcan.core.draft.text_form import TextForm, find_form
 from oilcan.ground.errors import DataError, bullet_list
+from oilcan.ground.hashing import sha256
 from oilcan.io.raw_data.parquet_types import plain_types
-from oilcan.io.stage.digests import sha256
 
 _HEAD_BYTES: Final = 1 << 16
 _MOST_ROWS: Final = 150_000             # of all files together

@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 
 from oilcan.contract import Contract, RawFile
 from oilcan.ground.errors import DataError, bullet_list
+from oilcan.ground.hashing import sha256
 from oilcan.io.raw_data.raw_files import not_right, survey
 from oilcan.io.raw_data.unpack import inside
-from oilcan.io.stage.digests import sha256
 from oilcan.io.stage.files import fresh_file
 
 

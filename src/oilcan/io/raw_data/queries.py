@@ -15,8 +15,8 @@ import pyarrow.parquet
 
 from oilcan.contract import Contract, Query
 from oilcan.ground.errors import DataError, IntegrityError, from_extra
+from oilcan.ground.hashing import sha256
 from oilcan.io.raw_data.unpack import inside
-from oilcan.io.stage.digests import sha256
 from oilcan.io.stage.files import fresh_file
 
 

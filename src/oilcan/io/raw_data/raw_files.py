@@ -7,7 +7,7 @@ from typing import Literal
 
 from oilcan.contract import Contract, RawFile
 from oilcan.ground.errors import DataError, bullet_list
-from oilcan.io.stage.digests import sha256
+from oilcan.ground.hashing import sha256
 
 
 @dataclass(frozen=True)

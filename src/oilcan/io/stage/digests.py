@@ -10,12 +10,6 @@ from oilcan.ground.errors import DataError
 IGNORED: Final = ("__pycache__", ".DS_Store")      # as .dvcignore has it
 
 
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def dvc_md5(path: Path) -> str:
     """The md5 that DVC records: of the bytes of a file, or of the listing of a folder (ends in `.dir`).
 

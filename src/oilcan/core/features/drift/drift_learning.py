@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
-from scipy.special import log_ndtr
 
 from oilcan.core.features.drift.drift_model import DriftModel, DriftSums, Matrix, moments_of
 from oilcan.core.features.signals.surface import rounded
@@ -70,6 +69,8 @@ def with_unfinished(model: DriftModel, life: np.ndarray, lived: np.ndarray) -> D
     """
     if not len(lived):
         return model
+    from scipy.special import log_ndtr  # here: scipy loads slowly, and workers that only compute never learn
+
     known, bound = np.log(life), np.log(lived)
     mean, variance = known.mean(), known.var() + JITTER
     for _ in range(200):

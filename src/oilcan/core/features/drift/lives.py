@@ -65,12 +65,14 @@ class LifeReadings:
                                                       list(self.__dataclass_fields__)[1:]))
 
 
-def learn_drift(readings: LifeReadings, cap: float | None, *, fewest: int = FEWEST
-                ) -> tuple[DriftModel, np.ndarray] | None:
-    """The drift model and the rotation of the states that it wants; None with too few lives that ended."""
+def lives_that_ended(readings: LifeReadings) -> int:
+    """Number of lives that ended in a failure, and are long enough to learn from."""
+    return int(_ends(readings)[2].sum())
+
+
+def learn_drift(readings: LifeReadings, cap: float | None) -> tuple[DriftModel, np.ndarray]:
+    """The drift model, and the rotation of the states that it wants; at least one life must have ended."""
     last, life, is_ended = _ends(readings)
-    if is_ended.sum() < fewest:
-        return None
 
     def sums(of: LifeReadings, taus: np.ndarray) -> DriftSums:
         found = life_sums(of.states, of.precision, of.ticks, of.begins, taus, last[is_ended])
@@ -101,12 +103,12 @@ def pays(readings: LifeReadings, index: np.ndarray, cap: float | None) -> bool:
     errors, beaten, machines = [], [], []
     for fold in (0, 1):
         held = readings.machine % 2 == fold
-        learned = learn_drift(readings.only(~held), cap, fewest=FEWEST_OF_FOLD)
+        others = readings.only(~held)
         judged = held & ~np.isnan(target) & ~np.isnan(index)
         known = ~held & ~np.isnan(target) & ~np.isnan(index)
-        if learned is None or not judged.any() or not known.any():
+        if lives_that_ended(others) < FEWEST_OF_FOLD or not judged.any() or not known.any():
             return False
-        model, rotation = learned
+        model, rotation = learn_drift(others, cap)
         mine = readings.only(held).rotated(rotation)
         judged = _evenly(judged, JUDGED)
         wanted = np.flatnonzero(judged[held])

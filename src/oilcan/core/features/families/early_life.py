@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from oilcan.core.features.facts import Facts
-from oilcan.core.features.families.trailing import ROUNDING, statistic, windowed
+from oilcan.core.features.families.trailing import ROUNDING, mean_of, statistic, windowed
 from oilcan.core.features.plan import Feature
-from oilcan.core.features.scan import Moments, running_moments
+from oilcan.core.features.scan import M, Means, Moments, running_moments
 from oilcan.core.features.signals.health_index import NAME
 from oilcan.core.timeline.groups import exact
 from oilcan.core.timeline.lookup import Timeline, window_units
@@ -72,26 +72,27 @@ def compute(arrays: "Arrays", features: list[Feature]) -> np.ndarray:
     array([0. , 0.5, 2.5, 6.5])
     """
     out = np.empty((len(arrays.row_machine), len(features)))
-    periods = [PERIODS.get(f.statistic, f.statistic) for f in features]
-    for period in sorted(set(periods)):
-        mine = [at for at, each in enumerate(periods) if each == period]
+    needs = [(PERIODS.get(f.statistic, f.statistic), f.statistic == "trend") for f in features]
+    for need in sorted(set(needs)):
+        mine = [at for at, each in enumerate(needs) if each == need]
         names = sorted({features[at].sensor for at in mine})
-        past = _period(arrays, [arrays.column(name) for name in names], period)
+        period, has_trend = need
+        past = _period(arrays, [arrays.column(name) for name in names], period, Moments if has_trend else Means)
         for at in mine:
             out[:, at] = _against(arrays, features[at], past, names.index(features[at].sensor))
     return out
 
 
-def _against(arrays: "Arrays", feature: Feature, past: Moments, column: int) -> np.ndarray:
-    """One feature from the moments of its reference period."""
+def _against(arrays: "Arrays", feature: Feature, past: Means, column: int) -> np.ndarray:
+    """One feature from what is known of its reference period."""
     own = past.column(column)
-    if feature.statistic == "trend":
+    if isinstance(own, Moments):
         return statistic(own, "slope")
     if feature.statistic == "drift":
-        early = _period(arrays, [arrays.column(feature.sensor)], "early").column(0)
-        return moved(statistic(own, "mean"), statistic(early, "mean"))
+        early = _period(arrays, [arrays.column(feature.sensor)], "early", Means).column(0)
+        return moved(mean_of(own), mean_of(early))
     window = feature.window or 0.0
-    gap = moved(windowed(arrays, feature.sensor, "mean", window), statistic(own, "mean"))
+    gap = moved(windowed(arrays, feature.sensor, "mean", window), mean_of(own))
     if feature.statistic != "rate":
         return gap
     first = arrays.time[arrays.first][arrays.row_machine]
@@ -177,7 +178,7 @@ def _beginnings(arrays: "Arrays", period: str) -> tuple["pd.DataFrame", ...]:
     return (maintenance[maintenance[COMPONENT].isin(replaced)],) if replaced else ()
 
 
-def _period(arrays: "Arrays", columns: list[int], stat: str) -> Moments:
+def _period(arrays: "Arrays", columns: list[int], stat: str, kind: type[M]) -> M:
     """Moments of the reference period of the life that each row is in, as far as it has come."""
     length = ENDLESS if stat == "life" else window_units(arrays.plan.reference, arrays.per_tick)
     lives = lives_of(arrays, *_beginnings(arrays, stat))
@@ -190,11 +191,11 @@ def _period(arrays: "Arrays", columns: list[int], stat: str) -> Moments:
     valid &= number[np.maximum(last, 0)] == row_number
     wanted, slot = np.unique(np.searchsorted(inside, last[valid]), return_inverse=True)
     if not len(wanted):
-        return Moments.empty(len(last), len(columns), shared=len(columns))
+        return kind.empty(len(last), len(columns), shared=len(columns))
     starts = np.flatnonzero(np.diff(number[inside], prepend=-1))
     weights = arrays.weights(columns)
     moments = running_moments(arrays.values[inside][:, columns], arrays.ticks[inside], starts, wanted,
-                              None if weights is None else weights[inside])
+                              None if weights is None else weights[inside], kind=kind)
     place = np.zeros(len(last), dtype=np.int64)
     place[valid] = slot
     return moments.take(place, valid)

@@ -66,17 +66,20 @@ def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:
     array([nan,  0.,  1.,  2.])
     """
     out = np.empty((len(arrays.row_machine), len(features)))
+    records: dict[tuple[str, str | None], tuple[np.ndarray, np.ndarray]] = {}
     for at, feature in enumerate(features):
+        of = feature.sensor, feature.value
+        if feature.statistic != "elapsed" and of not in records:
+            records[of] = _records(arrays, *of)
         if feature.statistic == "elapsed":
             first = arrays.time[arrays.first][arrays.row_machine]
             out[:, at] = (arrays.row_time - first) / arrays.per_tick
         else:
-            out[:, at] = _of_records(arrays, feature)
+            out[:, at] = _of_records(arrays, feature, *records[of])
     return out
 
 
-def _of_records(arrays: Arrays, feature: Feature) -> np.ndarray:
-    machine, time = _records(arrays, feature)
+def _of_records(arrays: Arrays, feature: Feature, machine: np.ndarray, time: np.ndarray) -> np.ndarray:
     line, before = Timeline(machine, time), np.searchsorted(machine, arrays.row_machine)
     known = line.until(arrays.row_machine, arrays.row_time, inclusive=feature.sensor == "errors")
     if feature.statistic == "total":
@@ -88,11 +91,11 @@ def _of_records(arrays: Arrays, feature: Feature) -> np.ndarray:
     return np.where(known > before, (arrays.row_time - last) / arrays.per_tick, np.nan)
 
 
-def _records(arrays: Arrays, feature: Feature) -> tuple[np.ndarray, np.ndarray]:
-    """Records of one feature, sorted; each instant once."""
-    if feature.sensor == "renewals":
+def _records(arrays: Arrays, name: str, value: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """Records of a table, or of one value of it, sorted; each instant once."""
+    if name == "renewals":
         return renewals(arrays.ids, arrays.tables.maintenance, arrays.tables.failures)
-    table: pd.DataFrame = getattr(arrays.tables, feature.sensor)
-    if feature.value is not None:
-        table = table[table[EVENT_KEYS[feature.sensor][-1]] == feature.value]
+    table: pd.DataFrame = getattr(arrays.tables, name)
+    if value is not None:
+        table = table[table[EVENT_KEYS[name][-1]] == value]
     return renewals(arrays.ids, table[table[MACHINE].isin(arrays.ids)])

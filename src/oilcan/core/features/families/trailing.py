@@ -13,7 +13,7 @@ import numpy as np
 
 from oilcan.core.features.facts import Facts
 from oilcan.core.features.plan import Feature
-from oilcan.core.features.scan import Moments, pieces, running
+from oilcan.core.features.scan import Means, Moments, pieces, running
 from oilcan.core.timeline.lookup import window_units
 
 if TYPE_CHECKING:               # names for the reader; the service computes online features without waiting for pandas
@@ -67,7 +67,7 @@ def scan_windows(arrays: "Arrays", columns: list[int], places: list[Windows]) ->
         for positions in (place.blocks, place.begin[place.tail], place.last[place.head] + 1)
     ]))  # fmt: skip
     edges = edges[edges < len(arrays.time)]
-    cells = pieces(arrays.values[:, columns], arrays.ticks, edges, arrays.weights(columns))
+    cells = pieces(arrays.values[:, columns], arrays.ticks, edges, arrays.weights(columns), kind=Moments)
     out = []
     for place in places:
         starts = np.searchsorted(edges, place.blocks)
@@ -90,14 +90,14 @@ def statistic(moments: Moments, name: str) -> np.ndarray:
 
     Examples
     --------
-    >>> from oilcan.core.features.scan import pieces
-    >>> moments = pieces(np.array([[1.0], [3.0], [5.0]]), np.arange(3.0), starts=np.array([0]))
+    >>> from oilcan.core.features.scan import Moments, pieces
+    >>> moments = pieces(np.array([[1.0], [3.0], [5.0]]), np.arange(3.0), starts=np.array([0]), kind=Moments)
     >>> [float(statistic(moments, name)[0, 0]) for name in ("mean", "min", "max", "slope")]
     [3.0, 1.0, 5.0, 2.0]
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         if name == "mean":
-            return np.where(moments.count > 0, moments.mean, np.nan)
+            return mean_of(moments)
         if name == "std":
             return np.where(moments.t_square > 0, np.sqrt(moments.square / moments.count), np.nan)
         if name == "slope":
@@ -105,6 +105,11 @@ def statistic(moments: Moments, name: str) -> np.ndarray:
             slope = np.where(np.abs(moments.cross) <= least, 0.0, moments.cross / moments.t_square)
             return np.where(moments.t_square > 0, slope, np.nan)
     return moments.low if name == "min" else moments.high
+
+
+def mean_of(stretches: Means) -> np.ndarray:
+    """Mean of stretches of readings, shape (rows, sensors) or (rows,); NaN of empty ones."""
+    return np.where(stretches.count > 0, stretches.mean, np.nan)
 
 
 def propose(facts: Facts) -> Iterator[Feature]:

@@ -6,7 +6,7 @@ import pandas as pd
 from oilcan.contract import Contract
 from oilcan.core.features.drift.drift_learning import FEWEST
 from oilcan.core.features.drift.drift_model import DriftModel
-from oilcan.core.features.drift.lives import LifeReadings, learn_drift, pays
+from oilcan.core.features.drift.lives import LifeReadings, learn_drift, lives_that_ended, pays
 from oilcan.core.features.families.early_life import Lives
 from oilcan.core.features.learning import LIFE_LEFT, TICKS, Learned
 from oilcan.core.features.planning.compound import cap_of, mostly_there
@@ -52,13 +52,12 @@ def learn_wear(
     readings = LifeReadings(state.of(matrix, regime), np.array(state.precision)[regime], ticks, ticks - began, life,
                             sample[LIFE_LEFT].to_numpy(), machine)
     cap = cap_of(contract)
-    found = learn_drift(readings, cap)
-    if found is None:
+    if lives_that_ended(readings) < FEWEST:
         return None, None, f"fewer than {FEWEST} lives of training machines ended in a failure"
     index = health.index(matrix[:, [list(values).index(name) for name in health.sensors]], regime)
     if not pays(readings, _averaged(index, ticks, begins, windows[len(windows) // 2] / 2), cap):
         return None, None, "it forecasts no better than the health index on training machines held out"
-    model, rotation = found
+    model, rotation = learn_drift(readings, cap)
     return state.rotated(rotation), model, ""
 
 

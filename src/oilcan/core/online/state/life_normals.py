@@ -95,7 +95,7 @@ class Lives:
             if len(some):
                 part = processed.where(inside)
                 found = pieces(part.values[:, period.columns], ticks[inside], block.only(inside).starts,
-                               part.weights(period.columns))
+                               part.weights(period.columns), kind=Moments)
                 joined = join({key: each[some] for key, each in past.items()}, some_of(found, period.kept))
                 past = {key: each.copy() for key, each in past.items()}
                 for key, each in joined.items():

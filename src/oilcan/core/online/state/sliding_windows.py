@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from oilcan.core.features.scan import pieces
+from oilcan.core.features.scan import Moments, pieces
 from oilcan.core.online.state.machine_arrays import NONE, MachineRows, Taken
 from oilcan.core.online.state.reading_block import ReadingBlock
 from oilcan.core.online.state.reading_pages import Log
@@ -75,7 +75,7 @@ class Windows:
         self._hold(block, values, weights)
         if (cut < self.state["turn"][slots]).any():         # else all turn, and begin anew
             ticks = self._ticks(block.time, first[block.machine])
-            added = some_of(pieces(values, ticks, block.starts, weights), self.kept)
+            added = some_of(pieces(values, ticks, block.starts, weights, kind=Moments), self.kept)
             self.since.put(slots, join(self.since.take(slots), {name: each[:, None] for name, each in added.items()}))
         oldest = self._slide(slots, cut)
         self._turn(slots, cut >= self.state["turn"][slots], block.newest, first)
