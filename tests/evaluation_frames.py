@@ -14,6 +14,7 @@ from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.evaluation import figures
 from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts
 from oilcan.evaluation.results import Evaluation
+from oilcan.evaluation.split_table import TableInMemory
 from oilcan.governance import gate
 from oilcan.ground.section import section
 from oilcan.params.operating.gate_policy import GatePolicy
@@ -124,12 +125,12 @@ class Evidence:
 
     @property
     def fleet(self) -> Fleet:
-        return Fleet(self.contract, self.rows, self.readings, self.errors, self.maintenance, self.failures,
-                     self.machines)
+        return Fleet(self.contract, TableInMemory(self.rows), self.readings, self.errors, self.maintenance,
+                     self.failures, self.machines)
 
     @property
     def forecasts(self) -> Forecasts:
-        return Forecasts(self.predictions, self.model.get("policies", {}))
+        return Forecasts(TableInMemory(self.predictions), self.model.get("policies", {}))
 
     def part(self, name: str) -> pd.DataFrame:
         return self.forecasts.part(name)

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from oilcan.evaluation import figures, headlines
 from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts, forecast_at, need, wanted_readings
-from oilcan.io.batches import feature_rows
+from oilcan.ground.columns import MACHINE, TIME
+from oilcan.io.batches.split_file import SplitFile
 from oilcan.io.stage import files, stage, stage_inputs, table_files
 from oilcan.params.stages.evaluate import EvaluateParams
 
@@ -22,13 +23,16 @@ def main(argv: Sequence[str] | None = None) -> None:
                        "slices", "plots", argv=argv)
     p = stage_inputs.read_params(EvaluateParams, args.params, "evaluate")
     contract = stage_inputs.read_contract(args.contract)
-    need(*table_files.shape(args.predictions / "predictions.parquet")).check()
-    predictions = table_files.read_table(args.predictions / "predictions.parquet")
+    forecast_file, row_file = args.predictions / "predictions.parquet", args.prepared / "rows.parquet"
+    count = table_files.shape(forecast_file)[0]
+    need(count, table_files.shape(row_file)[0]).check()
+    predictions = SplitFile(forecast_file)
+    when = TIME if TIME in predictions.columns else MACHINE
     readings = table_files.read_partitions(args.prepared / "telemetry", wanted_readings(contract),
-                                           forecast_at(predictions))
-    rows = feature_rows.read_keys(args.prepared, "train", "validation", tasks=contract.tasks)
+                                           forecast_at(table_files.read_table(forecast_file, [when])[when]))
     tables = table_files.read_tables(args.prepared, _TABLES)
-    fleet = Fleet(contract=contract, rows=rows, readings=readings, failures=tables.pop("judged_failures"), **tables)
+    fleet = Fleet(contract=contract, rows=SplitFile(row_file), readings=readings,
+                  failures=tables.pop("judged_failures"), **tables)
     forecasts = Forecasts(predictions, files.read_json(args.model).get("policies", {}))
 
     judged = figures.evaluate(fleet, forecasts, files.read_json(args.explained), p)
@@ -38,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     files.write_json(judged.slices, args.slices)
     with files.fresh_folder(args.plots) as draft:
         table_files.write_csvs(judged.tables, draft)
-    stage.report("evaluate", rows=len(predictions), metrics=len(judged.metrics["test"]), plots=len(judged.tables))
+    stage.report("evaluate", rows=count, metrics=len(judged.metrics["test"]), plots=len(judged.tables))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ Writes  models/bundle, proven on its own check rows before it takes that name
 from collections.abc import Sequence
 
 from oilcan.core.bundle.drift_reference import DriftReference, some_rows
-from oilcan.core.bundle.learned_rows import LEARNED, LearnedRows
+from oilcan.core.bundle.learned_rows import LearnedRows
 from oilcan.core.bundle.normals import Normals
 from oilcan.ground import hashing
 from oilcan.io.batches import feature_rows
@@ -37,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     drift = DriftReference.learn(fitted.features, features, scorer.columns_by_batch(trained.judged, features))
     normals = Normals.learn(plan, features)
-    learned = LearnedRows.of(feature_rows.read_keys(args.prepared, *LEARNED))
+    keys = feature_rows.partitions(args.prepared, feature_rows.keys(args.prepared))
+    learned = LearnedRows.joined(map(LearnedRows.of, keys))
     checks = check.check_rows(fitted, rows, features, p.check_rows)
     md5 = {name: digests.dvc_md5(getattr(args, name)) for name in (*inputs, "reference")}
     facts = lineage.facts(contract, hashing.sha256(args.contract), description, md5)

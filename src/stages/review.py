@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     compute = stage_inputs.read_params(ComputeParams, args.params, "compute")
     contract = stage_inputs.read_contract(args.contract)
     figures = {name: files.read_json(getattr(args, name)) for name in FIGURES}
-    predictions = table_files.read_table(args.predictions / "predictions.parquet")
+    predictions = args.predictions / "predictions.parquet"
     reigning, judged = champion.read_champion(args.champion), bundle_folder.load_bundle(args.bundle)
     policy = section(GatePolicy, stage_inputs.read_yaml(args.policy), str(args.policy))
 

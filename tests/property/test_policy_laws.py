@@ -3,9 +3,11 @@
 import dataclasses
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from oilcan.core.alarms import policy as policy_module
 from oilcan.core.alarms.policy import WEEK_H, AlarmPolicy, AlarmState, step
 
 LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -52,6 +54,19 @@ def test_the_alarms_are_those_of_the_rules_taken_row_by_row(policy, rows):
     machine, hours, p, crew = rows
     raised = step(policy, AlarmState.of(machine.max() + 1), machine, hours, p, crew)
     assert (raised == by_hand(policy, machine, hours, p, crew)).all()
+
+
+@given(policies(), fleets(), st.integers(1, 30))
+@settings(max_examples=100, deadline=None)
+def test_any_number_of_rows_looked_at_together_raises_the_same_alarms(policy, rows, size):
+    machine, hours, p, crew = rows
+    whole, cut = (AlarmState.of(machine.max() + 1) for _ in range(2))
+    raised = step(policy, whole, machine, hours, p, crew)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(policy_module, "_PIECE", size)
+        assert (step(policy, cut, machine, hours, p, crew) == raised).all()
+    for field in dataclasses.fields(AlarmState):
+        np.testing.assert_equal(getattr(cut, field.name), getattr(whole, field.name))
 
 
 @given(policies(), fleets(), st.data())

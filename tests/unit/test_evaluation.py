@@ -290,6 +290,17 @@ def test_text_of_a_contract_cannot_break_the_report(evidence: Evidence, found: E
     assert "<script>" not in page(dataclasses.replace(evidence, contract=contract), found)
 
 
+def test_a_number_with_many_values_is_cut_into_quarters_and_missing_ones_are_unknown() -> None:
+    ages = np.append(np.repeat(np.nan, 3), np.linspace(0.0, 100.0, 17))
+    many = fleet(machines=20)
+    found = evaluate(dataclasses.replace(many, machines=many.machines.assign(site=ages))).slices["site"]
+    of_events = [group for group in found.values() if "prevalence" in group]
+    assert found["unknown"]["machines"] == 3
+    assert len(of_events) == 5
+    assert sum(group["machines"] for group in of_events) == 20
+    assert all(re.fullmatch(r"-?[\d.]+ to [\d.]+|unknown", name) for name in found)
+
+
 def _with_outlook(evidence: Evidence) -> Evidence:
     rows = evidence.predictions
     wait = rows["next_failure_failure"].where(np.isfinite(rows["next_failure_failure"])) - 12.0

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from oilcan.core.judging import event_matching
+from oilcan.core.timeline import axis
 
 HOURS = np.arange(0.0, 100.0, 2.0)                      # rows of one machine, every two hours
 
@@ -91,6 +92,22 @@ def test_due_rows_are_the_rows_labelled_one() -> None:
     windows = event_matching.lay_out(np.array(["a"] * len(HOURS)), HOURS, _failures(a=[50.0]), 4.0, 10.0)
     after, due = 50.0 - HOURS, windows.due
     assert (due == ((after > 4.0) & (after <= 14.0))).all()
+
+
+def test_rows_are_due_and_late_however_many_are_looked_up_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids, hours, failures = np.repeat(["a", "b"], 50), np.tile(HOURS, 2), _failures(a=[50.0], b=[30.0, 70.0])
+    whole = event_matching.lay_out(ids, hours, failures, 4.0, 10.0)
+    monkeypatch.setattr(axis, "_PIECE", 7)
+    cut = event_matching.lay_out(pd.Series(ids), hours, failures, 4.0, 10.0)
+    assert whole.due.sum() > whole.late.sum() > 0
+    np.testing.assert_equal((cut.due, cut.late, cut.known), (whole.due, whole.late, whole.known))
+
+
+def test_the_end_of_observation_is_that_of_the_rows_machine() -> None:
+    machines = pd.DataFrame({"machine_id": ["a", "b"], "first_time": [0, 0], "last_time": [90, 80]})
+    found = event_matching.end_of_observation(machines, pd.Series(["b", "b", "a", "c"]))
+    np.testing.assert_equal(found, [80.0, 80.0, 90.0, np.nan])
+    assert event_matching.end_of_observation(machines[["machine_id"]], pd.Series(["a"])) is None
 
 
 def test_rows_out_of_order_are_refused() -> None:

@@ -32,3 +32,17 @@ def test_age_runs_from_the_last_event_at_or_before_the_row() -> None:
     found = life_tables.age(np.array(["a"] * 4 + ["b"]), np.array([9.0, 10.0, 13.0, 15.0, 9.0]),
                       pd.Series({"a": 1.0, "b": 0.0}), failures, maintenance)
     assert found.tolist() == pytest.approx([8.0, 0.0, 3.0, 1.0, 6.0])
+
+
+def test_age_is_counted_by_machine_whatever_the_order_of_machines_and_events() -> None:
+    rng = np.random.default_rng(5)
+    machine = np.repeat(["c", "a", "b", "d"], 40)
+    tick = np.concatenate([np.sort(rng.choice(200, 40, replace=False)) for _ in range(4)]).astype(float)
+    events = pd.DataFrame({"machine_id": rng.choice(list("abcx"), 60), "time": rng.integers(0, 200, 60)})
+    start = pd.Series({"a": 20.0, "b": 0.0, "x": 0.0})
+    before = [[*events.loc[events["machine_id"] == who, "time"], *start[start.index == who]] for who in machine]
+    expected = [min((now - then for then in times if then <= now), default=0.0)
+                for now, times in zip(tick, before, strict=True)]
+    assert life_tables.age(machine, tick, start, events).tolist() == expected
+    assert life_tables.age(pd.Series(machine), tick, start, events, events.iloc[:0]).tolist() == expected
+    assert len(life_tables.age(machine[:0], tick[:0], start, events)) == 0

@@ -9,6 +9,7 @@ from tests.evaluation_frames import Evidence, evaluate, fleet
 
 from oilcan.evaluation.comparisons.paired import Difference, differences
 from oilcan.evaluation.fleet_and_forecasts import Forecasts
+from oilcan.evaluation.split_table import TableInMemory
 from oilcan.ground.errors import DataError
 from oilcan.reports.pull_request_page import Line, judgement, metrics_table, pictures
 
@@ -21,7 +22,7 @@ def blurred(evidence: Evidence) -> Forecasts:
     table = evidence.predictions
     risk = np.clip(table["p_failure"] + rng.normal(0, 0.4, len(table)), 0, 1)
     life = np.clip(table["rul_rul"] + rng.normal(0, 90, len(table)), 0, 240)
-    return Forecasts(table.assign(p_failure=risk, rul_rul=life), evidence.model["policies"])
+    return Forecasts(TableInMemory(table.assign(p_failure=risk, rul_rul=life)), evidence.model["policies"])
 
 
 def paired(evidence: Evidence, base: Forecasts, head: Forecasts) -> dict[str, Difference]:
@@ -59,10 +60,11 @@ def test_a_worse_model_is_worse_in_both_orders(evidence):
 
 
 def test_other_rows_are_not_compared(evidence):
-    fewer = Forecasts(evidence.predictions.iloc[:-1], evidence.model["policies"])
+    fewer = Forecasts(TableInMemory(evidence.predictions.iloc[:-1]), evidence.model["policies"])
     with pytest.raises(DataError, match=r"the test rows differ \(found .* and .*\)"):
         differences(evidence.fleet, fewer, evidence.forecasts, draws=10, seed=1)
-    nameless = dataclasses.replace(evidence.forecasts, predictions=evidence.predictions.drop(columns="p_failure"))
+    nameless = dataclasses.replace(evidence.forecasts, predictions=TableInMemory(
+        evidence.predictions.drop(columns="p_failure")))
     with pytest.raises(DataError, match="one of both does not forecast task 'failure'"):
         differences(evidence.fleet, nameless, evidence.forecasts, draws=10, seed=1)
 

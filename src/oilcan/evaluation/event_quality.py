@@ -40,12 +40,11 @@ def row_numbers(rows: EventRows, p: np.ndarray, threshold: float | None, kept: n
     return numbers
 
 
-def uncalibrated(rows: EventRows, task: str) -> Numbers:
-    """ECE and Brier score of the score before calibration; empty where predictions do not hold it."""
-    if f"score_{task}" not in rows.frame:
+def uncalibrated(rows: EventRows, score: np.ndarray | None) -> Numbers:
+    """ECE and Brier score of the score before calibration, (n,); empty where predictions do not hold it."""
+    if score is None:
         return {}
-    score = rows.frame[f"score_{task}"].to_numpy(dtype=np.float64)[rows.known]
-    target = rows.target[rows.known]
+    score, target = score[rows.known], rows.target[rows.known]
     return {"ece_uncalibrated": row_metrics.ece(target, score), "brier_uncalibrated": row_metrics.brier(target, score)}
 
 

@@ -44,8 +44,8 @@ class EventRows:
         code = np.asarray(pd.factorize(frame[GROUP])[0]) if GROUP in frame else np.arange(len(frame))
         if task.kind == "failure_within":
             windows = event_matching.lay_out(
-                frame[MACHINE].to_numpy(), columns.ticks(frame[TIME]),
-                fleet.failures if failures is None else failures, lead, horizon, fleet.observed_until(frame))
+                frame[MACHINE], columns.ticks(frame[TIME]), fleet.failures if failures is None else failures, lead,
+                horizon, event_matching.end_of_observation(fleet.machines, frame[MACHINE]))
             windows = windows.judged_where(~np.isnan(frame[f"{TARGET}{name}"].to_numpy(dtype=np.float64)))
             code = windows.code
         return cls(

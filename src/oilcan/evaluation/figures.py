@@ -23,13 +23,13 @@ from oilcan.evaluation import (
     slices,
 )
 from oilcan.evaluation.comparisons import baselines
-from oilcan.evaluation.comparisons.achievable import achievable
+from oilcan.evaluation.comparisons.achievable import ORACLE, achievable
 from oilcan.evaluation.event_quality import SimplePolicies
 from oilcan.evaluation.event_rows import EventRows
 from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts
 from oilcan.evaluation.results import Evaluation, false_alarm_rate
 from oilcan.evaluation.stated_quality import stated_task
-from oilcan.ground.columns import MACHINE, TIME
+from oilcan.ground.columns import KEY, MACHINE, TIME
 from oilcan.params.stages.evaluate import EvaluateParams
 
 _DIGITS = 6
@@ -51,7 +51,7 @@ def evaluate(fleet: Fleet, forecasts: Forecasts, explained: dict[str, Any], para
         If a forecast, an alarm policy, or the test part is missing.
     """
     forecasts.check(fleet.contract)
-    numbers: Numbers = {"basis": _basis(fleet, forecasts.part("test")) | {"resamples": params.bootstrap}}
+    numbers: Numbers = {"basis": _basis(fleet, forecasts) | {"resamples": params.bootstrap}}
     sliced: Numbers = {}
     tables = plots.empty()
     event_tasks, life_tasks = fleet.tasks("failure_within", "label"), fleet.tasks("rul")
@@ -71,8 +71,9 @@ def evaluate(fleet: Fleet, forecasts: Forecasts, explained: dict[str, Any], para
     return Evaluation(_tidy(numbers), _tidy(sliced), tables)
 
 
-def _basis(fleet: Fleet, test: pd.DataFrame) -> Numbers:
+def _basis(fleet: Fleet, forecasts: Forecasts) -> Numbers:
     """How many rows of how many machines, from when to when."""
+    test = forecasts.part("test", KEY if fleet.has_time else [MACHINE])
     basis: Numbers = {"rows": len(test), "machines": int(test[MACHINE].nunique())}
     if fleet.has_time and len(test):
         first, last = test[TIME].min(), test[TIME].max()
@@ -82,25 +83,28 @@ def _basis(fleet: Fleet, test: pd.DataFrame) -> Numbers:
 
 def _event_task(fleet: Fleet, forecasts: Forecasts, task: str, params: EvaluateParams) -> Results:
     policy = forecasts.policy(task)
-    test, validation = (EventRows.of(fleet, task, forecasts.part(part)) for part in ("test", "validation"))
-    p, p_validation = (rows.frame[f"p_{task}"].to_numpy(dtype=np.float64) for rows in (test, validation))
+    test, validation = (EventRows.of(fleet, task, forecasts.outcomes(part, task)) for part in ("test", "validation"))
+    p, p_validation = (forecasts.part(part, [f"p_{task}"])[f"p_{task}"].to_numpy(dtype=np.float64)
+                       for part in ("test", "validation"))
     period_at = baselines.periodic_policy(fleet) if test.windows is not None else None
     rules = baselines.event_rules(fleet, task, validation, test)
     simple = _simple_policies(fleet, test, rules, period_at)
     weights = _draws(test, params)
-    numbers = _part_numbers(task, test, p, policy, fleet.unit) | {"threshold": policy.threshold}
+    score = forecasts.values("test", f"score_{task}")
+    numbers = _part_numbers(test, p, score, policy, fleet.unit) | {"threshold": policy.threshold}
     numbers["costs"] = event_quality.cost_numbers(test.tally(p, policy), test.costs, simple, fleet.unit)
     _merge(numbers, event_quality.intervals(test, p, policy, weights, simple, fleet.unit))
     if len(validation.frame):
-        numbers["validation"] = _validation(task, validation, p_validation, policy, fleet.unit)
+        score = forecasts.values("validation", f"score_{task}")
+        numbers["validation"] = _validation(validation, p_validation, score, policy, fleet.unit)
     if fleet.contract.tasks[task].modes:
-        numbers["modes"] = slices.modes(fleet, task, test, p, policy, weights)
+        numbers["modes"] = slices.modes(fleet, forecasts, task, test, p, policy, weights)
     numbers["test"] |= event_quality.best_f1(validation, p_validation, test, p, weights)
     numbers["baselines"] = {name: baselines.judge(fleet.unit, test, rule) for name, rule in rules.items()}
-    numbers["achievable"] = achievable(test, p)
+    numbers["achievable"] = achievable(test, p, forecasts.values("test", ORACLE))
     did = {name: rule.counts(test) for name, rule in rules.items()}
     drawn = plots.event_tables(validation, test, p_validation, p, policy, period_at, did, fleet.unit)
-    numbers["outlook"], drawn["outlook"] = hazard_quality.outlook(test.frame, task, fleet.unit)
+    numbers["outlook"], drawn["outlook"] = hazard_quality.outlook(forecasts, "test", task, fleet.unit)
     if test.windows is not None:
         numbers["promise"] = event_quality.promise_numbers(test.tally(p, policy), test.costs)
         per_machine = machine_ranking.per_machine(test, p, rules.get("limits"), weights)
@@ -122,9 +126,9 @@ def _draws(rows: EventRows, params: EvaluateParams) -> np.ndarray | None:
     return bootstrap.multiplicities(rows.n_machines, params.bootstrap, params.seed)
 
 
-def _part_numbers(task: str, rows: EventRows, p: np.ndarray, policy: AlarmPolicy, unit: str) -> Numbers:
+def _part_numbers(rows: EventRows, p: np.ndarray, score: np.ndarray | None, policy: AlarmPolicy, unit: str) -> Numbers:
     numbers: Numbers = {"test": event_quality.row_numbers(rows, p, policy.threshold) | event_quality.uncalibrated(
-        rows, task) | {"machines": rows.n_machines}}
+        rows, score) | {"machines": rows.n_machines}}
     if rows.windows is not None:
         counts = rows.counts(p, policy)
         numbers["events"] = event_quality.event_numbers(rows.tally(p, policy), unit) | {
@@ -133,8 +137,8 @@ def _part_numbers(task: str, rows: EventRows, p: np.ndarray, policy: AlarmPolicy
     return numbers
 
 
-def _validation(task: str, rows: EventRows, p: np.ndarray, policy: AlarmPolicy, unit: str) -> Numbers:
-    blocks = _part_numbers(task, rows, p, policy, unit)
+def _validation(rows: EventRows, p: np.ndarray, score: np.ndarray | None, policy: AlarmPolicy, unit: str) -> Numbers:
+    blocks = _part_numbers(rows, p, score, policy, unit)
     events = blocks.get("events", {})
     rate = false_alarm_rate(unit)[0]
     numbers = blocks["test"] | {key: events[key] for key in ("n_failures", "detected_share", rate) if key in events}
@@ -142,11 +146,11 @@ def _validation(task: str, rows: EventRows, p: np.ndarray, policy: AlarmPolicy, 
 
 
 def _life_task(fleet: Fleet, forecasts: Forecasts, task: str, params: EvaluateParams) -> Results:
-    frame = forecasts.part("test")
+    frame, before = (life_quality.judged(forecasts, part, task) for part in ("test", "validation"))
     rows = life_quality.LifeRows.of(fleet, task, frame)
     test: Numbers = life_quality.life_numbers(rows)
     test |= life_quality.life_intervals(rows, params.bootstrap, params.seed)
-    validation = life_quality.life_numbers(life_quality.LifeRows.of(fleet, task, forecasts.part("validation")))
+    validation = life_quality.life_numbers(life_quality.LifeRows.of(fleet, task, before))
     numbers = {"test": test, "validation": validation, "baselines": baselines.life_baseline(fleet, task, frame)}
     by_slice = slices.life_slices(fleet, task, rows, frame, params.min_slice_machines)
     return numbers, by_slice, plots.life_tables(rows)

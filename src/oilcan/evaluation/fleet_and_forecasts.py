@@ -1,7 +1,8 @@
 """Input of an evaluation: what happened to the fleet, and its forecasts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -10,12 +11,15 @@ import pandas as pd
 from oilcan.contract import Contract
 from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.core.model.fitted import NUMBER
+from oilcan.evaluation.split_table import SplitTable
 from oilcan.ground import columns
-from oilcan.ground.columns import MACHINE, PART, TIME
+from oilcan.ground.columns import GROUP, KEY, MACHINE, TARGET, TIME
 from oilcan.ground.errors import DataError
 from oilcan.ground.needs import GIB, Need
 
-_BYTES_OF_A_CELL: Final = 38        # of a forecast: its part, the columns that are judged, alarms by threshold
+KNOWN_PARTS: Final = ("train", "validation")        # what a model has learned from, or was tuned on
+_BYTES_OF_A_FORECAST: Final = 80    # key, outcome, probability and warning windows of both parts
+_BYTES_OF_A_ROW: Final = 70         # the same of the training part, while error codes are chosen
 
 
 @dataclass(frozen=True)
@@ -25,13 +29,13 @@ class Fleet:
     Attributes
     ----------
     rows
-        Key, part and targets of the rows of the training and validation part.
+        Key and targets of all rows; only those of the training and validation part are read.
     readings
         machine_id, time and the columns of `wanted_readings`; empty without them. Those at forecasts are enough.
     """
 
     contract: Contract
-    rows: pd.DataFrame
+    rows: SplitTable
     readings: pd.DataFrame
     errors: pd.DataFrame
     maintenance: pd.DataFrame
@@ -48,20 +52,27 @@ class Fleet:
         """Unit of lengths of time in results, and the ending of their names: `h`, `cycles`, `s`, ..."""
         return self.contract.time.lengths
 
+    @cached_property
+    def _last_rows(self) -> dict[str, pd.Series]:
+        """Tick of the last row of each machine in the training and the validation part."""
+        last = {}
+        for part in KNOWN_PARTS:
+            rows = self.rows.read(part, [MACHINE, TIME])
+            code, machines = pd.factorize(rows[MACHINE])
+            last[part] = pd.Series(columns.ticks(rows[TIME])).groupby(code).max().set_axis(np.asarray(machines))
+        return last
+
+    def last_rows(self, *parts: str) -> pd.Series:
+        """Tick of the last row by machine, of the machines with rows in these parts, in order of their ids."""
+        return pd.concat([self._last_rows[part] for part in parts]).groupby(level=0).max()
+
     def trained_on(self) -> np.ndarray:
         """Ids of the machines that training knew, of either of its parts."""
-        return np.asarray(self.rows.loc[self.rows[PART].isin(["train", "validation"]), MACHINE].unique())
+        return self.last_rows(*KNOWN_PARTS).index.to_numpy()
 
     def started(self) -> pd.Series:
         """First tick of observation by machine."""
         return pd.Series(columns.ticks(self.machines["first_time"]), index=self.machines[MACHINE].to_numpy())
-
-    def observed_until(self, frame: pd.DataFrame) -> np.ndarray | None:
-        """Last tick of observation of the machine of each row of `frame`; None where it is not known."""
-        if "last_time" not in self.machines:
-            return None
-        last = pd.Series(columns.ticks(self.machines["last_time"]), index=self.machines[MACHINE].to_numpy())
-        return frame[MACHINE].map(last).to_numpy(dtype=np.float64)
 
     def tasks(self, *kinds: str) -> list[str]:
         """Names of the tasks of these kinds, the headline task first."""
@@ -70,24 +81,35 @@ class Fleet:
         return sorted(names, key=lambda name: name != headline)
 
 
-def need(forecasts: int, columns: int) -> Need:
-    """What an evaluation takes, told from the number of forecasts and the columns of predictions.parquet."""
+def need(forecasts: int, rows: int) -> Need:
+    """What an evaluation takes, told from the number of forecasts and of all rows."""
     return Need(
-        "evaluate", f"judging {forecasts:,} forecasts of {columns} columns",
+        "evaluate", f"judging {forecasts:,} forecasts of {rows:,} rows",
         "Take a host with more memory, or make a validation or test part of the contract's `split` shorter.",
-        memory=0.2 * GIB + forecasts * columns * _BYTES_OF_A_CELL)
+        memory=0.2 * GIB + forecasts * _BYTES_OF_A_FORECAST + rows * _BYTES_OF_A_ROW)
 
 
 @dataclass(frozen=True)
 class Forecasts:
     """What was forecast: predictions.parquet, and the alarm policy of each task from models/model.json."""
 
-    predictions: pd.DataFrame
+    predictions: SplitTable
     policies: Mapping[str, Any]
 
-    def part(self, name: str) -> pd.DataFrame:
-        """Predictions of one part, in order of machine and time."""
-        return self.predictions[self.predictions[PART] == name].reset_index(drop=True)
+    def part(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Predictions of one part, in order of machine and time; all columns if none are named."""
+        return self.predictions.read(name, self.predictions.columns if columns is None else columns)
+
+    def outcomes(self, name: str, task: str) -> pd.DataFrame:
+        """Key, group and target of the rows of one part, without any forecast."""
+        wanted = (*KEY, GROUP, f"{TARGET}{task}")
+        return self.part(name, [column for column in self.predictions.columns if column in wanted])
+
+    def values(self, name: str, column: str) -> np.ndarray | None:
+        """One column of a part as numbers, (n,); None if there is no such column."""
+        if column not in self.predictions.columns:
+            return None
+        return self.part(name, [column])[column].to_numpy(dtype=np.float64)
 
     def policy(self, task: str) -> AlarmPolicy:
         """The alarm policy of a task; DataError if there is none."""
@@ -106,14 +128,14 @@ class Forecasts:
         """
         for name, task in contract.tasks.items():
             column = {"rul": "rul_", "number": NUMBER}.get(task.kind, "p_") + name
-            found = [name for name in self.predictions if name == column or (
-                task.kind == "class" and str(name).startswith(f"{column}__"))]      # a rare class has no column
+            found = [name for name in self.predictions.columns if name == column or (
+                task.kind == "class" and name.startswith(f"{column}__"))]           # a rare class has no column
             if not found:
                 raise DataError(
                     f"predictions: no column {column!r} for task {name!r} (found {sorted(self.predictions.columns)}). "
                     f"Run `dvc repro predict`."
                 )
-        if not (self.predictions[PART] == "test").any():
+        if len(self.part("test", [MACHINE])) == 0:
             raise DataError("predictions: no rows of the test part (found 0, wanted at least 1). Look at `split` in "
                             f"the contract of {contract.name}.")
 
@@ -130,10 +152,15 @@ def wanted_readings(contract: Contract) -> list[str]:
     return [*key, *wanted] if wanted else []
 
 
-def forecast_at(predictions: pd.DataFrame) -> Callable[[pd.DataFrame], np.ndarray]:
-    """A test of readings: whether any forecast was made at the time of each; where rows have none, of its machine."""
-    by = TIME if TIME in predictions else MACHINE
-    known = pd.Index(predictions[by].unique())
+def forecast_at(forecasts: pd.Series) -> Callable[[pd.DataFrame], np.ndarray]:
+    """A test of readings: whether any forecast was made at the time of each; where rows have none, of its machine.
+
+    Parameters
+    ----------
+    forecasts
+        Time of each forecast, or machine where rows have no time, (n,).
+    """
+    by, known = forecasts.name, pd.Index(forecasts.unique())
     return lambda readings: (readings[by].isin(known).to_numpy(dtype=bool) if by in readings
                              else np.zeros(len(readings), dtype=bool))      # no column is wanted, so no reading is
 

@@ -5,6 +5,7 @@ count for the horizons that they survived, and the rows that count fail as often
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -12,34 +13,37 @@ import pandas as pd
 
 from oilcan.core.judging import row_metrics
 from oilcan.core.model.hazards import PREFIX, outcome
+from oilcan.evaluation.fleet_and_forecasts import Forecasts
 from oilcan.ground.time_units import in_unit
 
 COLUMNS: Final = ["horizon", "forecast", "observed", "forecast_top", "observed_top", "brier", "ece", "n"]
 _TOP: Final = 0.1               # share of the rows, riskiest by the task's own forecast, shown apart
 
 
-def outlook(frame: pd.DataFrame, task: str, unit: str) -> tuple[dict[str, Any], pd.DataFrame]:
+def outlook(forecasts: Forecasts, part: str, task: str, unit: str) -> tuple[dict[str, Any], pd.DataFrame]:
     """Numbers by horizon (`24h`, `30cycles`), and what was forecast beside what came, of all rows and of the riskiest.
 
     Both are empty where the task has no outlook.
 
     Parameters
     ----------
-    frame
-        Predictions of one part, with `wait_<task>` and `seen_<task>`.
+    forecasts, part
+        Rows with `wait_<task>` and `seen_<task>`.
     unit
         In which the horizons are named.
     """
     numbers: dict[str, Any] = {}
     lines = []
-    for horizon, suffix in _horizons(frame, task):
-        happened = outcome(frame[f"wait_{task}"].to_numpy(dtype=np.float64),
-                           frame[f"seen_{task}"].to_numpy(dtype=np.float64), horizon)
+    horizons = _horizons(forecasts.predictions.columns, task)
+    watched = _numbers(forecasts, part, f"wait_{task}", f"seen_{task}", f"p_{task}") if horizons else {}
+    for horizon, suffix in horizons:
+        happened = outcome(watched[f"wait_{task}"], watched[f"seen_{task}"], horizon)
         known = ~np.isnan(happened)
         if not known.any():
             continue
-        target, p = happened[known], frame[f"{PREFIX}{task}_{suffix}"].to_numpy(dtype=np.float64)[known]
-        own = frame[f"p_{task}"].to_numpy(dtype=np.float64)[known]
+        by = f"{PREFIX}{task}_{suffix}"
+        target, p = happened[known], _numbers(forecasts, part, by)[by][known]
+        own = watched[f"p_{task}"][known]
         top = own >= np.quantile(own, 1.0 - _TOP)
         prevalence = float(target.mean())
         length = in_unit(horizon, unit)
@@ -54,8 +58,13 @@ def outlook(frame: pd.DataFrame, task: str, unit: str) -> tuple[dict[str, Any], 
     return numbers, pd.DataFrame(lines, columns=COLUMNS, dtype="float64")
 
 
-def _horizons(frame: pd.DataFrame, task: str) -> list[tuple[float, str]]:
+def _numbers(forecasts: Forecasts, part: str, *names: str) -> dict[str, np.ndarray]:
+    frame = forecasts.part(part, names)
+    return {name: frame[name].to_numpy(dtype=np.float64) for name in names}
+
+
+def _horizons(columns: Sequence[str], task: str) -> list[tuple[float, str]]:
     """Ticks and suffix of each horizon, ascending."""
     ending = re.compile(rf"{PREFIX}{re.escape(task)}_(([0-9.e+-]+)(?:h|cycles))")
-    found = [match for name in frame if (match := ending.fullmatch(str(name)))]
+    found = [match for name in columns if (match := ending.fullmatch(name))]
     return sorted((float(match[2]), match[1]) for match in found)

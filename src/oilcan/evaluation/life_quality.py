@@ -8,8 +8,8 @@ import pandas as pd
 
 from oilcan.core.judging import bootstrap, row_metrics
 from oilcan.core.judging.exact_intervals import share_of_rows
-from oilcan.evaluation.fleet_and_forecasts import Fleet
-from oilcan.ground.columns import MACHINE, TARGET
+from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts
+from oilcan.ground.columns import KEY, MACHINE, TARGET
 from oilcan.ground.time_units import in_unit
 
 _HOURS_PER_DAY = 24.0
@@ -27,9 +27,8 @@ class LifeRows:
     forecast: np.ndarray            # (n,)
     low: np.ndarray                 # (n,)
     high: np.ndarray                # (n,)
-    machine_id: np.ndarray          # (n,)
     code: np.ndarray                # (n,) machine of each row, as a position
-    n_machines: int
+    machines: np.ndarray            # (n_machines,) their ids
     cap: float | None
     phm_scale: float
 
@@ -42,17 +41,22 @@ class LifeRows:
         target, forecast, low, high = (
             in_unit(1.0, fleet.unit) * known[column].to_numpy(dtype=np.float64)
             for column in (f"{TARGET}{name}", f"rul_{name}", f"rul_{name}_low", f"rul_{name}_high"))
-        return cls(target, forecast, low, high, known[MACHINE].to_numpy(), np.asarray(code), len(machines),
+        return cls(target, forecast, low, high, np.asarray(code), np.asarray(machines),
                    in_unit(cap.ticks, fleet.unit) if cap else None, _HOURS_PER_DAY if fleet.unit == "h" else 1.0)
 
     def with_forecast(self, forecast: np.ndarray) -> "LifeRows":
         """The same rows with another forecast, which is its own interval."""
-        return LifeRows(self.target, forecast, forecast, forecast, self.machine_id, self.code, self.n_machines,
-                        self.cap, self.phm_scale)
+        return LifeRows(self.target, forecast, forecast, forecast, self.code, self.machines, self.cap, self.phm_scale)
 
     def capped(self, values: np.ndarray) -> np.ndarray:
         """Values cut at the cap."""
         return values if self.cap is None else np.minimum(values, self.cap)
+
+
+def judged(forecasts: Forecasts, part: str, task: str) -> pd.DataFrame:
+    """Key, target and forecasts of a task in one part."""
+    wanted = (*KEY, f"{TARGET}{task}", *(f"rul_{task}{ending}" for ending in ("", "_low", "_high")))
+    return forecasts.part(part, [name for name in forecasts.predictions.columns if name in wanted])
 
 
 def life_numbers(rows: LifeRows, kept: np.ndarray | None = None) -> dict[str, Any]:
@@ -79,9 +83,9 @@ def life_numbers(rows: LifeRows, kept: np.ndarray | None = None) -> dict[str, An
 
 def life_intervals(rows: LifeRows, draws: int, seed: int) -> dict[str, list[float]]:
     """95 % intervals of the same, by resampling machines."""
-    if rows.n_machines < 2:
+    if len(rows.machines) < 2:
         return {}
-    weights = bootstrap.multiplicities(rows.n_machines, draws, seed)
+    weights = bootstrap.multiplicities(len(rows.machines), draws, seed)
     target, forecast = rows.capped(rows.target), rows.capped(rows.forecast)
     inside = (rows.low <= target) & (target <= rows.high)
 

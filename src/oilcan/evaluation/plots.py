@@ -170,7 +170,8 @@ def life_tables(rows: LifeRows) -> dict[str, pd.DataFrame]:
     """Tables of a RUL forecast on the test rows with a known life."""
     if len(rows.target) == 0:
         return {}
-    order = np.lexsort((rows.target, rows.machine_id.astype(str)))
+    place = np.argsort(np.argsort(rows.machines.astype(str)))       # of each machine in the order of their names
+    order = np.lexsort((rows.target, place[rows.code]))
     kept = order[np.unique(np.linspace(0, len(order) - 1, min(_POINTS, len(order))).round().astype(int))]
     scatter = pd.DataFrame({"actual": rows.target[kept], "forecast": rows.forecast[kept], "low": rows.low[kept],
                             "high": rows.high[kept]})

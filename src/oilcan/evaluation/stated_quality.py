@@ -13,8 +13,9 @@ import pandas as pd
 from oilcan.core.judging import bootstrap, row_metrics
 from oilcan.core.judging.class_probabilities import LEAST, class_probabilities
 from oilcan.core.judging.exact_intervals import share_of_events, share_of_rows
+from oilcan.core.model.fitted import NUMBER
 from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts
-from oilcan.ground.columns import PART, TARGET, owner
+from oilcan.ground.columns import GROUP, MACHINE, TARGET, owner
 from oilcan.params.stages.evaluate import EvaluateParams
 
 Numbers = dict[str, Any]
@@ -23,8 +24,9 @@ Numbers = dict[str, Any]
 def stated_task(fleet: Fleet, forecasts: Forecasts, task: str, params: EvaluateParams) -> Numbers:
     """Numbers of one `class` or `number` task: `test` with intervals, `validation`, `baselines`."""
     judge = class_quality if fleet.contract.tasks[task].kind == "class" else number_quality
-    test, validation = (_known(forecasts.part(part), task) for part in ("test", "validation"))
-    train = _known(fleet.rows[fleet.rows[PART] == "train"], task)
+    columns = _columns(forecasts, task)
+    test, validation = (_known(forecasts.part(part, columns), task) for part in ("test", "validation"))
+    train = _known(fleet.rows.read("train", [f"{TARGET}{task}"]), task)
     naive = _naive(fleet, task, train, test)
     draws = None
     code, owners = pd.factorize(test[owner(test)])
@@ -100,6 +102,13 @@ def _share_interval(hit: np.ndarray, code: np.ndarray, draws: np.ndarray | None)
     if machines == len(hit):
         return share_of_events(drawn, int(hit.sum()), len(hit))
     return share_of_rows(drawn, float(hit.mean()), machines)
+
+
+def _columns(forecasts: Forecasts, task: str) -> list[str]:
+    """Owner of the rows, target, and the forecasts of a task."""
+    begins = (f"p_{task}__", f"{NUMBER}{task}")
+    return [name for name in forecasts.predictions.columns
+            if name in (MACHINE, GROUP, f"{TARGET}{task}") or name.startswith(begins)]
 
 
 def _known(rows: pd.DataFrame, task: str) -> pd.DataFrame:

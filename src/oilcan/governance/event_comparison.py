@@ -14,7 +14,7 @@ from oilcan.contract import Contract
 from oilcan.core.alarms import crews
 from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.core.judging import bootstrap, costs
-from oilcan.core.judging.event_matching import Tally, WarningWindows, lay_out
+from oilcan.core.judging.event_matching import Tally, WarningWindows, end_of_observation, lay_out
 from oilcan.governance.gains import gain
 from oilcan.governance.gate_findings import Comparison
 from oilcan.ground import columns
@@ -55,8 +55,8 @@ def of_alarms(contract: Contract, task: str, predictions: pd.DataFrame, champion
             or spec.lead_time is None or spec.horizon is None):
         return
     test = predictions[predictions[PART] == "test"].reset_index(drop=True)
-    windows = lay_out(test[MACHINE].to_numpy(), columns.ticks(test[TIME]), alarms.failures,
-                      float(spec.lead_time.ticks), float(spec.horizon.ticks), _observed_until(alarms.machines, test))
+    windows = lay_out(test[MACHINE], columns.ticks(test[TIME]), alarms.failures, float(spec.lead_time.ticks),
+                      float(spec.horizon.ticks), end_of_observation(alarms.machines, test[MACHINE]))
     windows = windows.judged_where(test[f"{TARGET}{task}"].notna().to_numpy())
     crew = crews.crews(contract, alarms.machines, test[MACHINE])
     new = _tally(windows, alarms.challenger[task], test[f"p_{task}"], crew)
@@ -88,11 +88,3 @@ def _false(tally: Tally, weights: np.ndarray) -> np.ndarray:
 
 def _cost(tally: Tally, contract: Contract, weights: np.ndarray) -> np.ndarray:
     return np.asarray(weights @ costs.cost_by_machine(tally, contract.costs))
-
-
-def _observed_until(machines: pd.DataFrame, frame: pd.DataFrame) -> np.ndarray | None:
-    """Last tick of observation of the machine of each row; None where it is not known."""
-    if "last_time" not in machines:
-        return None
-    last = pd.Series(columns.ticks(machines["last_time"]), index=machines[MACHINE].to_numpy())
-    return frame[MACHINE].map(last).to_numpy(dtype=np.float64)

@@ -35,5 +35,6 @@ def crews(contract: Contract, machines: pd.DataFrame, machine_id: pd.Series) -> 
     """
     if contract.alarms is None or contract.alarms.crew is None:
         return None
-    known = machines.set_index(MACHINE)[contract.alarms.crew]
-    return machine_id.map(known).astype("object").fillna(UNKNOWN_CREW).astype(str).to_numpy(dtype=object)
+    code, ids = pd.factorize(machine_id)
+    of_machine = machines.set_index(MACHINE)[contract.alarms.crew].reindex(np.asarray(ids))
+    return of_machine.astype("object").fillna(UNKNOWN_CREW).astype(str).to_numpy(dtype=object)[code]

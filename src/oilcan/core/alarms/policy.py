@@ -14,6 +14,7 @@ import numpy as np
 from oilcan.core.timeline.axis import SLACK
 
 WEEK_H: Final = 168.0
+_PIECE: Final = 1 << 16         # rows that are looked at together; they fit into the cache, however many there are
 
 
 @dataclass(frozen=True)
@@ -142,13 +143,17 @@ def step(policy: AlarmPolicy, state: AlarmState, machine: np.ndarray, time: np.n
     [False, True, False, True, False, False]
     """
     machine, time, p = np.asarray(machine), np.asarray(time, dtype=np.float64), np.asarray(p, dtype=np.float64)
-    at = np.flatnonzero(_on(policy, state, machine, p)) if len(p) else np.zeros(0, dtype=np.int64)
     raised = np.zeros(len(p), dtype=bool)
-    if len(at) == 0:
-        return raised
-    if policy.per_week is None:
-        raised[at[_spaced(policy, state, machine[at], time[at])]] = True
-    else:
+    on = []
+    for start in range(0, len(p), _PIECE):          # the state goes from piece to piece
+        piece = slice(start, start + _PIECE)
+        at = start + np.flatnonzero(_on(policy, state, machine[piece], p[piece]))
+        if len(at) and policy.per_week is None:
+            raised[at[_spaced(policy, state, machine[at], time[at])]] = True
+        elif len(at):
+            on.append(at)
+    if on and policy.per_week is not None:          # the machines of a crew share a budget
+        at = np.concatenate(on)
         crews = np.full(len(at), "") if crew is None else np.asarray(crew)[at]
         raised[at[_budgeted(policy, policy.per_week, state, machine[at], time[at], p[at], crews)]] = True
     return raised

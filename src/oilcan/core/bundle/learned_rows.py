@@ -12,6 +12,8 @@ import numpy as np
 from oilcan.ground.columns import MACHINE, PART, TIME
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
 
 LEARNED: Final = ("train", "validation")      # thresholds and calibration are chosen on the validation part
@@ -45,18 +47,29 @@ class LearnedRows:
         [True, False, True]
         """
         used = rows[rows[PART].isin(LEARNED)]
-        names, code = np.unique(used[MACHINE].to_numpy(str), return_inverse=True)
-        last = np.full(len(names), np.iinfo(np.int64).min)
-        np.maximum.at(last, code, _times(used))
-        hashes = _hashes(names)
-        order = np.argsort(hashes)
-        return cls(hashes[order], last[order])
+        code, names = used[MACHINE].factorize()
+        return cls._latest(_hashes(names), code, _times(used))
+
+    @classmethod
+    def joined(cls, pieces: "Iterable[LearnedRows]") -> "LearnedRows":
+        """What was learned in any of several pieces of a table."""
+        several = list(pieces)
+        machines = np.concatenate([each.machines for each in several])
+        return cls._latest(machines, np.arange(len(machines)), np.concatenate([each.last for each in several]))
+
+    @classmethod
+    def _latest(cls, hashes: np.ndarray, code: np.ndarray, times: np.ndarray) -> "LearnedRows":
+        """Latest time of each hash; `code` says of each time, (n,), which hash it belongs to."""
+        machines, place = np.unique(hashes, return_inverse=True)
+        last = np.full(len(machines), np.iinfo(np.int64).min)
+        np.maximum.at(last, place[code], times)
+        return cls(machines, last)
 
     def cover(self, rows: "pd.DataFrame") -> np.ndarray:
         """Whether each row was learned from, or lies before one of its machine that was; bool, shape (n,)."""
         if not len(self.machines):
             return np.zeros(len(rows), bool)
-        names, code = np.unique(rows[MACHINE].to_numpy(str), return_inverse=True)
+        code, names = rows[MACHINE].factorize()
         hashes = _hashes(names)
         at = np.minimum(np.searchsorted(self.machines, hashes), len(self.machines) - 1)
         last = np.where(self.machines[at] == hashes, self.last[at], np.iinfo(np.int64).min)
@@ -92,6 +105,6 @@ def _times(rows: "pd.DataFrame") -> np.ndarray:
     return times.to_numpy(np.int64)
 
 
-def _hashes(names: np.ndarray) -> np.ndarray:
-    return np.array([int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") for name in names.tolist()],
+def _hashes(names: "pd.Index") -> np.ndarray:
+    return np.array([int.from_bytes(hashlib.sha256(str(name).encode()).digest()[:8], "big") for name in names],
                     dtype=np.uint64)

@@ -130,8 +130,8 @@ def _count(code: np.ndarray, n: int) -> np.ndarray:
     return np.bincount(code, minlength=n).astype(np.int64)
 
 
-def lay_out(machine_id: np.ndarray, ticks: np.ndarray, failures: pd.DataFrame, lead_time: float, horizon: float,
-            observed_until: np.ndarray | None = None) -> WarningWindows:
+def lay_out(machine_id: np.ndarray | pd.Series, ticks: np.ndarray, failures: pd.DataFrame, lead_time: float,
+            horizon: float, observed_until: np.ndarray | None = None) -> WarningWindows:
     """Find the rows of every warning window, and which rows can be judged.
 
     Parameters
@@ -160,8 +160,8 @@ def lay_out(machine_id: np.ndarray, ticks: np.ndarray, failures: pd.DataFrame, l
     code, machines = _machine_codes(machine_id)
     first, stop = np.searchsorted(code, np.arange(len(machines))), np.searchsorted(
         code, np.arange(len(machines)), side="right")
-    steps = np.diff(ticks)[np.diff(code) == 0]
-    if (np.diff(code) < 0).any() or (steps < 0).any():
+    steps = np.diff(ticks)[code[1:] == code[:-1]]
+    if (code[1:] < code[:-1]).any() or (steps < 0).any():
         raise ValueError("rows must be sorted by machine, then time")
     step = float(np.median(steps)) if len(steps) else horizon
     who, when = _failure_instants(failures, machines)
@@ -176,6 +176,23 @@ def lay_out(machine_id: np.ndarray, ticks: np.ndarray, failures: pd.DataFrame, l
         due | (ticks + lead_time + horizon <= last + SLACK), step,
         who[inside], when[inside], start[inside], end[inside],
     )
+
+
+def end_of_observation(machines: pd.DataFrame, machine_id: pd.Series) -> np.ndarray | None:
+    """Last tick of observation of the machine of each row, (n,); None where it is not known.
+
+    Parameters
+    ----------
+    machines
+        Canonical machines, as `prepare` wrote them.
+    machine_id
+        Machine of each row, (n,).
+    """
+    if "last_time" not in machines:
+        return None
+    last = pd.Series(ticks(machines["last_time"]), index=machines[MACHINE].to_numpy())
+    code, ids = pd.factorize(machine_id)
+    return last.reindex(np.asarray(ids)).to_numpy(dtype=np.float64)[code]
 
 
 def match(machine_id: np.ndarray, ticks: np.ndarray, onset: np.ndarray, failures: pd.DataFrame, lead_time: float,
@@ -195,9 +212,9 @@ def match(machine_id: np.ndarray, ticks: np.ndarray, onset: np.ndarray, failures
     return lay_out(machine_id, ticks, failures, lead_time, horizon, observed_until).match(onset)
 
 
-def _machine_codes(machine_id: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _machine_codes(machine_id: np.ndarray | pd.Series) -> tuple[np.ndarray, np.ndarray]:
     codes, machines = pd.factorize(machine_id)
-    return codes.astype(np.int64), np.asarray(machines)
+    return codes.astype(np.int64, copy=False), np.asarray(machines)
 
 
 def _failure_instants(failures: pd.DataFrame, machines: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

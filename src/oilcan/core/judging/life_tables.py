@@ -78,7 +78,7 @@ def median_life(lives: np.ndarray, failed: np.ndarray) -> float | None:
     return float(length[min(int(np.searchsorted(-survival, -0.5)), len(length) - 1)])
 
 
-def age(machine_id: np.ndarray, tick: np.ndarray, start: pd.Series, *events: pd.DataFrame) -> np.ndarray:
+def age(machine_id: np.ndarray | pd.Series, tick: np.ndarray, start: pd.Series, *events: pd.DataFrame) -> np.ndarray:
     """Ticks since the last of the events at or before each row, or since the start of observation.
 
     Parameters
@@ -96,14 +96,19 @@ def age(machine_id: np.ndarray, tick: np.ndarray, start: pd.Series, *events: pd.
     >>> age(np.array(["a", "a"]), np.array([9.0, 12.0]), pd.Series({"a": 1.0}), failures)
     array([8., 2.])
     """
-    begin = pd.DataFrame({"who": start.index, "event": start.to_numpy(dtype=np.float64)})
-    happened = [pd.DataFrame({"who": table[MACHINE].to_numpy(), "event": ticks(table[TIME])})
-                for table in events if len(table)]
-    all_events = pd.concat([begin, *happened]).sort_values("event", kind="stable")
-    all_events["who"] = all_events["who"].astype(str)
-    rows = pd.DataFrame({"who": machine_id, "tick": tick, "at": np.arange(len(tick))})
-    rows["who"] = rows["who"].astype(str)
-    joined = pd.merge_asof(rows.sort_values("tick", kind="stable"), all_events, left_on="tick", right_on="event",
-                           by="who")
-    joined = joined.sort_values("at", kind="stable")
-    return np.maximum((joined["tick"] - joined["event"]).fillna(0.0).to_numpy(dtype=np.float64), 0.0)
+    code, machines = pd.factorize(machine_id)
+    happened = [(start.index, start.to_numpy(dtype=np.float64))]
+    happened += [(pd.Index(table[MACHINE]), ticks(table[TIME])) for table in events if len(table)]
+    who = np.concatenate([pd.Index(machines).get_indexer(index) for index, _ in happened])
+    when = np.concatenate([instants for _, instants in happened])
+    order = np.lexsort((when, who))
+    who, when = who[order], when[order]
+    of_machine = np.searchsorted(who, np.arange(len(machines) + 1))      # where the events of each begin
+    first = np.flatnonzero(np.diff(code, prepend=-1))
+    ages = np.zeros(len(tick))
+    for begin, length in zip(first, np.diff(first, append=len(code)), strict=True):
+        rows = tick[begin : begin + length]
+        instants = when[slice(*of_machine[code[begin] : code[begin] + 2])]
+        last = np.searchsorted(instants, rows, side="right") - 1
+        ages[begin : begin + length] = np.where(last < 0, 0.0, rows - np.append(instants, 0.0)[last])
+    return np.maximum(ages, 0.0)

@@ -10,15 +10,19 @@ from oilcan.evaluation.event_rows import EventRows
 ORACLE = "p_true"
 
 
-def achievable(rows: EventRows, p: np.ndarray) -> dict[str, Any]:
+def achievable(rows: EventRows, p: np.ndarray, oracle: np.ndarray | None) -> dict[str, Any]:
     """Average precision of the true probability on the same rows, and the share of it that `p` reaches.
 
     Empty where the truth is not known. The oracle knows wear that no sensor shows, so a share of 1 is out
     of reach.
+
+    Parameters
+    ----------
+    p, oracle
+        Forecast and true probability of each row, (n,); None where it is not known.
     """
-    if ORACLE not in rows.frame:
+    if oracle is None:
         return {}
-    oracle = rows.frame[ORACLE].to_numpy(dtype=np.float64)
     kept = rows.known & ~np.isnan(oracle)
     best = row_metrics.pr_auc(rows.target[kept], oracle[kept])
     reached = row_metrics.pr_auc(rows.target[kept], p[kept])

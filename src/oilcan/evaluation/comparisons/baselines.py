@@ -23,9 +23,9 @@ from oilcan.core.judging.event_matching import EventCounts, Tally
 from oilcan.core.judging.life_tables import age, lives, median_life
 from oilcan.evaluation import event_quality, life_quality, results
 from oilcan.evaluation.event_rows import EventRows
-from oilcan.evaluation.fleet_and_forecasts import Fleet, identity
+from oilcan.evaluation.fleet_and_forecasts import KNOWN_PARTS, Fleet, identity
 from oilcan.ground import columns
-from oilcan.ground.columns import CODE, MACHINE, PART, TARGET, TIME
+from oilcan.ground.columns import CODE, KEY, MACHINE, TARGET, TIME
 from oilcan.ground.time_units import in_unit
 
 _MOST_CODES = 30        # the most frequent error codes; rarer ones cannot be judged
@@ -75,15 +75,13 @@ def judge(unit: str, rows: EventRows, rule: SimpleRule) -> dict[str, Any]:
 
 def periodic_policy(fleet: Fleet) -> Callable[[Costs], costs.PeriodicPolicy]:
     """The best planned interval at given prices, by the lives seen in training and validation."""
-    ended, failed = _lives_before(fleet, "train", "validation")
+    ended, failed = _lives_before(fleet, *KNOWN_PARTS)
     return lambda prices: costs.best_period(ended, failed, prices)
 
 
 def _lives_before(fleet: Fleet, *parts: str) -> tuple[np.ndarray, np.ndarray]:
-    rows = fleet.rows[fleet.rows[PART].isin(parts)]
-    last = pd.Series(columns.ticks(rows[TIME]), index=rows[MACHINE].to_numpy())
     step = fleet.contract.rows.stride or fleet.contract.time.period
-    end = last.groupby(level=0).max() + (step.ticks if step else 0.0)      # the row at the failure is left out
+    end = fleet.last_rows(*parts) + (step.ticks if step else 0.0)      # the row at the failure is left out
     start = fleet.started()
     return lives(start[start.index.isin(end.index)], end, fleet.failures)
 
@@ -95,13 +93,13 @@ def _age_rule(fleet: Fleet, validation: EventRows, test: EventRows) -> SimpleRul
 
 
 def _ages(fleet: Fleet, frame: pd.DataFrame) -> np.ndarray:
-    return age(frame[MACHINE].to_numpy(), columns.ticks(frame[TIME]), fleet.started(), fleet.failures,
+    return age(frame[MACHINE], columns.ticks(frame[TIME]), fleet.started(), fleet.failures,
                fleet.maintenance)
 
 
 def _error_rule(fleet: Fleet, name: str, validation: EventRows, test: EventRows) -> SimpleRule:
-    train_frame = fleet.rows[fleet.rows[PART] == "train"].reset_index(drop=True)
-    seen = [EventRows.of(fleet, name, train_frame), validation]
+    train = EventRows.of(fleet, name, fleet.rows.read("train", [*KEY, f"{TARGET}{name}"]))
+    seen = [train, validation]
     codes = fleet.errors[CODE].value_counts().index[:_MOST_CODES].sort_values().tolist()
     logged = [logged_codes(fleet.errors, rows.frame, codes) for rows in seen]
 
@@ -124,9 +122,9 @@ def _any(flags: np.ndarray, chosen: list[int]) -> np.ndarray:
 def logged_codes(errors: pd.DataFrame, frame: pd.DataFrame, codes: list[Any]) -> np.ndarray:
     """Which codes were logged since the machine's last row, shape (n_rows, n_codes), bool."""
     flags = np.zeros((len(frame), len(codes)), dtype=bool)
-    machines = pd.Index(frame[MACHINE].unique())
+    who, ids = pd.factorize(frame[MACHINE])
+    machines = pd.Index(ids)
     logged = errors[errors[CODE].isin(codes) & errors[MACHINE].isin(machines)]
-    who = machines.get_indexer(pd.Index(frame[MACHINE]))
     when = columns.ticks(frame[TIME])
     error_who, error_when = machines.get_indexer(pd.Index(logged[MACHINE])), columns.ticks(logged[TIME])
     if len(frame) == 0 or len(logged) == 0:
@@ -158,7 +156,7 @@ def life_baseline(fleet: Fleet, name: str, test: pd.DataFrame) -> dict[str, Any]
         return {}
     rows = life_quality.LifeRows.of(fleet, name, test)
     known = test[test[f"{TARGET}{name}"].notna()]
-    ages = age(known[MACHINE].to_numpy(), columns.ticks(known[TIME]), fleet.started(), fleet.failures)
+    ages = age(known[MACHINE], columns.ticks(known[TIME]), fleet.started(), fleet.failures)
     left = in_unit(1.0, fleet.unit) * np.maximum(middle - ages, 0.0)
     numbers = life_quality.life_numbers(rows.with_forecast(rows.capped(left)))
     kept = ("rmse", "mae", "phm_score", "rmse_capped", "phm_score_capped")

@@ -9,7 +9,7 @@ import pandas as pd
 
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.model.picked_rows import PickedRows
-from oilcan.ground.columns import GROUP, KEY, MACHINE, PART, PARTITION, TARGET
+from oilcan.ground.columns import GROUP, KEY, MACHINE, PART, PARTITION
 from oilcan.ground.errors import IntegrityError
 from oilcan.io.stage import files, table_files
 
@@ -24,12 +24,6 @@ def read_plan(features: Path) -> FeaturePlan:
 def read_part(prepared: Path, *parts: str) -> pd.DataFrame:
     """Rows of some parts (`train`, `validation`, `test`) as in rows.parquet, index 0..n-1."""
     return table_files.read_table(prepared / "rows.parquet", filters=[(PART, "in", list(parts))])
-
-
-def read_keys(prepared: Path, *parts: str, tasks: Iterable[str] = ()) -> pd.DataFrame:
-    """The same with key, part and group alone, and the targets of some tasks as a whole."""
-    return table_files.read_table(prepared / "rows.parquet", keys(prepared, tasks),
-                                  filters=[(PART, "in", list(parts))])
 
 
 def count_by_machine(prepared: Path, *parts: str) -> pd.Series:
@@ -50,9 +44,9 @@ def read_machines(prepared: Path, part: str, machines: pd.Index | None) -> tuple
     return pd.concat(kept, ignore_index=True), np.concatenate(taken)
 
 
-def keys(prepared: Path, tasks: Iterable[str] = ()) -> list[str]:
+def keys(prepared: Path) -> list[str]:
     """Key, part and partition, as far as the rows have them: independent rows have no time, few have a group."""
-    wanted = (PARTITION, *KEY, GROUP, PART, *(f"{TARGET}{task}" for task in tasks))
+    wanted = (PARTITION, *KEY, GROUP, PART)
     return [name for name in table_files.columns(prepared / "rows.parquet") if name in wanted]
 
 

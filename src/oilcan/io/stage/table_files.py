@@ -28,10 +28,7 @@ def read_table(path: Path, columns: list[str] | None = None, filters: list[tuple
         If the file is missing, truncated or lacks a column.
     """
     try:
-        absent = _absent(path, columns)
-        if absent:
-            raise DataError(f"{path}: is a table without {', '.join(map(repr, absent))} (wanted {len(columns or [])} "
-                            f"columns). It was made from another data set or version; run `dvc repro` for this one.")
+        _check_columns(path, columns)
         return pd.read_parquet(path, columns=columns, filters=filters)
     except FileNotFoundError as err:
         raise DataError(f"{path}: does not exist. Run `dvc repro`.") from err
@@ -49,6 +46,7 @@ def read_pieces(path: Path, columns: list[str] | None = None) -> Iterator[pd.Dat
         As `read_table`.
     """
     read_table(path, [])            # its complaints, without its rows
+    _check_columns(path, columns)
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(_PIECE, columns=columns):
             yield pyarrow.Table.from_batches([batch]).to_pandas()
@@ -68,9 +66,12 @@ def columns(path: Path) -> list[str]:
     return list(pq.read_schema(path).names)
 
 
-def _absent(path: Path, columns: list[str] | None) -> list[str]:
-    """Wanted columns that a readable table does not have."""
-    return sorted(set(columns) - set(pq.read_schema(path).names)) if columns else []
+def _check_columns(path: Path, columns: list[str] | None) -> None:
+    """Refuse a readable table without a wanted column."""
+    absent = sorted(set(columns) - set(pq.read_schema(path).names)) if columns else []
+    if absent:
+        raise DataError(f"{path}: is a table without {', '.join(map(repr, absent))} (wanted {len(columns or [])} "
+                        f"columns). It was made from another data set or version; run `dvc repro` for this one.")
 
 
 def read_tables(folder: Path, names: Iterable[str]) -> dict[str, pd.DataFrame]:

@@ -11,9 +11,10 @@ import pandas as pd
 from oilcan.contract import Contract
 from oilcan.evaluation.comparisons.paired import Difference, differences
 from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts
+from oilcan.evaluation.split_table import TableInMemory
 from oilcan.governance import compare
 from oilcan.governance.gate_findings import Comparison
-from oilcan.ground.columns import KEY, PART
+from oilcan.ground.columns import KEY
 from oilcan.ground.errors import DataError, OilcanError
 from oilcan.ground.section import section
 from oilcan.io.repository.dvc_command import call_dvc, printed
@@ -128,7 +129,7 @@ def _compare_forecasts(base: Commit, head: Commit, review: ReviewParams
     if names:
         raise DataError(f"the forecasts of {' and '.join(names)} are not in the cache. `dvc fetch` brings "
                         f"them if a remote has them.")
-    old, new = (Forecasts(table, each.json("models/model.json").get("policies", {}))
+    old, new = (Forecasts(TableInMemory(table), each.json("models/model.json").get("policies", {}))
                 for each, table in zip((base, head), sides, strict=True) if table is not None)
     fleet = _fleet(head, contract)
     paired = differences(fleet, old, new, draws=review.bootstrap, seed=review.seed)
@@ -143,7 +144,7 @@ def _fleet(commit: Commit, contract: Contract) -> Fleet:
             raise DataError(f"data/prepared of {commit.name} is not in the cache. `dvc fetch` brings it if a "
                             f"remote has it.")
         tables[name] = pd.DataFrame() if table is None else table
-    return Fleet(contract=contract, readings=pd.DataFrame(), **tables)
+    return Fleet(contract=contract, rows=TableInMemory(tables.pop("rows")), readings=pd.DataFrame(), **tables)
 
 
 def _policy(commit: Commit) -> GatePolicy:
@@ -154,10 +155,10 @@ def _policy(commit: Commit) -> GatePolicy:
 
 def _worse_slices(contract: Contract, machines: pd.DataFrame, old: Forecasts, new: Forecasts, review: ReviewParams,
                   policy: GatePolicy) -> list[Comparison]:
-    test = old.predictions[old.predictions[PART] == "test"].reset_index(drop=True)
+    test = old.part("test")
     champion = test[[name for name in test if name in KEY or str(name).startswith(("p_", "rul_", "value_"))]]
     task = contract.headline()[0]
-    both = compare.rival(contract, task, new.predictions, champion)
+    both = compare.rival(contract, task, new.part("test"), champion)
     if both is None:
         return []
     found = compare.everywhere(both, compare.slices_of(contract, machines, both), policy, review)

@@ -34,6 +34,7 @@ from oilcan.core.prepare.partitions import PreparedRows, prepare_rows
 from oilcan.core.timeline.groups import exact
 from oilcan.evaluation import figures
 from oilcan.evaluation.fleet_and_forecasts import Fleet, Forecasts, wanted_readings
+from oilcan.evaluation.split_table import TableInMemory
 from oilcan.governance.gate_findings import Check
 from oilcan.ground.columns import KEY, MACHINE, PART, TIME
 from oilcan.monitoring.reference.reference_assembling import Accepted, assemble
@@ -190,9 +191,9 @@ def _evaluated(settings: ReplaySettings, contract: Contract, rows: pd.DataFrame,
                tables: dict[str, pd.DataFrame], telemetry: pd.DataFrame, predictions: pd.DataFrame,
                policies: dict[str, AlarmPolicy]) -> dict[str, Any]:
     wanted = wanted_readings(contract)
-    happened = Fleet(contract=contract, rows=rows, readings=telemetry[wanted], errors=tables["errors"],
+    happened = Fleet(contract=contract, rows=TableInMemory(rows), readings=telemetry[wanted], errors=tables["errors"],
                      maintenance=tables["maintenance"], failures=prepared.judged_failures, machines=tables["machines"])
-    forecasts = Forecasts(predictions, {name: policy.as_json() for name, policy in policies.items()})
+    forecasts = Forecasts(TableInMemory(predictions), {name: policy.as_json() for name, policy in policies.items()})
     return figures.evaluate(happened, forecasts, {}, settings.params.evaluate).metrics
 
 
