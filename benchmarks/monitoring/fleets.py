@@ -211,8 +211,10 @@ def _rows(done: Any, tables: dict[str, pd.DataFrame], known: Contract) -> pd.Dat
     """Rows with part and targets; no test part is needed, so a part without rows is none here."""
     from oilcan.core.prepare import forecast_rows as row_tables
 
-    kept, _, plan = row_tables.part_rows(done.rows, tables["machines"], tables["failures"], known, seed=1)
-    return row_tables.label_rows(kept, tables["machines"], tables["failures"], known, plan)
+    machines, failures = tables["machines"], tables["failures"]
+    plan = row_tables.plan_parts([done.rows], machines, failures, known, seed=1)
+    kept, _ = row_tables.part_rows(done.rows, failures, known, plan)
+    return row_tables.label_rows(kept, machines, failures, known, plan)
 
 
 def _exact(time: pd.Timestamp) -> int:

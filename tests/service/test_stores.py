@@ -198,6 +198,20 @@ def test_a_forecast_is_found_by_its_id_and_by_its_machine(store):
     assert [row.time for row in store.newest_forecasts()] == [2]
 
 
+def test_first_forecasts_are_the_last_ones_of_the_first_time_in_each_step(store):
+    rng, made = np.random.default_rng(6), []
+    for now in (NOW, NOW + 5, NOW + 5, NOW + 2):            # made again later, at once, and by a clock that is behind
+        rows = [(f"m{rng.integers(3)}", int(rng.integers(40)), float(rng.random())) for _ in range(60)]
+        made += [(name, time, now, key, p) for key, (name, time, p) in zip(logged(store, *rows, now=now), rows,
+                                                                           strict=True)]
+    logged(store, (None, 12, 0.5), ("m0", 10, 0.7), role="shadow")
+    first = {(name, time // 7): time for name, time, *_ in sorted(made, reverse=True) if time >= 9}
+    expected = [(name, time, max(each[2:] for each in made if each[:2] == (name, time))[-1])
+                for (name, _), time in sorted(first.items())]
+    found = store.first_forecasts(9, step=7)[0]
+    assert sorted(zip(found.machine_ids, found.times.tolist(), found.values[:, 0].tolist(), strict=True)) == expected
+
+
 def test_ids_of_forecasts_are_never_given_twice(store, store_url):
     other, ids = open_store(store_url), []
     threads = [threading.Thread(target=lambda who=who: [ids.extend(who.forecast_ids(3)) for _ in range(20)])

@@ -1,6 +1,7 @@
 """Rates that wander, and planned work against what is due."""
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,14 @@ from tests.monitoring_frames import MONDAY, contract, no_events, observe, teleme
 
 from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.core.timeline.groups import exact
-from oilcan.ground.columns import COMPONENT, MACHINE, MODE, TIME
+from oilcan.ground.columns import CODE, COMPONENT, MACHINE, MODE, TIME
 from oilcan.monitoring.statistics.cells import Cells, Signals
-from oilcan.monitoring.statistics.counts_by_window import FleetEvents, event_counts, learn_hazards
+from oilcan.monitoring.statistics.counts_by_window import (
+    FleetEvents,
+    event_counts,
+    learn_hazards,
+    unknown_codes,
+)
 from oilcan.monitoring.statistics.event_bursts import Places
 from oilcan.monitoring.statistics.event_statistics import EventCounts, Rate, chances, event_findings, learn_rates
 from oilcan.monitoring.statistics.forecast_history import ForecastRows
@@ -164,3 +170,48 @@ def test_many_readings_are_counted_in_little_memory() -> None:
     tracemalloc.stop()
     assert peak < values.nbytes
     assert cells.histogram.sum(axis=(0, 1, 3)).tolist() == [rows] * columns
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("slots", [1, 40_000])          # few cells are sorted in sixteen bits, many are not
+def test_cells_are_the_counts_of_single_readings(order: str, slots: int) -> None:
+    rng, rows, columns = np.random.default_rng(4), 400, 3
+    raw, deviation = rng.normal(size=(rows, columns)), rng.normal(size=(rows, columns)) * 60
+    raw[rng.random(raw.shape) < 0.2] = np.nan
+    raw[0], deviation[0] = 5e6, 1e9                     # beyond what counts as farthest
+    deviation[rng.random(raw.shape) < 0.2] = np.nan
+    raw[:, 1], deviation[:, 2] = np.nan, np.nan         # a column that is computed, and one that is not judged
+    outside, aside = rng.random(raw.shape) < 0.1, rng.random(rows) < 0.1
+    machine, slot = rng.integers(0, 5, rows), rng.choice([0, slots - 1], rows)
+    scale, edges = np.array([1.0, 2.0, 0.5]), np.sort(rng.normal(size=(columns, 4)) * 50, axis=1)
+    cells = Cells(columns, 5, [f"m{at}" for at in range(5)])
+    cells.cover(0, slots)
+    cells.add(machine, slot, Signals(*(np.asarray(each, order=order) for each in (raw, deviation, outside)), aside,
+                                     scale, edges))
+    for at in range(5):
+        for place in {0, slots - 1}:
+            mine = (machine == at) & (slot == place)
+            assert (cells.readings[at, place], cells.aside[at, place]) == (mine.sum(), aside[mine].sum())
+            for column in range(columns):
+                there, judged = raw[mine, column], deviation[mine, column]
+                there, judged = there[~np.isnan(there)], judged[~np.isnan(judged)]
+                assert [each[at, place, column] for each in (cells.missing, cells.outside, cells.n)] == [
+                    mine.sum() - len(there), outside[mine, column].sum(), len(judged)]
+                assert cells.raw_total[at, place, column] == sum(
+                    round(min(value, 1e6) * 65_536) for value in there / scale[column])
+                assert cells.total[at, place, column] == sum(
+                    round(min(max(value, -100.0), 100.0) * 65_536) for value in judged)
+                assert cells.low[at, place, column] == np.float32(there.min(initial=np.inf))
+                assert cells.high[at, place, column] == np.float32(there.max(initial=-np.inf))
+                assert cells.histogram[at, place, column].tolist() == np.bincount(
+                    np.searchsorted(edges[column], judged, side="right"), minlength=5).tolist()
+
+
+def test_codes_of_a_window_that_are_not_known() -> None:
+    errors = pd.DataFrame({MACHINE: ["a", "a", "b", "b"], CODE: ["E1", "E9", "E8", None],
+                           TIME: MONDAY + pd.to_timedelta([1, 2, 9, 2], unit="D")})
+    events, known = replace(no_events(), errors=errors), {"failures": [], "maintenance": [], "errors": ["E1"]}
+    axis, weeks = WindowAxis.parse("week"), np.arange(week(0), week(3))
+    assert unknown_codes(axis, weeks, events, known) == [
+        {"failures": [], "maintenance": [], "errors": codes} for codes in (["E9"], ["E8"], [])]
+    assert unknown_codes(axis, weeks, events, None) == [None] * 3

@@ -127,8 +127,10 @@ class FleetCounts:
     def _note_ends(self, rows: ReadingRows) -> None:
         newest = np.full(len(rows.names), rows.time.min(initial=0), dtype=np.int64)
         np.maximum.at(newest, rows.code, rows.time)
+        ends = self.ends
         for name, time in zip(rows.names, newest.tolist(), strict=True):
-            self.ends[name] = max(time, self.ends.get(name, time))
+            if name not in ends or time > ends[name]:
+                ends[name] = time
 
 
 def clocks_ahead(ends: Mapping[str, int], axis: WindowAxis) -> tuple[int, frozenset[str]]:

@@ -24,20 +24,22 @@ def signals(reference: WatchReference, plan: FeaturePlan, readings: Mapping[str,
         Level that each reading is compared with, shape (n, c).
     """
     raw, outside = raw_values(reference.columns, readings)
-    seen = (np.column_stack([readings[name] for name in reference.conditions]) if reference.conditions
-            else np.zeros((len(raw), 0)))
-    is_aside = np.asarray((~((seen >= reference.support[:, 0]) & (seen <= reference.support[:, 1]))).any(axis=1))
-    deviation = (levels(reference.columns, plan, readings, outside) - centre) / reference.scale
+    is_aside = np.zeros(len(raw), dtype=bool)
+    for name, (low, high) in zip(reference.conditions, reference.support, strict=True):
+        is_aside |= ~((readings[name] >= low) & (readings[name] <= high))
+    seen, deviation = levels(reference.columns, plan, readings, outside), np.full(raw.shape, np.nan, order="F")
+    for at, column in enumerate(reference.columns):
+        if column.is_judged:
+            deviation[:, at] = (seen[:, at] - centre[:, at]) / reference.scale[at]
     deviation[is_aside] = np.nan
-    deviation[:, [not column.is_judged for column in reference.columns]] = np.nan
     return Signals(raw, deviation, outside, is_aside, reference.raw_scale, reference.edges)
 
 
 def raw_values(columns: tuple[WatchedColumn, ...], readings: Mapping[str, np.ndarray]
                ) -> tuple[np.ndarray, np.ndarray]:
     """Readings in the order of the columns, NaN where a column is computed, and which are out of range; (n, c) each."""
-    n = len(next(iter(readings.values())))
-    raw, outside = np.full((n, len(columns)), np.nan), np.zeros((n, len(columns)), dtype=bool)
+    shape = len(next(iter(readings.values()))), len(columns)
+    raw, outside = np.full(shape, np.nan, order="F"), np.zeros(shape, dtype=bool, order="F")
     for at, column in enumerate(columns):
         if column.name in readings:
             raw[:, at] = readings[column.name]
@@ -59,11 +61,11 @@ def levels(columns: tuple[WatchedColumn, ...], plan: FeaturePlan, readings: Mapp
     raw = np.column_stack([number(sensor.name) for sensor in plan.sensors])
     names = plan.regimes.conditions if plan.regimes else ()
     conditions = np.column_stack([number(name) for name in names]) if names else np.zeros((n, 0))
-    seen = processed(plan, raw, conditions)
-    out = np.full((n, len(columns)), np.nan)
+    seen, place = processed(plan, raw, conditions), {name: at for at, name in enumerate(plan.columns)}
+    out = np.full((n, len(columns)), np.nan, order="F")
     for at, column in enumerate(columns):
-        if column.name in plan.columns:
-            out[:, at] = seen[:, plan.columns.index(column.name)]
+        if column.name in place:
+            out[:, at] = seen[:, place[column.name]]
     return out
 
 

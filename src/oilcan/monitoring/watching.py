@@ -132,16 +132,17 @@ class WindowJudge:
         span = max(self.rules.events.spans)
         counts = self.counts(seen, np.arange(first - span + 1, last + 1))
         known = self._known(seen, first, last)
+        codes = unknown_codes(self.axis, np.arange(first, last + 1), seen.events, self.reference.facts.get("codes"))
         return [self._window(seen, window, counts.last(window - last + len(counts), span),
-                             known.upto(window - first, self.rules.inputs.of))
+                             known.upto(window - first, self.rules.inputs.of), codes[window - first])
                 for window in range(first, last + 1)]
 
     def window(self, seen: FleetObservation, window: int) -> WindowVerdict:
         """One window, judged."""
         return self.windows(seen, window, window)[0]
 
-    def _window(self, seen: FleetObservation, window: int, of_events: EventCounts, known: InputWindows
-                ) -> WindowVerdict:
+    def _window(self, seen: FleetObservation, window: int, of_events: EventCounts, known: InputWindows,
+                codes: dict[str, list[str]] | None) -> WindowVerdict:
         cells = seen.cells
         counts = window_counts(cells, self.axis, window, self.reference)
         reporting = {counts.machines[at] for at in np.flatnonzero(counts.readings > 0).tolist()}
@@ -157,7 +158,7 @@ class WindowJudge:
         inputs, scaled, drifted, unknown = self._inputs(known, len(reporting))
         events, rare = self._events(of_events)
         return WindowVerdict(window, len(reporting), int(counts.readings.sum()), inputs, scaled, self._context(counts),
-                       self._quality(counts, seen, window), self._figures(seen, window),
+                       self._quality(counts, seen, window, codes), self._figures(seen, window),
                        (*findings, *drifted, *events), (*unknown, *rare))
 
     def _known(self, seen: FleetObservation, first: int, last: int) -> InputWindows:
@@ -237,7 +238,8 @@ class WindowJudge:
                 out[column.name] = float(gap.mean() / self.reference.raw_scale[at]) if len(gap) else None
         return out
 
-    def _quality(self, counts: QualityCounts, seen: FleetObservation, window: int) -> dict[str, Any]:
+    def _quality(self, counts: QualityCounts, seen: FleetObservation, window: int, codes: dict[str, list[str]] | None
+                 ) -> dict[str, Any]:
         arrivals = seen.arrivals.get(window)
         shares = {name: {column: _plain(np.nanmean(values[:, at]) if (~np.isnan(values[:, at])).any() else np.nan)
                          for at, column in enumerate(self.reference.names)
@@ -246,7 +248,7 @@ class WindowJudge:
         return {**shares, "aside_share": float(counts.aside.sum() / max(counts.readings.sum(), 1)),
                 "late": arrivals.late if arrivals else None, "duplicate": arrivals.duplicate if arrivals else None,
                 "conflicting": arrivals.conflicting if arrivals else None,
-                "unknown_codes": unknown_codes(self.axis, window, seen.events, self.reference.facts.get("codes"))}
+                "unknown_codes": codes}
 
     def _figures(self, seen: FleetObservation, window: int) -> dict[str, Any]:
         if seen.forecasts is None:

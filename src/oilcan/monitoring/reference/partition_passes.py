@@ -90,8 +90,9 @@ class ReadingRows:
     @classmethod
     def of(cls, machine_ids: Sequence[str], time: np.ndarray, readings: Mapping[str, np.ndarray]) -> "ReadingRows":
         """Rows with the id of each one's machine."""
-        code, names = pd.factorize(np.asarray(machine_ids, dtype=object))
-        return cls([str(name) for name in names], code, time, readings)
+        place = {name: at for at, name in enumerate(dict.fromkeys(machine_ids))}
+        code = np.fromiter(map(place.__getitem__, machine_ids), dtype=np.int64, count=len(machine_ids))
+        return cls(list(place), code, time, readings)
 
     def only(self, kept: np.ndarray) -> "ReadingRows":
         """Some of the rows, bool, shape (n,)."""
@@ -111,11 +112,12 @@ def count_readings(cells: Cells, rows: ReadingRows, reference: WatchReference, p
         Machine -> position of its group, for machines that the reference does not know.
     """
     known = {name: at for at, name in enumerate(reference.machines)}
-    everyone = len(reference.groups) - 1
-    level = np.stack([reference.centre[known[name]] if name in known else reference.group_centre[
-        groups.get(name, everyone)] for name in rows.names]) if rows.names else np.zeros((0, cells.columns))
+    begin, everyone = len(known), len(reference.groups) - 1
+    level = np.concatenate([reference.centre, reference.group_centre])
+    place = np.array([known[name] if name in known else begin + groups.get(name, everyone) for name in rows.names],
+                     dtype=np.int64)
     cells.add(cells.codes(rows.names)[rows.code], axis.slot_of(rows.time),
-              signals(reference, plan, rows.readings, level[rows.code]))
+              signals(reference, plan, rows.readings, np.take(level.T, place[rows.code], axis=1).T))
 
 
 def _inside(telemetry: pd.DataFrame, axis: WindowAxis, span: Span) -> pd.DataFrame:

@@ -13,7 +13,7 @@ import numpy as np
 UNIT: Final = 65_536                    # fixed point of deviations: a sum of whole numbers has no order
 FARTHEST: Final = 100.0                 # reference standard deviations; what lies beyond counts as this
 RAW_FARTHEST: Final = 1e6
-_AT_ONCE: Final = 100_000               # numbers that are counted together: bounds the memory, and fits into a cache
+_AT_ONCE: Final = 100_000               # numbers counted together: fit into a cache, and their sums into 53 bits
 _SPARE: Final = 8                       # slots made with a new one: each growth copies all cells of a fleet
 _GROW: Final = ("readings", "aside", "missing", "outside", "n", "total", "raw_total", "low", "high", "histogram")
 
@@ -97,27 +97,38 @@ class Cells:
         size = max(1, _AT_ONCE // max(self.columns, 1))
         for begin in range(0, len(machine), size):
             rows = slice(begin, begin + size)
-            self._add(machine[rows], slot[rows], readings.rows(rows))
+            self._add(machine[rows] * self.slots + (slot[rows] - self.first_slot), readings.rows(rows))
 
-    def _add(self, machine: np.ndarray, slot: np.ndarray, readings: "Signals") -> None:
-        cell = machine * self.slots + (slot - self.first_slot)
-        order = np.argsort(cell, kind="stable")
+    def _add(self, cell: np.ndarray, readings: "Signals") -> None:
+        order = np.argsort(_narrow(cell), kind="stable")
         sorted_cells = cell[order]
         start = np.flatnonzero(np.diff(sorted_cells, prepend=-1))
         at = np.divmod(sorted_cells[start], self.slots)
         self.readings[at] += np.diff(start, append=len(cell))
         self.aside[at] += np.add.reduceat(readings.is_aside[order], start, dtype=np.int64)
-        counted = readings.counted(order)
-        for name in ("missing", "outside", "n", "total", "raw_total"):
-            getattr(self, name)[at] += np.add.reduceat(getattr(counted, name), start, axis=0, dtype=np.int64)
-        self.low[at] = np.minimum(self.low[at], np.minimum.reduceat(counted.low, start, axis=0))
-        self.high[at] = np.maximum(self.high[at], np.maximum.reduceat(counted.high, start, axis=0))
-        group = np.repeat(np.arange(len(start)), np.diff(start, append=len(cell)))
-        for column in range(self.columns):
-            judged = counted.n[:, column]
-            place = group[judged] * self.bins + counted.bin(column)[judged]
-            counts = np.bincount(place, minlength=len(start) * self.bins).reshape(len(start), self.bins)
+        if readings.is_outside.any():
+            self.outside[at] += _sums(np.take(readings.is_outside.T, order, axis=1), start)
+        raw = np.take(readings.raw.T, order, axis=1)            # (c, n): sums over long rows are the fast ones
+        is_missing = np.isnan(raw)
+        self.missing[at] += _sums(is_missing, start)
+        self.low[at] = np.fmin(self.low[at], np.fmin.reduceat(raw, start, axis=1).T)
+        self.high[at] = np.fmax(self.high[at], np.fmax.reduceat(raw, start, axis=1).T)
+        self.raw_total[at] += _sums(_units(raw / readings.raw_scale[:, None], is_missing, RAW_FARTHEST), start)
+        self._add_deviations(at, start, order, readings)
+
+    def _add_deviations(self, at: tuple[np.ndarray, np.ndarray], start: np.ndarray, order: np.ndarray,
+                        readings: "Signals") -> None:
+        is_judged = ~np.isnan(readings.deviation.T)
+        columns = np.flatnonzero(is_judged.any(axis=1))         # of conditions nothing is judged
+        deviation, is_judged = (np.take(values[columns], order, axis=1)
+                                for values in (readings.deviation.T, is_judged))
+        all_bins, shape = _bins(readings.edges[columns], deviation, is_judged), (len(start), self.bins + 1)
+        first = np.repeat(np.arange(len(start)) * (self.bins + 1), np.diff(start, append=len(order)))
+        for column, bins in zip(columns.tolist(), all_bins, strict=True):
+            counts = np.bincount(first + bins, minlength=shape[0] * shape[1]).reshape(shape)[:, :self.bins]
             self.histogram[(*at, column)] += counts.astype(self.histogram.dtype)
+            self.n[(*at, column)] += counts.sum(axis=1)
+        self.total[(at[0][:, None], at[1][:, None], columns)] += _sums(_units(deviation, ~is_judged, FARTHEST), start)
 
     def fill(self, first_slot: int, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over arrays that were kept, by name; others stay empty."""
@@ -207,27 +218,8 @@ class Cells:
 
 
 @dataclass(frozen=True)
-class _Counted:
-    """Readings as whole numbers, shape (n, c) each; names are those of `Cells`."""
-
-    missing: np.ndarray
-    outside: np.ndarray
-    n: np.ndarray
-    total: np.ndarray
-    raw_total: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    deviation: np.ndarray
-    edges: np.ndarray
-
-    def bin(self, column: int) -> np.ndarray:
-        """The bin of each deviation of a column; of those that are not judged any."""
-        return np.searchsorted(self.edges[column], self.deviation[:, column], side="right")
-
-
-@dataclass(frozen=True)
 class Signals:
-    """Readings ready to be counted.
+    """Readings ready to be counted; fastest where the numbers of a column are neighbours in memory.
 
     Attributes
     ----------
@@ -258,27 +250,36 @@ class Signals:
         return Signals(self.raw[kept], self.deviation[kept], self.is_outside[kept], self.is_aside[kept],
                        self.raw_scale, self.edges)
 
-    def counted(self, order: np.ndarray) -> _Counted:
-        """All columns in an order of rows, as whole numbers."""
-        raw, deviation = self.raw[order], self.deviation[order]
-        is_missing, is_judged = np.isnan(raw), ~np.isnan(deviation)
-        deviation[~is_judged] = 0.0
-        scaled = raw / self.raw_scale
-        scaled[is_missing] = 0.0
-        return _Counted(is_missing, self.is_outside[order], is_judged, _units(deviation, FARTHEST),
-                        _units(scaled, RAW_FARTHEST), _filled(raw, is_missing, np.inf),
-                        _filled(raw, is_missing, -np.inf), deviation, self.edges)
+
+def _narrow(cell: np.ndarray) -> np.ndarray:
+    """Numbers in the same order, in sixteen bits where that is enough: these are sorted ten times as fast."""
+    above = cell - cell.min()
+    return above.astype(np.uint16) if above.max() <= np.iinfo(np.uint16).max else above
 
 
-def _units(values: np.ndarray, farthest: float) -> np.ndarray:
-    """Values within bounds, in whole `UNIT`ths."""
-    bounded = np.minimum(values, farthest)
-    np.maximum(bounded, -farthest, out=bounded)
-    bounded *= UNIT
-    return np.rint(bounded, out=bounded).astype(np.int64)
+def _sums(values: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Sums of whole numbers by cell, shape (cells, c); the rows of a cell begin at one of `start`."""
+    if values.dtype == bool:
+        return np.add.reduceat(values, start, axis=1, dtype=np.int64).T
+    return np.add.reduceat(values, start, axis=1).T.astype(np.int64)      # exact: less than 2**53, see _AT_ONCE
 
 
-def _filled(raw: np.ndarray, is_missing: np.ndarray, value: float) -> np.ndarray:
-    filled = raw.astype(np.float32)
-    filled[is_missing] = value
-    return filled
+def _units(values: np.ndarray, is_missing: np.ndarray, farthest: float) -> np.ndarray:
+    """Values within bounds, in whole `UNIT`ths, 0 where missing; in place."""
+    np.clip(values, -farthest, farthest, out=values)
+    values *= UNIT
+    np.rint(values, out=values)
+    np.copyto(values, 0.0, where=is_missing)
+    return values
+
+
+def _bins(edges: np.ndarray, deviation: np.ndarray, is_judged: np.ndarray) -> np.ndarray:
+    """The bin of each deviation, shape (c, n): how many of its column's edges it reaches; one more if not judged.
+
+    Eight times as fast as a search in the edges: few enough, and nothing for the processor to guess.
+    """
+    reached = np.zeros(deviation.shape, dtype=np.uint8)
+    for edge in edges.T:
+        reached += deviation >= edge[:, None]
+    np.copyto(reached, edges.shape[1] + 1, where=~is_judged)
+    return reached

@@ -147,16 +147,21 @@ def known_codes(events: FleetEvents) -> dict[str, list[str]]:
             for table, column in _KINDS.items()}
 
 
-def unknown_codes(axis: WindowAxis, window: int, events: FleetEvents, known: Mapping[str, Sequence[str]] | None
-                  ) -> dict[str, list[str]] | None:
-    """Table -> codes of a window that are not among the known ones; None if nobody knows which are."""
+def unknown_codes(axis: WindowAxis, windows: np.ndarray, events: FleetEvents, known: Mapping[str, Sequence[str]] | None
+                  ) -> list[dict[str, list[str]] | None]:
+    """For each window: table -> codes that are not among the known ones; None if nobody knows which are."""
     if known is None:
-        return None
-    out = {}
+        return [None] * len(windows)
+    out: list[dict[str, list[str]] | None] = [{table: [] for table in _KINDS} for _ in windows]
     for table, column in _KINDS.items():
         frame: pd.DataFrame = getattr(events, table)
-        here = frame[_place(axis, np.array([window]), frame) == 0] if len(frame) else frame
-        out[table] = sorted(set(here[column].dropna().astype(str)) - set(known[table]))
+        strange = [code for code in frame[column].dropna().unique() if str(code) not in known[table]]
+        if strange:                             # hardly ever
+            here = frame[frame[column].isin(strange)]
+            place, codes = _place(axis, windows, here), here[column].astype(str).to_numpy()
+            for at, of_window in enumerate(out):
+                if of_window is not None:
+                    of_window[table] = sorted(set(codes[place == at].tolist()))
     return out
 
 

@@ -137,6 +137,8 @@ def _unit_change(counts: QualityCounts, reference: WatchReference, at: int, marg
     usual = np.array([kept[place[name], at] if name in place else np.nan for name in counts.machines])
     now = (counts.pace if column.is_counter else counts.raw_mean)[:, at]
     moved = ~np.isnan(now) if column.is_counter else is_far(now, usual, scale)
+    if not moved.any():
+        return []
     found = fitting(now, usual, is_far=moved, beyond=margin * column.unit_reach)
     if column.unit.lower() in ("degc", "°c", "celsius"):
         found = fahrenheit(now, usual, scale) or found

@@ -159,12 +159,12 @@ class StoreTables:
     def alarms(self) -> list[AlarmReasons]:
         """The newest alarms with the sensors that they were explained by."""
         found = []
-        for alarm in self._store.alarms(limit=_MOST_ALARMS):
+        for time, reasons in self._store.alarm_reasons(_MOST_ALARMS):
             shares: dict[str, float] = {}
-            for reason in alarm.reasons:
+            for reason in reasons:
                 if reason.get("sensor"):
                     shares[reason["sensor"]] = shares.get(reason["sensor"], 0.0) + reason["share"]
-            found.append(AlarmReasons(alarm.time, shares))
+            found.append(AlarmReasons(time, shares))
         return found
 
     def close(self) -> None:

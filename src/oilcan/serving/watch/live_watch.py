@@ -43,6 +43,11 @@ class LiveWatch:
         File with the rules; None takes those of the bundle's reference.
     clock
         Microseconds UTC.
+
+    Attributes
+    ----------
+    seconds, judging
+        Processor time of the rounds so far, and of the verdicts among them.
     """
 
     def __init__(self, store: Store, in_service: Callable[[], tuple[LoadedBundle, LoadedBundle | None]],
@@ -51,7 +56,7 @@ class LiveWatch:
         self._clock, self._every_s = clock, every_s
         self.queue = EntryQueue()
         self.known = Known(unknown("monitoring"))
-        self.errors, self.seconds, self.behind = 0, 0.0, 0
+        self.errors, self.seconds, self.judging, self.behind = 0, 0.0, 0.0, 0
         self.decision: StoredDecision | None = None
         self._counts: LiveCounts | None = None
         self._next, self._latest, self._judged_upto = 0.0, time.monotonic(), -1
@@ -202,7 +207,9 @@ class LiveWatch:
         self._publish(Known(samples, found_in(verdict.report), faults, why, verdict.upto.number, verdict.report,
                             counts.watch.rules))
         self._judged_upto = verdict.upto.number
-        self._next = time.monotonic() + min(_HOUR_S, _PAUSES * (time.thread_time() - began))
+        took = time.thread_time() - began
+        self.judging += took
+        self._next = time.monotonic() + min(_HOUR_S, _PAUSES * took)
 
     def _publish(self, known: Known) -> None:
         if known.report is not None or known != self.known:      # not the same error every second

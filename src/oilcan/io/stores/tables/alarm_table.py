@@ -203,6 +203,11 @@ class AlarmsPart(MachinesPart):
         return self._alarms(f"{_SELECT} WHERE {where} ORDER BY opened_at DESC, id DESC LIMIT ?",
                             [*(value for _, value in given), limit])
 
+    def alarm_reasons(self, limit: int) -> list[tuple[int, Any]]:
+        """Time of the reading and reasons of the newest alarms, newest first."""
+        sql = "SELECT time, reasons FROM alarms ORDER BY opened_at DESC, id DESC LIMIT ?"
+        return [(time, json.loads(reasons)) for time, reasons in self.database.read(lambda tx: tx.rows(sql, (limit,)))]
+
     def _alarms(self, sql: str, parameters: Sequence[Any]) -> list[Alarm]:
         def work(tx: Transaction) -> list[Alarm]:
             found = tx.rows(sql, parameters)

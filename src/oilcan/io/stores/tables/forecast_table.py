@@ -111,17 +111,15 @@ class ForecastsPart(MachinesPart):
         One value for each bundle and set of columns, in the order of machines and times.
         """
         columns = "id, machine, time, model, numbers"       # not the words of the model, which are long, in each row
-        sql = (f"WITH last AS (SELECT {columns}, row_number() OVER (PARTITION BY machine, time "  # noqa: S608 - our own words
-               f"ORDER BY {_NEWEST}) AS place FROM forecasts WHERE role = ? AND time >= ? "
-               "AND machine IS NOT NULL), first AS (SELECT last.*, row_number() OVER (PARTITION BY machine, time / ? "
-               f"ORDER BY time) AS at FROM last WHERE place = 1) SELECT {columns} FROM first WHERE at = 1 "
-               "ORDER BY machine, time")
+        sql = (f"WITH ranked AS (SELECT {columns}, row_number() OVER (PARTITION BY machine, time / ? "  # noqa: S608
+               f"ORDER BY time, {_NEWEST}) AS place FROM forecasts WHERE role = ? AND time >= ? AND machine IS NOT NULL"
+               f") SELECT {columns} FROM ranked WHERE place = 1 ORDER BY machine, time")
 
         def work(tx: Transaction) -> list[Forecasts]:
             models = {model: kind for model, *kind in tx.rows(
                 "SELECT model, bundle, contract_version, columns FROM models")}
             same: dict[int, list[Row]] = {}
-            for row in tx.rows(sql, (role, clamped(since), step)):
+            for row in tx.rows(sql, (step, role, clamped(since))):
                 same.setdefault(row[3], []).append(row)
             return [self._as_batch(tx, role, models[model], rows) for model, rows in same.items()]
 
