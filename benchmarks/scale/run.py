@@ -5,8 +5,7 @@
     python benchmarks/scale/run.py --again 300      # measure a fleet anew
 
 Works in .oilcan/scale/MACHINES/ and adds one line to .oilcan/scale/results.jsonl for each stage, as soon as it has
-run: a run that was cut goes on at the stage where it was. DVC is left out. Of 10,000
-machines simulate, ingest and validate were run so far.
+run: a run that was cut goes on at the stage where it was. DVC is left out.
 """
 
 import argparse
