@@ -70,7 +70,8 @@ def add_up(machines: Sequence[str], codes: np.ndarray, quarter: np.ndarray, leve
     clean, clean_raw = np.where(there, level, 0.0), np.where(raw_there, raw, 0.0)
     return Sums(tuple(machines), summed(there.astype(float)), summed(clean), summed(clean * clean),
                 summed(raw_there.astype(float)), summed(clean_raw), summed(clean_raw * clean_raw),
-                level[::keep_every], np.column_stack([codes, quarter])[::keep_every], conditions[::keep_every])
+                level[::keep_every].copy(),         # a view would keep all readings
+                np.column_stack([codes[::keep_every], quarter[::keep_every]]), conditions[::keep_every].copy())
 
 
 @dataclass(frozen=True)
