@@ -38,7 +38,7 @@ from oilcan.monitoring.window_axis import WindowAxis
 from oilcan.params.operating.monitoring import MonitoringParams
 
 _SAMPLE: Final = 100_000                # readings that bins and the range of conditions are learned from, about
-_BYTES_OF_A_CELL: Final = 600           # 104 of counts, and what is learned from them; measured
+_BYTES_OF_A_CELL: Final = 250           # 104 of counts, and what is learned from them; measured
 _ALL: Final = "all"
 MATERIAL_DIGEST: Final = "material_sha256"      # among the facts of a reference that was written with its material
 
@@ -111,7 +111,7 @@ def need(machines: int, slots: int, columns: int) -> Need:
     return Need(
         "reference", f"counting the readings of {machines:,} machines in {slots:,} slots and {columns} columns",
         "Take a host with more memory, or let fewer columns of the contract be sensors and conditions.",
-        memory=0.4 * GIB + machines * slots * columns * _BYTES_OF_A_CELL)
+        memory=0.35 * GIB + machines * slots * columns * _BYTES_OF_A_CELL)
 
 
 def sealed(reference: WatchReference, material: Material) -> tuple[WatchReference, bytes]:
