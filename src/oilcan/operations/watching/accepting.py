@@ -9,7 +9,7 @@ import pandas as pd
 from oilcan.contract import Contract
 from oilcan.core.alarms import crews
 from oilcan.core.bundle.learned_rows import LEARNED
-from oilcan.core.model.fitted import Fitted
+from oilcan.core.model.fitted import EventForecast, Fitted
 from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import KEY, MACHINE, PART, TIME
 from oilcan.io.batches import feature_rows
@@ -75,9 +75,11 @@ def _forecasts(contract: Contract, prepared: Path, features: Path, judged: Fitte
     plan = feature_rows.read_plan(features)
     keys = feature_rows.partitions(prepared, feature_rows.keys(prepared))
     partitions = feature_rows.by_partition(features, plan, keys, feature_rows.of_parts("validation"))
+    asked = judged.without([each.name for each in judged.forecasts
+                            if not (isinstance(each, EventForecast) and each.task == name)])
     frame = pd.concat([
-        pd.concat([rows[[name for name in KEY if name in rows]],
-                   score(judged, matrix, rows_per_batch=rows_per_batch)], axis=1)
+        pd.concat([rows[[key for key in KEY if key in rows]],
+                   score(asked, matrix, rows_per_batch=rows_per_batch).filter(regex="^p_")], axis=1)
         for rows, matrix in partitions], ignore_index=True)
     order = np.lexsort((exact(frame[TIME]), frame[MACHINE].to_numpy(dtype=str)))
     frame = frame.iloc[order].reset_index(drop=True)
