@@ -64,7 +64,7 @@ def drawn(seed: int, machines: int) -> FleetRecord:
                                 "failures": fleet.failures, "machines": fleet.machines}, folder)
         canonical = ingest(reading.read_raw(contract, folder), contract, hash_key=b"of a benchmark")
     readings, _ = clean_readings(canonical.tables["telemetry"], contract, fill_periods=3)
-    return record(contract, readings, canonical.tables, None, most=10**9)
+    return record(contract, readings, canonical.tables, None, None)
 
 
 def explored(seed: int, machines: int, back: float | None) -> Explored:
