@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
 import threading
 import venv
 import zipfile
@@ -131,8 +130,8 @@ def test_a_release_of_the_bundle_is_the_same_bytes_twice_and_holds_verdict_and_s
             os.utime(part)
     one, two = (tmp_path / name / "bundle.tar.gz" for name in ("one", "two"))
     assert one.read_bytes() == two.read_bytes()
-    with tarfile.open(one) as packed:
-        packed.extractall(tmp_path / "taken", filter="data")
+    (tmp_path / "taken").mkdir()
+    subprocess.run(["tar", "-xf", one, "-C", tmp_path / "taken"], check=True)
     assert (tmp_path / "taken/bundle.verdict.json").is_file()
     digest = load_bundle(tmp_path / "taken/bundle").digest
     assert check_signature(tmp_path / "taken/bundle", digest, signers) == "ada"

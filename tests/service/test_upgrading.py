@@ -8,7 +8,6 @@ import gzip
 import shutil
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -66,8 +65,7 @@ def test_the_way_back_is_the_copy_and_the_old_program_refuses_the_new_store(stor
 
 
 def test_a_bundle_of_another_version_is_refused_with_the_command_that_makes_it_anew(tmp_path):
-    with tarfile.open(OLD / "bundle.tar.gz") as archive:
-        archive.extractall(tmp_path, filter="data")
+    subprocess.run(["tar", "-xf", OLD / "bundle.tar.gz", "-C", tmp_path], check=True)
     with pytest.raises(IntegrityError, match=r"another version of Oilcan .*version 4; wanted.*`dvc repro package`, or "
                                              "load it with the Oilcan that wrote it"):
         load_bundle(tmp_path / "bundle")

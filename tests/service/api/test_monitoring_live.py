@@ -288,6 +288,28 @@ def test_while_the_store_is_away_it_cannot_tell_and_afterwards_it_can(bundle_fol
         service.close()
 
 
+def test_each_call_of_a_verdict_may_fail_and_the_next_verdict_says_the_same(bundle_folder, fleet, store_url):
+    service = FaultyService(store_url, LoadedBundle.load(bundle_folder))
+    try:
+        watch, faults = service.service.watch, service.faults
+        rows = fleet["telemetry"]
+        rows = rows[(rows["time"] >= "2024-05-13") & (rows["machine_id"] <= "M008")]
+        write(service.store, rows, int(exact(rows["time"]).max()))
+        watch.judge_now()                       # the counts are made
+        faults.reached.clear()
+        before = watch.judge_now().samples["oilcan_monitoring_state"]
+        called = set(faults.reached) & {"first_forecasts", "alarm_reasons", "records", "known", "decisions.newest"}
+        assert {"first_forecasts", "alarm_reasons"} <= called
+        for faults.method in sorted(called):
+            faults.calls = ["before"]
+            with pytest.raises(StoreUnavailable, match=f"{faults.method}: before, as the test wants it"):
+                watch.judge_now()
+            faults.heal()
+            assert watch.judge_now().samples["oilcan_monitoring_state"] == before
+    finally:
+        service.close()
+
+
 def test_rules_come_from_a_file_or_the_reference(bundle, tmp_path):
     older = dataclasses.replace(bundle.watch_reference, facts={})
     with pytest.raises(ParamsError, match=r"holds no rules .* OILCAN_MONITORING"):

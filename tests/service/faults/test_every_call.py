@@ -12,11 +12,11 @@ from oilcan.io.stores import open_store
 
 # what only commands, pages and tests call; claim and use_layout a service needs to start at all; forecast_ids is called
 # where a bundle changes, and api/test_changes_under_faults.py lets each transaction of a change fail; duties are for
-# replicas, in test_duty.py
+# replicas, in test_duty.py; alarm_reasons needs a whole window, in api/test_monitoring_live.py
 ELSEWHERE = {"claim", "forecast_ids", "use_layout", "append", "add_records", "put_machines", "refuse", "refused",
-             "comment", "acknowledge", "alarm", "alarms", "extent", "forecast", "forecasts", "records", "readings",
-             "known", "probe", "snapshots.forget", "bundles.lineage", "bundles.enter", "audit.add", "audit.entries",
-             "notices.newest", "notices.about", "texts.decode", "texts.number", "forecasts_by_bundle",
+             "comment", "acknowledge", "alarm", "alarms", "alarm_reasons", "extent", "forecast", "forecasts", "records",
+             "readings", "known", "probe", "snapshots.forget", "bundles.lineage", "bundles.enter", "audit.add",
+             "audit.entries", "notices.newest", "notices.about", "texts.decode", "texts.number", "forecasts_by_bundle",
              *(name for name in methods() if name.startswith(("keys.", "people.", "duties.")))}
 STORY = [("machines", 0), ("hour", 0), ("hour", 1), ("hour", 2), ("maintenance", [(1, 1)]), ("save", None),
          ("machines", 1), ("hour", 3), ("telemetry", [(0, 1, 3), (0, 4, 3), (2, 9, 1)]),

@@ -40,9 +40,9 @@ def compared(contract: Contract, judged: Bundle, champion: Bundle | None, prepar
     prepared, predictions
         Folder of the pipeline, and the file of the challenger's forecasts.
     """
+    forecasts = SplitFile(predictions)          # a missing or damaged file is named without a champion, too
     if champion is None:
         return Compared((), ())
-    forecasts = SplitFile(predictions)
     test = forecasts.read("test", _compared_columns(contract, forecasts.columns))
     conditions = fairness(champion, contract, test)
     if not all(check.passed for check in conditions):
