@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from oilcan.core.features import scan
-from oilcan.core.features.scan import Means, Moments, decayed_sums, pieces, running_moments
+from oilcan.core.features.moments import Means, Moments
+from oilcan.core.features.scan import decayed_sums, pieces, running_moments
 
 
 def test_moments_of_segments_forwards_and_backwards() -> None:

@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from oilcan.core.features.moments import Moments
 from oilcan.core.features.plan import Category, FeaturePlan
 from oilcan.core.features.readings_to_signals import processed
-from oilcan.core.features.scan import Moments
 from oilcan.core.features.signals.health_index import NAME, regime_of
 from oilcan.core.timeline.groups import exact, units_per_tick
 from oilcan.core.timeline.lookup import Timeline

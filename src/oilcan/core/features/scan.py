@@ -1,161 +1,19 @@
 """Running count, mean, spread, extremes and trend along segments of a table, without a loop per segment.
 
-Welford's recursion (Welford 1962) makes moments of short stretches, all stretches of similar length
-advancing together; neighbouring stretches are joined by the formulas of Chan, Golub and LeVeque
-(1983). Nothing is ever subtracted from a long running sum, so a far-off earlier reading costs no digits.
+Short stretches take their readings in, all stretches of similar length advancing together; then neighbouring ones are
+joined. The formulas are those of `moments`.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
-from math import isnan
-from typing import Final, Self, TypeVar
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Final
 
 import numpy as np
 
+from oilcan.core.features.moments import M, Means
+
 AT_ONCE: Final = 2048       # segments that advance together: their state stays in the processor's cache
 _FEW: Final = 24            # numbers of all segments that still go on, below which plain numbers are faster than arrays
-TINY: Final = float(np.finfo(np.float64).tiny)      # divides in place of a count of 0
-_OF_ALL: Final = frozenset({"count", "t_mean", "t_square"})     # fields that sensors share where no reading is missing
-_EXTREMES: Final = frozenset({"low", "high"})                   # fields that an empty stretch does not have
-
-
-@dataclass(frozen=True)
-class Means:
-    """Count and mean of stretches of readings: for who needs no more, at a third of the cost of `Moments`.
-
-    Parameters
-    ----------
-    count
-        Number of readings there (or the sum of what they count, where they do not count the same), shape (n, sensors),
-        or (n, 1) where all sensors share it.
-    mean
-        Their mean, shape (n, sensors).
-    """
-
-    count: np.ndarray
-    mean: np.ndarray
-
-    @classmethod
-    def empty(cls, n: int, sensors: int, *, shared: int) -> Self:
-        """Of stretches without a reading; `shared` is 1 if no reading is missing, else the number of sensors."""
-        return cls(*(np.full((n, shared if field.name in _OF_ALL else sensors),
-                             np.nan if field.name in _EXTREMES else 0.0) for field in fields(cls)))
-
-    def take(self, at: np.ndarray, valid: np.ndarray) -> Self:
-        """The stretches at these positions; empty where not valid."""
-        hollow = self.empty(1, self.mean.shape[1], shared=self.count.shape[1])
-        out, gone = self.of(at), np.flatnonzero(~valid)
-        for field in fields(self):
-            getattr(out, field.name)[gone] = getattr(hollow, field.name)
-        return out
-
-    def first(self, n: int) -> Self:
-        """Of the first stretches, as views."""
-        return type(self)(*(array[:n] for array in vars(self).values()))
-
-    def of(self, at: np.ndarray) -> Self:
-        """Of some stretches; `take` gathers rows faster than an index does."""
-        return type(self)(*(array.take(at, axis=0) for array in vars(self).values()))
-
-    def column(self, at: int) -> Self:
-        """Of one sensor, shape (n,) each."""
-        return type(self)(*(array[:, at if array.shape[1] > 1 else 0] for array in vars(self).values()))
-
-    def joined(self, other: Self) -> Self:
-        """Of both stretches together."""
-        n = self.count + other.count
-        return type(self)(n, self.mean + (other.mean - self.mean) * (other.count / np.maximum(n, TINY)))
-
-    def advance(self, raw: np.ndarray, tick: np.ndarray, there: np.ndarray | float) -> None:  # noqa: ARG002  a mean has no trend
-        """One reading more for each stretch, in place; `there` is what it counts, 0 a missing one."""
-        value = _value(raw, there)
-        self.count[...] += there
-        self.mean[...] += (value - self.mean) * (there / np.maximum(self.count, TINY))
-
-    @staticmethod
-    def followed(known: list[float], readings: Iterable[tuple[float, float, float]]) -> tuple[float, ...]:
-        """What is known of one stretch of one sensor, after more readings (value, time, what it counts)."""
-        count, mean = known
-        for raw, _, there in readings:
-            count += there
-            mean += ((raw if there > 0 else 0.0) - mean) * (there / max(count, TINY))
-        return count, mean
-
-
-@dataclass(frozen=True)
-class Moments(Means):
-    """All that is known of stretches of readings; shapes as in `Means`.
-
-    Parameters
-    ----------
-    square
-        Sum of squared deviations from the mean.
-    low, high
-        Extremes; NaN of an empty stretch.
-    t_mean, t_square, cross
-        Mean time of the readings [ticks], its squared deviations, and the cross products with the values.
-    """
-
-    square: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    t_mean: np.ndarray
-    t_square: np.ndarray
-    cross: np.ndarray
-
-    def joined(self, other: Self) -> Self:
-        """Of both stretches together."""
-        n = self.count + other.count
-        share = other.count / np.maximum(n, TINY)
-        weight = self.count * share
-        gap, t_gap = other.mean - self.mean, other.t_mean - self.t_mean
-        return type(self)(
-            n, self.mean + gap * share, self.square + other.square + gap * gap * weight,
-            np.fmin(self.low, other.low), np.fmax(self.high, other.high),
-            self.t_mean + t_gap * share, self.t_square + other.t_square + t_gap * t_gap * weight,
-            self.cross + other.cross + gap * t_gap * weight,
-        )  # fmt: skip
-
-    def advance(self, raw: np.ndarray, tick: np.ndarray, there: np.ndarray | float) -> None:
-        """One reading more for each stretch, in place; `there` is what it counts, 0 a missing one."""
-        value = _value(raw, there)
-        self.count[...] += there
-        share = there / np.maximum(self.count, TINY)
-        gap, t_gap = value - self.mean, tick - self.t_mean
-        self.mean[...] += gap * share
-        self.t_mean[...] += t_gap * share
-        left = (value - self.mean) * there
-        self.square[...] += gap * left
-        self.cross[...] += t_gap * left
-        self.t_square[...] += t_gap * (tick - self.t_mean) * there
-        np.fmin(self.low, raw, out=self.low)
-        np.fmax(self.high, raw, out=self.high)
-
-    @staticmethod
-    def followed(known: list[float], readings: Iterable[tuple[float, float, float]]) -> tuple[float, ...]:
-        """What is known of one stretch of one sensor, after more readings (value, time, what it counts)."""
-        count, mean, square, low, high, t_mean, t_square, cross = known
-        for raw, tick, there in readings:
-            value = raw if there > 0 else 0.0
-            count += there
-            share = there / max(count, TINY)
-            gap, t_gap = value - mean, tick - t_mean
-            mean += gap * share
-            t_mean += t_gap * share
-            left = (value - mean) * there
-            square += gap * left
-            cross += t_gap * left
-            t_square += t_gap * (tick - t_mean) * there
-            low = low if low <= raw or isnan(raw) else raw
-            high = high if high >= raw or isnan(raw) else raw
-        return count, mean, square, low, high, t_mean, t_square, cross
-
-
-M = TypeVar("M", bound=Means)
-
-
-def _value(raw: np.ndarray, there: np.ndarray | float) -> np.ndarray:
-    return raw if isinstance(there, float) else np.where(there > 0, raw, 0.0)
 
 
 def pieces(values: np.ndarray, ticks: np.ndarray, starts: np.ndarray, weights: np.ndarray | None = None, *,
@@ -177,6 +35,7 @@ def pieces(values: np.ndarray, ticks: np.ndarray, starts: np.ndarray, weights: n
 
     Examples
     --------
+    >>> from oilcan.core.features.moments import Moments
     >>> moments = pieces(np.array([[1.0], [3.0], [10.0]]), np.arange(3.0), starts=np.array([0, 2]), kind=Moments)
     >>> moments.mean.ravel(), moments.high.ravel()
     (array([ 2., 10.]), array([ 3., 10.]))

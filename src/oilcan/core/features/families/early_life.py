@@ -20,8 +20,9 @@ import numpy as np
 
 from oilcan.core.features.facts import Facts
 from oilcan.core.features.families.trailing import ROUNDING, mean_of, statistic, windowed
+from oilcan.core.features.moments import M, Means, Moments
 from oilcan.core.features.plan import Feature
-from oilcan.core.features.scan import M, Means, Moments, running_moments
+from oilcan.core.features.scan import running_moments
 from oilcan.core.features.signals.health_index import NAME
 from oilcan.core.timeline.groups import exact
 from oilcan.core.timeline.lookup import Timeline, window_units

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from oilcan.core.features.facts import Facts
+from oilcan.core.features.moments import Means, Moments
 from oilcan.core.features.plan import Feature
-from oilcan.core.features.scan import Means, Moments, pieces, running
+from oilcan.core.features.scan import pieces, running
 from oilcan.core.timeline.lookup import window_units
 
 if TYPE_CHECKING:               # names for the reader; the service computes online features without waiting for pandas
@@ -90,7 +91,7 @@ def statistic(moments: Moments, name: str) -> np.ndarray:
 
     Examples
     --------
-    >>> from oilcan.core.features.scan import Moments, pieces
+    >>> from oilcan.core.features.scan import pieces
     >>> moments = pieces(np.array([[1.0], [3.0], [5.0]]), np.arange(3.0), starts=np.array([0]), kind=Moments)
     >>> [float(statistic(moments, name)[0, 0]) for name in ("mean", "min", "max", "slope")]
     [3.0, 1.0, 5.0, 2.0]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from oilcan.core.features.families.early_life import ENDLESS, PERIODS
+from oilcan.core.features.moments import Moments
 from oilcan.core.features.plan import Feature
-from oilcan.core.features.scan import Moments, pieces
+from oilcan.core.features.scan import pieces
 from oilcan.core.online.state.machine_arrays import NONE, Taken
 from oilcan.core.online.state.reading_block import ReadingBlock
 from oilcan.core.online.state.signal_state import ProcessedReadings

@@ -12,7 +12,8 @@ from typing import Final
 
 import numpy as np
 
-from oilcan.core.features.scan import Moments, pieces
+from oilcan.core.features.moments import Moments
+from oilcan.core.features.scan import pieces
 from oilcan.core.online.state.machine_arrays import NONE, MachineRows, Taken
 from oilcan.core.online.state.reading_block import ReadingBlock
 from oilcan.core.online.state.reading_pages import Log

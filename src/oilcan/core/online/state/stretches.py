@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from oilcan.core.features.scan import TINY, Moments
+from oilcan.core.features.moments import TINY, Moments
 
 Stretch = dict[str, np.ndarray]     # field of `Moments` -> (..., sensors)
 
