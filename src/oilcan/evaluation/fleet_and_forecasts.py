@@ -10,6 +10,7 @@ import pandas as pd
 
 from oilcan.contract import Contract
 from oilcan.core.alarms.policy import AlarmPolicy
+from oilcan.core.bundle.learned_rows import LEARNED
 from oilcan.core.model.fitted import NUMBER
 from oilcan.evaluation.split_table import SplitTable
 from oilcan.ground import columns
@@ -17,7 +18,6 @@ from oilcan.ground.columns import GROUP, KEY, MACHINE, TARGET, TIME
 from oilcan.ground.errors import DataError
 from oilcan.ground.needs import GIB, Need
 
-KNOWN_PARTS: Final = ("train", "validation")        # what a model has learned from, or was tuned on
 _BYTES_OF_A_FORECAST: Final = 80    # key, outcome, probability and warning windows of both parts
 _BYTES_OF_A_ROW: Final = 70         # the same of the training part, while error codes are chosen
 
@@ -56,7 +56,7 @@ class Fleet:
     def _last_rows(self) -> dict[str, pd.Series]:
         """Tick of the last row of each machine in the training and the validation part."""
         last = {}
-        for part in KNOWN_PARTS:
+        for part in LEARNED:
             rows = self.rows.read(part, [MACHINE, TIME])
             code, machines = pd.factorize(rows[MACHINE])
             last[part] = pd.Series(columns.ticks(rows[TIME])).groupby(code).max().set_axis(np.asarray(machines))
@@ -68,7 +68,7 @@ class Fleet:
 
     def trained_on(self) -> np.ndarray:
         """Ids of the machines that training knew, of either of its parts."""
-        return self.last_rows(*KNOWN_PARTS).index.to_numpy()
+        return self.last_rows(*LEARNED).index.to_numpy()
 
     def started(self) -> pd.Series:
         """First tick of observation by machine."""

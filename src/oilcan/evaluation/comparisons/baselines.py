@@ -18,12 +18,13 @@ import numpy as np
 import pandas as pd
 
 from oilcan.contract import Costs
+from oilcan.core.bundle.learned_rows import LEARNED
 from oilcan.core.judging import costs
 from oilcan.core.judging.event_matching import EventCounts, Tally
 from oilcan.core.judging.life_tables import age, lives, median_life
 from oilcan.evaluation import event_quality, life_quality, results
 from oilcan.evaluation.event_rows import EventRows
-from oilcan.evaluation.fleet_and_forecasts import KNOWN_PARTS, Fleet, identity
+from oilcan.evaluation.fleet_and_forecasts import Fleet, identity
 from oilcan.ground import columns
 from oilcan.ground.columns import CODE, KEY, MACHINE, TARGET, TIME
 from oilcan.ground.time_units import in_unit
@@ -75,7 +76,7 @@ def judge(unit: str, rows: EventRows, rule: SimpleRule) -> dict[str, Any]:
 
 def periodic_policy(fleet: Fleet) -> Callable[[Costs], costs.PeriodicPolicy]:
     """The best planned interval at given prices, by the lives seen in training and validation."""
-    ended, failed = _lives_before(fleet, *KNOWN_PARTS)
+    ended, failed = _lives_before(fleet, *LEARNED)
     return lambda prices: costs.best_period(ended, failed, prices)
 
 

@@ -19,7 +19,7 @@ from oilcan.core.alarms import crews
 from oilcan.core.alarms.policy import AlarmPolicy
 from oilcan.core.bundle.bundle import Bundle
 from oilcan.core.bundle.drift_reference import DriftReference
-from oilcan.core.bundle.learned_rows import LearnedRows
+from oilcan.core.bundle.learned_rows import LEARNED, LearnedRows
 from oilcan.core.bundle.normals import Normals
 from oilcan.core.bundle.watch_reference import WatchReference
 from oilcan.core.features import learning
@@ -48,7 +48,6 @@ from oilcan.scoring import check, scorer
 from oilcan.training import fit
 from oilcan.training.training_data import PartRows, TrainingData
 
-_USED: Final = ("train", "validation")
 _BEFORE: Final = pd.Timedelta(weeks=12)     # forecasts are kept from so long before: monitoring and gate look back
 
 
@@ -113,7 +112,7 @@ def make_model(settings: ReplaySettings, fleet: ReplayedFleet, made: pd.Timestam
     at = np.flatnonzero(_among(fleet.prepared.rows, rows))
     learnt = matrix[at]
     parts = {name: PartRows(rows[is_part].reset_index(drop=True), learnt[is_part])
-             for name in _USED if (is_part := (rows[PART] == name).to_numpy()) is not None}
+             for name in LEARNED if (is_part := (rows[PART] == name).to_numpy()) is not None}
     sample = TrainingData(parts["train"], parts["validation"], tuple(plan.names), plan.hash, prepared.judged_failures,
                           tables["machines"])
     training = fit.train(contract, sample, settings.params.train, compute)
@@ -201,7 +200,7 @@ def _reference(settings: ReplaySettings, contract: Contract, plan: FeaturePlan, 
                rows: pd.DataFrame, predictions: pd.DataFrame, policies: dict[str, AlarmPolicy],
                promise: dict[str, float] | None) -> WatchReference:
     """What new data are compared with: everything up to the end of the validation part, as the stage `reference`."""
-    used = rows[rows[PART].isin(_USED)]
+    used = rows[rows[PART].isin(LEARNED)]
     ids, until = set(used[MACHINE]), int(exact(used[TIME]).max()) + 1
 
     def inside(frame: pd.DataFrame) -> pd.DataFrame:
