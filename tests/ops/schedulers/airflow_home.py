@@ -19,7 +19,7 @@ from tests.waiting import wait_until
 
 DAG = "oilcan_retrain"
 STEPS = ["begin", "worktree", "fetch", "extend", "pipeline", "commit", "record", "remove", "gate"]
-PROCESSES = ("api-server", "scheduler", "dag-processor")     # of `airflow standalone`, without the triggerer
+SERVER, *OTHERS = "api-server", "scheduler", "dag-processor"     # of `airflow standalone`, without the triggerer
 
 
 def free_port() -> int:
@@ -76,12 +76,33 @@ class AirflowHome:
 
     @contextmanager
     def scheduler(self) -> Iterator[None]:
-        """Scheduler, reader of DAGs and REST API until the block ends."""
+        """Scheduler, reader of DAGs and REST API until the block ends.
+
+        A task asks the server whether it may begin, five times within seconds. A scheduler that is up before the
+        server would see its first task fail, and try it again ten minutes later.
+        """
         with ExitStack() as running:
-            for name in PROCESSES:
-                running.enter_context(self._running(name))
+            running.enter_context(self._running(SERVER))
             wait_until(self._answers, "Airflow does not answer", seconds=300)
+            for name in OTHERS:
+                running.enter_context(self._running(name))
             yield
+
+    def wait_for_end(self, kind: str, seconds: float) -> str:
+        """State in which the run ends that was started so; a task that is to be tried again fails the test at once."""
+        def ended() -> bool:
+            states = self.states(kind)
+            assert "up_for_retry" not in states.values(), f"{states}\n{self._logs(kind)}"
+            return self.runs().get(kind) in {"success", "failed"}
+
+        wait_until(ended, f"no end of the run {kind}", seconds)
+        return self.runs()[kind]
+
+    def _logs(self, kind: str) -> str:
+        """What the tasks of this run wrote, and the last lines of the scheduler."""
+        files = sorted(self._folder.glob(f"logs/dag_id={DAG}/run_id={kind}__*/*/*.log"))
+        scheduler = (self._folder / "scheduler.log").read_text(encoding="utf-8")
+        return "\n".join([*(file.read_text(encoding="utf-8") for file in files), scheduler[-5000:]])
 
     @contextmanager
     def _running(self, name: str) -> Iterator[None]:

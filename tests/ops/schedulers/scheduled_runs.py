@@ -22,7 +22,6 @@ from tests.ops.schedulers.airflow_home import DAG, STEPS, AirflowHome, free_port
 from tests.ops.schedulers.conftest import record_windows
 from tests.ops.schedulers.unit_files import unit_word
 from tests.repo.closure import ROOT
-from tests.waiting import wait_until
 
 KUBEFLOW = ROOT / "deploy/kubeflow"
 RUN = """
@@ -129,13 +128,13 @@ def airflow(due: Repo, folder: Path) -> Locks:
     with alertmanager_api() as (address, posted):
         home = AirflowHome(folder / "airflow", due, free_port(), OILCAN_ALERTMANAGER=address)
         with home.scheduler():
-            wait_until(lambda: home.runs().get("scheduled") == "success", "no run of this month", seconds=300)
+            assert home.wait_for_end("scheduled", seconds=300) == "success"
             assert home.states("scheduled") == dict.fromkeys(STEPS, "skipped")      # a calm week: not due
             assert _announce(due, home) == "not due\n"
             record_windows(due, {8: ["drift vibration_mm_s"], 1: ["drift vibration_mm_s"]})
             assert _announce(due, home).startswith("announced: demo_fleet-")
             assert _announce(due, home).startswith("announced before: demo_fleet-")
-            wait_until(lambda: home.runs().get("asset_triggered") in {"success", "failed"}, "no end", seconds=500)
+            assert home.wait_for_end("asset_triggered", seconds=500) == "failed"
     assert DAG in home.dags()
     assert home.states("asset_triggered") == dict.fromkeys(STEPS[:-1], "success") | {"gate": "failed"}
     assert [(path, alert["labels"]["alertname"], alert["labels"]["step"]) for path, (alert,) in posted] == \
