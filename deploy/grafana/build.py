@@ -80,6 +80,7 @@ OPERATIONS: list[Panel] = [
     ("timeseries", "Silent machines", "none",
      {"longer than {{longer_than}}": "max by (longer_than) (oilcan_machines_silent)"}),
     ("timeseries", "Monitoring is behind", "none", {"{{instance}}": "oilcan_monitoring_behind_entries"}),
+    ("state-timeline", "Which replica monitors, saves and tidies up", "none", {"{{instance}}": "oilcan_on_duty"}),
     ("timeseries", "Processor time of the monitoring", "percentunit",
      {"{{instance}}": "rate(oilcan_monitoring_seconds_total[$__rate_interval])"}),
     ("timeseries", "Memory of the monitoring", "bytes", {"{{instance}}": "oilcan_monitoring_cells_bytes"}),

@@ -1,6 +1,7 @@
 """The stage reference: what monitoring compares with, learned from nothing of the test part."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -30,6 +31,17 @@ def test_it_is_part_of_the_bundle_and_small(watched_plant: Path) -> None:
     assert loaded is not None
     assert loaded.to_bytes() == reference.read_bytes()
     assert reference.stat().st_size < 1_000_000 * len(loaded.columns) / 50
+
+
+def test_no_output_is_compressed_by_the_zlib_of_this_python(watched_plant: Path) -> None:
+    files = [path for folder in ("data", "models", "metrics") for path in (watched_plant / folder).rglob("*")
+             if path.is_file() and "raw" not in path.parts]
+    archives = [path for path in files if zipfile.is_zipfile(path)]
+    assert {path.name for path in archives} >= {"watch_reference.npz", "material.npz"}
+    for path in archives:
+        members = zipfile.ZipFile(path).infolist()
+        assert {member.compress_type for member in members} == {zipfile.ZIP_STORED}, path
+    assert not [path for path in files if path.read_bytes()[:2] == b"\x1f\x8b"]        # gzip
 
 
 def test_it_ends_where_the_test_part_begins(watched_plant: Path) -> None:

@@ -177,6 +177,8 @@ class WatchReference:
 def packed(arrays: Mapping[str, np.ndarray]) -> bytes:
     """Arrays in one file, the same bytes for the same numbers.
 
+    They are not compressed: each build of Python has its own zlib, and not all of them write the same bytes.
+
     Examples
     --------
     >>> content = packed({"limits": np.array([1.0, 2.0])})
@@ -184,7 +186,7 @@ def packed(arrays: Mapping[str, np.ndarray]) -> bytes:
     [1.0, 2.0]
     """
     stream = io.BytesIO()
-    np.savez_compressed(stream, allow_pickle=False, **arrays)
+    np.savez(stream, allow_pickle=False, **arrays)
     return stream.getvalue()
 
 

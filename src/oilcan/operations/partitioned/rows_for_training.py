@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from oilcan.contract import Contract
+from oilcan.core.bundle.learned_rows import LEARNED
 from oilcan.core.features.plan import FeaturePlan
 from oilcan.core.model.picked_rows import PickedRows
 from oilcan.ground.needs import GIB, Need
@@ -38,10 +39,10 @@ def read_training_data(contract: Contract, plan: FeaturePlan, prepared: Path, fe
         If a part has no known rows of a task, or only one class; or if training takes more memory than is free.
     """
     tables = table_files.read_tables(prepared, ("judged_failures", "machines"))
-    counts = feature_rows.count_by_machine(prepared, "train", "validation")
+    counts = feature_rows.count_by_machine(prepared, *LEARNED)
     machines = machines_to_learn_from(contract, counts, params)
     (train, of_train), (validation, of_validation) = (feature_rows.read_machines(prepared, part, machines)
-                                                      for part in ("train", "validation"))
+                                                      for part in LEARNED)
     names = tuple(plan.names)
     nothing = np.empty((0, len(names)), dtype=np.float32)
     labels = TrainingData(PartRows(train, nothing), PartRows(validation, nothing), names, plan.hash,
