@@ -84,12 +84,13 @@ check: install-test  ## lint, types, import layers
 	mypy
 	lint-imports --no-cache
 
+# one worker more than cores: many tests wait for the processes that they started
 test: install-test  ## every test, the slow proofs included
 	@mkdir -p .dvc/tmp
-	pytest -n 2 --dist worksteal --durations 40 --durations-min 5
+	pytest -n 3 --dist worksteal --durations 40 --durations-min 5
 
 test-quick: install-test  ## the tests that need no run of the pipeline
-	pytest -n 2 --dist worksteal -m 'not slow'
+	pytest -n 3 --dist worksteal -m 'not slow'
 
 retrain: $(VENV)/.serve  ## a new model if it is time for one; fails if the gate holds it or a signal cannot be read
 	@if git rev-parse --quiet --verify refs/remotes/origin/audit >/dev/null; then oilcan audit merge; fi
