@@ -47,7 +47,7 @@ def repeated(here: Checkout) -> str:
                                                      int((~alarm & positive).sum())))
     lines = [f"Stratified five-fold cross-validation, {REPEATS} times, over all {len(rows):,} rows, cut at {CUT} "
              f"(families chosen inside the folds: {', '.join(f'{k} {n}' for k, n in families.most_common())}):", "",
-             "| figure | mean of the folds | spread | asked | beside it |", "|---|---|---|---|---|"]
+             "| figure | mean of the folds | spread | target | for comparison |", "|---|---|---|---|---|"]
     beside = {"precision": ("", "1.000 the three documented rules"), "recall": ("", "0.847 the three rules"),
               "F1": ("at least 0.88", "0.917 the three rules, with knowledge of the physics")}
     for name, values_of in zip(beside, zip(*found, strict=True), strict=True):

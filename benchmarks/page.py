@@ -9,13 +9,13 @@ from runs import ROOT
 PAGE: Final = ROOT / "docs/results.md"
 INTRO: Final = """# Results
 
-Written by `make results`: every data set of [datasets](../datasets) whose files are at hand, run by the same
+Written by `make results`: every data set of [datasets](../datasets) whose files are present, run by the same
 pipeline with the parameters of [params.yaml](../params.yaml), in a checkout of its own, with five seeds. Models,
 calibration and thresholds are chosen on training and validation parts; in a run the test part is read by
-`evaluate` alone. What the figures mean stands in [evaluation.md](evaluation.md); how often test parts were looked
-at while this was built, in [decisions/0012](decisions/0012-who-has-seen-the-test-parts.md). Figures of others come
-from secondary tables unless stated otherwise; protocols differ, so read them as a scale, not as a race. The spread
-is the standard deviation over the seeds.
+`evaluate` alone. [Evaluation](evaluation.md) defines the figures.
+[Decision 0012](decisions/0012-who-has-seen-the-test-parts.md) says how often test parts were looked at while this was
+built. Published figures of others come from secondary tables unless stated otherwise. Protocols differ, so read them as
+orders of magnitude, not as a ranking. The spread is the standard deviation over the seeds.
 
 """
 _SECTION: Final = re.compile(r"^## (.+?)\n(.*?)(?=^## |\Z)", re.M | re.S)

@@ -13,9 +13,9 @@ LEAD_TIME: Final = ("events.median_lead_time_h", "median lead time [h]", "",
                     "24 error-code rule; 48 is the most the data hold")
 
 UNCALIBRATED: Final = (
-    ("test.ece_uncalibrated", "the same before calibration", "", ""),
+    ("test.ece_uncalibrated", "expected calibration error before calibration", "", ""),
     ("test.brier", "Brier score", "", ""),
-    ("test.brier_uncalibrated", "the same before calibration", "", ""),
+    ("test.brier_uncalibrated", "Brier score before calibration", "", ""),
 )
 
 
@@ -26,9 +26,10 @@ def _turbofan(rmse: str, score: str, *, stars: tuple[str, str], plain: tuple[str
         ("test.rmse", "RMSE, raw test labels [cycles]", "", f"{plain[2]} {PLAIN}"),
         ("test.phm_score", "PHM08 score, raw", "", f"{plain[3]} {PLAIN}"),
         ("test.coverage_90", "coverage of the 90 % interval", "0.87 to 0.93", ""),
-        ("test.coverage_90_below_cap", "the same of lives below the cap", "0.87 to 0.93", ""),
+        ("test.coverage_90_below_cap", "the same, lives below the cap only", "0.87 to 0.93", ""),
         ("seconds", "features and fit [s]", "at most 60", ""),
-        ("processor_seconds", "the same, processor time of both cores [s]", "", "on a busy machine the one to read"),
+        ("processor_seconds", "features and fit, processor time of both cores [s]", "",
+         "the figure to read on a busy machine"),
     ]
 
 
@@ -61,7 +62,8 @@ FIGURES: Final[dict[str, list[tuple[str, ...]]]] = {
     ],
     "backblaze_2013": [
         ("per_machine.pr_auc", "average precision, drives", "more than the rule", "the line below"),
-        ("per_machine.rule_pr_auc", "the same of the rule: any of SMART 5, 187, 188, 197, 198 above 0", "", ""),
+        ("per_machine.rule_pr_auc",
+         "average precision, drives, of the rule: any of SMART 5, 187, 188, 197, 198 above 0", "", ""),
         ("test.pr_auc", "average precision, drive-days", "", "prevalence is the chance level"),
         ("test.prevalence", "prevalence", "", ""),
         ("test.roc_auc", "ROC AUC, drive-days", "", "random row splits give 0.95+ and mean nothing"),
@@ -70,8 +72,8 @@ FIGURES: Final[dict[str, list[tuple[str, ...]]]] = {
     ],
     "demo_fleet": [
         ("test.pr_auc", "average precision, rows", "", ""),
-        ("achievable.pr_auc", "the same of the true hazard, which only the simulation knows", "", ""),
-        ("achievable.share_reached", "share of the achievable", "at least 0.9", ""),
+        ("achievable.pr_auc", "average precision of the true probability, which only the simulation knows", "", ""),
+        ("achievable.share_reached", "share of that reached by the forecast", "at least 0.9", ""),
         ("test.ece", "expected calibration error", "at most 0.02", ""),
         *UNCALIBRATED,
         ("test.coverage_90", "coverage of the 90 % interval of remaining life", "", ""),

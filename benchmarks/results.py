@@ -44,8 +44,8 @@ def section(name: str) -> str:
     with checkout(name) as here:
         found = [run(here, seed) for seed in range(SEEDS)]
         repeated = folds.repeated(here) if name == "ai4i2020" else ""
-    lines = [f"| figure | mean of {SEEDS} seeds | spread | 95 % interval, first seed | asked | "
-             f"beside it |", "|---|---|---|---|---|---|"]
+    lines = [f"| figure | mean of {SEEDS} seeds | spread | 95 % interval, first seed | target | "
+             f"for comparison |", "|---|---|---|---|---|---|"]
     for dotted, words, asked, beside in FIGURES[name]:
         values = [value for value in (look_up(metrics, dotted) for metrics in found) if value is not None]
         mean, spread = (statistics.mean(values), statistics.pstdev(values)) if values else (None, None)
