@@ -1,4 +1,4 @@
-"""Time and memory of trailing windows: Oilcan, pandas' rolling windows and tsflex, on the same features, in one run.
+"""Time and memory of trailing windows: Oilcan, rolling windows of pandas and polars, and tsflex, in one run.
 
     python benchmarks/featurize.py                    # 20 machines, half a year, hourly
     python benchmarks/featurize.py --machines 100 --days 365 --skip tsflex
@@ -91,6 +91,22 @@ def pandas_rolling(telemetry: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(out)[NAMES]
 
 
+def polars_rolling(telemetry: pd.DataFrame) -> pd.DataFrame:
+    """`rolling_*_by` over each machine, then the rows picked."""
+    import polars as pl
+
+    windows = []
+    for sensor in SENSORS:
+        known = pl.col(sensor).fill_nan(None)               # pandas marks a missing reading as NaN
+        for window in WINDOWS_H:
+            for stat in STATS:
+                more = {"ddof": 0} if stat == "std" else {}
+                result = getattr(known, f"rolling_{stat}_by")("time", f"{window}h", min_samples=1, **more)
+                windows.append(result.over("machine_id").cast(pl.Float32).alias(f"{sensor}_{stat}_{window}h"))
+    table = pl.from_pandas(telemetry).select(windows)[rows_of(telemetry)]
+    return table.to_pandas()
+
+
 def _of_some(function: Callable[..., float]) -> Callable[[np.ndarray], float]:
     """NaN of an empty window, which tsflex hands on as it is."""
     def guarded(values: np.ndarray) -> float:
@@ -130,14 +146,15 @@ def oilcan_all(telemetry: pd.DataFrame) -> pd.DataFrame:
     return oilcan(telemetry, every_family=True)
 
 
-CONTENDERS = {each.__name__: each for each in (floor, oilcan, oilcan_all, pandas_rolling, tsflex)}
+CONTENDERS = {each.__name__: each for each in (floor, oilcan, oilcan_all, pandas_rolling, polars_rolling, tsflex)}
 
 
 def measure(name: str, folder: Path) -> dict[str, float]:
     """One contender in a process of its own: seconds of the processor and of the clock, peak memory."""
     code = (f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); "
             f"import featurize; featurize.one({name!r}, {str(folder)!r})")  # fmt: skip
-    single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_NUM_THREADS"), "1")
+    single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_NUM_THREADS",
+                            "POLARS_MAX_THREADS"), "1")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | single,
                           check=False)  # fmt: skip
     if done.returncode:

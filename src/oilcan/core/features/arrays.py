@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from oilcan.core.features.moments import Moments
 from oilcan.core.features.plan import Category, FeaturePlan
 from oilcan.core.features.readings_to_signals import processed
 from oilcan.core.features.signals.health_index import NAME, regime_of
@@ -40,6 +39,11 @@ class Tables:
 class Arrays:
     """What the families compute from.
 
+    Parameters
+    ----------
+    kept
+        Type in which statistics of windows are kept that become features as they are: float32, where those are.
+
     Attributes
     ----------
     values
@@ -51,12 +55,12 @@ class Arrays:
     row_machine, row_time, end
         Of the forecast rows: code, whole units, position of the newest reading of the machine (-1 before the first).
     scanned
-        Window -> sensors and their moments at the rows, so that families share one scan.
+        Window, statistic -> sensors, and their values at the rows, shape (sensors, rows): families share one scan.
     """
 
-    def __init__(self, plan: FeaturePlan, tables: Tables) -> None:
-        self.plan, self.tables = plan, tables
-        self.scanned: dict[float, tuple[tuple[str, ...], Moments]] = {}
+    def __init__(self, plan: FeaturePlan, tables: Tables, *, kept: type[np.floating] = np.float64) -> None:
+        self.plan, self.tables, self.kept = plan, tables, kept
+        self.scanned: dict[tuple[float, str], tuple[tuple[str, ...], np.ndarray]] = {}
         telemetry = tables.telemetry
         codes, ids = pd.factorize(telemetry[MACHINE], sort=True)
         self.ids = pd.Index(ids)
@@ -72,7 +76,8 @@ class Arrays:
         self.machine, self.time, self.row_time = codes[order].astype(np.int64), time, row_time
         self.per_tick = 1 if plan.time == "none" else units_per_tick(telemetry[TIME])
         self.first = np.searchsorted(self.machine, np.arange(len(self.ids)))
-        self.readings = telemetry.iloc[order]
+        is_sorted = bool((order[1:] > order[:-1]).all())
+        self.readings = telemetry if is_sorted else telemetry.iloc[order]       # which copies them
         if plan.time != "none":
             self.timeline = Timeline(self.machine, time)
             end = self.timeline.until(self.row_machine, row_time, inclusive=True) - 1
@@ -90,6 +95,11 @@ class Arrays:
     def ticks(self) -> np.ndarray:
         """Time of the readings in ticks since the first of all, for slopes and decays."""
         return (self.time - self.time.min()) / self.per_tick
+
+    @cached_property
+    def instants_differ(self) -> bool:
+        """Whether no two readings of a machine have the same instant."""
+        return bool(((np.diff(self.time) != 0) | (np.diff(self.machine) != 0)).all())
 
     @cached_property
     def values(self) -> np.ndarray:
@@ -152,7 +162,8 @@ def sensor_values(table: pd.DataFrame, names: list[str], categories: tuple[Categ
     out = np.empty((len(table), len(names)))
     for at, name in enumerate(names):
         column = table[name]
-        out[:, at] = codes(column, known[name]) if name in known else column.to_numpy(np.float64, na_value=np.nan)
+        out[:, at] = (codes(column, known[name]) if name in known else column.to_numpy()
+                      if column.dtype == np.float64 else column.to_numpy(np.float64, na_value=np.nan))
     return out
 
 

@@ -32,13 +32,15 @@ def compute_matrix(plan: FeaturePlan, tables: Tables) -> np.ndarray:
     >>> compute_matrix(plan, Tables(table, table, *[table.iloc[:0]] * 4)).ravel()
     array([1., 2., 4., 8.], dtype=float32)
     """
-    arrays = Arrays(plan, tables)
+    arrays = Arrays(plan, tables, kept=np.float32)
     out = np.empty((len(tables.rows), len(plan.features)), dtype=np.float32, order="F")     # written by column
     for kind, family in FAMILIES.items():
         at = [i for i, feature in enumerate(plan.features) if feature.kind == kind]
         if at and len(out):
-            out[:, at] = family.compute(arrays, [plan.features[i] for i in at])
-    out[np.isnan(out)] = np.nan         # one pattern of bits for missing, so files are the same
+            for i, column in zip(at, family.compute(arrays, [plan.features[i] for i in at]).T, strict=True):
+                out[:, i] = column
+    for column in out.T:
+        column[np.isnan(column)] = np.nan       # one pattern of bits for missing, so files are the same
     return out
 
 

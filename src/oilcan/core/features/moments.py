@@ -40,15 +40,16 @@ class Means:
 
     def take(self, at: np.ndarray, valid: np.ndarray) -> Self:
         """The stretches at these positions; empty where not valid."""
-        hollow = self.empty(1, self.mean.shape[1], shared=self.count.shape[1])
-        out, gone = self.of(at), np.flatnonzero(~valid)
-        for field in fields(self):
-            getattr(out, field.name)[gone] = getattr(hollow, field.name)
+        out, gone = self.of(np.where(valid, at, 0)), np.flatnonzero(~valid)
+        if len(gone):
+            hollow = self.empty(1, self.mean.shape[1], shared=self.count.shape[1])
+            for field in fields(self):
+                getattr(out, field.name)[gone] = getattr(hollow, field.name)
         return out
 
-    def first(self, n: int) -> Self:
-        """Of the first stretches, as views."""
-        return type(self)(*(array[:n] for array in vars(self).values()))
+    def part(self, some: slice) -> Self:
+        """Of neighbouring stretches, as views."""
+        return type(self)(*(array[some] for array in vars(self).values()))
 
     def of(self, at: np.ndarray) -> Self:
         """Of some stretches; `take` gathers rows faster than an index does."""
@@ -58,10 +59,17 @@ class Means:
         """Of one sensor, shape (n,) each."""
         return type(self)(*(array[:, at if array.shape[1] > 1 else 0] for array in vars(self).values()))
 
-    def joined(self, other: Self) -> Self:
-        """Of both stretches together."""
-        n = self.count + other.count
-        return type(self)(n, self.mean + (other.mean - self.mean) * (other.count / np.maximum(n, TINY)))
+    def joined(self, other: Self, *, out: Self | None = None) -> Self:
+        """Of both stretches together; `out`, which may be `other`, takes the result and saves its memory."""
+        share = other.count / np.maximum(self.count + other.count, TINY)
+        into = {} if out is None else vars(out)
+        return type(self)(*self._joined(other, share, other.mean - self.mean, into))
+
+    def _joined(self, other: Self, share: np.ndarray, gap: np.ndarray, into: dict[str, np.ndarray]
+                ) -> tuple[np.ndarray, ...]:
+        """The fields in order, from the other's share of the count and the gap between the means."""
+        return (np.add(self.count, other.count, out=into.get("count")),
+                np.add(self.mean, gap * share, out=into.get("mean")))
 
     def advance(self, raw: np.ndarray, tick: np.ndarray, there: np.ndarray | float) -> None:  # noqa: ARG002  a mean has no trend
         """One reading more for each stretch, in place; `there` is what it counts, 0 a missing one."""
@@ -80,8 +88,8 @@ class Means:
 
 
 @dataclass(frozen=True)
-class Moments(Means):
-    """All that is known of stretches of readings; shapes as in `Means`.
+class Spreads(Means):
+    """Spread and extremes too: for who needs no trend, at half the cost of `Moments`. Shapes as in `Means`.
 
     Parameters
     ----------
@@ -89,44 +97,73 @@ class Moments(Means):
         Sum of squared deviations from the mean.
     low, high
         Extremes; NaN of an empty stretch.
-    t_mean, t_square, cross
-        Mean time of the readings [ticks], its squared deviations, and the cross products with the values.
     """
 
     square: np.ndarray
     low: np.ndarray
     high: np.ndarray
+
+    def _joined(self, other: Self, share: np.ndarray, gap: np.ndarray, into: dict[str, np.ndarray]
+                ) -> tuple[np.ndarray, ...]:
+        both = super()._joined(other, share, gap, into)
+        between = gap * gap * (self.count * share)
+        return (*both, np.add(self.square + other.square, between, out=into.get("square")),
+                np.fmin(self.low, other.low, out=into.get("low")), np.fmax(self.high, other.high, out=into.get("high")))
+
+    def advance(self, raw: np.ndarray, tick: np.ndarray, there: np.ndarray | float) -> None:  # noqa: ARG002  as in `Means`
+        """One reading more for each stretch, in place; `there` is what it counts, 0 a missing one."""
+        self._taken_in(raw, there)
+
+    def _taken_in(self, raw: np.ndarray, there: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+        """The reading's share of the count, and how far it is from the new mean."""
+        value = _value(raw, there)
+        self.count[...] += there
+        share = there / np.maximum(self.count, TINY)
+        gap = value - self.mean
+        self.mean[...] += gap * share
+        left = (value - self.mean) * there
+        self.square[...] += gap * left
+        np.fmin(self.low, raw, out=self.low)
+        np.fmax(self.high, raw, out=self.high)
+        return share, left
+
+    @staticmethod
+    def followed(known: list[float], readings: Iterable[tuple[float, float, float]]) -> tuple[float, ...]:
+        """What is known of one stretch of one sensor, after more readings (value, time, what it counts)."""
+        return Moments.followed([*known, 0.0, 0.0, 0.0], readings)[: len(known)]
+
+
+@dataclass(frozen=True)
+class Moments(Spreads):
+    """All that is known of stretches of readings; shapes as in `Means`.
+
+    Parameters
+    ----------
+    t_mean, t_square, cross
+        Mean time of the readings [ticks], its squared deviations, and the cross products with the values.
+    """
+
     t_mean: np.ndarray
     t_square: np.ndarray
     cross: np.ndarray
 
-    def joined(self, other: Self) -> Self:
-        """Of both stretches together."""
-        n = self.count + other.count
-        share = other.count / np.maximum(n, TINY)
-        weight = self.count * share
-        gap, t_gap = other.mean - self.mean, other.t_mean - self.t_mean
-        return type(self)(
-            n, self.mean + gap * share, self.square + other.square + gap * gap * weight,
-            np.fmin(self.low, other.low), np.fmax(self.high, other.high),
-            self.t_mean + t_gap * share, self.t_square + other.t_square + t_gap * t_gap * weight,
-            self.cross + other.cross + gap * t_gap * weight,
+    def _joined(self, other: Self, share: np.ndarray, gap: np.ndarray, into: dict[str, np.ndarray]
+                ) -> tuple[np.ndarray, ...]:
+        weight, t_gap = self.count * share, other.t_mean - self.t_mean
+        return (
+            *super()._joined(other, share, gap, into),
+            np.add(self.t_mean, t_gap * share, out=into.get("t_mean")),
+            np.add(self.t_square + other.t_square, t_gap * t_gap * weight, out=into.get("t_square")),
+            np.add(self.cross + other.cross, gap * t_gap * weight, out=into.get("cross")),
         )  # fmt: skip
 
     def advance(self, raw: np.ndarray, tick: np.ndarray, there: np.ndarray | float) -> None:
         """One reading more for each stretch, in place; `there` is what it counts, 0 a missing one."""
-        value = _value(raw, there)
-        self.count[...] += there
-        share = there / np.maximum(self.count, TINY)
-        gap, t_gap = value - self.mean, tick - self.t_mean
-        self.mean[...] += gap * share
+        share, left = self._taken_in(raw, there)
+        t_gap = tick - self.t_mean
         self.t_mean[...] += t_gap * share
-        left = (value - self.mean) * there
-        self.square[...] += gap * left
         self.cross[...] += t_gap * left
         self.t_square[...] += t_gap * (tick - self.t_mean) * there
-        np.fmin(self.low, raw, out=self.low)
-        np.fmax(self.high, raw, out=self.high)
 
     @staticmethod
     def followed(known: list[float], readings: Iterable[tuple[float, float, float]]) -> tuple[float, ...]:

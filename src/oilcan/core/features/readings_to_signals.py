@@ -18,7 +18,7 @@ def processed(plan: FeaturePlan, raw: np.ndarray, conditions: np.ndarray) -> np.
 
     Returns
     -------
-    Shape (n, columns of the plan).
+    Shape (n, columns of the plan); `raw` itself where nothing is made of it.
 
     Examples
     --------
@@ -29,8 +29,9 @@ def processed(plan: FeaturePlan, raw: np.ndarray, conditions: np.ndarray) -> np.
            [2.]])
     """
     place = {sensor.name: at for at, sensor in enumerate(plan.sensors)}
-    out = raw.copy()
+    out = raw
     if plan.regimes is not None:
+        out = raw.copy()
         at = [place[name] for name in plan.regimes.sensors]
         out[:, at] = plan.regimes.normalise(out[:, at], conditions)
     more = [out]
@@ -42,4 +43,4 @@ def processed(plan: FeaturePlan, raw: np.ndarray, conditions: np.ndarray) -> np.
     if plan.health is not None:
         values = out[:, [place[name] for name in plan.health.sensors]]
         more.append(plan.health.index(values, regime_of(plan.regimes, conditions))[:, None])
-    return np.hstack(more)
+    return np.hstack(more) if len(more) > 1 else out

@@ -54,7 +54,7 @@ def pieces(values: np.ndarray, ticks: np.ndarray, starts: np.ndarray, weights: n
                     _go_on(state, stretch, values[rest], ticks[rest], None if counts is None else counts[rest])
                 break
             at = first[:alive] + j
-            state.first(alive).advance(values[at], ticks[at][:, None], 1.0 if counts is None else counts[at])
+            state.part(slice(alive)).advance(values[at], ticks[at][:, None], 1.0 if counts is None else counts[at])
         for field in fields(kind):
             getattr(out, field.name)[member] = getattr(state, field.name)
     return out
@@ -72,7 +72,7 @@ def _go_on(state: Means, at: int, values: np.ndarray, ticks: np.ndarray, counts:
             array[at, sensor if array.shape[1] > 1 else 0] = value
 
 
-def running(cells: M, starts: np.ndarray, wanted: np.ndarray, *, backwards: bool) -> M:
+def running(cells: M, starts: np.ndarray, *, backwards: bool) -> tuple[M, np.ndarray]:
     """Moments from the start of each cell's segment to the cell, both included (from it to the end, if backwards).
 
     Parameters
@@ -81,36 +81,35 @@ def running(cells: M, starts: np.ndarray, wanted: np.ndarray, *, backwards: bool
         Neighbouring stretches of readings.
     starts
         First cell of each segment, ascending; they cover the cells.
-    wanted
-        Cells at which moments are asked for, without repetition.
 
     Returns
     -------
-    One entry per wanted cell.
+    One entry per cell, in the order in which they were computed, and the place of each cell among them.
 
     Examples
     --------
     >>> cells = pieces(np.array([[1.0], [3.0], [8.0]]), np.arange(3.0), starts=np.arange(3), kind=Means)
-    >>> running(cells, np.array([0]), np.arange(3), backwards=True).mean.ravel()
+    >>> found, place = running(cells, np.array([0]), backwards=True)
+    >>> found.mean[place].ravel()
     array([4. , 5.5, 8. ])
     """
-    n, (sensors, shared) = len(cells.count), (cells.mean.shape[1], cells.count.shape[1])
-    is_wanted = np.zeros(n, dtype=bool)
-    is_wanted[wanted] = True
-    out, place, filled = cells.empty(len(wanted), sensors, shared=shared), np.zeros(n, dtype=np.int64), 0
+    n = len(cells.count)
+    out = type(cells)(*(np.empty_like(array) for array in vars(cells).values()))
+    place, filled = np.empty(n, dtype=np.int64), 0
     for _, first, lengths in _batches(starts, n, backwards=backwards):
-        state = cells.empty(len(first), sensors, shared=shared)
-        for j in range(lengths[0]):
-            alive = int(np.searchsorted(-lengths, -j))
-            at = first[:alive] + (-j if backwards else j)
-            state = state.first(alive).joined(cells.of(at))
-            hit = np.flatnonzero(is_wanted[at])
-            place[at[hit]] = np.arange(filled, filled + len(hit))
-            for field in fields(cells):
-                getattr(state, field.name).take(hit, axis=0, out=getattr(out, field.name)[filled : filled + len(hit)],
-                                                mode="clip")
-            filled += len(hit)
-    return out.of(place[wanted])
+        alive = np.searchsorted(-lengths, -np.arange(lengths[0]))       # segments longer than j; they come first
+        ends = np.cumsum(alive)
+        step = np.repeat(np.arange(lengths[0]), alive)
+        at = first[np.arange(ends[-1]) - (ends - alive)[step]] + (-step if backwards else step)
+        place[at] = np.arange(filled, filled + len(at))
+        state = out.part(slice(filled, filled + len(at)))
+        for field in fields(cells):
+            getattr(cells, field.name).take(at, axis=0, out=getattr(state, field.name), mode="clip")
+        for begin, after, end in zip(ends[:-1] - alive[:-1], ends[:-1], ends[1:], strict=True):
+            now = state.part(slice(after, end))
+            state.part(slice(begin, begin + end - after)).joined(now, out=now)
+        filled += len(at)
+    return out, place
 
 
 def running_moments(
@@ -135,7 +134,8 @@ def running_moments(
     edges = np.union1d(starts, wanted if backwards else wanted[wanted < len(values) - 1] + 1)
     asked = np.searchsorted(edges, wanted, side="right") - 1
     cells = pieces(values, ticks, edges, weights, kind=kind)
-    return running(cells, np.searchsorted(edges, starts), asked, backwards=backwards)
+    found, place = running(cells, np.searchsorted(edges, starts), backwards=backwards)
+    return found.of(place[asked])
 
 
 def _batches(starts: np.ndarray, n: int, *, backwards: bool) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from oilcan.core.features.arrays import Arrays
 from oilcan.core.features.facts import Facts
-from oilcan.core.features.families.trailing import windowed
+from oilcan.core.features.families.trailing import all_windowed
 from oilcan.core.features.plan import Feature
 
 
@@ -37,4 +37,4 @@ def compute(arrays: Arrays, features: list[Feature]) -> np.ndarray:
     >>> compute(arrays, [feature]).ravel()
     array([nan,  1.,  2.,  4.])
     """
-    return np.array([windowed(arrays, f.sensor, "slope", f.window or 0.0) for f in features]).T
+    return all_windowed(arrays, features)

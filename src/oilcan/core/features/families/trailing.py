@@ -7,12 +7,12 @@ and moments beside extremes. The work per reading does not grow with the window'
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 
 from oilcan.core.features.facts import Facts
-from oilcan.core.features.moments import Means, Moments
+from oilcan.core.features.moments import Means, Moments, Spreads
 from oilcan.core.features.plan import Feature
 from oilcan.core.features.scan import pieces, running
 from oilcan.core.timeline.lookup import window_units
@@ -22,6 +22,8 @@ if TYPE_CHECKING:               # names for the reader; the service computes onl
 
 NEEDED_BY = frozenset({"trailing", "slope", "early_life", "fleet"})
 ROUNDING: Final = 2.0**-36  # a change below this share of the mean counts as rounding
+AT_ONCE: Final = 1 << 19    # readings of sensors that are scanned together
+S = TypeVar("S", bound=Spreads)
 WORDS = {"mean": "mean", "std": "standard deviation", "min": "lowest", "max": "highest"}
 
 
@@ -43,6 +45,13 @@ class Windows:
     tail: np.ndarray
     head: np.ndarray
 
+    def of(self, readings: slice, rows: np.ndarray) -> "Windows":
+        """Of some rows, among these readings alone."""
+        blocks = self.blocks[slice(*np.searchsorted(self.blocks, (readings.start, readings.stop)))]
+        tail, head = self.tail[rows], self.head[rows]
+        begin, last = (np.where(tail | head, at[rows] - readings.start, 0) for at in (self.begin, self.last))
+        return Windows(blocks - readings.start, begin, last, tail, head)
+
 
 def place_window(arrays: "Arrays", window: float) -> Windows:
     """Positions of the readings in (t - window, t] at every row."""
@@ -57,36 +66,50 @@ def place_window(arrays: "Arrays", window: float) -> Windows:
     return Windows(blocks, begin, last, filled & (block[begin] == row_block - 1), filled & (block[last] == row_block))
 
 
-def scan_windows(arrays: "Arrays", columns: list[int], places: list[Windows]) -> list[Moments]:
-    """Moments of several windows at every row.
+def scan_windows(arrays: "Arrays", columns: list[int], places: list[Windows], kind: type[S]
+                 ) -> Iterator[tuple[np.ndarray, list[S]]]:
+    """Some rows, and the moments of several windows at them; a few machines after the other.
 
     Readings that no window border parts are summed up once, for all windows; only these sums are
     scanned. Where rows are asked for every sixth reading, that is a sixth of the work.
     """
-    edges = np.unique(np.concatenate([
-        positions for place in places
-        for positions in (place.blocks, place.begin[place.tail], place.last[place.head] + 1)
-    ]))  # fmt: skip
-    edges = edges[edges < len(arrays.time)]
-    cells = pieces(arrays.values[:, columns], arrays.ticks, edges, arrays.weights(columns), kind=Moments)
-    out = []
-    for place in places:
-        starts = np.searchsorted(edges, place.blocks)
-        begin, last = (np.searchsorted(edges, at, side="right") - 1 for at in (place.begin, place.last))
-        tail = _stretch(cells, starts, begin, place.tail, backwards=True)
-        out.append(tail.joined(_stretch(cells, starts, last, place.head, backwards=False)))
-    return out
+    weights = arrays.weights(columns)
+    for readings, rows in _few_machines(arrays, len(columns)):
+        some = [place.of(readings, rows) for place in places]
+        is_edge = np.zeros(readings.stop - readings.start + 1, dtype=bool)
+        for place in some:
+            for positions in (place.blocks, place.begin[place.tail], place.last[place.head] + 1):
+                is_edge[positions] = True
+        cell = np.cumsum(is_edge) - 1
+        cells = pieces(arrays.values[readings, columns], arrays.ticks[readings], np.flatnonzero(is_edge[:-1]),
+                       None if weights is None else weights[readings], kind=kind)
+        found = []
+        for place in some:
+            head, tail = (
+                moments.take(where[cell[at]], valid) for at, valid, (moments, where) in (
+                    (place.last, place.head, running(cells, cell[place.blocks], backwards=False)),
+                    (place.begin, place.tail, running(cells, cell[place.blocks], backwards=True)))
+            )  # fmt: skip
+            found.append(tail.joined(head, out=head))
+        yield rows, found
 
 
-def _stretch(cells: Moments, starts: np.ndarray, at: np.ndarray, valid: np.ndarray, *, backwards: bool) -> Moments:
-    wanted, slot = np.unique(np.where(valid, at, 0), return_inverse=True)
-    return running(cells, starts, wanted, backwards=backwards).take(slot, valid)
+def _few_machines(arrays: "Arrays", columns: int) -> Iterator[tuple[slice, np.ndarray]]:
+    """Readings and rows of neighbouring machines, so many that their moments stay in the processor's cache."""
+    group = arrays.first * columns // AT_ONCE
+    begins = np.flatnonzero(np.diff(group, prepend=-1))
+    order = np.argsort(arrays.row_machine, kind="stable")
+    of_rows = np.searchsorted(arrays.row_machine[order], np.append(begins, len(group)))
+    of_readings = np.append(arrays.first[begins], len(arrays.machine))
+    for at in range(len(begins)):
+        yield slice(of_readings[at], of_readings[at + 1]), order[of_rows[at] : of_rows[at + 1]]
 
 
-def statistic(moments: Moments, name: str) -> np.ndarray:
+def statistic(moments: Spreads, name: str) -> np.ndarray:
     """One statistic of windows, shape (rows, sensors); NaN where there are too few readings for it.
 
     `std` divides by the number of readings; `slope` is least squares per tick; both need readings at two instants.
+    `Spreads` know no instants: they are for readings that count the same, each at an instant of its own.
     A slope too small to change the mean is exactly 0: trees cut there, and the engine online adds in another order.
 
     Examples
@@ -100,8 +123,9 @@ def statistic(moments: Moments, name: str) -> np.ndarray:
         if name == "mean":
             return mean_of(moments)
         if name == "std":
-            return np.where(moments.t_square > 0, np.sqrt(moments.square / moments.count), np.nan)
-        if name == "slope":
+            known = moments.t_square > 0 if isinstance(moments, Moments) else moments.count > 1
+            return np.where(known, np.sqrt(moments.square / moments.count), np.nan)
+        if name == "slope" and isinstance(moments, Moments):
             least = ROUNDING * np.abs(moments.mean) * np.sqrt(moments.t_square * moments.count)
             slope = np.where(np.abs(moments.cross) <= least, 0.0, moments.cross / moments.t_square)
             return np.where(moments.t_square > 0, slope, np.nan)
@@ -138,7 +162,15 @@ def compute(arrays: "Arrays", features: list[Feature]) -> np.ndarray:
     >>> compute(arrays, [feature]).ravel()
     array([1. , 1.5, 3. , 6. ])
     """
-    return np.array([windowed(arrays, f.sensor, f.statistic, f.window or 0.0) for f in features]).T
+    return all_windowed(arrays, features)
+
+
+def all_windowed(arrays: "Arrays", features: list[Feature]) -> np.ndarray:
+    """The statistics of some features of windows, shape (rows, features), column by column."""
+    out = np.empty((len(features), len(arrays.row_machine)), dtype=arrays.kept)
+    for at, feature in enumerate(features):
+        out[at] = windowed(arrays, feature.sensor, feature.statistic, feature.window or 0.0)
+    return out.T
 
 
 def windowed(arrays: "Arrays", sensor: str, stat: str, window: float) -> np.ndarray:
@@ -157,13 +189,28 @@ def windowed(arrays: "Arrays", sensor: str, stat: str, window: float) -> np.ndar
     array([1., 2., 4., 8.])
     """
     if not arrays.scanned:
-        needed = [f for f in arrays.plan.features if f.kind in NEEDED_BY and f.window]
-        groups: dict[tuple[str, ...], list[float]] = {}
-        for each in sorted({f.window for f in needed if f.window}):
-            groups.setdefault(tuple(sorted({f.sensor for f in needed if f.window == each})), []).append(each)
-        for names, lengths in groups.items():
-            places = [place_window(arrays, each) for each in lengths]
-            scanned = scan_windows(arrays, [arrays.column(name) for name in names], places)
-            arrays.scanned |= {each: (names, moments) for each, moments in zip(lengths, scanned, strict=True)}
-    names, moments = arrays.scanned[window]
-    return statistic(moments.column(names.index(sensor)), stat)
+        _scan(arrays)
+    names, found = arrays.scanned[window, stat]
+    return found[names.index(sensor)]
+
+
+def _scan(arrays: "Arrays") -> None:
+    """All windows that the plan needs; those of the same sensors together."""
+    needed = [f for f in arrays.plan.features if f.kind in NEEDED_BY and f.window]
+    groups: dict[tuple[str, ...], list[float]] = {}
+    for each in sorted({f.window for f in needed if f.window}):
+        groups.setdefault(tuple(sorted({f.sensor for f in needed if f.window == each})), []).append(each)
+    for names, lengths in groups.items():
+        columns = [arrays.column(name) for name in names]
+        wanted = [{f.statistic if f.kind in {"trailing", "slope"} else "mean" for f in needed if f.window == each}
+                  for each in lengths]
+        simple = arrays.weights(columns) is None and arrays.instants_differ and "slope" not in set().union(*wanted)
+        found = [{stat: np.empty((len(names), len(arrays.row_machine)), np.float64 if stat == "mean" else arrays.kept)
+                  for stat in stats} for stats in wanted]       # only means are computed with
+        places = [place_window(arrays, each) for each in lengths]
+        for rows, moments in scan_windows(arrays, columns, places, Spreads if simple else Moments):
+            for stats, of_window in zip(found, moments, strict=True):
+                for stat, out in stats.items():
+                    out[:, rows] = statistic(of_window, stat).T
+        for each, stats in zip(lengths, found, strict=True):
+            arrays.scanned |= {(each, stat): (names, out) for stat, out in stats.items()}
