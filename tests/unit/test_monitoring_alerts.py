@@ -142,12 +142,27 @@ def test_a_newer_model_helps_with_everything_but_faults_of_sensors_and_recording
     assert OpenAlert("inputs:heat", cause, "alert").is_learned_from is can_help
 
 
+def test_alarms_are_read_once_and_not_at_all_without_an_alert_about_a_sensor() -> None:
+    readings, read = frames.telemetry(6, seed=9), []
+    calm = frames.observe(readings)
+    changed = readings[TIME] >= frames.MONDAY + pd.Timedelta(weeks=4)
+    readings.loc[changed, ["heat", "flow"]] += 6.0
+    judge, subjects = frames.watcher(), []
+    for seen in (calm, frames.observe(readings)):
+        seen, book = replace(seen, alarms=lambda: read.append(1) or ()), AlertBook(frames.rules().alerts)
+        verdict = judge.window(seen, frames.week(4))
+        book.enter(frames.week(4), verdict.findings, verdict.unknown)
+        report = report_on([verdict], book, judge.reference, seen, judge.contract, judge.axis)
+        subjects.append({each.alert.finding.subject for each in report.open} & {"heat", "flow"})
+    assert (subjects, read) == ([set(), {"heat", "flow"}], [1])
+
+
 def test_an_input_alert_says_how_much_of_the_alarms_is_due_to_its_sensor() -> None:
     readings = frames.telemetry(6, seed=9)
     readings.loc[readings[TIME] >= frames.MONDAY + pd.Timedelta(weeks=4), "heat"] += 6.0
     window = frames.week(4)
     since = frames.watcher().axis.start(window)
-    seen = replace(frames.observe(readings), alarms=(
+    seen = replace(frames.observe(readings), alarms=lambda: (
         AlarmReasons(since - 1, {"flow": 1.0}), AlarmReasons(since, {"heat": 0.6, "flow": 0.4}),
         AlarmReasons(since + 1, {"heat": 0.2})))
     judge, book = frames.watcher(), AlertBook(frames.rules().alerts)

@@ -111,10 +111,13 @@ class FleetCounts:
         there = self.cells.readings.sum(axis=1) > 0
         order = sorted((at for at in range(len(names)) if there[at]), key=names.__getitem__)
         cells = self.cells.chosen(np.array(order, dtype=np.int64))
-        reporting = np.flatnonzero(cells.readings.sum(axis=0) > 0)
-        if len(reporting):
-            cells.keep_from(cells.first_slot + int(reporting[0]))
+        cells.keep_from(self.first_reporting())
         return cells
+
+    def first_reporting(self) -> int:
+        """The first slot with readings; where there is none, that of the cells."""
+        reporting = np.flatnonzero(self.cells.readings.any(axis=0))
+        return self.cells.first_slot + (int(reporting[0]) if len(reporting) else 0)
 
     def front(self) -> int | None:
         """Exact time from which on readings are too far ahead of the fleet to be counted; None if nobody knows."""

@@ -52,15 +52,15 @@ def raw_values(columns: tuple[WatchedColumn, ...], readings: Mapping[str, np.nda
 def levels(columns: tuple[WatchedColumn, ...], plan: FeaturePlan, readings: Mapping[str, np.ndarray],
            outside: np.ndarray) -> np.ndarray:
     """Readings as the families see them in the order of the columns, shape (n, c); out of range is missing."""
-    n, is_outside = len(outside), {column.name: outside[:, at] for at, column in enumerate(columns)}
+    n, is_outside = len(outside), {column.name: outside[:, at] for at, column in enumerate(columns)
+                                   if outside[:, at].any()}
 
     def number(name: str) -> np.ndarray:
         values = np.asarray(readings[name], dtype=np.float64) if name in readings else np.full(n, np.nan)
         return np.where(is_outside[name], np.nan, values) if name in is_outside else values
 
-    raw = np.column_stack([number(sensor.name) for sensor in plan.sensors])
-    names = plan.regimes.conditions if plan.regimes else ()
-    conditions = np.column_stack([number(name) for name in names]) if names else np.zeros((n, 0))
+    raw, conditions = (np.array([number(name) for name in names]).reshape(len(names), n).T for names in (
+        [sensor.name for sensor in plan.sensors], plan.regimes.conditions if plan.regimes else ()))
     seen, place = processed(plan, raw, conditions), {name: at for at, name in enumerate(plan.columns)}
     out = np.full((n, len(columns)), np.nan, order="F")
     for at, column in enumerate(columns):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -94,11 +95,13 @@ class WatchReport:
 def report_on(watched: Sequence[WindowVerdict], book: AlertBook, reference: WatchReference, seen: FleetObservation,
               contract: Contract, axis: WindowAxis) -> WatchReport:
     """The report of windows that were judged in order."""
+    alarms = cache(seen.alarms)
+
     def explained(alert: Alert) -> Explained:
         diagnosis = diagnose(alert, axis.name(alert.opened), reference, seen.kinds, book.open)
         if alert.finding.subject not in reference.names:
             return Explained(alert, diagnosis)
-        share = share_due(alert.finding.subject, axis.start(alert.opened), seen.alarms)
+        share = share_due(alert.finding.subject, axis.start(alert.opened), alarms())
         return Explained(alert, replace(diagnosis, share_of_alarms=share))
 
     outcomes: dict[str, Any] = {}

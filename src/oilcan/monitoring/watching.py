@@ -3,7 +3,7 @@
 The same function judges windows of stored tables and of the live service: both hold `Cells`, events and forecasts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -69,7 +69,7 @@ class FleetObservation:
     shadow
         Forecasts of a challenger; None where there is none.
     alarms
-        Alarms of the crew with their reasons, where they are known.
+        Reads alarms of the crew with their reasons, where they are known: many, and few verdicts ask for them.
     """
 
     cells: Cells
@@ -78,7 +78,7 @@ class FleetObservation:
     forecasts: ForecastRows | None = None
     arrivals: Mapping[int, Arrivals] = field(default_factory=dict)
     shadow: ForecastRows | None = None
-    alarms: Sequence[AlarmReasons] = ()
+    alarms: Callable[[], Sequence[AlarmReasons]] = tuple
 
 
 @dataclass(frozen=True)

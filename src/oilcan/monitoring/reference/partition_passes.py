@@ -1,5 +1,7 @@
 """Telemetry frames -> first-pass sums and cells; the same function counts stored tables and what a service receives."""
 
+import itertools
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +16,7 @@ from oilcan.core.timeline.groups import exact
 from oilcan.ground.columns import MACHINE, TIME
 from oilcan.monitoring.reference.reference_learning import QUARTERS, Levels, Sums, add_up
 from oilcan.monitoring.signals import levels, raw_values, signals
-from oilcan.monitoring.statistics.cells import Cells
+from oilcan.monitoring.statistics.cells import Cells, pieces
 from oilcan.monitoring.window_axis import WindowAxis
 
 _NUMERIC = ("number", "integer", "flag")
@@ -90,7 +92,7 @@ class ReadingRows:
     @classmethod
     def of(cls, machine_ids: Sequence[str], time: np.ndarray, readings: Mapping[str, np.ndarray]) -> "ReadingRows":
         """Rows with the id of each one's machine."""
-        place = {name: at for at, name in enumerate(dict.fromkeys(machine_ids))}
+        place = defaultdict[str, int](itertools.count().__next__)       # the next number for one not met before
         code = np.fromiter(map(place.__getitem__, machine_ids), dtype=np.int64, count=len(machine_ids))
         return cls(list(place), code, time, readings)
 
@@ -113,11 +115,15 @@ def count_readings(cells: Cells, rows: ReadingRows, reference: WatchReference, p
     """
     known = {name: at for at, name in enumerate(reference.machines)}
     begin, everyone = len(known), len(reference.groups) - 1
-    level = np.concatenate([reference.centre, reference.group_centre])
+    level = np.concatenate([reference.centre, reference.group_centre]).T
     place = np.array([known[name] if name in known else begin + groups.get(name, everyone) for name in rows.names],
                      dtype=np.int64)
-    cells.add(cells.codes(rows.names)[rows.code], axis.slot_of(rows.time),
-              signals(reference, plan, rows.readings, np.take(level.T, place[rows.code], axis=1).T))
+    machine, slot = cells.codes(rows.names), axis.slot_of(rows.time)
+    for part in pieces(len(slot), len(reference.columns)):      # arrays that all fit into a cache
+        code = rows.code[part]
+        cells.add(machine[code], slot[part],
+                  signals(reference, plan, {name: values[part] for name, values in rows.readings.items()},
+                          np.take(level, place[code], axis=1).T))
 
 
 def _inside(telemetry: pd.DataFrame, axis: WindowAxis, span: Span) -> pd.DataFrame:

@@ -4,7 +4,7 @@ All counts are whole numbers and extremes, so the order of readings does not mat
 give the same cells, to the last bit. No reading is kept.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,7 +14,7 @@ UNIT: Final = 65_536                    # fixed point of deviations: a sum of wh
 FARTHEST: Final = 100.0                 # reference standard deviations; what lies beyond counts as this
 RAW_FARTHEST: Final = 1e6
 _AT_ONCE: Final = 100_000               # numbers counted together: fit into a cache, and their sums into 53 bits
-_SPARE: Final = 8                       # slots made with a new one: each growth copies all cells of a fleet
+_SPARE: Final = 16                      # slots made with a new one: each growth copies all cells of a fleet
 _GROW: Final = ("readings", "aside", "missing", "outside", "n", "total", "raw_total", "low", "high", "histogram")
 
 
@@ -94,9 +94,7 @@ class Cells:
         if not len(machine):
             return
         self._cover(int(slot.min()), int(slot.max()))
-        size = max(1, _AT_ONCE // max(self.columns, 1))
-        for begin in range(0, len(machine), size):
-            rows = slice(begin, begin + size)
+        for rows in pieces(len(machine), self.columns):
             self._add(machine[rows] * self.slots + (slot[rows] - self.first_slot), readings.rows(rows))
 
     def _add(self, cell: np.ndarray, readings: "Signals") -> None:
@@ -122,13 +120,15 @@ class Cells:
         columns = np.flatnonzero(is_judged.any(axis=1))         # of conditions nothing is judged
         deviation, is_judged = (np.take(values[columns], order, axis=1)
                                 for values in (readings.deviation.T, is_judged))
-        all_bins, shape = _bins(readings.edges[columns], deviation, is_judged), (len(start), self.bins + 1)
-        first = np.repeat(np.arange(len(start)) * (self.bins + 1), np.diff(start, append=len(order)))
-        for column, bins in zip(columns.tolist(), all_bins, strict=True):
-            counts = np.bincount(first + bins, minlength=shape[0] * shape[1]).reshape(shape)[:, :self.bins]
-            self.histogram[(*at, column)] += counts.astype(self.histogram.dtype)
-            self.n[(*at, column)] += counts.sum(axis=1)
-        self.total[(at[0][:, None], at[1][:, None], columns)] += _sums(_units(deviation, ~is_judged, FARTHEST), start)
+        shape = len(columns), len(start), self.bins + 1
+        first = np.repeat(np.arange(shape[1]) * shape[2], np.diff(start, append=len(order)))
+        place = first + np.arange(shape[0])[:, None] * (shape[1] * shape[2])        # (c, n)
+        place += _bins(readings.edges[columns], deviation, is_judged)
+        counts = np.bincount(place.ravel(), minlength=shape[0] * shape[1] * shape[2]).reshape(shape)[:, :, :self.bins]
+        where = at[0], at[1], columns[:, None]                                      # (c, cells)
+        self.histogram[where] += counts.astype(self.histogram.dtype)
+        self.n[where] += counts.sum(axis=2)
+        self.total[where] += _sums(_units(deviation, ~is_judged, FARTHEST), start).T
 
     def fill(self, first_slot: int, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over arrays that were kept, by name; others stay empty."""
@@ -249,6 +249,12 @@ class Signals:
         """Some of the rows; nothing is copied."""
         return Signals(self.raw[kept], self.deviation[kept], self.is_outside[kept], self.is_aside[kept],
                        self.raw_scale, self.edges)
+
+
+def pieces(rows: int, columns: int) -> Iterator[slice]:
+    """Rows that are counted together."""
+    size = max(1, _AT_ONCE // max(columns, 1))
+    return (slice(begin, begin + size) for begin in range(0, rows, size))
 
 
 def _narrow(cell: np.ndarray) -> np.ndarray:

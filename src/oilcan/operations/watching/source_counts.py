@@ -77,7 +77,7 @@ def observed(watch: Monitor, source: Source, counted: Counted, until: int | None
     newest = counted.newest if until is None else min(until, counted.newest)
     events = FleetEvents(source.events["failures"], source.events["maintenance"], source.events["errors"])
     return FleetObservation(counted.counts.settled(), events, machine_kinds(watch.bundle.contract, source.machines),
-                            forecast_rows(watch.bundle, counted.frames, source, newest), alarms=source.alarms())
+                            forecast_rows(watch.bundle, counted.frames, source, newest), alarms=source.alarms)
 
 
 def _without_jumps(telemetry: pd.DataFrame, end: int, reach: int, ahead: frozenset[str]

@@ -5,6 +5,7 @@ that jumped, a machine that is described after it has reported), the counts are 
 an entry of the log, and the fold goes on from there.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -118,9 +119,9 @@ class LiveCounts:
         axis, counted = self.watch.axis, self._newest(self._counted)
         current = int(axis.window_of(axis.slot_of(np.array([counted.newest])))[0])
         last = axis.last_whole(counted.newest + axis.slot)
-        cells = counted.counts.settled()
-        first = max(last - LOOKED_AT + 1, int(axis.window_of(np.array([cells.first_slot]))[0]))
-        first += int(axis.first_slot(first) < cells.first_slot)
+        begin = counted.counts.first_reporting()
+        first = max(last - LOOKED_AT + 1, int(axis.window_of(np.array([begin]))[0]))
+        first += int(axis.first_slot(first) < begin)
         if first > last:
             return Verdict(None, counted, None, current, self.cursor)
         earliest = slots_before(axis, first, self.watch.rules) * axis.slot
@@ -141,12 +142,14 @@ class LiveCounts:
     def _rows(self, readings: Sequence[Readings]) -> ReadingRows:
         """Readings of some entries together, with the numbers that are watched."""
         contract, columns = self.watch.bundle.contract, self._store.layout.columns
-        ids = [name for each in readings for name in each.machine_ids]
-        times, values = (np.concatenate([getattr(each, name) for each in readings]) for name in ("times", "values"))
+        ids = list(itertools.chain.from_iterable(each.machine_ids for each in readings))
+        times = np.concatenate([each.times for each in readings])
         if contract.derived:
+            values = np.concatenate([each.values for each in readings])
             return ReadingRows.of(ids, times, numbers(readings_table(contract, columns, ids, times, values), contract))
-        return ReadingRows.of(ids, times, {name: np.ascontiguousarray(values[:, columns.index(name)])
-                                    for name in watched_numbers(contract)})
+        return ReadingRows.of(ids, times, {
+            name: np.concatenate([each.values[:, columns.index(name)] for each in readings])
+            for name in watched_numbers(contract)})
 
     def _describe(self, entries: Sequence[Entry]) -> bool:
         """Take in what entries record about machines; whether one of them was counted as something else."""
