@@ -24,7 +24,7 @@ from oilcan.monitoring.statistics.input_statistics import (
     wasserstein,
 )
 from oilcan.monitoring.statistics.label_free import estimate
-from oilcan.monitoring.statistics.machine_steps import BEFORE, StepScale, slot_means, steps_of
+from oilcan.monitoring.statistics.machine_steps import BEFORE, LAG, StepScale, slot_means, steps_of
 from oilcan.monitoring.window_axis import WindowAxis
 
 GOLDEN = Path(__file__).parents[1] / "golden/label_free_nannyml.json"
@@ -105,6 +105,23 @@ def test_a_day_with_less_than_half_of_its_readings_says_nothing_of_steps(a_day: 
     steps = steps_of(means[:2], np.zeros((2, 40), dtype=bool), np.full(1, 0.01))[:, 20, 0]
     assert np.isnan(steps[0])                                       # nobody knows that it goes on growing
     assert 0 < steps[1] < 5
+
+
+@pytest.mark.parametrize(("rows", "is_judged"), [(24, False), (0, True)], ids=["left out", "no rows"])
+@pytest.mark.parametrize("silent", [1, 2])
+def test_a_step_is_not_judged_where_heat_leaves_out_how_it_goes_on(silent: int, rows: int, is_judged: bool) -> None:
+    n, readings = np.full((6, 70, 1), 24), np.full((6, 70), 24)
+    n[0, 44 - silent: 44], readings[0, 44 - silent: 44] = 0, rows       # the last days of four from the step on
+    cells = Cells(1, BINS, list("abcdef"))
+    level = np.random.default_rng(4).normal(0, 0.1, (6, 70, 1))
+    level[0, 40:] += 3.0
+    cells.fill(0, {"readings": readings, "n": n, "total": np.round(level * n * UNIT).astype(np.int64)})
+    none = np.zeros((6, 70), dtype=bool)
+    scale = StepScale(np.full(1, 0.01), np.arange(19.0)[None] + 1, np.arange(19.0)[None] + 1)
+    jump = MachineWindows.of(cells, none, scale, np.array([35, 49]), fewest=24, fewest_slot=12).jump
+    step = jump[0, 0, 0, 40 - 35 + LAG]
+    assert np.isnan(step) != (is_judged or silent == 1)
+    assert np.isnan(step) or step > 3
 
 
 def test_a_step_at_work_and_in_the_slot_after_it_is_explained() -> None:

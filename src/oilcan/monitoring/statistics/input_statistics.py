@@ -18,7 +18,7 @@ import numpy as np
 
 from oilcan.core.robust_statistics import MAD_TO_SD, stability_index
 from oilcan.monitoring.statistics.cells import Cells
-from oilcan.monitoring.statistics.machine_steps import LAG, StepScale, slot_means
+from oilcan.monitoring.statistics.machine_steps import LAG, StepScale, cut_off, slot_means
 
 STATISTICS: Final = ("shift", "together", "largest", "psi", "wasserstein")
 ALERTING: Final = ("shift", "together", "psi", "wasserstein")      # the largest step of one machine is a notice
@@ -65,6 +65,7 @@ class MachineWindows:
             As in `steps_of`, for the slots of `cells`.
         """
         steps = scale.scores(slot_means(cells.n, cells.total, fewest=fewest_slot), is_explained)
+        steps[cut_off(cells.n, cells.readings, fewest=fewest_slot)] = np.nan
         bounds = np.clip(first_slots - cells.first_slot, 0, cells.slots)
         pieces = [slice(*pair) for pair in itertools.pairwise(bounds)]
         n = np.stack([cells.n[:, piece].sum(axis=1) for piece in pieces])

@@ -21,6 +21,7 @@ RARE: Final = 3.0                       # score of a step that one slot of a mac
 _NESTED: Final = (1, 2)                 # slots on both sides over which the change must be as large
 _TRUST: Final = 2.0                     # weight of the usual spread against that of the slots themselves
 _PRESENT: Final = 0.5                   # of the slots on a side, below which a step is not judged
+_LEFT_OUT: Final = 1                    # slots after a step that may say nothing
 _FEWEST_FLEET: Final = 5                # machines below which there is no middle one
 _FEWEST_STEPS: Final = 500              # known in the reference, below which nobody knows which are rare
 _SCORES: Final = np.arange(0.5, 5.01, 0.25)
@@ -99,6 +100,38 @@ def _score(step: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
 def slot_means(n: np.ndarray, total: np.ndarray, *, fewest: int) -> np.ndarray:
     """Mean deviation of each cell in reference standard deviations; NaN with fewer readings."""
     return np.where(n >= fewest, total / UNIT / np.maximum(n, 1), np.nan)
+
+
+def cut_off(n: np.ndarray, readings: np.ndarray, *, fewest: int) -> np.ndarray:
+    """Steps that may as well be a fault that grows: of the slots from one on, more than one says nothing.
+
+    Such a slot has readings, but too few that count: heat, or another condition that the reference does not know,
+    leaves them out. A day without any reading, as at a weekend, is no such slot.
+
+    Parameters
+    ----------
+    n
+        Readings that count, by machine, slot and column, shape (m, t, c).
+    readings
+        All readings by machine and slot, shape (m, t).
+    fewest
+        Readings below which the mean of a slot is not known.
+
+    Returns
+    -------
+    Shape (m, t, c), bool.
+
+    Examples
+    --------
+    >>> n, readings = np.array([24, 24, 3, 3, 24, 0, 0])[None, :, None], np.array([[24, 24, 24, 24, 24, 0, 0]])
+    >>> cut_off(n, readings, fewest=12)[0, :, 0].tolist()
+    [True, True, True, False, False, False, False]
+    """
+    left_out = (readings[:, :, None] > 0) & (n < fewest)
+    count, slots = np.zeros(n.shape, dtype=np.int8), n.shape[1]
+    for gap in range(min(AFTER, slots)):
+        count[:, : slots - gap] += left_out[:, gap:]
+    return count > _LEFT_OUT
 
 
 def steps_of(means: np.ndarray, is_explained: np.ndarray, spread: np.ndarray) -> np.ndarray:
