@@ -111,6 +111,8 @@ def law(examples: int):
 @given(schedule=SCHEDULE)
 @example(schedule=[("telemetry", [(0, 0, 0), (0, 1, 1)]), ("telemetry", [(0, 7, 1)]), ("telemetry", [(0, 10, 0)])])
 @example(schedule=[("hour", 0), ("machines", 0), ("hour", 1), ("kill", None)])      # ids in another order than times
+@example(schedule=[("hour", 1), ("telemetry", [(0, 0, 0)]), ("machines", 0), ("errors", [(0, 0)]), ("kill", None),
+                   ("save", None)])         # an id that is reserved after a start, and then one of a later entry
 def test_after_random_faults_all_is_as_without_them(served, schedule):
     tried("", served, schedule)
 

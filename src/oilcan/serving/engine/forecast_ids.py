@@ -9,7 +9,7 @@ from oilcan.serving.engine.forecast_log import ForecastLog
 
 
 class ForecastIds:
-    """Gives ids to the engine's forecasts.
+    """Gives ids to the engine's forecasts; of a machine they rise, as a start shows the newest one by time and id.
 
     Attributes
     ----------
@@ -20,15 +20,21 @@ class ForecastIds:
     def __init__(self, log: ForecastLog) -> None:
         self._log = log
         self.logged: Mapping[str, Forecast] = {}
+        self._reserved: dict[str, int] = {}         # ids of machines that no entry has brought a higher one for since
+        self._highest_given = 0
 
-    def of(self, names: Sequence[str], times: np.ndarray, headline: str, values: np.ndarray, given: Mapping[str, int]
+    def begin_again(self) -> None:
+        """Entries are met again: the ids that they brought stand, whatever was reserved after them."""
+        self._reserved = {}
+
+    def of(self, names: Sequence[str], times: np.ndarray, columns: Mapping[str, np.ndarray], given: Mapping[str, int]
            ) -> tuple[np.ndarray, np.ndarray]:
         """Ids of forecasts, and which of them are new: those that the log does not have from before a start.
 
         Parameters
         ----------
-        times, values
-            Of each machine: its newest reading, and the forecast's column `headline`. Shape (n,).
+        times, columns
+            Of each machine: its newest reading, and its forecasts. Shape (n,) each.
         given
             Ids that the entry of the store's log brought for its machines; others are reserved.
         """
@@ -36,15 +42,29 @@ class ForecastIds:
         is_new = np.ones(len(names), dtype=bool)
         for at, name in enumerate(names) if self.logged else ():
             logged = self.logged.get(name)
-            if logged is None or times[at] > logged.time:
+            if logged is None or times[at] > logged.time or name in self._reserved:
                 continue
             if times[at] == logged.time:
-                if not np.isclose(values[at], logged.values.get(headline, np.nan), rtol=1e-5, atol=1e-7):
+                if not _is_same({column: values[at] for column, values in columns.items()}, logged):
                     continue            # what the machine sent after it changed its forecast
                 ids[at] = logged.id
             is_new[at] = False
+        for at, name in enumerate(names) if self._reserved else ():
+            if ids[at] > self._reserved.get(name, 0):
+                self._reserved.pop(name, None)
+            elif is_new[at]:
+                ids[at] = 0
+        self._highest_given = max(self._highest_given, int(ids.max(initial=0)))
         without = is_new & (ids == 0)
         if without.any():
-            reserved = self._log.reserve(int(without.sum()))
+            reserved = self._log.reserve(int(without.sum()), above=self._highest_given)
             ids[without] = np.arange(reserved.start, reserved.stop)
+            self._reserved.update((names[at], int(ids[at])) for at in np.flatnonzero(without).tolist())
         return ids, is_new
+
+
+def _is_same(values: Mapping[str, float], logged: Forecast) -> bool:
+    """Whether a forecast is the logged one, in all columns that both have."""
+    both = values.keys() & logged.values.keys()
+    return bool(both) and np.allclose([values[name] for name in both], [logged.values[name] for name in both],
+                                      rtol=1e-5, atol=1e-7, equal_nan=True)

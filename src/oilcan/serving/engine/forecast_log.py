@@ -87,10 +87,10 @@ class ForecastLog:
         """Whether `reserve` would answer at once."""
         return len(self._ids) >= n
 
-    def reserve(self, n: int) -> range:
-        """Ids for some forecasts; asks the store now and then."""
+    def reserve(self, n: int, above: int = 0) -> range:
+        """Ids for some forecasts, higher than one that the store gave; asks the store now and then."""
         with self._lock:
-            if len(self._ids) < n:
+            if len(self._ids) < n or self._ids.start <= above:
                 self._ids = self._store.forecast_ids(max(n, _BLOCK))
             ids, self._ids = self._ids[:n], self._ids[n:]
         return ids

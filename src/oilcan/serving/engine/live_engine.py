@@ -77,6 +77,7 @@ class Engine:
     def start(self) -> None:
         """Make the state from the store: snapshots, then the entries after them."""
         self._unpublished, self._unsaved = set(), {}
+        self._ids.begin_again()
         self.active = self.active.afresh()
         cursor, doubtful = restore(self.active, self._store)
         judged = self._judged.read(self.active.served.digest, cursor)

@@ -59,7 +59,7 @@ class NewForecasts:
         slots = np.array([board.slot[name] for name in names], dtype=np.int64)
         matrix = track.matrix(names)
         columns = served.score(matrix, None if is_whole else served.headline_names)
-        ids, is_new = numbers.of(names, times, served.headline_column, columns[served.headline_column], given)
+        ids, is_new = numbers.of(names, times, columns, given)
         judged = alarming.judge(slots, times, columns, matrix, ids) if is_judged else None
         return cls(track, names, slots, times, ids, is_new, matrix, columns, alarming, judged)
 
