@@ -9,7 +9,9 @@ from oilcan.serving.engine.forecast_log import ForecastLog
 
 
 class ForecastIds:
-    """Gives ids to the engine's forecasts; of a machine they rise, as a start shows the newest one by time and id.
+    """Gives ids to the engine's forecasts.
+
+    The ids of one machine's forecasts rise: after a start the service shows the newest forecast by time and id.
 
     Attributes
     ----------
@@ -20,11 +22,11 @@ class ForecastIds:
     def __init__(self, log: ForecastLog) -> None:
         self._log = log
         self.logged: Mapping[str, Forecast] = {}
-        self._reserved: dict[str, int] = {}         # ids of machines that no entry has brought a higher one for since
+        self._reserved: dict[str, int] = {}         # by machine, until an entry brings a higher id for it
         self._highest_given = 0
 
     def begin_again(self) -> None:
-        """Entries are met again: the ids that they brought stand, whatever was reserved after them."""
+        """Forget what was reserved, because entries are read again from an earlier one and keep the ids they brought."""
         self._reserved = {}
 
     def of(self, names: Sequence[str], times: np.ndarray, columns: Mapping[str, np.ndarray], given: Mapping[str, int]
@@ -64,7 +66,7 @@ class ForecastIds:
 
 
 def _is_same(values: Mapping[str, float], logged: Forecast) -> bool:
-    """Whether a forecast is the logged one, in all columns that both have."""
+    """Whether a forecast equals the logged one in all columns that both have."""
     both = values.keys() & logged.values.keys()
     return bool(both) and np.allclose([values[name] for name in both], [logged.values[name] for name in both],
                                       rtol=1e-5, atol=1e-7, equal_nan=True)
