@@ -26,7 +26,7 @@ class ForecastIds:
         self._highest_given = 0
 
     def begin_again(self) -> None:
-        """Forget what was reserved, because entries are read again from an earlier one and keep the ids they brought."""
+        """Forget what was reserved: entries are read again from an earlier one, and keep the ids that they brought."""
         self._reserved = {}
 
     def of(self, names: Sequence[str], times: np.ndarray, columns: Mapping[str, np.ndarray], given: Mapping[str, int]
