@@ -115,7 +115,7 @@ class FleetCounts:
         return cells
 
     def first_reporting(self) -> int:
-        """The first slot with readings; where there is none, that of the cells."""
+        """First slot with readings, or the first slot of the cells if there are no readings."""
         reporting = np.flatnonzero(self.cells.readings.any(axis=0))
         return self.cells.first_slot + (int(reporting[0]) if len(reporting) else 0)
 
