@@ -204,11 +204,12 @@ def _scan(arrays: "Arrays") -> None:
         columns = [arrays.column(name) for name in names]
         wanted = [{f.statistic if f.kind in {"trailing", "slope"} else "mean" for f in needed if f.window == each}
                   for each in lengths]
-        simple = arrays.weights(columns) is None and arrays.instants_differ and "slope" not in set().union(*wanted)
+        needs_times = arrays.weights(columns) is not None or not arrays.instants_differ
+        needs_times = needs_times or any("slope" in stats for stats in wanted)
         found = [{stat: np.empty((len(names), len(arrays.row_machine)), np.float64 if stat == "mean" else arrays.kept)
                   for stat in stats} for stats in wanted]       # only means are computed with
         places = [place_window(arrays, each) for each in lengths]
-        for rows, moments in scan_windows(arrays, columns, places, Spreads if simple else Moments):
+        for rows, moments in scan_windows(arrays, columns, places, Moments if needs_times else Spreads):
             for stats, of_window in zip(found, moments, strict=True):
                 for stat, out in stats.items():
                     out[:, rows] = statistic(of_window, stat).T
